@@ -1,0 +1,53 @@
+# The three kinds of target this project is made of. Code that can be a library is one; programs
+# and plugins stay thin.
+
+# z4j_library(NAME SOURCES ... [PUBLIC targets ...] [PRIVATE targets ...])
+# A static library, warnings and sanitizers included. Headers are found from the root of the tree
+# part it lives in: "base/result.hpp" in kernel/, "lib/redis/redis.hpp" in plugins/.
+function(z4j_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  file(RELATIVE_PATH _rel "${PROJECT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
+  string(REGEX REPLACE "/.*" "" _part "${_rel}")
+  target_include_directories(${name} PUBLIC "${PROJECT_SOURCE_DIR}/${_part}")
+  target_link_libraries(${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE} z4j_warnings z4j_sanitizers)
+  set_target_properties(${name} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+endfunction()
+
+# z4j_unit_test(NAME SOURCES ... [LINKS targets ...] [LABELS unit|contract|...] [TIMEOUT seconds])
+# One CppUnit program; its main() stands in tests/support.
+function(z4j_unit_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
+  if(NOT Z4J_BUILD_TESTS)
+    return()
+  endif()
+  if(NOT arg_LABELS)
+    set(arg_LABELS unit)
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${arg_SOURCES} "${PROJECT_SOURCE_DIR}/tests/support/cppunit_main.cpp")
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests/support")
+  target_link_libraries(${name} PRIVATE ${arg_LINKS} cppunit Threads::Threads z4j_warnings z4j_sanitizers)
+  target_compile_definitions(${name} PRIVATE
+    Z4J_SOURCE_DIR="${PROJECT_SOURCE_DIR}" Z4J_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+endfunction()
+
+# z4j_fuzzer(NAME SOURCES ... [LINKS ...] [CORPUS dir]): a libFuzzer program, built with Clang only.
+function(z4j_fuzzer name)
+  cmake_parse_arguments(arg "" "CORPUS" "SOURCES;LINKS" ${ARGN})
+  if(NOT Z4J_BUILD_FUZZ OR NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    return()
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LINKS} z4j_warnings z4j_sanitizers)
+  target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  target_compile_definitions(${name} PRIVATE Z4J_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/fuzz")
+  set_property(GLOBAL APPEND PROPERTY Z4J_FUZZERS ${name})
+endfunction()
