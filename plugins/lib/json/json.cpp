@@ -14,7 +14,7 @@ Value parse(std::string_view text, std::size_t max_bytes, std::size_t max_depth)
   }
   boost::json::parse_options options;
   options.max_depth = max_depth;
-  boost::json::parser parser({}, options);
+  boost::json::stream_parser parser({}, options);
   boost::system::error_code ec;
   const std::size_t used = parser.write_some(text.data(), text.size(), ec);
   if (!ec && used < text.size()) {
