@@ -1,9 +1,10 @@
-// The JSON Schema subset that plugins describe their settings with: type, properties, required,
-// additionalProperties, enum, minimum, maximum, minLength, maxLength, pattern (RE2), items, default,
-// description, examples, format (uri, duration, bytes, cron, timezone) and x-z4j-secret.
+// The JSON Schema subset that plugins describe their settings with: type (object, string, integer,
+// number, boolean, array), properties, required, additionalProperties, enum, minimum, maximum,
+// minLength, maxLength, items, default, description, examples, format (uri, duration, bytes) and
+// x-z4j-secret. Anything else in a schema is refused.
 #pragma once
 
-#include <functional>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,11 +16,11 @@
 namespace z4j::config {
 
 struct Checked {
-  base::json::Object value;        // complete: defaults filled, durations as milliseconds, bytes as numbers
-  std::vector<Problem> problems;   // where = JSON pointer
+  base::json::Object value;       // complete: defaults filled, durations in milliseconds, sizes in bytes
+  std::vector<Problem> problems;  // where = JSON pointer
 };
 
-// Is `schema_json` itself within the subset, with defaults and examples that pass?
+// Is `schema_json` itself within the subset?
 [[nodiscard]] base::Status check_schema(std::string_view schema_json);
 
 // Checks and completes `settings`. Values of secret settings never appear in a problem.
@@ -32,7 +33,7 @@ struct Checked {
 // The known word with the smallest edit distance, or "" when none is near.
 [[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string>& known);
 
-// For people: each setting, its type, default and meaning, one per line.
+// For people: each setting with type, default and meaning, one per line.
 [[nodiscard]] std::string describe(std::string_view schema_json);
 
 }  // namespace z4j::config
