@@ -1,4 +1,4 @@
-# The three kinds of target this project is made of. Code that can be a library is one; programs
+# The kinds of target this project is made of. Code that can be a library is one; programs
 # and plugins stay thin.
 
 # z4j_library(NAME SOURCES ... [PUBLIC targets ...] [PRIVATE targets ...])
@@ -35,19 +35,4 @@ function(z4j_unit_test name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
-endfunction()
-
-# z4j_fuzzer(NAME SOURCES ... [LINKS ...] [CORPUS dir]): a libFuzzer program, built with Clang only.
-function(z4j_fuzzer name)
-  cmake_parse_arguments(arg "" "CORPUS" "SOURCES;LINKS" ${ARGN})
-  if(NOT Z4J_BUILD_FUZZ OR NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
-    return()
-  endif()
-  add_executable(${name} ${arg_SOURCES})
-  target_link_libraries(${name} PRIVATE ${arg_LINKS} z4j_warnings z4j_sanitizers)
-  target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
-  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-  target_compile_definitions(${name} PRIVATE Z4J_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/fuzz")
-  set_property(GLOBAL APPEND PROPERTY Z4J_FUZZERS ${name})
 endfunction()

@@ -2,7 +2,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "core/testing/memory_store.hpp"
+#include "core/testing/test_store.hpp"
 
 namespace z4j::core {
 namespace {
@@ -16,7 +16,7 @@ class StoreTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(groups_are_asked_for_by_place);
   CPPUNIT_TEST_SUITE_END();
 
-  testing::MemoryStore store_;
+  testing::TestStore store_;
 
   static Rows meta_rows(std::initializer_list<std::pair<const char*, const char*>> list) {
     Rows rows(Table::meta);

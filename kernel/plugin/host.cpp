@@ -103,8 +103,8 @@ Host::~Host() { stop_all(); }
 std::vector<std::pair<std::string, std::string>> Host::offered() const { return inside_->loader.offered(); }
 
 base::Result<Host::Described> Host::describe(const std::string& plugin) {
-  Refusal refusal;
-  auto loaded = inside_->loader.load(plugin, {}, refusal);
+  std::string step;
+  auto loaded = inside_->loader.load(plugin, {}, step);
   if (!loaded) return std::move(loaded).error();
   const z4j_plugin& d = *(*loaded)->descriptor;
   Described out{(*loaded)->path, std::string(read(d.id)), std::string(read(d.version)), std::string(read(d.name)),
@@ -130,12 +130,8 @@ base::Status Host::start(const config::PluginEntry& entry) {
   } finally{*inside_, entry.name};
 
   Report report;
-  Refusal refusal;
-  auto loaded = inside_->loader.load(entry.plugin, entry.sha256, refusal);
-  if (!loaded) {
-    report.step = refusal.step;
-    return inside_->refuse(entry, report, std::move(loaded).error());
-  }
+  auto loaded = inside_->loader.load(entry.plugin, entry.sha256, report.step);
+  if (!loaded) return inside_->refuse(entry, report, std::move(loaded).error());
   const LoadedFile& file = **loaded;
   const z4j_plugin& d = *file.descriptor;
   report.plugin_id = read(d.id);

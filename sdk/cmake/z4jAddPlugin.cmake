@@ -4,13 +4,12 @@
 # (hidden visibility alone is not enough: templates of the standard library leak through), every
 # symbol resolved at link time, and on GCC no unique symbols, which would pin the file in memory and
 # share template statics between plugins.
-set(_Z4J_PLUGIN_MAP "${CMAKE_CURRENT_LIST_DIR}/z4j-plugin.map")
-
 function(z4j_add_plugin name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
   if(NOT arg_SOURCES)
     message(FATAL_ERROR "z4j_add_plugin(${name}): give at least one file after SOURCES")
   endif()
+  set(map "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/z4j-plugin.map")
   add_library(${name} MODULE ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE z4j::sdk ${arg_LINKS})
   set_target_properties(${name} PROPERTIES
@@ -20,11 +19,11 @@ function(z4j_add_plugin name)
   if(DEFINED Z4J_PLUGIN_OUTPUT_DIRECTORY)
     set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${Z4J_PLUGIN_OUTPUT_DIRECTORY}")
   endif()
-  target_link_options(${name} PRIVATE "LINKER:--version-script=${_Z4J_PLUGIN_MAP}")
+  target_link_options(${name} PRIVATE "LINKER:--version-script=${map}")
   if(NOT Z4J_SANITIZE)
     target_link_options(${name} PRIVATE "LINKER:--no-undefined")
   endif()
-  set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS "${_Z4J_PLUGIN_MAP}")
+  set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS "${map}")
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-gnu-unique>)
   endif()

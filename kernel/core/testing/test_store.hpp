@@ -1,0 +1,29 @@
+// A store over the SQLite driver in a folder of its own, loaded through the plugin host as in
+// production: for unit tests.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/store.hpp"
+#include "plugin/host.hpp"
+
+namespace z4j::core::testing {
+
+// Owns the host and the folder too; the store dies first.
+class TestStore {
+ public:
+  TestStore();  // throws std::runtime_error when the driver can't be loaded
+  ~TestStore();
+  TestStore(const TestStore&) = delete;
+  TestStore& operator=(const TestStore&) = delete;
+  Store& operator*() { return *store_; }
+  Store* operator->() { return store_.get(); }
+
+ private:
+  std::string folder_;
+  std::unique_ptr<plugin::Host> host_;
+  std::unique_ptr<Store> store_;
+};
+
+}  // namespace z4j::core::testing

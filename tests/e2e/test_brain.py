@@ -1,0 +1,165 @@
+"""The brain seen from outside: start, health, plugins, bad input, faults."""
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import unittest
+
+from brain import BUILD, Brain
+
+
+class BrainTest(unittest.TestCase):
+    def brain(self, *args, **kwargs):
+        brain = Brain(*args, **kwargs)
+        self.addCleanup(brain.remove)
+        return brain
+
+    def test_serves_with_nothing_configured(self):
+        brain = self.brain().start()
+        self.assertEqual(brain.get("/api/v1/health"), (200, {"status": "ok"}))
+        self.assertEqual(brain.get("/api/v1/health/ready"), (200, {"status": "ready"}))
+        status, system = brain.get("/api/v1/health/system")
+        self.assertEqual((status, system["database_type"]), (200, "SQLite"))
+        self.assertEqual(system["abi_version"], "1.0")
+        self.assertEqual(os.stat(brain.home).st_mode & 0o777, 0o700)
+
+    def test_everything_crosses_the_plugin_boundary(self):
+        brain = self.brain().start()
+        status, plugins = brain.get("/api/v1/plugins")
+        self.assertEqual(status, 200)
+        storage = plugins["items"][0]
+        self.assertEqual((storage["plugin_id"], storage["state"], storage["health"]), ("org.z4j.storage-sqlite", "started", "ok"))
+        self.assertGreater(storage["calls"], 0)
+
+    def test_an_unknown_path_and_method(self):
+        brain = self.brain().start()
+        self.assertEqual(brain.get("/api/v1/nothing"), (404, {"detail": "Not Found"}))
+        self.assertEqual(brain.get("/api/v1/health", method="POST", body=b"{}"), (405, {"detail": "Method Not Allowed"}))
+
+    def test_headers_and_request_id(self):
+        brain = self.brain().start()
+        brain.get("/api/v1/health", headers={"X-Request-Id": "from-me"})
+        self.assertEqual(brain.headers["X-Request-Id"], "from-me")
+        self.assertEqual(brain.headers["X-Content-Type-Options"], "nosniff")
+        self.assertEqual(brain.headers["X-Frame-Options"], "DENY")
+
+    def test_a_foreign_host_name_is_refused(self):
+        brain = self.brain().start()
+        status, body = brain.get("/api/v1/health", headers={"Host": "evil.example"})
+        self.assertEqual((status, body["error"]), (400, "invalid_host"))
+
+    def test_metrics(self):
+        brain = self.brain().start()
+        status, text = brain.get("/metrics")
+        self.assertEqual(status, 200)
+        self.assertIn('z4j_plugin_up{instance="storage"} 1', text)
+        self.assertIn("z4j_brain_rss_bytes ", text)
+
+    def test_all_config_problems_at_once(self):
+        brain = self.brain('[server]\nprot = 1\nhost = "0.0.0.0"\n[plugin.x]\n')
+        for command in ("check-config", "serve"):
+            done = brain.run(command)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(":2: unknown setting server.prot; did you mean server.port?", done.stderr)
+            self.assertIn('server.host: is "0.0.0.0"', done.stderr)
+            self.assertIn(":4: plugin.x does not say which plugin it is", done.stderr)
+
+    def test_an_unknown_plugin_does_not_stop_the_brain(self):
+        brain = self.brain('[plugin.x]\nplugin = "storage-sqlit"\n').start()
+        refused = [p for p in brain.get("/api/v1/plugins")[1]["items"] if p["instance"] == "x"][0]
+        self.assertEqual((refused["state"], refused["step"]), ("refused", "file"))
+        self.assertIn('did you mean "storage-sqlite"?', refused["what_to_do"])
+        self.assertEqual(brain.get("/api/v1/health/ready")[0], 200)
+
+    def test_an_unknown_required_plugin_stops_it(self):
+        done = self.brain('[plugin.x]\nplugin = "nothing"\nrequired = true\n').run("serve")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('no plugin "nothing"', done.stderr)
+
+    def test_a_file_that_is_no_plugin_is_refused_at_its_step(self):
+        brain = self.brain()
+        folder = pathlib.Path(brain.home) / "plugins"
+        folder.mkdir()
+        shutil.copy(BUILD / "plugins" / "storage-sqlite.so", folder)
+        (folder / "text.so").write_text("no library")
+        writable = folder / "writable.so"
+        shutil.copy(BUILD / "plugins" / "storage-sqlite.so", writable)
+        writable.chmod(0o666)
+        brain.config.write_text("".join(f'[plugin.{n}]\nplugin = "{n}"\n' for n in ("text", "writable")) + f'[plugins]\ndirectory = "{folder}"\n'
+                                '[plugin.pinned]\nplugin = "storage-sqlite"\nsha256 = "00"\n[plugin.wrong]\nplugin = "storage-sqlite"\n[plugin.wrong.settings]\npaht = 1\n')
+        brain.start()
+        steps = {p["instance"]: (p["state"], p["step"], p["why"]) for p in brain.get("/api/v1/plugins")[1]["items"]}
+        self.assertEqual(steps["text"][:2], ("refused", "map"))
+        self.assertEqual(steps["writable"][:2], ("refused", "file"))
+        self.assertIn("written by others", steps["writable"][2])
+        self.assertIn("the config pins 00", steps["pinned"][2])
+        self.assertEqual(steps["wrong"][:2], ("refused", "config"))
+        self.assertIn('did you mean "path"?', steps["wrong"][2])
+
+    def test_plugin_list_and_describe(self):
+        brain = self.brain()
+        self.assertIn("org.z4j.storage-sqlite", brain.run("plugin", "list").stdout)
+        described = brain.run("plugin", "describe", "storage-sqlite")
+        self.assertEqual(described.returncode, 0)
+        self.assertIn("busy_timeout  a duration", described.stdout)
+        self.assertEqual(brain.run("plugin", "describe", "storage-sqlit").returncode, 1)
+
+    def test_a_second_brain_on_one_home_is_refused_clearly(self):
+        brain = self.brain().start()
+        second = Brain(home=brain.home).run("serve")
+        self.assertEqual(second.returncode, 1)
+        self.assertIn(f"another brain (process {brain.process.pid}) uses", second.stderr)
+        self.assertEqual(brain.get("/api/v1/health/ready")[0], 200)
+
+    def test_a_port_in_use_is_named(self):
+        brain = self.brain().start()
+        port = brain.url.rsplit(":", 1)[1]
+        done = self.brain(environment={"Z4J_BIND_PORT": port}).run("serve")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"can't listen on 127.0.0.1:{port}", done.stderr)
+
+    def test_a_home_that_cannot_be_made_is_named(self):
+        brain = self.brain(environment={"Z4J_HOME": "/proc/nowhere"})
+        done = brain.run("serve")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("can't use the home folder /proc/nowhere", done.stderr)
+
+    def test_a_corrupt_database_is_named_and_kept(self):
+        brain = self.brain()
+        file = pathlib.Path(brain.home) / "brain.sqlite"
+        file.write_bytes(b"this is no database" * 100)
+        done = brain.run("serve")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("is damaged or is no SQLite database", done.stderr)
+        self.assertTrue(file.read_bytes().startswith(b"this is no database"))
+
+    def test_a_full_disk_at_start_is_an_error_and_not_a_crash(self):
+        brain = self.brain()
+        with self.assertRaises(RuntimeError) as raised:
+            brain.start(preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)))
+        self.assertIn("z4j-brain: ", str(raised.exception))
+        self.assertGreater(brain.process.returncode, 0)
+        brain.stop()
+        brain.start()
+        self.assertEqual(brain.get("/api/v1/health/ready")[0], 200)
+
+    def test_stops_cleanly_and_starts_again_on_its_data(self):
+        brain = self.brain().start()
+        process = brain.process
+        brain.stop()
+        self.assertEqual(process.returncode, 0)
+        brain.start()
+        self.assertEqual(brain.get("/api/v1/health/ready")[0], 200)
+
+    def test_survives_kill_9(self):
+        brain = self.brain().start()
+        brain.process.send_signal(signal.SIGKILL)
+        brain.process.wait(timeout=10)
+        brain.stop()
+        brain.start()
+        self.assertEqual(brain.get("/api/v1/health/ready")[0], 200)
+
+
+if __name__ == "__main__":
+    unittest.main()
