@@ -21,8 +21,12 @@ target_compile_options(z4j_warnings INTERFACE
 add_library(z4j_sanitizers INTERFACE)
 if(Z4J_SANITIZE)
   string(REPLACE ";" "," _z4j_sanitize "${Z4J_SANITIZE}")
-  target_compile_options(z4j_sanitizers INTERFACE -fsanitize=${_z4j_sanitize} -fno-omit-frame-pointer
-    -fno-sanitize-recover=all)
+  if("undefined" IN_LIST Z4J_SANITIZE)
+    # The vptr check wants type information that some libraries keep to themselves.
+    set(_z4j_no_vptr -fno-sanitize=vptr)
+  endif()
+  target_compile_options(z4j_sanitizers INTERFACE -fsanitize=${_z4j_sanitize} ${_z4j_no_vptr}
+    -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(z4j_sanitizers INTERFACE -fsanitize=${_z4j_sanitize})
 endif()
 

@@ -40,43 +40,51 @@ void append_string(std::string& out, std::string_view s) {
 }
 
 // A parsed value whose scalars are canonical text already.
+struct CanonicalMember;
 struct CanonicalNode {
   enum class Kind { scalar, array, object } kind = Kind::scalar;
-  std::string text;                                             // scalar
-  std::vector<CanonicalNode> items;                             // array
-  std::vector<std::pair<std::string, CanonicalNode>> members;   // object
+  std::string text;                      // scalar
+  std::vector<CanonicalNode> items;      // array
+  std::vector<CanonicalMember> members;  // object
 
-  void write(std::string& out) {
-    switch (kind) {
-      case Kind::scalar: out += text; return;
-      case Kind::array: {
-        out += '[';
-        for (std::size_t i = 0; i < items.size(); ++i) {
-          if (i > 0) out += ',';
-          items[i].write(out);
-        }
-        out += ']';
-        return;
+  void write(std::string& out);
+};
+
+struct CanonicalMember {
+  std::string key;
+  CanonicalNode value;
+};
+
+void CanonicalNode::write(std::string& out) {
+  switch (kind) {
+    case Kind::scalar: out += text; return;
+    case Kind::array: {
+      out += '[';
+      for (std::size_t i = 0; i < items.size(); ++i) {
+        if (i > 0) out += ',';
+        items[i].write(out);
       }
-      case Kind::object: {
-        std::stable_sort(members.begin(), members.end(),
-                         [](const auto& a, const auto& b) { return a.first < b.first; });
-        out += '{';
-        bool first = true;
-        for (std::size_t i = 0; i < members.size(); ++i) {
-          if (i + 1 < members.size() && members[i + 1].first == members[i].first) continue;  // the last wins
-          if (!first) out += ',';
-          first = false;
-          append_string(out, members[i].first);
-          out += ':';
-          members[i].second.write(out);
-        }
-        out += '}';
-        return;
+      out += ']';
+      return;
+    }
+    case Kind::object: {
+      std::stable_sort(members.begin(), members.end(),
+                       [](const CanonicalMember& a, const CanonicalMember& b) { return a.key < b.key; });
+      out += '{';
+      bool first = true;
+      for (std::size_t i = 0; i < members.size(); ++i) {
+        if (i + 1 < members.size() && members[i + 1].key == members[i].key) continue;  // the last wins
+        if (!first) out += ',';
+        first = false;
+        append_string(out, members[i].key);
+        out += ':';
+        members[i].value.write(out);
       }
+      out += '}';
+      return;
     }
   }
-};
+}
 
 // The events of boost::json::basic_parser, kept as canonical nodes: unlike a DOM it sees the text of
 // each number, so integers beyond 64 bits survive.
@@ -103,7 +111,7 @@ struct CanonicalHandler {
     } else if (Frame& top = stack.back(); top.node.kind == CanonicalNode::Kind::array) {
       top.node.items.push_back(std::move(node));
     } else {
-      top.node.members.emplace_back(std::move(top.key), std::move(node));
+      top.node.members.push_back(CanonicalMember{std::move(top.key), std::move(node)});
       top.key.clear();
     }
   }

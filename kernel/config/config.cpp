@@ -172,7 +172,8 @@ class FileReader {
       problem(entry.where, "plugin." + entry.name + " must be a table", "[plugin." + entry.name + "]", {});
       return;
     }
-    for (const auto& [inner, value] : *table) {
+    for (const auto& [inner, inner_value] : *table) {
+      const toml::node& value = inner_value;  // Clang 14 can't capture the binding itself
       const std::string name(inner.str());
       const auto text = [&](std::string& to) {
         if (const auto v = value.value_exact<std::string>()) to = *v;

@@ -267,7 +267,8 @@ void Host::stop_all() {
 std::vector<Report> Host::reports() const {
   std::vector<Report> out;
   const std::lock_guard lock(inside_->mutex);
-  for (const auto& [name, instance] : inside_->current) {
+  for (const auto& entry : inside_->current) {
+    const std::shared_ptr<Instance>& instance = entry.second;
     Report r = instance->report();
     if (instance->engine != nullptr && r.state == State::started) {
       r.capabilities = instance->call("capabilities", std::uint64_t{0}, [&] { return instance->engine->capabilities(instance->raw); });
@@ -342,6 +343,14 @@ void Host::snapshot(const std::string& name, std::string what, std::string page_
 }
 
 namespace {
+
+// What a driver that never answered may still read: held until the process ends, on purpose.
+void keep_for_ever(std::shared_ptr<void> held) {
+  static std::mutex mutex;
+  static std::vector<std::shared_ptr<void>> all;
+  const std::lock_guard lock(mutex);
+  all.push_back(std::move(held));
+}
 
 // What a waiting caller and a late answer share.
 struct Waiting {
@@ -420,7 +429,7 @@ class PluginSession final : public StorageClient::Session {
     if (result) return {};
     if (result.error().code == base::Code::unknown && instance_->ops.remaining_ms(*op) <= 0) {
       poisoned_ = true;
-      keep_.push_back(std::move(keep));
+      keep_for_ever(std::move(keep));
     }
     return std::move(result).error();
   }
@@ -442,8 +451,6 @@ class PluginSession final : public StorageClient::Session {
   std::shared_ptr<Instance> instance_;
   z4j_session* session_;
   bool poisoned_ = false;
-  // What a driver that never answered may still read. It outlives the session on purpose.
-  static inline std::vector<std::shared_ptr<void>> keep_;
 };
 
 class PluginStorage final : public StorageClient {

@@ -60,6 +60,15 @@ std::string reason_of(const std::string& what) {
   return text;
 }
 
+// Maps outlive everything, the Loader too: a plugin's code may still run while the process ends.
+const boost::dll::shared_library& keep_mapped(std::unique_ptr<boost::dll::shared_library> library) {
+  static std::mutex mutex;
+  static auto* const all = new std::vector<std::unique_ptr<boost::dll::shared_library>>;
+  const std::lock_guard lock(mutex);
+  all->push_back(std::move(library));
+  return *all->back();
+}
+
 bool well_formed_id(std::string_view id) {
   if (id.size() < 3 || id.size() > 128 || id.front() == '.' || id.back() == '.' || id.find('.') == std::string_view::npos) return false;
   return std::all_of(id.begin(), id.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-'; });
@@ -168,7 +177,7 @@ base::Result<const LoadedFile*> Loader::load(const std::string& plugin, std::str
   } catch (const std::exception& e) {
     return refuse(base::Code::unsupported, path.string() + " can't be loaded: " + reason_of(e.what()), "rebuild the plugin against this system's libraries");
   }
-  const boost::dll::shared_library& mapped = *library.release();  // for ever: the mapping must outlive everything
+  const boost::dll::shared_library& mapped = keep_mapped(std::move(library));
   step = "entry";
   if (!mapped.has(Z4J_PLUGIN_SYMBOL)) {
     if (mapped.has("z4j_plugin_entry_v2")) return refuse(base::Code::unsupported, path.string() + " needs z4j 2.x", "use the plugin's release for ABI 1");

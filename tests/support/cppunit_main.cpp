@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -31,9 +32,9 @@ int main(int argc, char** argv) {
   CppUnit::BriefTestProgressListener progress;
   controller.addListener(&collected);
   controller.addListener(&progress);
-  CppUnit::Test* all = CppUnit::TestFactoryRegistry::getRegistry().makeTest();
+  const std::unique_ptr<CppUnit::Test> all(CppUnit::TestFactoryRegistry::getRegistry().makeTest());
   std::vector<CppUnit::Test*> chosen;
-  collect(all, argc > 1 ? argv[1] : "", chosen);
+  collect(all.get(), argc > 1 ? argv[1] : "", chosen);
   for (CppUnit::Test* test : chosen) test->run(&controller);
   CppUnit::CompilerOutputter(&collected, std::cerr).write();
   const bool ran = collected.runTests() > 0;
