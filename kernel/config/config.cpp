@@ -1,207 +1,281 @@
 #include "config/config.hpp"
 
-#include <toml++/toml.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include <charconv>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <set>
 
 #include "config/schema.hpp"
+#include "config/setting_table.hpp"
+#include "config/toml_source.hpp"
 
 namespace z4j::config {
 namespace {
 
-constexpr std::size_t kMaxFileBytes = 1u << 20;
+namespace js = base::json;
 
-// One kernel setting: where it stands in the file, its variable, its member and its bounds.
-struct Setting {
-  std::string_view key, variable, meaning;
-  std::string Settings::*text;
-  std::int64_t Settings::*number;
-  std::int64_t low, high;
-  std::vector<std::string_view> words;
-};
+constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
+constexpr std::size_t kMaxPlugins = 256;
+constexpr std::size_t kMaxNamesInWarning = 20;
 
-const std::vector<Setting>& setting_table() {
-  static const std::vector<Setting> table = {
-      {"server.host", "Z4J_BIND_HOST", "address to listen on", &Settings::bind_host, nullptr, 0, 0, {}},
-      {"server.port", "Z4J_BIND_PORT", "port to listen on, 0 for any free one", nullptr, &Settings::bind_port, 0, 65535, {}},
-      {"server.max_body_bytes", "Z4J_MAX_PAYLOAD_SIZE_BYTES", "largest HTTP request body", nullptr, &Settings::max_body_bytes, 128, 64 << 20, {}},
-      {"server.api_threads", "Z4J_API_THREADS", "requests handled at once", nullptr, &Settings::api_threads, 2, 512, {}},
-      {"database.url", "Z4J_DATABASE_URL", "where state lives; empty: an SQLite file under the home folder", &Settings::database_url, nullptr, 0, 0, {}},
-      {"log.level", "Z4J_LOG_LEVEL", "lowest level kept", &Settings::log_level, nullptr, 0, 0, {"trace", "debug", "info", "warn", "error"}},
-      {"log.form", "Z4J_LOG_FORM", "console, json, or auto: console on a terminal", &Settings::log_form, nullptr, 0, 0, {"auto", "console", "json"}},
-      {"plugins.directory", "Z4J_PLUGIN_DIRECTORY", "where plugin files lie; empty: beside the program", &Settings::plugin_directory, nullptr, 0, 0, {}},
-  };
-  return table;
-}
-
-std::string expected_of(const Setting& s) {
-  if (s.number != nullptr) return "must be a whole number from " + std::to_string(s.low) + " to " + std::to_string(s.high);
-  if (s.words.empty()) return "must be text";
-  std::string out = "must be one of";
-  for (const std::string_view w : s.words) out += " \"" + std::string(w) + "\"";
-  return out;
-}
-
-bool set_text(Settings& settings, const Setting& s, const std::string& value) {
-  if (s.number != nullptr) {
-    std::int64_t n = 0;
-    const auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), n);
-    if (ec != std::errc() || end != value.data() + value.size() || n < s.low || n > s.high) return false;
-    settings.*s.number = n;
-    return true;
-  }
-  if (!s.words.empty() && std::find(s.words.begin(), s.words.end(), value) == s.words.end()) return false;
-  settings.*s.text = value;
-  return true;
-}
-
-base::json::Value to_json(const toml::node& node, const std::string& pointer, const std::string& file, PluginEntry& entry) {
-  entry.setting_where[pointer] = file + ":" + std::to_string(node.source().begin.line);
-  if (const auto* t = node.as_table()) {
-    base::json::Object out;
-    for (const auto& [key, value] : *t) out[std::string(key.str())] = to_json(value, pointer + "/" + std::string(key.str()), file, entry);
-    return out;
-  }
-  if (const auto* a = node.as_array()) {
-    base::json::Array out;
-    for (std::size_t i = 0; i < a->size(); ++i) out.push_back(to_json((*a)[i], pointer + "/" + std::to_string(i), file, entry));
-    return out;
-  }
-  if (const auto v = node.value_exact<bool>()) return *v;
-  if (const auto v = node.value_exact<std::int64_t>()) return *v;
-  if (const auto v = node.value_exact<double>()) return *v;
-  if (const auto v = node.value_exact<std::string>()) return base::json::Value(*v);
-  std::ostringstream text;
-  text << toml::node_view<const toml::node>(node);
-  return base::json::Value(text.str());
-}
-
-bool good_name(std::string_view name) {
+bool is_label(std::string_view name) {
   if (name.empty() || name.size() > 63 || name.front() == '-') return false;
   return std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
-class FileReader {
- public:
-  FileReader(std::string file, Loaded& out) : file_(std::move(file)), out_(out) {}
+std::string did_you_mean(const std::string& near) { return near.empty() ? std::string() : "did you mean " + near + "?"; }
 
-  void read() {
-    std::error_code ec;
-    if (std::filesystem::file_size(file_, ec) > kMaxFileBytes && !ec) {
-      problem(file_, "is larger than 1 MiB", "a config file has some kilobytes", {});
-      return;
-    }
-    std::ifstream in(file_);
-    if (!in) {
-      problem(file_, "can't be read", "a readable TOML file", "check the path and its permissions");
-      return;
-    }
-    std::stringstream text;
-    text << in.rdbuf();
-    try {
-      const toml::table root = toml::parse(text.str(), file_);
-      for (const auto& [key, value] : root) section(key, value);
-    } catch (const toml::parse_error& e) {
-      problem(file_ + ":" + std::to_string(e.source().begin.line), "is not TOML: " + std::string(e.description()), {}, {});
-    }
+void set_setting(Loaded& out, const Setting& setting, const js::Value& value, const js::Value& as_given, const std::string& where, const char* source) {
+  if (assign(out.settings, setting, value)) {
+    out.sources[std::string(setting.key)] = source;
+    return;
+  }
+  const bool from_variable = where == setting.variable;
+  out.problems.push_back(Problem{where, (from_variable ? std::string() : std::string(setting.key) + " ") +
+                                            (setting.secrecy == Secrecy::secret ? "has a wrong value" : "is " + shown(as_given)),
+                                 expected_of(setting), {}});
+}
+
+// Takes a parsed file's tables apart.
+class FileSettings {
+ public:
+  FileSettings(const TomlSource& toml, Loaded& out) : toml_(toml), out_(out) {}
+
+  void take() {
+    for (const auto& member : toml_.root) section(std::string(member.key()), member.value());
   }
 
  private:
-  void problem(std::string where, std::string message, std::string expected, std::string hint) {
-    out_.problems.push_back(Problem{std::move(where), std::move(message), std::move(expected), std::move(hint)});
+  void problem(const std::string& pointer, std::string message, std::string expected, std::string hint) {
+    out_.problems.push_back(Problem{toml_.where(pointer), std::move(message), std::move(expected), std::move(hint)});
   }
-  std::string at(const toml::node& node) const { return file_ + ":" + std::to_string(node.source().begin.line); }
 
-  void section(const toml::key& key, const toml::node& node) {
-    const std::string name(key.str());
-    const std::string line = file_ + ":" + std::to_string(key.source().begin.line);
+  void section(const std::string& name, const js::Value& value) {
+    const std::string pointer = pointer_step(name);
     std::vector<std::string> sections{"plugin"};
-    for (const Setting& s : setting_table()) sections.emplace_back(s.key.substr(0, s.key.find('.')));
+    for (const Setting& s : setting_table()) {
+      if (s.in_file) sections.emplace_back(s.key.substr(0, s.key.find('.')));
+    }
     if (std::find(sections.begin(), sections.end(), name) == sections.end()) {
-      const std::string near = nearest(name, sections);
-      problem(line, "unknown section [" + name + "]", {}, near.empty() ? "" : "did you mean [" + near + "]?");
+      std::string near = nearest(name, sections);
+      if (!near.empty()) near = "[" + near + "]";
+      if (name == "home") near.clear();
+      problem(pointer, value.is_object() ? "unknown section [" + name + "]" : "unknown setting " + name, {},
+              name == "home" ? "the home folder is set by the variable Z4J_HOME" : did_you_mean(near));
       return;
     }
-    const toml::table* table = node.as_table();
-    if (table == nullptr) {
-      problem(line, "\"" + name + "\" must be a table", "[" + name + "]", {});
+    if (!value.is_object()) {
+      problem(pointer, "\"" + name + "\" must be a table", "[" + name + "]", {});
       return;
     }
-    for (const auto& [inner, value] : *table) {
-      if (name == "plugin") plugin(inner, value);
-      else setting(name, inner, value);
+    for (const auto& member : value.get_object()) {
+      const std::string key(member.key());
+      if (name == "plugin") plugin(key, member.value(), pointer + pointer_step(key));
+      else setting(name + "." + key, member.value(), pointer + pointer_step(key));
     }
   }
 
-  void setting(const std::string& section_name, const toml::key& key, const toml::node& node) {
-    const std::string full = section_name + "." + std::string(key.str());
+  void setting(const std::string& key, const js::Value& value, const std::string& pointer) {
+    if (const Setting* s = find_setting(key); s != nullptr && s->in_file) {
+      set_setting(out_, *s, value, value, toml_.where(pointer), "file");
+      return;
+    }
     std::vector<std::string> known;
     for (const Setting& s : setting_table()) {
-      known.emplace_back(s.key);
-      if (s.key != full) continue;
-      std::string value;
-      bool good = false;
-      if (const auto n = node.value_exact<std::int64_t>(); n && s.number != nullptr) {
-        value = std::to_string(*n);
-        good = true;
-      } else if (const auto t = node.value_exact<std::string>(); t && s.text != nullptr) {
-        value = *t;
-        good = true;
-      }
-      if (!good || !set_text(out_.settings, s, value)) {
-        std::ostringstream shown;
-        shown << toml::node_view<const toml::node>(node);
-        problem(at(node), full + " is " + shown.str().substr(0, 80), expected_of(s), {});
-      }
-      return;
+      if (s.in_file) known.emplace_back(s.key);
     }
-    const std::string near = nearest(full, known);
-    problem(file_ + ":" + std::to_string(key.source().begin.line), "unknown setting " + full, {}, near.empty() ? "" : "did you mean " + near + "?");
+    problem(pointer, "unknown setting " + key, {}, did_you_mean(nearest(key, known)));
   }
 
-  void plugin(const toml::key& key, const toml::node& node) {
-    PluginEntry entry;
-    entry.name = std::string(key.str());
-    entry.where = file_ + ":" + std::to_string(key.source().begin.line);
-    if (!good_name(entry.name)) problem(entry.where, "\"" + entry.name + "\" is not an instance name", "lower-case letters, digits and hyphens, at most 63", {});
-    const toml::table* table = node.as_table();
-    if (table == nullptr) {
-      problem(entry.where, "plugin." + entry.name + " must be a table", "[plugin." + entry.name + "]", {});
+  void plugin(const std::string& name, const js::Value& value, const std::string& pointer) {
+    const std::string full = "plugin." + name;
+    if (!is_label(name)) problem(pointer, "\"" + name + "\" is not an instance name", "lower-case letters, digits and hyphens, at most 63", {});
+    if (!value.is_object()) {
+      problem(pointer, full + " must be a table", "[" + full + "]", {});
       return;
     }
-    for (const auto& [inner, inner_value] : *table) {
-      const toml::node& value = inner_value;  // Clang 14 can't capture the binding itself
-      const std::string name(inner.str());
-      const auto text = [&](std::string& to) {
-        if (const auto v = value.value_exact<std::string>()) to = *v;
-        else problem(at(value), "plugin." + entry.name + "." + name + " must be text", {}, {});
+    if (out_.plugins.size() == kMaxPlugins) {
+      problem(pointer, full + " is one plugin too many", "at most " + std::to_string(kMaxPlugins), {});
+      return;
+    }
+    PluginEntry entry;
+    entry.name = name;
+    entry.where = toml_.where(pointer);
+    bool names_plugin = false;
+    for (const auto& member : value.get_object()) {
+      const std::string key(member.key());
+      const std::string at = pointer + pointer_step(key);
+      const auto text = [&](std::string& to, auto is_good, const char* expected) {
+        const bool good = member.value().is_string() && is_good(std::string_view(member.value().get_string()));
+        if (good) to = std::string(member.value().get_string());
+        else problem(at, full + "." + key + " is " + shown(member.value()), std::string("must be ") + expected, {});
       };
       const auto flag = [&](bool& to) {
-        if (const auto v = value.value_exact<bool>()) to = *v;
-        else problem(at(value), "plugin." + entry.name + "." + name + " must be true or false", {}, {});
+        if (member.value().is_bool()) to = member.value().get_bool();
+        else problem(at, full + "." + key + " is " + shown(member.value()), "must be true or false", {});
       };
-      if (name == "plugin") text(entry.plugin);
-      else if (name == "project") text(entry.project);
-      else if (name == "sha256") text(entry.sha256);
-      else if (name == "enabled") flag(entry.enabled);
-      else if (name == "required") flag(entry.required);
-      else if (name == "settings" && value.is_table()) entry.settings = to_json(value, "", file_, entry).get_object();
-      else {
-        const std::string near = nearest(name, {"plugin", "project", "sha256", "enabled", "required", "settings"});
-        problem(file_ + ":" + std::to_string(inner.source().begin.line), "unknown setting plugin." + entry.name + "." + name, {},
-                near.empty() ? "a plugin's own settings stand under [plugin." + entry.name + ".settings]" : "did you mean " + near + "?");
+      if (key == "plugin") {
+        names_plugin = true;
+        text(entry.plugin, is_label, "the file's name without .so, such as \"storage-sqlite\"");
+      } else if (key == "project") {
+        text(entry.project, is_label, "a project's slug: lower-case letters, digits and hyphens, at most 63");
+      } else if (key == "sha256") {
+        text(entry.sha256, [](std::string_view t) {
+          return t.empty() || (t.size() == 64 && std::all_of(t.begin(), t.end(), [](unsigned char c) { return std::isxdigit(c) != 0; }));
+        }, "64 hexadecimal digits, as sha256sum prints them");
+        std::transform(entry.sha256.begin(), entry.sha256.end(), entry.sha256.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+      } else if (key == "enabled") {
+        flag(entry.enabled);
+      } else if (key == "required") {
+        flag(entry.required);
+      } else if (key == "settings") {
+        if (member.value().is_object()) entry.settings = member.value().get_object();
+        else problem(at, full + ".settings must be a table", "[" + full + ".settings]", {});
+      } else {
+        const std::string near = nearest(key, {"plugin", "project", "sha256", "enabled", "required", "settings"});
+        problem(at, "unknown setting " + full + "." + key, {},
+                near.empty() ? "a plugin's own settings stand under [" + full + ".settings]" : did_you_mean(near));
       }
     }
-    if (entry.plugin.empty()) problem(entry.where, "plugin." + entry.name + " does not say which plugin it is", "plugin = \"storage-sqlite\", for example", {});
+    if (!names_plugin) problem(pointer, full + " does not say which plugin it is", "plugin = \"storage-sqlite\", for example", {});
+    const std::string below = pointer + "/settings/";
+    for (auto it = toml_.lines.lower_bound(below); it != toml_.lines.end() && it->first.rfind(below, 0) == 0; ++it) {
+      entry.setting_where[it->first.substr(below.size() - 1)] = toml_.where(it->first);
+    }
     out_.plugins.push_back(std::move(entry));
   }
 
-  const std::string file_;
+  const TomlSource& toml_;
   Loaded& out_;
 };
+
+// Names of "secret:NAME" values anywhere in a plugin's settings: variables that are somebody's.
+void collect_references(const js::Value& value, std::set<std::string>& out) {
+  if (value.is_string()) {
+    const std::string_view text = value.get_string();
+    if (text.rfind("secret:", 0) == 0) out.emplace(text.substr(7));
+  } else if (value.is_array()) {
+    for (const js::Value& item : value.get_array()) collect_references(item, out);
+  } else if (value.is_object()) {
+    for (const auto& member : value.get_object()) collect_references(member.value(), out);
+  }
+}
+
+void add_name(std::string& list, std::size_t& count, const std::string& name) {
+  if (++count <= kMaxNamesInWarning) list += (list.empty() ? "" : ", ") + name;
+}
+
+std::string with_rest(std::string list, std::size_t count) {
+  if (count > kMaxNamesInWarning) list += " and " + std::to_string(count - kMaxNamesInWarning) + " more";
+  return list;
+}
+
+void take_environment(const LoadOptions& options, Loaded& out) {
+  std::vector<std::string> known;
+  for (const Setting& s : setting_table()) known.emplace_back(s.variable);
+  std::set<std::string> referenced{"Z4J_CONFIG"};
+  for (const PluginEntry& entry : out.plugins) collect_references(entry.settings, referenced);
+
+  std::string foreign, unknown;
+  std::size_t foreign_count = 0, unknown_count = 0;
+  for (const auto& [name, value] : options.environment) {
+    if (name.rfind("Z4J_", 0) != 0 || value.empty()) continue;
+    const Setting* s = find_setting(name);
+    if (s == nullptr && (name == "Z4J_LOG_FORMAT" || name == "Z4J_LOG_JSON")) {
+      // Names of the same setting in other brains; ours wins.
+      const auto own = options.environment.find("Z4J_LOG_FORM");
+      if (own != options.environment.end() && !own->second.empty()) continue;
+      if (name == "Z4J_LOG_JSON" && options.environment.count("Z4J_LOG_FORMAT") != 0) continue;
+      js::Value form(value);
+      if (name == "Z4J_LOG_JSON") form = value == "true" || value == "1" ? "json" : value == "false" || value == "0" ? "console" : "?";
+      if (assign(out.settings, *find_setting("log.form"), form)) out.sources["log.form"] = "environment";
+      else out.problems.push_back(Problem{name, "is " + shown(js::Value(value)), name == "Z4J_LOG_JSON" ? "must be true or false" : "must be json or text", {}});
+    } else if (s != nullptr) {
+      if (s->key != "home") set_setting(out, *s, from_text(*s, value), js::Value(value), name, "environment");
+    } else if (is_foreign_variable(name)) {
+      add_name(foreign, foreign_count, name);
+    } else if (referenced.count(name) == 0) {
+      const std::string near = nearest(name, known);
+      add_name(unknown, unknown_count, name.substr(0, 80) + (near.empty() ? "" : " (near " + near + ")"));
+    }
+  }
+  if (foreign_count != 0) out.warnings.push_back("not used by this brain: " + with_rest(foreign, foreign_count));
+  if (unknown_count != 0) out.warnings.push_back("unknown variables, not used: " + with_rest(unknown, unknown_count));
+}
+
+void take_overrides(const LoadOptions& options, Loaded& out) {
+  for (const auto& [name, value] : options.overrides) {
+    const std::string where = "command line";
+    const Setting* s = find_setting(name);
+    if (s == nullptr) {
+      std::vector<std::string> known;
+      for (const Setting& each : setting_table()) known.emplace_back(each.key);
+      out.problems.push_back(Problem{where, "unknown setting " + name.substr(0, 80), {}, did_you_mean(nearest(name, known))});
+    } else if (s->secrecy == Secrecy::secret || (s->secrecy == Secrecy::url && mask_url(value) != value)) {
+      out.problems.push_back(Problem{where, std::string(s->key) + " holds a secret", "must not stand on a command line, where every user of this machine can read it",
+                                     "set " + std::string(s->variable) + " in secret.env of the home folder"});
+    } else if (s->key != "home") {
+      set_setting(out, *s, from_text(*s, value), js::Value(value), where, "command line");
+    }
+  }
+}
+
+// The whole file, or a problem.
+std::optional<std::string> read_config_file(const std::string& path, bool must_exist, Loaded& out, bool& open_to_others) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) {
+    if (errno == ENOENT && !must_exist) return std::nullopt;
+    out.problems.push_back(Problem{path, std::string("can't be read: ") + std::strerror(errno), "a readable TOML file", "check the path and its permissions"});
+    return std::nullopt;
+  }
+  struct stat facts {};
+  std::string text;
+  bool whole = ::fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode);
+  open_to_others = (facts.st_mode & (S_IRGRP | S_IROTH)) != 0;
+  char buffer[16384];
+  while (whole && text.size() <= kMaxConfigBytes) {
+    const ssize_t n = ::read(fd, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) whole = false;
+    if (n <= 0) break;
+    text.append(buffer, static_cast<std::size_t>(n));
+  }
+  ::close(fd);
+  if (whole) return text;
+  out.problems.push_back(Problem{path, "can't be read", "a regular TOML file", "check the path"});
+  return std::nullopt;
+}
+
+void take_all(const LoadOptions& options, const TomlSource* toml, bool open_to_others, Loaded& out) {
+  out.settings.home = home_directory(options);
+  const auto home_from = [&](const std::map<std::string, std::string>& from, const char* name) {
+    const auto at = from.find(name);
+    return at != from.end() && !at->second.empty();
+  };
+  if (home_from(options.overrides, "home") || home_from(options.overrides, "Z4J_HOME")) out.sources["home"] = "command line";
+  else if (home_from(options.environment, "Z4J_HOME")) out.sources["home"] = "environment";
+  if (toml != nullptr) {
+    out.problems.insert(out.problems.end(), toml->problems.begin(), toml->problems.end());
+    FileSettings(*toml, out).take();
+    for (const Setting& s : setting_table()) {
+      const auto from = out.sources.find(std::string(s.key));
+      if (!open_to_others || s.secrecy != Secrecy::secret || from == out.sources.end()) continue;
+      const std::string value = value_text(out.settings, s);
+      if (value.empty() || value == "[]") continue;
+      out.problems.push_back(Problem{toml->name, "holds " + std::string(s.key) + " and is open to other users", {},
+                                     "run: chmod 600 " + toml->name + ", or set " + std::string(s.variable) + " in secret.env of the home folder"});
+    }
+  }
+  take_environment(options, out);
+  take_overrides(options, out);
+  check_together(out);
+}
 
 }  // namespace
 
@@ -213,72 +287,47 @@ std::string Problem::text() const {
   return out;
 }
 
-bool Settings::binds_loopback() const { return bind_host == "localhost" || bind_host == "::1" || bind_host.rfind("127.", 0) == 0; }
+bool Settings::binds_loopback() const {
+  return bind_host == "localhost" || bind_host == "::1" || bind_host == "[::1]" ||
+         (bind_host.rfind("127.", 0) == 0 && bind_host.find_first_not_of("0123456789.") == std::string::npos);
+}
 
-std::vector<SettingRow> known_settings() {
-  std::vector<SettingRow> rows;
-  for (const Setting& s : setting_table()) rows.push_back(SettingRow{s.key, s.variable, s.meaning});
-  return rows;
+bool Settings::is_dev() const { return environment == "dev" || (environment == "auto" && binds_loopback()); }
+
+std::string home_directory(const LoadOptions& options) {
+  const auto value = [](const std::map<std::string, std::string>& from, const char* name) {
+    const auto at = from.find(name);
+    return at == from.end() ? std::string() : at->second;
+  };
+  std::string home = value(options.overrides, "home");
+  if (home.empty()) home = value(options.overrides, "Z4J_HOME");
+  if (home.empty()) home = value(options.environment, "Z4J_HOME");
+  const std::string user = value(options.environment, "HOME");
+  if (home.empty()) return user.empty() ? ".z4j" : user + "/.z4j";
+  if (home.rfind("~/", 0) == 0 && !user.empty()) home = user + home.substr(1);
+  while (home.size() > 1 && home.back() == '/') home.pop_back();
+  return home;
 }
 
 Loaded load(const LoadOptions& options) {
   Loaded out;
-  const auto variable = [&](const std::string& name) {
-    const auto at = options.environment.find(name);
-    return at == options.environment.end() ? std::string() : at->second;
-  };
-  out.settings.home = variable("Z4J_HOME");
-  if (out.settings.home.empty()) out.settings.home = variable("HOME").empty() ? ".z4j" : variable("HOME") + "/.z4j";
-  std::string file = options.file;
-  std::error_code ec;
-  if (file.empty() && std::filesystem::exists(out.settings.home + "/z4j.toml", ec)) file = out.settings.home + "/z4j.toml";
-  if (!file.empty()) FileReader(file, out).read();
-
-  std::vector<std::string> known{"Z4J_HOME", "Z4J_CONFIG"};
-  for (const Setting& s : setting_table()) known.emplace_back(s.variable);
-  std::string unused;
-  for (const auto& [name, value] : options.environment) {
-    if (name.rfind("Z4J_", 0) != 0) continue;
-    const auto at = std::find_if(setting_table().begin(), setting_table().end(), [&name = name](const Setting& s) { return s.variable == name; });
-    if (at != setting_table().end()) {
-      if (!set_text(out.settings, *at, value)) {
-        const bool secret = at->variable == "Z4J_DATABASE_URL";
-        out.problems.push_back(Problem{name, secret ? "has a wrong value" : "is \"" + value.substr(0, 80) + "\"", expected_of(*at), {}});
-      }
-    } else if (std::find(known.begin(), known.end(), name) == known.end()) {
-      const std::string near = nearest(name, known);
-      unused += (unused.empty() ? "" : ", ") + name + (near.empty() ? "" : " (near " + near + ")");
-    }
+  const std::string path = options.file.empty() ? home_directory(options) + "/z4j.toml" : options.file;
+  bool open_to_others = false;
+  const std::optional<std::string> text = read_config_file(path, !options.file.empty(), out, open_to_others);
+  if (!text) {
+    take_all(options, nullptr, false, out);
+    return out;
   }
-  if (!unused.empty()) out.warnings.push_back("not used by this brain: " + unused);
-  if (!out.settings.database_url.empty()) {
-    if (auto url = parse_database_url(out.settings.database_url); !url) {
-      out.problems.push_back(Problem{"database.url", url.error().message, {}, url.error().hint});
-    }
-  }
-  if (!out.settings.binds_loopback()) {
-    out.problems.push_back(Problem{"server.host", "is \"" + out.settings.bind_host + "\"", "must be a loopback address",
-                                   "this release has no sign-in yet, so it answers this machine only"});
-  }
+  const TomlSource toml = read_toml(*text, path);
+  take_all(options, &toml, open_to_others, out);
   return out;
 }
 
-base::Result<DatabaseUrl> parse_database_url(std::string_view url) {
-  DatabaseUrl out;
-  for (const std::string_view scheme : {"sqlite+aiosqlite:///", "sqlite:///"}) {
-    if (url.rfind(scheme, 0) != 0) continue;
-    out.path = std::string(url.substr(scheme.size()));
-    if (out.path.empty()) break;
-    return out;
-  }
-  for (const std::string_view scheme : {"postgresql+asyncpg://", "postgresql://", "postgres://"}) {
-    if (url.rfind(scheme, 0) != 0) continue;
-    out.kind = DatabaseUrl::Kind::postgresql;
-    out.url = "postgresql://" + std::string(url.substr(scheme.size()));
-    return out;
-  }
-  return base::Error{.code = base::Code::bad_config, .message = "is no database URL this brain knows", .where = {},
-                     .hint = "use sqlite:///PATH (four slashes for an absolute path) or postgresql://..."};
+Loaded load_text(const LoadOptions& options, std::string_view text) {
+  Loaded out;
+  const TomlSource toml = read_toml(text, options.file);
+  take_all(options, &toml, false, out);
+  return out;
 }
 
 }  // namespace z4j::config
