@@ -10,6 +10,7 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
 set(Z4J_PLUGIN_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/plugins")
 
 option(Z4J_WERROR "Treat warnings as errors" OFF)
+option(Z4J_BUILD_FUZZ "Build the fuzzers (Clang)" OFF)
 set(Z4J_SANITIZE "" CACHE STRING "address;undefined or thread, as -fsanitize= takes them")
 
 add_library(z4j_warnings INTERFACE)
