@@ -1,67 +1,221 @@
 #include "plugin/host.hpp"
 
 #include <algorithm>
-#include <future>
+#include <condition_variable>
 #include <map>
+#include <mutex>
+#include <optional>
 #include <set>
 
 #include "config/schema.hpp"
+#include "plugin/crossing.hpp"
 #include "plugin/instance.hpp"
-#include "plugin/loader.hpp"
-#include "plugin/op_table.hpp"
+#include "plugin/storage_client.hpp"
 
 namespace z4j::plugin {
+
+std::string_view to_string(State state) noexcept {
+  switch (state) {
+    case State::listed: return "listed";
+    case State::checked: return "checked";
+    case State::created: return "created";
+    case State::started: return "started";
+    case State::draining: return "draining";
+    case State::stopped: return "stopped";
+    case State::destroyed: return "destroyed";
+    case State::disabled: return "disabled";
+    case State::refused: return "refused";
+    case State::faulted: return "faulted";
+    case State::stuck: return "stuck";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(Health health) noexcept {
+  switch (health) {
+    case Health::ok: return "ok";
+    case Health::degraded: return "degraded";
+    case Health::failing: return "failing";
+  }
+  return "unknown";
+}
+
 namespace {
 
-std::string_view read(z4j_str s) { return s.ptr != nullptr ? std::string_view(s.ptr, s.len) : std::string_view(); }
-z4j_str lend(std::string_view s) { return z4j_str{s.data(), s.size()}; }
+constexpr std::size_t kMaxProblems = 100, kMaxProblemText = 500;
+constexpr int kSealMs = 2000;
+constexpr const char* kLeftBehind = "it is left behind; a new instance may be started beside it";
 
-z4j_error blank_error() {
-  z4j_error e{};
-  e.struct_size = sizeof e;
-  return e;
+// Something run elsewhere that its caller stops waiting for at a deadline.
+template <class T>
+struct Errand {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::optional<T> result;
+  bool given_up = false;
+};
+
+template <class T>
+std::optional<T> wait_for(Errand<T>& errand, int deadline_ms) {
+  std::unique_lock lock(errand.mutex);
+  errand.changed.wait_for(lock, std::chrono::milliseconds(deadline_ms),
+                          [&] { return errand.result.has_value(); });
+  errand.given_up = !errand.result.has_value();
+  return std::move(errand.result);
 }
 
-base::Error host_error(base::Code code, std::string message, std::string hint = {}) {
-  return base::Error{.code = code, .message = std::move(message), .where = {}, .hint = std::move(hint)};
+// The task side: not at all when nobody waits any more.
+template <class T, class F>
+void run_errand(Errand<T>& errand, F&& f) {
+  {
+    const std::lock_guard lock(errand.mutex);
+    if (errand.given_up) return;
+  }
+  T result = f();
+  const std::lock_guard lock(errand.mutex);
+  errand.result = std::move(result);
+  errand.changed.notify_all();
 }
 
-base::Error from_plugin(z4j_status status, const z4j_error& e) {
-  base::Error out;
-  out.code = status >= 100 && status < 400 ? static_cast<base::Code>(status) : base::Code::internal;
-  out.message = e.message[0] != '\0' ? std::string(e.message) : std::string("the plugin answered ") + base::to_string(out.code);
-  out.where = e.where;
-  out.retry_after_ms = e.retry_after_ms;
-  return out;
+// What one call into a plugin came to.
+struct Returned {
+  z4j_status status = Z4J_INTERNAL;
+  std::string threw;  // not "": it let an exception out
+  z4j_error error = blank_error();
+  [[nodiscard]] bool ok() const { return threw.empty() && status == Z4J_OK; }
+  [[nodiscard]] base::Error reason() const {
+    if (threw.empty()) return error_from(status, &error);
+    return host_error(base::Code::internal, threw,
+                      "this is a defect of the plugin; report it to its author");
+  }
+};
+
+base::Error no_return(const char* function, int deadline_ms) {
+  return host_error(
+      base::Code::timeout,
+      std::string(function) + "() did not return within " + std::to_string(deadline_ms) + " ms",
+      kLeftBehind);
 }
 
 }  // namespace
 
 struct Host::Inside {
-  Options options;
-  Callbacks callbacks;
+  Inside(Options o, Callbacks c, base::Log& l, const base::Clock& k)
+      : options(std::move(o)),
+        callbacks(std::move(c)),
+        log(l),
+        clock(k),
+        loader(std::make_shared<Loader>(options.directories)),
+        ops(k),
+        pool(Pool::Options{std::max(options.pool_threads, 1u), 24}),
+        loader_pool(Pool::Options{1, 4}),
+        loader_line(std::make_shared<Strand>(loader_pool, 1)) {}
+
+  // The newest instance of a name, or the report of why there is none.
+  struct Place {
+    Instance* instance = nullptr;
+    Report without;
+  };
+
+  const Options options;
+  const Callbacks callbacks;
   base::Log& log;
   const base::Clock& clock;
-  Loader loader;
+  const std::shared_ptr<Loader> loader;  // shared with a mapping that hangs
   OpTable ops;
+  Pool pool, loader_pool;
 
   mutable std::mutex mutex;
-  std::vector<std::shared_ptr<Instance>> order;              // started, in order of start
-  std::map<std::string, std::shared_ptr<Instance>> current;  // the newest of each name
-  std::map<std::string, Report> refused;                     // names without an instance
-  std::vector<std::shared_ptr<Instance>> tombstones;         // stuck or faulted, replaced
-  std::set<std::string> starting;
+  std::condition_variable turn_over;
+  std::shared_ptr<Strand> loader_line;  // replaced when it hangs
+  std::map<std::string, Place> places;
+  std::vector<std::string> order;  // names in order of start
+  std::vector<Instance*> all;      // ever made here
+  std::set<std::string> taken;     // names being started or stopped
 
-  Inside(Options o, Callbacks c, base::Log& l, const base::Clock& k)
-      : options(std::move(o)), callbacks(std::move(c)), log(l), clock(k), loader(options.directories), ops(k) {}
+  // One starts or stops a name at a time.
+  class Turn {
+   public:
+    Turn(Inside& inside, std::string name) : inside_(inside), name_(std::move(name)) {
+      std::unique_lock lock(inside_.mutex);
+      const int patience =
+          2 * (inside_.options.start_deadline_ms + inside_.options.stop_deadline_ms);
+      mine_ = inside_.turn_over.wait_for(lock, std::chrono::milliseconds(patience),
+                                         [&] { return inside_.taken.count(name_) == 0; });
+      if (mine_) inside_.taken.insert(name_);
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() {
+      if (!mine_) return;
+      const std::lock_guard lock(inside_.mutex);
+      inside_.taken.erase(name_);
+      inside_.turn_over.notify_all();
+    }
+    explicit operator bool() const { return mine_; }
 
-  std::shared_ptr<Instance> find(const std::string& name) const {
+   private:
+    Inside& inside_;
+    const std::string name_;
+    bool mine_ = false;
+  };
+
+  [[nodiscard]] Instance* find(const std::string& name) const {
     const std::lock_guard lock(mutex);
-    const auto at = current.find(name);
-    return at == current.end() ? nullptr : at->second;
+    const auto at = places.find(name);
+    return at == places.end() ? nullptr : at->second.instance;
   }
 
-  base::Status refuse(const config::PluginEntry& entry, Report report, base::Error error) {
+  // Runs `f` on the loader thread. Nothing when it did not come back: then the next ones get
+  // another.
+  template <class T>
+  std::optional<T> on_loader(int deadline_ms, std::function<T()> f) {
+    const auto errand = std::make_shared<Errand<T>>();
+    Strand::Task task;
+    task.run = [errand, f = std::move(f)] { run_errand(*errand, f); };
+    task.allowed_ms = std::max(deadline_ms, 1);
+    std::shared_ptr<Strand> line;
+    {
+      const std::lock_guard lock(mutex);
+      line = loader_line;
+    }
+    if (line->post(std::move(task)) != Strand::Post::taken) return std::nullopt;
+    std::optional<T> result = wait_for(*errand, deadline_ms);
+    if (!result) {
+      const std::lock_guard lock(mutex);
+      if (loader_line == line) loader_line = std::make_shared<Strand>(loader_pool, 1);
+    }
+    return result;
+  }
+
+  std::optional<Returned> call_on_loader(Instance& instance, const char* function, int deadline_ms,
+                                         std::function<z4j_status(z4j_error*)> f) {
+    return on_loader<Returned>(deadline_ms, [&instance, function, f = std::move(f)] {
+      Returned r;
+      instance.call(
+          function, 0, [&] { r.status = f(&r.error); }, &r.threw);
+      return r;
+    });
+  }
+
+  std::optional<Returned> call_on_strand(Instance& instance, const char* function, int deadline_ms,
+                                         std::function<z4j_status(z4j_error*)> f) {
+    const auto errand = std::make_shared<Errand<Returned>>();
+    const auto posted = instance.post_serial(
+        function, deadline_ms, [errand, &instance, function, f = std::move(f)] {
+          run_errand(*errand, [&] {
+            Returned r;
+            instance.call(
+                function, 0, [&] { r.status = f(&r.error); }, &r.threw);
+            return r;
+          });
+        });
+    if (posted != Strand::Post::taken) return std::nullopt;
+    return wait_for(*errand, deadline_ms);
+  }
+
+  // No instance came of it.
+  base::Error refuse(const config::PluginEntry& entry, Report report, base::Error error) {
     report.name = entry.name;
     report.plugin = entry.plugin;
     report.project = entry.project;
@@ -70,436 +224,559 @@ struct Host::Inside {
     report.health = Health::failing;
     report.why = error.message;
     report.what_to_do = error.hint;
-    if (error.where.empty()) error.where = entry.where;
-    log.error("plugin refused", {{"instance", entry.name}, {"step", report.step}, {"reason", error.message}, {"what_to_do", error.hint}, {"where", entry.where}});
+    log_refusal(entry, report.file, report.plugin_id, report.step, error);
     const std::lock_guard lock(mutex);
-    if (const auto at = current.find(entry.name); at != current.end()) {
-      tombstones.push_back(at->second);
-      current.erase(at);
-    }
-    refused[entry.name] = std::move(report);
+    places[entry.name] = Place{nullptr, std::move(report)};
+    if (error.where.empty()) error.where = entry.where;
     return error;
   }
 
-  // Runs `f` on the strand and waits; nothing when the deadline passed.
-  std::optional<z4j_status> on_strand(const std::shared_ptr<Instance>& instance, const char* function, int deadline_ms,
-                                      const std::shared_ptr<z4j_error>& error, std::function<z4j_status(z4j_error*)> f) {
-    auto promise = std::make_shared<std::promise<z4j_status>>();
-    auto answered = promise->get_future();
-    const bool posted = instance->post([instance, function, error, f = std::move(f), promise] {
-      promise->set_value(instance->call(function, static_cast<z4j_status>(Z4J_INTERNAL), [&] { return f(error.get()); }));
-    });
-    if (!posted) return Z4J_BAD_STATE;
-    if (answered.wait_for(std::chrono::milliseconds(deadline_ms)) != std::future_status::ready) return std::nullopt;
-    return answered.get();
+  // The instance is there but did not start.
+  base::Error refuse(Instance& instance, State state, const char* step, base::Error error) {
+    instance.set_state(state, error.message, step, error.hint);
+    log_refusal(instance.entry, instance.file.path, text_of(instance.plugin().id), step, error);
+    ops.abandon(&instance, OpTable::Which::all,
+                host_error(base::Code::unavailable, "the instance did not start"));
+    instance.seal(kSealMs);
+    if (state != State::stuck) ops.forget(&instance);
+    if (error.where.empty()) error.where = instance.entry.where;
+    return error;
   }
+
+  void log_refusal(const config::PluginEntry& entry, std::string_view file, std::string_view id,
+                   std::string_view step, const base::Error& error) {
+    log.error("plugin refused", {{"instance", entry.name},
+                                 {"plugin", id.empty() ? std::string_view(entry.plugin) : id},
+                                 {"file", file},
+                                 {"step", step},
+                                 {"reason", error.message},
+                                 {"what_to_do", error.hint},
+                                 {"where", entry.where}});
+  }
+
+  const LoadedFile* load(const std::string& plugin, const std::string& sha256, Refusal& refusal) {
+    using Loaded = std::pair<const LoadedFile*, Refusal>;
+    auto loaded = on_loader<Loaded>(options.start_deadline_ms, [loader = loader, plugin, sha256] {
+      Refusal why;
+      const LoadedFile* file = loader->load(plugin, sha256, why);
+      return Loaded(file, std::move(why));
+    });
+    if (!loaded) {
+      refusal = Refusal{"map", host_error(base::Code::timeout,
+                                          "plugin \"" + plugin + "\" hangs while it is mapped",
+                                          "restart z4j without it, and report it to its author")};
+      return nullptr;
+    }
+    refusal = std::move(loaded->second);
+    return loaded->first;
+  }
+
+  std::vector<config::Problem> validate(const z4j_plugin& plugin, const std::string& config_json);
+  base::Status create_and_start(Instance& instance, const std::string& config_json);
+  base::Status finish(Instance& instance);
+  base::Status stuck(Instance& instance, const char* step, const std::string& why);
+  void retire(Instance& instance);
+  [[nodiscard]] std::string other_instance_of(const config::PluginEntry& entry,
+                                              const z4j_plugin& plugin) const;
+
+  struct EngineCall {
+    const char* function;
+    base::Error not_begun, begun;  // what an expired deadline says
+    base::Code threw;              // what an exception says
+    std::uint64_t verb = 0;
+    std::function<z4j_status(Instance&, z4j_op, z4j_error*)> call;
+  };
+  void call_engine(Instance& instance, EngineCall call, int deadline_ms, Answer answer);
 };
+
+namespace {
+
+// validate()'s sink.
+z4j_status take_problem(void* ctx, z4j_str bytes) {
+  auto& problems = *static_cast<std::vector<config::Problem>*>(ctx);
+  if (problems.size() >= kMaxProblems) return Z4J_TOO_LARGE;
+  try {
+    const auto parsed = base::json::parse(text_of(bytes), {.max_bytes = 16u << 10, .max_depth = 8});
+    if (!parsed || !parsed->is_object()) return Z4J_INVALID;
+    const base::json::Object& o = parsed->get_object();
+    const auto part = [&](const char* key) {
+      return std::string(cut(base::json::text(o, key), kMaxProblemText));
+    };
+    config::Problem problem;
+    problem.where = part("at");
+    problem.message = part("message");
+    problem.hint = part("hint");
+    problems.push_back(std::move(problem));
+    return Z4J_OK;
+  } catch (...) {
+    return Z4J_NO_MEMORY;
+  }
+}
+
+}  // namespace
+
+std::vector<config::Problem> Host::Inside::validate(const z4j_plugin& plugin,
+                                                    const std::string& config_json) {
+  using Problems = std::vector<config::Problem>;
+  if (plugin.validate == nullptr) return {};
+  const auto found = on_loader<Problems>(options.start_deadline_ms, [&plugin, config_json] {
+    Problems problems;
+    const z4j_sink sink{sizeof(z4j_sink), 0, &problems, take_problem};
+    z4j_error error = blank_error();
+    z4j_status status = Z4J_INTERNAL;
+    try {
+      const CrashScope note(CrashNote{nullptr, "validate", 0});
+      status = plugin.validate(lend(config_json), &sink, &error);
+    } catch (...) {
+      error = blank_error();
+      status = Z4J_INTERNAL;
+    }
+    if (status != Z4J_OK && problems.empty()) {
+      const base::Error why = error_from(status, &error);
+      config::Problem problem;
+      problem.where = why.where;
+      problem.message = why.message;
+      problems.push_back(std::move(problem));
+    }
+    return problems;
+  });
+  if (found) return *found;
+  config::Problem problem;
+  problem.message = "validate() did not return";
+  return {problem};
+}
+
+std::string Host::Inside::other_instance_of(const config::PluginEntry& entry,
+                                            const z4j_plugin& plugin) const {
+  if ((plugin.flags & Z4J_PLUGIN_SINGLETON) == 0) return {};
+  const std::lock_guard lock(mutex);
+  for (const auto& [name, place] : places) {
+    if (name == entry.name || place.instance == nullptr) continue;
+    if (text_of(place.instance->plugin().id) != text_of(plugin.id)) continue;
+    const State state = place.instance->state();
+    if (state != State::destroyed && state != State::refused) return name;
+  }
+  return {};
+}
 
 Host::Host(Options options, Callbacks callbacks, base::Log& log, const base::Clock& clock)
     : inside_(std::make_unique<Inside>(std::move(options), std::move(callbacks), log, clock)) {}
 
-Host::~Host() { stop_all(); }
+Host::~Host() {
+  stop_all();
+  // Stuck ones stay, but reach nothing of ours any more.
+  for (Instance* instance : inside_->all) {
+    instance->sessions.close(0);
+    instance->inward.close(0);
+    inside_->ops.abandon(instance, OpTable::Which::all,
+                         host_error(base::Code::cancelled, "the plugin host has stopped"));
+    if (!instance->seal(10'000)) {
+      inside_->log.error("a call of the plugin into the host hangs",
+                         {{"instance", instance->entry.name}});
+    }
+  }
+}
 
-std::vector<std::pair<std::string, std::string>> Host::offered() const { return inside_->loader.offered(); }
+std::vector<std::pair<std::string, std::string>> Host::offered() const {
+  return inside_->loader->offered();
+}
 
 base::Result<Host::Described> Host::describe(const std::string& plugin) {
-  std::string step;
-  auto loaded = inside_->loader.load(plugin, {}, step);
-  if (!loaded) return std::move(loaded).error();
-  const z4j_plugin& d = *(*loaded)->descriptor;
-  Described out{(*loaded)->path, std::string(read(d.id)), std::string(read(d.version)), std::string(read(d.name)),
-                std::string(read(d.summary)), std::string(read(d.kinds)), std::string(read(d.config_schema_json)), {}};
-  if (const auto* engine = static_cast<const z4j_engine*>(d.get_interface(lend(Z4J_IFACE_ENGINE)))) out.engine_name = read(engine->engine_name);
+  Refusal refusal;
+  const LoadedFile* file = inside_->load(plugin, {}, refusal);
+  if (file == nullptr) return refusal.error;
+  const z4j_plugin& d = *file->descriptor;
+  Described out;
+  out.file = file->path;
+  out.id = text_of(d.id);
+  out.version = text_of(d.version);
+  out.name = text_of(d.name);
+  out.summary = text_of(d.summary);
+  out.kinds = text_of(d.kinds);
+  out.schema_json = text_of(d.config_schema_json);
+  const auto* engine = static_cast<const z4j_engine*>(d.get_interface(lend(Z4J_IFACE_ENGINE)));
+  if (engine != nullptr) out.engine_name = text_of(engine->engine_name);
   return out;
 }
 
 base::Status Host::start(const config::PluginEntry& entry) {
-  {
-    const std::lock_guard lock(inside_->mutex);
-    const auto known = inside_->current.find(entry.name);
-    if (known != inside_->current.end() && known->second->state() == State::started) return {};
-    if (!inside_->starting.insert(entry.name).second) return host_error(base::Code::busy, "instance \"" + entry.name + "\" is being started already");
+  Inside& in = *inside_;
+  const Inside::Turn turn(in, entry.name);
+  if (!turn) {
+    return host_error(base::Code::busy,
+                      "instance \"" + entry.name + "\" is being started or stopped",
+                      "try again later");
   }
-  struct Finally {
-    Inside& in;
-    const std::string& name;
-    ~Finally() {
-      const std::lock_guard lock(in.mutex);
-      in.starting.erase(name);
-    }
-  } finally{*inside_, entry.name};
+  Instance* before = in.find(entry.name);
+  if (before != nullptr && before->state() == State::started) return {};
+  if (!entry.enabled) {
+    Report report;
+    report.name = entry.name;
+    report.plugin = entry.plugin;
+    report.project = entry.project;
+    report.required = entry.required;
+    report.state = State::disabled;
+    if (before != nullptr) in.retire(*before);
+    const std::lock_guard lock(in.mutex);
+    in.places[entry.name] = Inside::Place{nullptr, std::move(report)};
+    return host_error(base::Code::bad_state, "instance \"" + entry.name + "\" is disabled",
+                      "enable it first");
+  }
+  if (before != nullptr) in.retire(*before);
 
   Report report;
-  auto loaded = inside_->loader.load(entry.plugin, entry.sha256, report.step);
-  if (!loaded) return inside_->refuse(entry, report, std::move(loaded).error());
-  const LoadedFile& file = **loaded;
-  const z4j_plugin& d = *file.descriptor;
-  report.plugin_id = read(d.id);
-  report.version = read(d.version);
-  report.kinds = read(d.kinds);
-  report.file = file.path;
-
-  config::Checked checked = config::check_settings(read(d.config_schema_json), entry.settings);
-  const std::string config_json = base::json::write(checked.value);
-  if (checked.problems.empty() && d.validate != nullptr) {
-    const z4j_sink sink{sizeof(z4j_sink), 0, &checked.problems, [](void* ctx, z4j_str bytes) -> z4j_status {
-      auto parsed = base::json::parse(read(bytes));
-      if (!parsed || !parsed->is_object()) return Z4J_INVALID;
-      const base::json::Object& o = parsed->get_object();
-      static_cast<std::vector<config::Problem>*>(ctx)->push_back(config::Problem{
-          std::string(base::json::text(o, "at")), std::string(base::json::text(o, "message")), {}, std::string(base::json::text(o, "hint"))});
-      return Z4J_OK;
-    }};
-    z4j_error e = blank_error();
-    z4j_status status = Z4J_INTERNAL;
-    try {
-      status = d.validate(lend(config_json), &sink, &e);
-    } catch (...) {
-      e = blank_error();
-    }
-    if (status != Z4J_OK && checked.problems.empty()) {
-      checked.problems.push_back(config::Problem{e.where, from_plugin(status, e).message, {}, {}});
-    }
+  Refusal refusal;
+  const LoadedFile* file = in.load(entry.plugin, entry.sha256, refusal);
+  if (file == nullptr) {
+    report.step = refusal.step;
+    return in.refuse(entry, std::move(report), std::move(refusal.error));
   }
+  const z4j_plugin& d = *file->descriptor;
+  report.plugin_id = text_of(d.id);
+  report.version = text_of(d.version);
+  report.kinds = text_of(d.kinds);
+  report.file = file->path;
+
+  config::Checked checked = config::check_settings(text_of(d.config_schema_json), entry.settings);
+  const std::string config_json = base::json::write(checked.value);
+  if (checked.problems.empty()) checked.problems = in.validate(d, config_json);
   if (!checked.problems.empty()) {
-    std::string all;
+    base::Error error;
+    error.code = base::Code::bad_config;
+    error.where = entry.where;
+    error.hint = "see: z4j-brain plugin describe " + entry.plugin;
     for (const config::Problem& problem : checked.problems) {
       const auto place = entry.setting_where.find(problem.where);
-      all += (all.empty() ? "" : "; ") + (place != entry.setting_where.end() ? place->second + " " : std::string()) + problem.text();
+      if (!error.message.empty()) error.message += "; ";
+      if (place != entry.setting_where.end()) error.message += place->second + " ";
+      error.message += problem.text();
     }
     report.step = "config";
-    report.problems = checked.problems;
-    return inside_->refuse(entry, report, base::Error{.code = base::Code::bad_config, .message = all, .where = entry.where,
-                                                      .hint = "see: z4j-brain plugin describe " + entry.plugin});
+    report.problems = std::move(checked.problems);
+    return in.refuse(entry, std::move(report), std::move(error));
+  }
+  if (const std::string other = in.other_instance_of(entry, d); !other.empty()) {
+    report.step = "create";
+    return in.refuse(
+        entry, std::move(report),
+        host_error(base::Code::conflict,
+                   "plugin " + report.plugin_id + " allows one instance, \"" + other + "\" is it",
+                   "stop \"" + other + "\" first"));
   }
 
-  auto instance = std::make_shared<Instance>(entry, file, inside_->options.host_version, inside_->ops, inside_->callbacks, inside_->log, inside_->clock);
-  instance->engine = static_cast<const z4j_engine*>(d.get_interface(lend(Z4J_IFACE_ENGINE)));
-  instance->storage = static_cast<const z4j_storage*>(d.get_interface(lend(Z4J_IFACE_STORAGE)));
-  auto error = std::make_shared<z4j_error>(blank_error());
-  auto config_text = std::make_shared<const std::string>(config_json);
-  const auto fail_step = [&](const char* step, std::optional<z4j_status> status) -> base::Status {
-    report.step = step;
-    base::Error reason = status ? from_plugin(*status, *error)
-                                : host_error(base::Code::timeout, std::string(step) + " did not return within " + std::to_string(inside_->options.start_deadline_ms) + " ms",
-                                             "the instance is left behind; restart the brain to be rid of it");
-    if (!status) {
-      instance->kill();
-      instance->set_state(State::stuck, reason.message, step, reason.hint);
-    } else {
-      instance->kill();
-      instance->end_strand(1000);
-    }
-    {
-      const std::lock_guard lock(inside_->mutex);
-      inside_->tombstones.push_back(instance);
-    }
-    return inside_->refuse(entry, report, std::move(reason));
-  };
-
-  auto status = inside_->on_strand(instance, "create", inside_->options.start_deadline_ms, error,
-                                   [instance, config_text](z4j_error* e) { return instance->file.descriptor->create(instance->table(), lend(*config_text), &instance->raw, e); });
-  if (!status || *status != Z4J_OK || instance->raw == nullptr) return fail_step("create", status);
-  instance->set_state(State::created);
-  status = inside_->on_strand(instance, "start", inside_->options.start_deadline_ms, error,
-                              [instance](z4j_error* e) { return instance->file.descriptor->start(instance->raw, e); });
-  if (!status || *status != Z4J_OK) {
-    if (status) {
-      inside_->on_strand(instance, "destroy", 5000, error, [instance](z4j_error*) { instance->file.descriptor->destroy(instance->raw); return Z4J_OK; });
-    }
-    return fail_step("start", status);
+  Instance& instance = Instance::make(
+      entry, *file,
+      Instance::Surroundings{in.ops, in.pool, in.callbacks, in.log, in.clock, in.options});
+  {
+    const std::lock_guard lock(in.mutex);
+    in.all.push_back(&instance);
+    in.places[entry.name] = Inside::Place{&instance, {}};
   }
-  instance->set_state(State::started);
-  inside_->log.info("plugin started", {{"instance", entry.name}, {"plugin", report.plugin_id}, {"version", report.version}, {"file", file.path}});
-  const std::lock_guard lock(inside_->mutex);
-  if (const auto old = inside_->current.find(entry.name); old != inside_->current.end()) inside_->tombstones.push_back(old->second);
-  inside_->current[entry.name] = instance;
-  inside_->refused.erase(entry.name);
-  std::erase_if(inside_->order, [&](const auto& i) { return i->entry.name == entry.name; });
-  inside_->order.push_back(instance);
+  if (auto started = in.create_and_start(instance, config_json); !started) return started;
+  in.log.info("plugin started", {{"instance", entry.name},
+                                 {"plugin", report.plugin_id},
+                                 {"version", report.version},
+                                 {"file", report.file}});
+  const std::lock_guard lock(in.mutex);
+  std::erase(in.order, entry.name);
+  in.order.push_back(entry.name);
+  return {};
+}
+
+base::Status Host::Inside::create_and_start(Instance& instance, const std::string& config_json) {
+  const int deadline = options.start_deadline_ms;
+  const z4j_plugin& plugin = instance.plugin();
+  auto created = call_on_loader(
+      instance, "create", deadline, [&instance, &plugin, config_json](z4j_error* error) {
+        return plugin.create(instance.table(), lend(config_json), &instance.raw, error);
+      });
+  if (!created) return refuse(instance, State::stuck, "create", no_return("create", deadline));
+  if (!created->ok()) {
+    return refuse(instance, created->threw.empty() ? State::refused : State::faulted, "create",
+                  created->reason());
+  }
+  if (instance.raw == nullptr) {
+    return refuse(instance, State::refused, "create",
+                  host_error(base::Code::internal, "create() answered ok without an instance",
+                             "this is a defect of the plugin; report it to its author"));
+  }
+  instance.set_state(State::created);
+
+  auto started = call_on_strand(
+      instance, "start", deadline,
+      [&instance, &plugin](z4j_error* error) { return plugin.start(instance.raw, error); });
+  if (!started) return refuse(instance, State::stuck, "start", no_return("start", deadline));
+  if (!started->ok()) {
+    instance.end_posts();
+    instance.inward.close(kSealMs);
+    const auto destroyed = call_on_loader(instance, "destroy", options.stop_deadline_ms,
+                                          [&instance, &plugin](z4j_error*) {
+                                            plugin.destroy(instance.raw);
+                                            return Z4J_OK;
+                                          });
+    if (!destroyed) {
+      return refuse(instance, State::stuck, "start",
+                    no_return("destroy", options.stop_deadline_ms));
+    }
+    return refuse(instance, started->threw.empty() ? State::refused : State::faulted, "start",
+                  started->reason());
+  }
+  instance.set_started();
+  return {};
+}
+
+// A predecessor of the same name, before a new one takes its place.
+void Host::Inside::retire(Instance& instance) {
+  const State state = instance.state();
+  if (state == State::faulted && instance.raw != nullptr) {
+    [[maybe_unused]] const base::Status stopped = finish(instance);
+  }
+  if (instance.state() != State::stuck) return;
+  instance.sessions.close(0);
+  instance.inward.close(0);
+  ops.abandon(&instance, OpTable::Which::all,
+              host_error(base::Code::unavailable, "the instance was stuck and has been replaced"));
+  instance.seal(kSealMs);
+}
+
+base::Status Host::Inside::stuck(Instance& instance, const char* step, const std::string& why) {
+  const std::string& name = instance.entry.name;
+  const base::Error abandoned =
+      host_error(base::Code::cancelled, "instance \"" + name + "\" was stopped");
+  instance.sessions.close(0);
+  instance.inward.close(0);
+  ops.abandon(&instance, OpTable::Which::all, abandoned);
+  instance.set_state(State::stuck, why, step, kLeftBehind);
+  log.error("plugin stuck", {{"instance", name}, {"step", step}, {"why", why}});
+  if (callbacks.health) callbacks.health(name, Health::failing, why);
+  instance.seal(kSealMs);
+  return host_error(base::Code::timeout, "instance \"" + name + "\": " + why, kLeftBehind);
+}
+
+base::Status Host::Inside::finish(Instance& instance) {
+  const std::string& name = instance.entry.name;
+  const z4j_plugin& plugin = instance.plugin();
+  const int deadline = options.stop_deadline_ms;
+  const bool healthy = instance.state() == State::started;
+  instance.set_state(State::draining);
+  if (healthy) ops.wait_idle(&instance, deadline / 2);
+  const base::Error stopping =
+      host_error(base::Code::cancelled, "instance \"" + name + "\" was stopped");
+  ops.abandon(&instance, OpTable::Which::waiting, stopping);
+  for (const z4j_op op : ops.cancel(&instance)) instance.hint_cancel(op);
+  if (!instance.sessions.close(deadline / 2)) {
+    return stuck(instance, "stop", "a storage call did not return");
+  }
+  const auto stopped =
+      call_on_strand(instance, "stop", deadline, [&instance, &plugin, deadline](z4j_error* error) {
+        if (instance.storage != nullptr) close_sessions(instance);
+        instance.end_posts();
+        return plugin.stop(instance.raw, static_cast<std::uint32_t>(deadline), error);
+      });
+  if (!stopped) return stuck(instance, "stop", no_return("stop", deadline).message);
+  const OpTable::Counts counts = ops.counts(&instance);
+  if (counts.open + counts.owed > 0) {
+    return stuck(
+        instance, "stop",
+        "it stopped with " + std::to_string(counts.open + counts.owed) + " operations unanswered");
+  }
+  if (!stopped->ok()) {
+    log.warn("plugin stopped badly", {{"instance", name}, {"why", stopped->reason().message}});
+  }
+  if (!instance.inward.close(deadline)) return stuck(instance, "stop", "a call did not return");
+  const auto destroyed =
+      call_on_loader(instance, "destroy", deadline, [&instance, &plugin](z4j_error*) {
+        plugin.destroy(instance.raw);
+        return Z4J_OK;
+      });
+  if (!destroyed) return stuck(instance, "destroy", no_return("destroy", deadline).message);
+  instance.raw = nullptr;
+  instance.seal(kSealMs);
+  instance.set_state(State::destroyed);
+  log.info("plugin stopped", {{"instance", name}});
   return {};
 }
 
 base::Status Host::stop(const std::string& name) {
-  const std::shared_ptr<Instance> instance = inside_->find(name);
-  if (!instance) return {};
-  const State state = instance->state();
-  if (state != State::started && state != State::faulted) return {};
-  instance->set_state(State::draining);
-  const int deadline = inside_->options.stop_deadline_ms;
-  inside_->ops.cancel_all(instance.get());
-  auto error = std::make_shared<z4j_error>(blank_error());
-  const auto stopped = inside_->on_strand(instance, "stop", deadline, error, [instance, deadline](z4j_error* e) {
-    return instance->file.descriptor->stop(instance->raw, static_cast<uint32_t>(deadline), e);
-  });
-  const bool owes = inside_->ops.counts(instance.get()).open > 0;
-  inside_->ops.abandon(instance.get(), host_error(base::Code::cancelled, "instance \"" + name + "\" was stopped"));
-  if (!stopped || owes) {
-    const std::string why = !stopped ? "stop did not return within " + std::to_string(deadline) + " ms" : std::string("it stopped with operations unanswered");
-    instance->kill();
-    instance->set_state(State::stuck, why, "stop", "it is left behind; a new instance may be started beside it");
-    inside_->log.error("plugin stuck", {{"instance", name}, {"why", why}});
-    return host_error(base::Code::timeout, "instance \"" + name + "\": " + why, "it is left behind; a new instance may be started beside it");
+  Inside& in = *inside_;
+  const Inside::Turn turn(in, name);
+  if (!turn) {
+    return host_error(base::Code::busy, "instance \"" + name + "\" is being started or stopped",
+                      "try again later");
   }
-  inside_->on_strand(instance, "destroy", deadline, error, [instance](z4j_error*) {
-    instance->file.descriptor->destroy(instance->raw);
-    return Z4J_OK;
-  });
-  instance->kill();
-  instance->end_strand(deadline);
-  instance->raw = nullptr;
-  instance->set_state(State::destroyed);
-  inside_->log.info("plugin stopped", {{"instance", name}});
-  return {};
+  Instance* instance = in.find(name);
+  if (instance == nullptr || instance->raw == nullptr) return {};
+  const State state = instance->state();
+  const bool in_call = state == State::stuck && instance->report().step.empty();
+  if (state != State::started && state != State::faulted && !in_call) return {};
+  if (state == State::faulted && !instance->report().step.empty()) return {};  // never started
+  return in.finish(*instance);
 }
 
 void Host::stop_all() {
-  std::vector<std::shared_ptr<Instance>> order;
+  std::vector<std::string> order;
   {
     const std::lock_guard lock(inside_->mutex);
     order = inside_->order;
   }
-  for (auto at = order.rbegin(); at != order.rend(); ++at) {
-    [[maybe_unused]] const base::Status stopped = stop((*at)->entry.name);
+  for (auto name = order.rbegin(); name != order.rend(); ++name) {
+    [[maybe_unused]] const base::Status stopped = stop(*name);
   }
 }
 
 std::vector<Report> Host::reports() const {
   std::vector<Report> out;
-  const std::lock_guard lock(inside_->mutex);
-  for (const auto& entry : inside_->current) {
-    const std::shared_ptr<Instance>& instance = entry.second;
-    Report r = instance->report();
-    if (instance->engine != nullptr && r.state == State::started) {
-      r.capabilities = instance->call("capabilities", std::uint64_t{0}, [&] { return instance->engine->capabilities(instance->raw); });
+  std::vector<Instance*> instances;
+  {
+    const std::lock_guard lock(inside_->mutex);
+    for (const auto& [name, place] : inside_->places) {
+      if (place.instance != nullptr)
+        instances.push_back(place.instance);
+      else
+        out.push_back(place.without);
     }
-    out.push_back(std::move(r));
   }
-  for (const auto& [name, report] : inside_->refused) out.push_back(report);
-  std::sort(out.begin(), out.end(), [](const Report& a, const Report& b) { return a.name < b.name; });
+  for (Instance* instance : instances) {
+    if (instance->state() == State::started) (void)instance->capabilities();
+    out.push_back(instance->report());
+  }
+  std::sort(out.begin(), out.end(),
+            [](const Report& a, const Report& b) { return a.name < b.name; });
   return out;
 }
 
 base::Result<Report> Host::report(const std::string& name) const {
-  for (Report& r : reports()) {
-    if (r.name == name) return std::move(r);
+  Instance* instance = nullptr;
+  {
+    const std::lock_guard lock(inside_->mutex);
+    const auto at = inside_->places.find(name);
+    if (at == inside_->places.end()) {
+      return host_error(base::Code::not_found, "no plugin instance \"" + name + "\"",
+                        "z4j-brain plugin list shows what is configured");
+    }
+    if (at->second.instance == nullptr) return at->second.without;
+    instance = at->second.instance;
   }
-  return host_error(base::Code::not_found, "no plugin instance \"" + name + "\"");
-}
-
-void Host::command(const std::string& name, std::uint64_t verb, std::string target, std::string args_json, int deadline_ms, Answer answer) {
-  const std::shared_ptr<Instance> instance = inside_->find(name);
-  if (!instance || instance->engine == nullptr || instance->state() != State::started) {
-    answer(host_error(base::Code::unavailable, "engine instance \"" + name + "\" is not running"));
-    return;
-  }
-  const std::uint64_t able = instance->call("capabilities", std::uint64_t{0}, [&] { return instance->engine->capabilities(instance->raw); });
-  if ((able & verb) == 0) {
-    answer(host_error(base::Code::unsupported, "engine instance \"" + name + "\" can't do this now"));
-    return;
-  }
-  auto op = inside_->ops.open(instance.get(), deadline_ms,
-                              host_error(base::Code::unknown, "no answer within " + std::to_string(deadline_ms) + " ms: it may have happened",
-                                         "look at the task before trying again"), answer);
-  if (!op) {
-    answer(std::move(op).error());
-    return;
-  }
-  const z4j_op id = *op;
-  const bool posted = instance->post([instance, id, verb, target = std::move(target), args = std::move(args_json)] {
-    z4j_error e = blank_error();
-    const z4j_status status = instance->call("command", static_cast<z4j_status>(Z4J_UNKNOWN), [&] {
-      return instance->engine->command(instance->raw, id, verb, lend(target), lend(args), &e);
-    });
-    if (status == Z4J_PENDING) return;
-    if (status == Z4J_OK) instance->ops.complete(instance.get(), id, std::string());
-    else instance->ops.complete(instance.get(), id, from_plugin(status, e));
-  });
-  if (!posted) instance->ops.complete(instance.get(), id, host_error(base::Code::unavailable, "engine instance \"" + name + "\" is stopping"));
-}
-
-void Host::snapshot(const std::string& name, std::string what, std::string page_json, int deadline_ms, Answer answer) {
-  const std::shared_ptr<Instance> instance = inside_->find(name);
-  if (!instance || instance->engine == nullptr || instance->state() != State::started) {
-    answer(host_error(base::Code::unavailable, "engine instance \"" + name + "\" is not running"));
-    return;
-  }
-  auto op = inside_->ops.open(instance.get(), deadline_ms, host_error(base::Code::timeout, "no answer within " + std::to_string(deadline_ms) + " ms"), answer);
-  if (!op) {
-    answer(std::move(op).error());
-    return;
-  }
-  const z4j_op id = *op;
-  const bool posted = instance->post([instance, id, what = std::move(what), page = std::move(page_json)] {
-    z4j_error e = blank_error();
-    const z4j_status status = instance->call("snapshot", static_cast<z4j_status>(Z4J_INTERNAL), [&] {
-      return instance->engine->snapshot(instance->raw, id, lend(what), lend(page), &e);
-    });
-    if (status == Z4J_PENDING) return;
-    if (status == Z4J_OK) instance->ops.complete(instance.get(), id, std::string());
-    else instance->ops.complete(instance.get(), id, from_plugin(status, e));
-  });
-  if (!posted) instance->ops.complete(instance.get(), id, host_error(base::Code::unavailable, "engine instance \"" + name + "\" is stopping"));
+  if (instance->state() == State::started) (void)instance->capabilities();
+  return instance->report();
 }
 
 namespace {
 
-// What a driver that never answered may still read: held until the process ends, on purpose.
-void keep_for_ever(std::shared_ptr<void> held) {
-  static std::mutex mutex;
-  static std::vector<std::shared_ptr<void>> all;
-  const std::lock_guard lock(mutex);
-  all.push_back(std::move(held));
+base::Error not_running(const std::string& name) {
+  return host_error(base::Code::unavailable, "engine instance \"" + name + "\" is not running",
+                    "see its instance on the plugins page");
 }
-
-// What a waiting caller and a late answer share.
-struct Waiting {
-  std::promise<base::Result<std::string>> promise;
-};
-
-class PluginSession final : public StorageClient::Session {
- public:
-  PluginSession(std::shared_ptr<Instance> instance, z4j_session* session) : instance_(std::move(instance)), session_(session) {}
-  ~PluginSession() override {
-    if (poisoned_ || !instance_->alive()) return;  // the driver may still use it
-    instance_->call("session_close", 0, [&] { instance_->storage->session_close(session_); return 0; });
-  }
-
-  base::Status commit(z4j_commit& commit, int deadline_ms, std::shared_ptr<void> keep) override {
-    return finish("commit", deadline_ms, std::move(keep), [&](z4j_op op, z4j_error* e) { return instance_->storage->commit(session_, op, &commit, e); });
-  }
-
-  base::Status read(const z4j_query& query, std::uint32_t batch_rows, const std::function<bool(const z4j_rows&)>& rows) override {
-    if (auto good = usable(); !good) return good;
-    z4j_error e = blank_error();
-    z4j_cursor* cursor = nullptr;
-    z4j_status status = instance_->call("read_open", static_cast<z4j_status>(Z4J_INTERNAL), [&] { return instance_->storage->read_open(session_, &query, &cursor, &e); });
-    if (status != Z4J_OK) return from_plugin(status, e);
-    struct Close {
-      Instance& i;
-      z4j_cursor* c;
-      ~Close() { i.call("read_close", 0, [&] { i.storage->read_close(c); return 0; }); }
-    } close{*instance_, cursor};
-    for (;;) {
-      const z4j_rows* page = nullptr;
-      status = instance_->call("read_next", static_cast<z4j_status>(Z4J_INTERNAL), [&] { return instance_->storage->read_next(cursor, batch_rows, &page, &e); });
-      if (status == Z4J_END) return {};
-      if (status != Z4J_OK || page == nullptr) return from_plugin(status, e);
-      if (!rows(*page)) return {};
-    }
-  }
-
-  base::Result<std::string> stats() override {
-    if (!Z4J_HAS(instance_->storage, z4j_storage, stats)) return host_error(base::Code::unsupported, "this driver keeps no figures");
-    return collect("stats", [&](const z4j_sink* sink, z4j_error* e) { return instance_->storage->stats(session_, sink, e); });
-  }
-  base::Result<std::string> explain(const z4j_query& query) override {
-    if (!Z4J_HAS(instance_->storage, z4j_storage, explain)) return host_error(base::Code::unsupported, "this driver does not explain");
-    return collect("explain", [&](const z4j_sink* sink, z4j_error* e) { return instance_->storage->explain(session_, &query, sink, e); });
-  }
-  base::Status backup(const std::string& target, int deadline_ms) override {
-    if (!Z4J_HAS(instance_->storage, z4j_storage, backup)) return host_error(base::Code::unsupported, "this driver makes no native copy");
-    auto held = std::make_shared<const std::string>(target);
-    return finish("backup", deadline_ms, std::const_pointer_cast<std::string>(held), [&](z4j_op op, z4j_error* e) { return instance_->storage->backup(session_, op, lend(*held), e); });
-  }
-
- private:
-  base::Status usable() const {
-    if (poisoned_) return host_error(base::Code::unavailable, "this session's driver did not answer in time");
-    if (!instance_->alive()) return host_error(base::Code::unavailable, "the storage driver has stopped");
-    return {};
-  }
-
-  template <class F>
-  base::Status finish(const char* function, int deadline_ms, std::shared_ptr<void> keep, F&& f) {
-    if (auto good = usable(); !good) return good;
-    auto waiting = std::make_shared<Waiting>();
-    auto answer = waiting->promise.get_future();
-    auto op = instance_->ops.open(instance_.get(), deadline_ms, host_error(base::Code::unknown, std::string(function) + " was not answered in time"),
-                                  [waiting](base::Result<std::string> r) { waiting->promise.set_value(std::move(r)); });
-    if (!op) return std::move(op).error();
-    z4j_error e = blank_error();
-    const z4j_status status = instance_->call(function, static_cast<z4j_status>(Z4J_INTERNAL), [&] { return f(*op, &e); });
-    if (status != Z4J_PENDING) {
-      instance_->ops.complete(instance_.get(), *op, std::string());
-      if (status == Z4J_OK) return {};
-      return from_plugin(status, e);
-    }
-    auto result = answer.get();
-    if (result) return {};
-    if (result.error().code == base::Code::unknown && instance_->ops.remaining_ms(*op) <= 0) {
-      poisoned_ = true;
-      keep_for_ever(std::move(keep));
-    }
-    return std::move(result).error();
-  }
-
-  template <class F>
-  base::Result<std::string> collect(const char* function, F&& f) {
-    if (auto good = usable(); !good) return good.error();
-    std::string out;
-    const z4j_sink sink{sizeof(z4j_sink), 0, &out, [](void* ctx, z4j_str bytes) -> z4j_status {
-      static_cast<std::string*>(ctx)->append(bytes.ptr, bytes.len);
-      return Z4J_OK;
-    }};
-    z4j_error e = blank_error();
-    const z4j_status status = instance_->call(function, static_cast<z4j_status>(Z4J_INTERNAL), [&] { return f(&sink, &e); });
-    if (status != Z4J_OK) return from_plugin(status, e);
-    return out;
-  }
-
-  std::shared_ptr<Instance> instance_;
-  z4j_session* session_;
-  bool poisoned_ = false;
-};
-
-class PluginStorage final : public StorageClient {
- public:
-  explicit PluginStorage(std::shared_ptr<Instance> instance) : instance_(std::move(instance)) {}
-
-  z4j_store_info info() override {
-    z4j_store_info info{};
-    info.struct_size = sizeof info;
-    instance_->call("info", 0, [&] { instance_->storage->info(instance_->raw, &info); return 0; });
-    return info;
-  }
-
-  base::Result<std::string> migrate(const z4j_schema& schema, bool dry_run, int deadline_ms) override {
-    auto waiting = std::make_shared<Waiting>();
-    auto answer = waiting->promise.get_future();
-    auto op = instance_->ops.open(instance_.get(), deadline_ms, host_error(base::Code::unknown, "migration was not answered in time"),
-                                  [waiting](base::Result<std::string> r) { waiting->promise.set_value(std::move(r)); });
-    if (!op) return std::move(op).error();
-    z4j_error e = blank_error();
-    const z4j_status status = instance_->call("migrate", static_cast<z4j_status>(Z4J_INTERNAL),
-                                              [&] { return instance_->storage->migrate(instance_->raw, *op, &schema, dry_run ? 1 : 0, &e); });
-    if (status == Z4J_PENDING) return answer.get();
-    instance_->ops.complete(instance_.get(), *op, std::string());
-    if (status == Z4J_OK) return std::string("{}");
-    return from_plugin(status, e);
-  }
-
-  base::Result<std::unique_ptr<Session>> open(std::uint32_t flags) override {
-    if (!instance_->alive()) return host_error(base::Code::unavailable, "the storage driver has stopped");
-    z4j_session* session = nullptr;
-    z4j_error e = blank_error();
-    const z4j_status status = instance_->call("session_open", static_cast<z4j_status>(Z4J_INTERNAL),
-                                              [&] { return instance_->storage->session_open(instance_->raw, flags, &session, &e); });
-    if (status != Z4J_OK || session == nullptr) return from_plugin(status, e);
-    return std::unique_ptr<Session>(std::make_unique<PluginSession>(instance_, session));
-  }
-
- private:
-  std::shared_ptr<Instance> instance_;
-};
 
 }  // namespace
 
+void Host::command(const std::string& name, std::uint64_t verb, std::string target,
+                   std::string args_json, int deadline_ms, Answer answer) {
+  Instance* instance = inside_->find(name);
+  if (instance == nullptr || instance->engine == nullptr || instance->state() != State::started) {
+    return answer(not_running(name));
+  }
+  if (verb == 0 || (verb & (verb - 1)) != 0) {
+    return answer(host_error(base::Code::invalid,
+                             "a verb is one capability bit, not " + std::to_string(verb)));
+  }
+  if ((instance->capabilities() & verb) == 0) {
+    return answer(host_error(
+        base::Code::unsupported,
+        "engine instance \"" + name + "\" does not offer verb " + std::to_string(verb) + " now"));
+  }
+  if (deadline_ms <= 0) deadline_ms = inside_->options.op_deadline_ms;
+  const std::string within = " within " + std::to_string(deadline_ms) + " ms";
+  Inside::EngineCall call;
+  call.function = "command";
+  call.not_begun = host_error(
+      base::Code::timeout, "the plugin was not free" + within + ": nothing was done", "try again");
+  call.begun = host_error(base::Code::unknown, "no answer" + within + ": it may have happened",
+                          "look at the task before trying again");
+  call.threw = base::Code::unknown;
+  call.verb = verb;
+  call.call = [verb, target = std::move(target), args = std::move(args_json)](
+                  Instance& i, z4j_op op, z4j_error* error) {
+    return i.engine->command(i.raw, op, verb, lend(target), lend(args), error);
+  };
+  inside_->call_engine(*instance, std::move(call), deadline_ms, std::move(answer));
+}
+
+void Host::snapshot(const std::string& name, std::string what, std::string page_json,
+                    int deadline_ms, Answer answer) {
+  Instance* instance = inside_->find(name);
+  if (instance == nullptr || instance->engine == nullptr || instance->state() != State::started) {
+    return answer(not_running(name));
+  }
+  if ((instance->capabilities() & Z4J_ENGINE_SNAPSHOT) == 0) {
+    return answer(host_error(base::Code::unsupported,
+                             "engine instance \"" + name + "\" offers no snapshots now"));
+  }
+  if (deadline_ms <= 0) deadline_ms = inside_->options.op_deadline_ms;
+  Inside::EngineCall call;
+  call.function = "snapshot";
+  call.not_begun = host_error(
+      base::Code::timeout, "no answer within " + std::to_string(deadline_ms) + " ms", "try again");
+  call.begun = call.not_begun;
+  call.threw = base::Code::internal;
+  call.call = [what = std::move(what), page = std::move(page_json)](Instance& i, z4j_op op,
+                                                                    z4j_error* error) {
+    return i.engine->snapshot(i.raw, op, lend(what), lend(page), error);
+  };
+  inside_->call_engine(*instance, std::move(call), deadline_ms, std::move(answer));
+}
+
+void Host::Inside::call_engine(Instance& instance, EngineCall call, int deadline_ms,
+                               Answer answer) {
+  const std::uint64_t verb = call.verb;
+  auto done = [&instance, verb, answer](base::Result<std::string> result, OpTable::How how,
+                                        z4j_op op) {
+    if (how == OpTable::How::expired) instance.hint_cancel(op);
+    if (how == OpTable::How::answered && verb != 0 && !result &&
+        result.error().code == base::Code::unsupported) {
+      instance.count_lie(verb);
+    }
+    answer(std::move(result));
+  };
+  auto op = ops.open(&instance, deadline_ms, call.not_begun, std::move(done));
+  if (!op) return answer(std::move(op).error());
+  const z4j_op id = *op;
+  const auto posted =
+      instance.post_serial(call.function, deadline_ms, [&instance, id, call = std::move(call)] {
+        if (instance.state() != State::started) {
+          return instance.answer(id, not_running(instance.entry.name));
+        }
+        if (!instance.begin(id, call.begun)) return;
+        z4j_error error = blank_error();
+        z4j_status status = Z4J_INTERNAL;
+        std::string threw;
+        instance.call(
+            call.function, id, [&] { status = call.call(instance, id, &error); }, &threw);
+        if (!threw.empty()) return instance.answer_after_throw(id, host_error(call.threw, threw));
+        if (status == Z4J_PENDING) return;
+        if (status == Z4J_OK)
+          instance.answer(id, std::string());
+        else
+          instance.answer(id, error_from(status, &error));
+      });
+  if (posted == Strand::Post::taken) return;
+  instance.answer(id, posted == Strand::Post::full
+                          ? host_error(base::Code::busy, "the plugin's queue is full", "try again")
+                          : not_running(instance.entry.name));
+}
+
 base::Result<std::shared_ptr<StorageClient>> Host::storage(const std::string& name) {
-  const std::shared_ptr<Instance> instance = inside_->find(name);
-  if (!instance || instance->state() != State::started) return host_error(base::Code::unavailable, "storage instance \"" + name + "\" is not running");
-  if (instance->storage == nullptr) return host_error(base::Code::bad_config, "plugin instance \"" + name + "\" is no storage driver");
-  return std::shared_ptr<StorageClient>(std::make_shared<PluginStorage>(instance));
+  Instance* instance = inside_->find(name);
+  if (instance == nullptr || instance->state() != State::started) {
+    return host_error(base::Code::unavailable, "storage instance \"" + name + "\" is not running",
+                      "see its instance on the plugins page");
+  }
+  if (instance->storage == nullptr) {
+    return host_error(base::Code::bad_config,
+                      "plugin instance \"" + name + "\" is no storage driver",
+                      "name an instance of a plugin of kind storage");
+  }
+  return make_storage_client(*instance);
 }
 
 }  // namespace z4j::plugin

@@ -1,12 +1,12 @@
 // The plugin host: finds, checks, loads and runs plugins through the C ABI, and stands between them
 // and the rest of the kernel.
 //
-// Faults stay with the instance that caused them: a plugin that throws, answers twice, never answers,
-// hangs or lies is counted, named and disabled; the brain goes on. Code is never unmapped. Knows
-// nothing of tasks or alerts: what plugins emit goes to the callbacks given at wiring time.
+// Faults stay with the instance that caused them: a plugin that throws, answers twice, never
+// answers, hangs or lies is counted, named and disabled; the brain goes on. Code is never unmapped.
+// Knows nothing of tasks or alerts: what plugins emit goes to the callbacks given at wiring time.
 //
-// Threads: every public function is thread-safe. Calls into a plugin run on the host's blocking pool,
-// per instance one after another ([serial]) unless the plugin is CONCURRENT.
+// Threads: every public function is thread-safe. Calls into a plugin run on the host's blocking
+// pool, per instance one after another ([serial]) unless the plugin is CONCURRENT.
 #pragma once
 
 #include <z4j/abi.h>
@@ -17,6 +17,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -27,7 +28,19 @@
 
 namespace z4j::plugin {
 
-enum class State { listed, checked, created, started, draining, stopped, destroyed, disabled, refused, faulted, stuck };
+enum class State {
+  listed,
+  checked,
+  created,
+  started,
+  draining,
+  stopped,
+  destroyed,
+  disabled,
+  refused,
+  faulted,
+  stuck
+};
 [[nodiscard]] std::string_view to_string(State state) noexcept;
 enum class Health { ok, degraded, failing };
 [[nodiscard]] std::string_view to_string(Health health) noexcept;
@@ -40,15 +53,15 @@ struct Report {
   std::string name, plugin, plugin_id, version, project, file, kinds, engine_name;
   State state = State::listed;
   Health health = Health::ok;
-  std::string why;                 // health's or refusal's reason
-  std::string step;                // of a refusal: file, map, entry, descriptor, config, create, start
+  std::string why;   // health's or refusal's reason
+  std::string step;  // of a refusal: file, map, entry, descriptor, config, create, start
   std::string what_to_do;
   std::vector<config::Problem> problems;  // of its config
   std::uint64_t capabilities = 0;
-  std::uint64_t calls = 0, errors = 0, faults = 0, late_answers = 0, ops_open = 0, ops_expired = 0, slow_calls = 0,
-                log_lines_suppressed = 0;
+  std::uint64_t calls = 0, errors = 0, faults = 0, late_answers = 0, ops_open = 0, ops_expired = 0,
+                slow_calls = 0, log_lines_suppressed = 0;
   bool required = false;
-  std::int64_t started_at = 0;     // TimeUs, 0 = not started
+  std::int64_t started_at = 0;  // TimeUs, 0 = not started
 };
 
 // What the rest of the kernel hears. All called on plugin or pool threads; quick, no blocking.
@@ -56,7 +69,9 @@ struct Callbacks {
   // ok: copied; busy: the queue is full, try again after retry_after_ms.
   std::function<base::Status(const std::string& instance, const z4j_event_batch&)> emit;
   std::function<void(const std::string& instance, Health, std::string_view why)> health;
-  std::function<void(const std::string& instance, std::string_view name, std::string_view labels_json, double value, int kind)> metric;
+  std::function<void(const std::string& instance, std::string_view name,
+                     std::string_view labels_json, double value, int kind)>
+      metric;
   std::function<void(std::string_view channel, std::string_view payload)> notice;  // z4j.notices/1
   std::function<void()> notices_gap;
   // The value of a secret reference (the name of a Z4J_* variable or a file under home/secrets).
@@ -68,13 +83,13 @@ class StorageClient;
 class Host {
  public:
   struct Options {
-    std::vector<std::string> directories;   // where plugin files may lie
+    std::vector<std::string> directories;  // where plugin files may lie
     std::string host_version;
-    unsigned pool_threads = 8;              // blocking pool
+    unsigned pool_threads = 8;  // blocking pool; up to 24 more replace stuck ones
     int start_deadline_ms = 15'000;
     int stop_deadline_ms = 10'000;
-    int op_deadline_ms = 30'000;            // when the caller names none
-    int slow_call_ms = 50;                  // for [no-block] calls
+    int op_deadline_ms = 30'000;  // when the caller names none
+    int slow_call_ms = 50;        // for [no-block] calls
   };
 
   Host(Options options, Callbacks callbacks, base::Log& log, const base::Clock& clock);
@@ -85,15 +100,19 @@ class Host {
   // Plugin files in the directories that offer themselves: stem -> path (nothing is mapped).
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> offered() const;
 
-  // Maps and checks the file of `plugin` without making an instance: descriptor facts and schema for
-  // `plugin list|describe|check-config`.
-  struct Described { std::string file, id, version, name, summary, kinds, schema_json, engine_name; };
+  // Maps and checks the file of `plugin` without making an instance: descriptor facts and schema
+  // for `plugin list|describe|check-config`.
+  struct Described {
+    std::string file, id, version, name, summary, kinds, schema_json, engine_name;
+  };
   [[nodiscard]] base::Result<Described> describe(const std::string& plugin);
 
-  // Checks, creates and starts one instance; returns when it started or was refused (the report keeps
-  // the reason either way). Idempotent for a started one. A stuck or faulted one is replaced.
+  // Checks, creates and starts one instance; returns when it started or was refused (the report
+  // keeps the reason either way). Idempotent for a started one. A stuck or faulted one is replaced.
+  // Back-off is the caller's. An entry that is not enabled is only listed as disabled.
   [[nodiscard]] base::Status start(const config::PluginEntry& entry);
-  // Draining, stop, destroy. Idempotent. An instance that does not stop in time becomes stuck.
+  // Draining (half of the stop deadline for what is open), stop, destroy. Idempotent. An instance
+  // that does not stop in time, or owes answers when it has, becomes stuck.
   [[nodiscard]] base::Status stop(const std::string& name);
   // All of them, in reverse order of start.
   void stop_all();
@@ -102,10 +121,12 @@ class Host {
   [[nodiscard]] base::Result<Report> report(const std::string& name) const;
 
   // Engine calls. A verb whose capability bit is not set is refused (unsupported) without a call.
-  // An expired deadline answers timeout for snapshots, and unknown for commands: they may have run.
-  void command(const std::string& instance, std::uint64_t verb, std::string target, std::string args_json,
-               int deadline_ms, Answer answer);
-  void snapshot(const std::string& instance, std::string what, std::string page_json, int deadline_ms, Answer answer);
+  // An expired deadline answers timeout for snapshots, and for commands unknown: they may have run
+  // (timeout when the plugin never got it). deadline_ms <= 0: the option's default.
+  void command(const std::string& instance, std::uint64_t verb, std::string target,
+               std::string args_json, int deadline_ms, Answer answer);
+  void snapshot(const std::string& instance, std::string what, std::string page_json,
+                int deadline_ms, Answer answer);
 
   // The storage driver of that instance; valid until it stops. The error says when it is none.
   [[nodiscard]] base::Result<std::shared_ptr<StorageClient>> storage(const std::string& instance);
@@ -115,8 +136,9 @@ class Host {
   std::unique_ptr<Inside> inside_;
 };
 
-// A storage driver as the kernel calls it: blocking, on the caller's thread, each with a deadline.
-// Sessions are lanes: one caller at a time per session.
+// A storage driver as the kernel calls it: blocking, on the caller's thread. A deadline bounds the
+// wait for an answer the driver still owes; a driver that hangs inside a call holds its caller
+// (queries carry a timeout_ms for it). Sessions are lanes: one caller at a time per session.
 class StorageClient {
  public:
   virtual ~StorageClient() = default;
@@ -124,9 +146,11 @@ class StorageClient {
   class Session {
    public:
     virtual ~Session() = default;
-    // The commit and all it points to must live until this returns; after a time-out (Code::unknown)
-    // the session is poisoned: `keep` is held until the driver answers, and every later call fails.
-    [[nodiscard]] virtual base::Status commit(z4j_commit& commit, int deadline_ms, std::shared_ptr<void> keep) = 0;
+    // The commit and all it points to must live until this returns; after a time-out
+    // (Code::unknown) the session is poisoned: `keep` is held until the driver answers, and every
+    // later call fails.
+    [[nodiscard]] virtual base::Status commit(z4j_commit& commit, int deadline_ms,
+                                              std::shared_ptr<void> keep) = 0;
     // Calls `rows` for each batch until it returns false or the rows end.
     [[nodiscard]] virtual base::Status read(const z4j_query& query, std::uint32_t batch_rows,
                                             const std::function<bool(const z4j_rows&)>& rows) = 0;
@@ -136,8 +160,13 @@ class StorageClient {
   };
 
   [[nodiscard]] virtual z4j_store_info info() = 0;
-  [[nodiscard]] virtual base::Result<std::string> migrate(const z4j_schema& schema, bool dry_run, int deadline_ms) = 0;
+  [[nodiscard]] virtual base::Result<std::string> migrate(const z4j_schema& schema, bool dry_run,
+                                                          int deadline_ms) = 0;
   [[nodiscard]] virtual base::Result<std::unique_ptr<Session>> open(std::uint32_t flags) = 0;
 };
+
+// On SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT: writes one line to standard error, "z4j: died in
+// INSTANCE / FUNCTION / op N", then dies as it would have. For the program's main().
+void install_crash_handler();
 
 }  // namespace z4j::plugin

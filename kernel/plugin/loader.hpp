@@ -1,11 +1,11 @@
-// Finds plugin files, checks them before they are mapped, maps them once for ever and checks what they
-// declare. The only user of Boost.DLL.
+// Finds plugin files, checks them before they are mapped, maps them once for ever and checks what
+// they declare. The only user of Boost.DLL.
 #pragma once
 
 #include <z4j/abi.h>
 
+#include <cstdint>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -16,32 +16,41 @@
 
 namespace z4j::plugin {
 
-// A mapped file. Never unmapped: a plugin's code may be running or registered anywhere.
+// A mapped file. Never unmapped and never freed: a plugin's code may be registered anywhere.
 struct LoadedFile {
   std::string path;
   const z4j_plugin_entry* entry = nullptr;
-  const z4j_plugin* descriptor = nullptr;  // a file holds one plugin
+  const z4j_plugin* descriptor = nullptr;  // the first one: a file holds one plugin today
 };
 
-// Thread-safe.
+// Why a file was refused: at which step (file, map, entry, descriptor) and the reason.
+struct Refusal {
+  std::string step;
+  base::Error error;
+};
+
+// Thread-safe. load() runs the file's static constructors and get_interface(); it may hang with
+// them, so call it from a thread that can be left behind.
 class Loader {
  public:
   explicit Loader(std::vector<std::string> directories) : directories_(std::move(directories)) {}
 
-  // stem -> path of what lies in the directories; nothing is mapped.
+  // stem -> path of what lies in the directories, the first directory wins; nothing is mapped.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> offered() const;
-  // `plugin` is a file's stem. `sha256` pins the file's hash (hex), or is empty. On failure `step` says
-  // where: file, map, entry, descriptor.
-  [[nodiscard]] base::Result<const LoadedFile*> load(const std::string& plugin, std::string_view sha256, std::string& step);
+
+  // `plugin` is a file's stem; `sha256` pins the file's hash (64 hex digits), or is empty. Null:
+  // see `refusal`. The result lives as long as the process.
+  [[nodiscard]] const LoadedFile* load(const std::string& plugin, std::string_view sha256,
+                                       Refusal& refusal);
 
  private:
-  const std::vector<std::string> directories_;
-  std::mutex mutex_;
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::unique_ptr<LoadedFile>> loaded_;  // by device and inode
-};
+  using FileId = std::pair<std::uint64_t, std::uint64_t>;  // device and inode
+  base::Result<std::string> find(const std::string& plugin) const;
+  base::Result<FileId> check_file(const std::string& path, std::string_view sha256) const;
 
-// The rules every descriptor must meet.
-[[nodiscard]] base::Status check_entry(const z4j_plugin_entry& entry);
-[[nodiscard]] base::Status check_descriptor(const z4j_plugin& plugin);
+  const std::vector<std::string> directories_;
+  std::timed_mutex mutex_;
+  std::map<FileId, const LoadedFile*> loaded_;  // guarded by mutex_
+};
 
 }  // namespace z4j::plugin

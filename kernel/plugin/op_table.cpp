@@ -4,8 +4,22 @@
 #include <chrono>
 
 namespace z4j::plugin {
+namespace {
 
-OpTable::OpTable(const base::Clock& clock) : clock_(clock), watcher_([this] { watch(); }) {}
+// Bounds how late an expiry is noticed when the clock is not the system's.
+constexpr std::int64_t kOpPollMs = 50;
+
+constexpr z4j_op make_op(std::uint32_t slot, std::uint32_t generation) {
+  return static_cast<z4j_op>(generation) << 32 | slot;
+}
+constexpr std::uint32_t slot_of(z4j_op op) { return static_cast<std::uint32_t>(op); }
+constexpr std::uint32_t generation_of(z4j_op op) { return static_cast<std::uint32_t>(op >> 32); }
+
+}  // namespace
+
+OpTable::OpTable(const base::Clock& clock) : clock_(clock) {
+  watcher_ = std::thread([this] { watch(); });
+}
 
 OpTable::~OpTable() {
   {
@@ -14,27 +28,35 @@ OpTable::~OpTable() {
   }
   wake_.notify_all();
   watcher_.join();
+  // What a plugin may still read stays for good.
+  static std::mutex mutex;
+  static auto& left = *new std::vector<std::shared_ptr<void>>();
+  const std::lock_guard lock(mutex);
+  for (Slot& slot : slots_) {
+    if (slot.keep) left.push_back(std::move(slot.keep));
+  }
 }
 
-// Requires the lock. The slot's id is never given out again.
-OpTable::Done OpTable::close_slot(std::uint32_t index) {
-  Slot& slot = slots_[index];
-  Done done = std::move(slot.done);
-  slot.open = false;
-  slot.done = nullptr;
-  ++slot.generation;
-  free_.push_back(index);
-  return done;
+void OpTable::run(Ending& ending) noexcept {
+  try {
+    ending.done(std::move(ending.result), ending.how, ending.op);
+  } catch (...) {
+    // The op is over either way, and the frames above may be a plugin's.
+  }
 }
 
-base::Result<z4j_op> OpTable::open(const void* owner, int deadline_ms, base::Error expired, Done done) {
+base::Result<z4j_op> OpTable::open(const void* owner, int deadline_ms, base::Error expired,
+                                   Done done, std::shared_ptr<void> keep) {
   const std::lock_guard lock(mutex_);
-  const auto open = static_cast<std::size_t>(
-      std::count_if(slots_.begin(), slots_.end(), [owner](const Slot& s) { return s.open && s.owner == owner; }));
-  if (open >= kMaxOpenPerOwner) {
-    return base::Error{.code = base::Code::busy,
-                       .message = "the plugin has " + std::to_string(open) + " operations open",
-                       .where = {}, .hint = "try again when some are answered", .retry_after_ms = 1000};
+  Counts& counts = counts_[owner];
+  if (counts.open + counts.owed >= kMaxOpenPerOwner) {
+    base::Error busy;
+    busy.code = base::Code::busy;
+    busy.message =
+        "the plugin owes answers to " + std::to_string(counts.open + counts.owed) + " operations";
+    busy.hint = "try again when some are answered";
+    busy.retry_after_ms = 1000;
+    return busy;
   }
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(slots_.size()));
@@ -43,96 +65,181 @@ base::Result<z4j_op> OpTable::open(const void* owner, int deadline_ms, base::Err
   const std::uint32_t index = free_.back();
   free_.pop_back();
   Slot& slot = slots_[index];
-  slot.open = true;
+  slot.life = Life::waiting;
   slot.cancelled = false;
   slot.owner = owner;
-  slot.deadline = clock_.steady_ms() + deadline_ms;
+  slot.deadline = clock_.steady_ms() + std::clamp(deadline_ms, 0, kMaxDeadlineMs);
   slot.expired = std::move(expired);
   slot.done = std::move(done);
-  return static_cast<z4j_op>(slot.generation) << 32 | index;
+  slot.keep = std::move(keep);
+  ++counts.open;
+  ++running_;
+  wake_.notify_one();
+  return make_op(index, slot.generation);
+}
+
+const OpTable::Slot* OpTable::find(const void* owner, z4j_op op) const {
+  if (slot_of(op) >= slots_.size()) return nullptr;
+  const Slot& slot = slots_[slot_of(op)];
+  const bool live = slot.life == Life::waiting || slot.life == Life::begun;
+  return live && slot.generation == generation_of(op) && slot.owner == owner ? &slot : nullptr;
+}
+
+std::shared_ptr<void> OpTable::release(std::uint32_t index) {
+  Slot& slot = slots_[index];
+  slot.life = Life::free;
+  slot.done = nullptr;
+  ++slot.generation;
+  free_.push_back(index);
+  idle_.notify_all();
+  return std::move(slot.keep);
+}
+
+bool OpTable::begin(z4j_op op, base::Error expired) {
+  const std::lock_guard lock(mutex_);
+  if (slot_of(op) >= slots_.size()) return false;
+  Slot& slot = slots_[slot_of(op)];
+  if (slot.life != Life::waiting || slot.generation != generation_of(op)) return false;
+  slot.life = Life::begun;
+  slot.expired = std::move(expired);
+  return true;
 }
 
 OpTable::Verdict OpTable::complete(const void* owner, z4j_op op, base::Result<std::string> result) {
-  Done done;
+  Ending ending{nullptr, std::move(result), How::answered, op, nullptr};
   {
     const std::lock_guard lock(mutex_);
-    if (static_cast<std::uint32_t>(op) >= slots_.size()) return Verdict::foreign;
-    const Slot* slot = find(op);
-    if (slot == nullptr) return Verdict::late;
-    if (slot->owner != owner) return Verdict::foreign;
-    done = close_slot(static_cast<std::uint32_t>(op));
+    const std::uint32_t index = slot_of(op);
+    if (index >= slots_.size()) return Verdict::foreign;
+    Slot& slot = slots_[index];
+    if (generation_of(op) == 0 || generation_of(op) > slot.generation) return Verdict::foreign;
+    if (generation_of(op) < slot.generation) return Verdict::again;
+    if (slot.life == Life::free || slot.owner != owner) return Verdict::foreign;
+    if (slot.life == Life::owed) {
+      --counts_[owner].owed;
+      ending.keep = release(index);
+    } else {
+      ending.done = std::move(slot.done);
+      --counts_[owner].open;
+      --running_;
+      ending.keep = release(index);
+    }
   }
-  done(std::move(result));
+  if (!ending.done) return Verdict::late;
+  run(ending);
   return Verdict::answered;
 }
 
-const OpTable::Slot* OpTable::find(z4j_op op) const {
-  const auto index = static_cast<std::uint32_t>(op);
-  if (index >= slots_.size()) return nullptr;
-  const Slot& slot = slots_[index];
-  return slot.open && slot.generation == static_cast<std::uint32_t>(op >> 32) ? &slot : nullptr;
-}
-
-std::int64_t OpTable::remaining_ms(z4j_op op) const {
+std::int64_t OpTable::remaining_ms(const void* owner, z4j_op op) const {
   const std::lock_guard lock(mutex_);
-  const Slot* slot = find(op);
+  const Slot* slot = find(owner, op);
   return slot != nullptr ? slot->deadline - clock_.steady_ms() : 0;
 }
 
-bool OpTable::cancelled(z4j_op op) const {
+bool OpTable::cancelled(const void* owner, z4j_op op) const {
   const std::lock_guard lock(mutex_);
-  const Slot* slot = find(op);
+  const Slot* slot = find(owner, op);
   return slot == nullptr || slot->cancelled;
 }
 
-void OpTable::cancel_all(const void* owner) {
+std::vector<z4j_op> OpTable::cancel(const void* owner) {
+  std::vector<z4j_op> marked;
   const std::lock_guard lock(mutex_);
-  for (Slot& slot : slots_) {
-    if (slot.open && slot.owner == owner) slot.cancelled = true;
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+    Slot& slot = slots_[i];
+    if (slot.life != Life::begun || slot.owner != owner || slot.cancelled) continue;
+    slot.cancelled = true;
+    marked.push_back(make_op(i, slot.generation));
   }
+  return marked;
 }
 
-void OpTable::abandon(const void* owner, const base::Error& error) {
-  std::vector<Done> calls;
+void OpTable::abandon(const void* owner, Which which, const base::Error& error) {
+  std::vector<Ending> endings;
   {
     const std::lock_guard lock(mutex_);
     for (std::uint32_t i = 0; i < slots_.size(); ++i) {
-      if (slots_[i].open && slots_[i].owner == owner) calls.push_back(close_slot(i));
+      Slot& slot = slots_[i];
+      if (slot.owner != owner) continue;
+      const bool begun = slot.life == Life::begun && which == Which::all;
+      if (slot.life != Life::waiting && !begun) continue;
+      Ending& ending = endings.emplace_back(Ending{std::move(slot.done), error, How::abandoned,
+                                                   make_op(i, slot.generation), nullptr});
+      slot.done = nullptr;
+      --counts_[owner].open;
+      --running_;
+      if (begun) {
+        slot.life = Life::owed;
+        ++counts_[owner].owed;
+      } else {
+        ending.keep = release(i);
+      }
     }
   }
-  for (Done& call : calls) call(error);
+  for (Ending& ending : endings) run(ending);
+}
+
+void OpTable::forget(const void* owner) {
+  std::vector<std::shared_ptr<void>> kept;
+  const std::lock_guard lock(mutex_);
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].life == Life::owed && slots_[i].owner == owner) kept.push_back(release(i));
+  }
+  counts_[owner].owed = 0;
+}
+
+bool OpTable::wait_idle(const void* owner, int deadline_ms) const {
+  std::unique_lock lock(mutex_);
+  return idle_.wait_for(lock, std::chrono::milliseconds(deadline_ms), [&] {
+    const auto at = counts_.find(owner);
+    return at == counts_.end() || at->second.open + at->second.owed == 0;
+  });
 }
 
 OpTable::Counts OpTable::counts(const void* owner) const {
   const std::lock_guard lock(mutex_);
-  Counts counts;
-  for (const Slot& slot : slots_) counts.open += slot.open && slot.owner == owner ? 1 : 0;
-  for (const auto& [who, n] : expired_) {
-    if (who == owner) counts.expired = n;
-  }
-  return counts;
+  const auto at = counts_.find(owner);
+  return at == counts_.end() ? Counts{} : at->second;
 }
 
 void OpTable::watch() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    wake_.wait_for(lock, std::chrono::milliseconds(50));
-    std::vector<std::pair<Done, base::Error>> due;
+    if (running_ == 0) {
+      wake_.wait(lock);
+      continue;
+    }
+    std::vector<Ending> due;
     const std::int64_t now = clock_.steady_ms();
+    std::int64_t next = now + kOpPollMs;
     for (std::uint32_t i = 0; i < slots_.size(); ++i) {
       Slot& slot = slots_[i];
-      if (!slot.open || slot.deadline > now) continue;
-      const auto known = std::find_if(expired_.begin(), expired_.end(), [&](const auto& e) { return e.first == slot.owner; });
-      if (known != expired_.end()) {
-        ++known->second;
-      } else {
-        expired_.emplace_back(slot.owner, 1);
+      if (slot.life != Life::waiting && slot.life != Life::begun) continue;
+      if (slot.deadline > now) {
+        next = std::min(next, slot.deadline);
+        continue;
       }
-      base::Error error = std::move(slot.expired);
-      due.emplace_back(close_slot(i), std::move(error));
+      Ending& ending = due.emplace_back(Ending{std::move(slot.done), std::move(slot.expired),
+                                               How::expired, make_op(i, slot.generation), nullptr});
+      slot.done = nullptr;
+      Counts& counts = counts_[slot.owner];
+      --counts.open;
+      --running_;
+      ++counts.expired;
+      if (slot.life == Life::begun) {
+        slot.life = Life::owed;
+        ++counts.owed;
+      } else {
+        ending.keep = release(i);
+      }
+    }
+    if (due.empty()) {
+      wake_.wait_for(lock, std::chrono::milliseconds(std::max<std::int64_t>(next - now, 1)));
+      continue;
     }
     lock.unlock();
-    for (auto& [done, error] : due) done(std::move(error));
+    for (Ending& ending : due) run(ending);
+    due.clear();
     lock.lock();
   }
 }
