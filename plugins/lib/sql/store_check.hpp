@@ -1,0 +1,37 @@
+// Is what the kernel hands to a storage driver well formed? Every driver asks before it acts.
+//
+// All functions throw z4j::Error: Z4J_INVALID with what is wrong and where (a JSON pointer into the
+// request), Z4J_TOO_LARGE above a ceiling, Z4J_DENIED for a change of an append-only table. They read
+// only; any thread. Source: z4j/abi.h section 5.
+#pragma once
+
+#include <z4j/abi.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace z4j::store {
+
+inline constexpr std::uint32_t kMaxRows = 16384;          // rows of one step
+inline constexpr std::uint64_t kMaxBytes = 64u << 20;     // bytes of one step's rows
+inline constexpr std::uint32_t kMaxSteps = 1024;
+inline constexpr std::uint32_t kMaxValues = 16384;        // values of one predicate list
+inline constexpr std::uint32_t kMaxNoticeBytes = 4000;
+
+void check_schema(const z4j_schema& schema);
+// bad_row is set when the fault lies in one row.
+void check_step(const z4j_schema& schema, const z4j_step& step, std::uint32_t commit_flags,
+                const std::string& where, std::uint32_t& bad_row);
+void check_query(const z4j_schema& schema, const z4j_query& query);
+
+[[nodiscard]] bool in_primary(const z4j_table& table, std::uint16_t column) noexcept;
+// Does the query group and fold, or just select?
+[[nodiscard]] bool folds(const z4j_query& query) noexcept;
+// The Z4J_FORM_* of a column type, and of an output of a query.
+[[nodiscard]] std::uint16_t form_of(std::uint16_t type) noexcept;
+[[nodiscard]] std::uint16_t out_form(const z4j_table& table, const z4j_out& out) noexcept;
+// "things.name", for messages.
+[[nodiscard]] std::string full_name(const z4j_table& table, std::uint16_t column);
+
+}  // namespace z4j::store
