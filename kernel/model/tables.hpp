@@ -270,7 +270,8 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(id, INT, REQUIRED, KEEP, kNoStamp, "always 1")                                   \
   X(seq, INT, REQUIRED, SET, kNoStamp, "newest place, 0 when empty")                 \
   X(row_hmac, TEXT, NONE, SET, kNoStamp, "newest MAC")                               \
-  X(occurred_at, TIME, REQUIRED, SET, kNoStamp, "newest time")
+  X(occurred_at, TIME, REQUIRED, SET, kNoStamp, "newest time")                       \
+  X(mac, TEXT, NONE, SET, kNoStamp, "HMAC-SHA256 of this row, hex: a cut tail can't be covered up")
 
 #define Z4J_PLUGIN_OVERRIDES_COLUMNS(X)                                             \
   X(instance, TEXT, REQUIRED, KEEP, kNoStamp, "plugin instance")                     \

@@ -1,0 +1,291 @@
+#include "core/command_plan.hpp"
+
+#include <algorithm>
+#include <array>
+#include <unordered_set>
+
+#include "core/refusal.hpp"
+#include "core/text.hpp"
+
+namespace z4j::core {
+namespace {
+
+namespace task_col = model::tasks;
+namespace json = base::json;
+
+constexpr std::int64_t kArgsIsRepr = 1, kKwargsIsRepr = 2, kArgsRedacted = 4, kArgsCut = 8;
+constexpr std::size_t kPlanErrorBytes = 1024, kPlanReasonBytes = 900;
+constexpr std::array<std::string_view, 9> kTaskStates{"pending", "received", "started",  "success", "failure",
+                                                      "retry",   "revoked",  "rejected", "unknown"};
+constexpr std::array<std::string_view, 4> kTaskPriorities{"critical", "high", "normal", "low"};
+constexpr std::array<std::string_view, 3> kServerOwnedKeys{"task_names", "task_priorities", "overrides"};
+
+template <class List>
+bool is_in(const List& list, std::string_view word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+// A text that Python reads as the recorded value.
+std::string recorded_repr(const json::Value& value, bool is_repr) {
+  if (is_repr && value.is_string()) return std::string(value.get_string().c_str(), value.get_string().size());
+  return python_literal(value);
+}
+
+base::Error bad_filter(std::string_view key, std::string_view expected) {
+  return refuse::invalid("filter." + clean_text(key, 40), "filter \"" + clean_text(key, 40) + "\" must be " + std::string(expected));
+}
+
+base::Result<base::TimeUs> filter_time(std::string_view key, const json::Value& value) {
+  base::Result<base::TimeUs> time = base::Error{};
+  if (value.is_string()) {
+    time = base::parse_time({value.get_string().data(), value.get_string().size()});
+  } else if (value.is_number()) {
+    time = base::parse_time(json::write(value));
+  }
+  if (!time) return bad_filter(key, "an ISO 8601 time or a Unix number of seconds");
+  return time;
+}
+
+}  // namespace
+
+base::Status check_task_name(std::string_view engine, std::string_view task_id) {
+  if (engine.empty() || engine.size() > 40) return refuse::invalid("engine", "engine must have 1 to 40 characters");
+  if (task_id.empty() || count_characters(task_id) > 200) return refuse::invalid("task_id", "task_id must have 1 to 200 characters");
+  return {};
+}
+
+base::Status check(const RetryTask& asked) {
+  if (auto named = check_task_name(asked.engine, asked.task_id); !named) return named;
+  const auto too_big = [](const json::Value& value) { return json::write(value).size() > kOverrideBytes; };
+  if (asked.override_args && too_big(*asked.override_args)) {
+    return refuse::invalid("override_args", "override_args is larger than 64 KiB as JSON");
+  }
+  if (asked.override_kwargs && too_big(*asked.override_kwargs)) {
+    return refuse::invalid("override_kwargs", "override_kwargs is larger than 64 KiB as JSON");
+  }
+  if (asked.eta_seconds && (*asked.eta_seconds < 0 || *asked.eta_seconds > kEtaMaxSeconds)) {
+    return refuse::invalid("eta_seconds", "eta_seconds must be 0 to 86400");
+  }
+  return {};
+}
+
+StoredTask stored_task_of(const Row& row) {
+  StoredTask t;
+  t.name = row.text(task_col::name);
+  t.queue = row.text(task_col::queue);
+  t.worker = row.text(task_col::worker_name);
+  t.priority = row.text(task_col::priority);
+  t.state = row.is_null(task_col::state) ? "pending" : std::string(row.text(task_col::state));
+  t.args = row.json(task_col::args);
+  t.kwargs = row.json(task_col::kwargs);
+  t.args_flags = row.num(task_col::args_flags);
+  if (!row.is_null(task_col::retried_as)) t.retried_as = std::string(row.text(task_col::retried_as));
+  return t;
+}
+
+std::string python_literal(const json::Value& value) {
+  switch (value.kind()) {
+    case boost::json::kind::null: return "None";
+    case boost::json::kind::bool_: return value.get_bool() ? "True" : "False";
+    case boost::json::kind::array: {
+      std::string out = "[";
+      for (const auto& item : value.get_array()) {
+        if (out.size() > 1) out += ", ";
+        out += python_literal(item);
+      }
+      return out + "]";
+    }
+    case boost::json::kind::object: {
+      std::string out = "{";
+      for (const auto& member : value.get_object()) {
+        if (out.size() > 1) out += ", ";
+        out += json::write_canonical(json::Value(member.key())) + ": " + python_literal(member.value());
+      }
+      return out + "}";
+    }
+    default: return json::write_canonical(value);  // JSON's numbers and strings are Python's
+  }
+}
+
+std::string retry_args(const RetryTask& asked, const std::optional<StoredTask>& task) {
+  json::Object args;
+  if (task) {
+    if (!task->name.empty()) args["task_name"] = task->name;
+    if (!task->queue.empty()) args["queue"] = task->queue;
+    if (!task->priority.empty()) args["priority"] = task->priority;
+  }
+  if (asked.override_args) args["override_args"] = *asked.override_args;
+  if (asked.override_kwargs) args["override_kwargs"] = *asked.override_kwargs;
+  if (asked.eta_seconds) args["eta_seconds"] = *asked.eta_seconds;
+  if (task) {
+    json::Object recorded;
+    const bool is_whole = (task->args_flags & (kArgsRedacted | kArgsCut)) == 0;
+    if (is_whole && !task->args.is_null()) recorded["args_repr"] = recorded_repr(task->args, (task->args_flags & kArgsIsRepr) != 0);
+    if (is_whole && !task->kwargs.is_null()) recorded["kwargs_repr"] = recorded_repr(task->kwargs, (task->args_flags & kKwargsIsRepr) != 0);
+    if (!task->name.empty()) recorded["task_name"] = task->name;
+    if (!task->queue.empty()) recorded["queue"] = task->queue;
+    if (!recorded.empty()) args["recorded"] = std::move(recorded);
+  }
+  return json::write(args);
+}
+
+std::string_view to_string(CommandOutcome::Kind kind) noexcept {
+  switch (kind) {
+    case CommandOutcome::Kind::done: return "done";
+    case CommandOutcome::Kind::sent: return "sent";
+    case CommandOutcome::Kind::refused: return "refused";
+    case CommandOutcome::Kind::unknown: return "unknown";
+  }
+  return "unknown";
+}
+
+std::string CommandOutcome::error() const {
+  if (worked()) return {};
+  const std::string prefix = kind == Kind::refused ? "refused" : "outcome unknown";
+  std::string text = reason.empty() ? prefix : prefix + ": " + reason;
+  if (text.size() > kPlanErrorBytes) text = clean_text(std::string_view(text).substr(0, kPlanErrorBytes - 8), kPlanErrorBytes);
+  return text;
+}
+
+CommandOutcome refused_outcome(std::string reason) {
+  CommandOutcome out;
+  out.kind = CommandOutcome::Kind::refused;
+  out.reason = std::move(reason);
+  out.result = {{"outcome", "refused"}, {"reason", out.reason}};
+  return out;
+}
+
+CommandOutcome outcome_of(const base::Result<std::string>& answer) {
+  const auto unknown = [](std::string reason) {
+    CommandOutcome out;
+    out.reason = std::move(reason);
+    out.result = {{"outcome", "unknown"}, {"reason", out.reason}};
+    return out;
+  };
+  if (!answer) {
+    const base::Error& e = answer.error();
+    std::string reason = clean_text(e.text(), kPlanReasonBytes);
+    const auto code = static_cast<int>(e.code);
+    const bool may_have_happened = e.code == base::Code::unknown || e.code == base::Code::timeout || code >= 300;
+    return may_have_happened ? unknown(std::move(reason)) : refused_outcome(std::move(reason));
+  }
+  auto parsed = json::parse(*answer, {.max_bytes = std::size_t{1} << 20, .max_depth = 32});
+  if (!parsed || !parsed->is_object()) return unknown("the engine's answer was not a JSON object");
+  CommandOutcome out;
+  out.result = std::move(parsed->get_object());
+  const std::string_view word = json::text(out.result, "outcome");
+  out.reason = clean_text(json::text(out.result, "reason"), kPlanReasonBytes);
+  out.new_task_id = json::text(out.result, "new_task_id");
+  if (word == "done") {
+    out.kind = CommandOutcome::Kind::done;
+  } else if (word == "sent") {
+    out.kind = CommandOutcome::Kind::sent;
+  } else if (word == "refused") {
+    out.kind = CommandOutcome::Kind::refused;
+  } else if (word != "unknown") {
+    return unknown("the engine's answer has no outcome");
+  }
+  if (json::write(out.result).size() > kOverrideBytes) {
+    out.result = {{"outcome", to_string(out.kind)}, {"reason", out.reason}, {"result_cut", true}};
+    if (!out.new_task_id.empty()) out.result["new_task_id"] = out.new_task_id;
+  }
+  if (out.new_task_id.size() > 200) out.new_task_id.clear();
+  return out;
+}
+
+// --- bulk filter --------------------------------------------------------------------------------
+
+base::Result<BulkFilter> BulkFilter::parse(const json::Object& filter, std::size_t max) {
+  BulkFilter out;
+  bool has_state = false;
+  for (const auto& member : filter) {
+    const std::string_view key(member.key().data(), member.key().size());
+    const json::Value& value = member.value();
+    if (is_in(kServerOwnedKeys, key)) {
+      out.rejected_keys.emplace_back(key);
+      continue;
+    }
+    if (value.is_null()) continue;  // same as not given
+    if (key == "since" || key == "until") {
+      auto time = filter_time(key, value);
+      if (!time) return std::move(time).error();
+      (key == "since" ? out.since : out.until) = *time;
+    } else if (key == "task_ids") {
+      if (!value.is_array()) return bad_filter(key, "an array of task ids");
+      out.task_ids.emplace();
+      std::unordered_set<std::string> seen;
+      for (const auto& id : value.get_array()) {
+        if (!id.is_string() || id.get_string().empty() || id.get_string().size() > 800) return bad_filter(key, "an array of task ids");
+        std::string text(id.get_string().data(), id.get_string().size());
+        if (!seen.insert(text).second) continue;
+        if (out.task_ids->size() >= max) {
+          return refuse::invalid("filter.task_ids", "filter \"task_ids\" has more than max (" + std::to_string(max) + ") ids");
+        }
+        out.task_ids->push_back(std::move(text));
+      }
+    } else if (key == "state" || key == "name" || key == "queue" || key == "worker" || key == "search" || key == "engine" || key == "priority") {
+      if (!value.is_string()) return bad_filter(key, "text");
+      const std::string text(value.get_string().data(), value.get_string().size());
+      if (text.size() > 800 || !is_utf8(text)) return bad_filter(key, "text of at most 200 characters");
+      if (text.empty()) continue;
+      if (key == "state") {
+        if (!is_in(kTaskStates, text)) return bad_filter(key, "a task state such as failure");
+        out.state = text;
+        has_state = true;
+      } else if (key == "priority") {
+        std::string_view rest = text;
+        while (!rest.empty()) {
+          const std::size_t comma = std::min(rest.find(','), rest.size());
+          std::string word = ascii_lower(trimmed(rest.substr(0, comma)));
+          if (!is_in(kTaskPriorities, word)) return bad_filter(key, "a list of critical, high, normal, low");
+          out.priorities.push_back(std::move(word));
+          rest.remove_prefix(std::min(comma + 1, rest.size()));
+        }
+      } else {
+        (key == "name" ? out.name : key == "queue" ? out.queue : key == "worker" ? out.worker : key == "search" ? out.search : out.engine) = text;
+      }
+    } else {
+      return refuse::invalid("filter." + clean_text(key, 40),
+                             "filter \"" + clean_text(key, 40) +
+                                 "\" is not known; known are state, name, queue, worker, search, engine, priority, since, until, task_ids");
+    }
+  }
+  if (!has_state && !out.task_ids) out.state = "failure";
+  return out;
+}
+
+Where BulkFilter::where(const base::Uuid& project) const {
+  Where w;
+  w.eq(task_col::project_id, project);
+  if (state) {
+    if (*state == "pending") {
+      w.any([](Where& any) { any.is_null(task_col::state).eq(task_col::state, "pending"); });
+    } else {
+      w.eq(task_col::state, *state);
+    }
+  }
+  if (engine) w.eq(task_col::engine, *engine);
+  if (queue) w.eq(task_col::queue, *queue);
+  if (worker) w.eq(task_col::worker_name, *worker);
+  if (name) w.contains(task_col::name, *name);
+  if (since) w.ge(task_col::received_at, *since);
+  if (until) w.le(task_col::received_at, *until);
+  if (!priorities.empty()) {
+    w.any([this](Where& any) {
+      std::vector<Cell> words(priorities.begin(), priorities.end());
+      any.in(task_col::priority, std::move(words));
+      if (is_in(priorities, "normal")) any.is_null(task_col::priority);
+    });
+  }
+  if (search) {
+    w.any([this](Where& any) {
+      any.contains(task_col::name, *search).contains(task_col::queue, *search).contains(task_col::worker_name, *search)
+          .contains(task_col::task_id, *search);
+    });
+  }
+  return w;
+}
+
+bool BulkFilter::fits_state(const StoredTask& task) const { return !state || task.state == *state; }
+
+}  // namespace z4j::core

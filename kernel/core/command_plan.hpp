@@ -1,0 +1,92 @@
+// What commands say: the arguments that engines get, the answers they give, and the filters of bulk
+// retry. Pure functions, no I/O.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/json.hpp"
+#include "base/result.hpp"
+#include "core/store.hpp"
+
+namespace z4j::core {
+
+inline constexpr std::size_t kOverrideBytes = 64u << 10;
+inline constexpr std::int64_t kEtaMaxSeconds = 86'400;
+inline constexpr std::int64_t kBulkMax = 10'000;
+
+struct RetryTask {
+  std::string engine, task_id;
+  std::optional<base::json::Array> override_args;
+  std::optional<base::json::Object> override_kwargs;
+  std::optional<std::int64_t> eta_seconds;
+};
+
+struct CancelTask {
+  std::string engine, task_id;
+};
+
+struct PurgeQueue {
+  std::string queue;
+  std::optional<std::string> engine;  // none: the one that has this queue
+  std::optional<std::string> confirm_token;
+  bool force = false;
+};
+
+[[nodiscard]] base::Status check(const RetryTask& asked);
+[[nodiscard]] base::Status check_task_name(std::string_view engine, std::string_view task_id);
+
+// What the store knows of a task that is to run again.
+struct StoredTask {
+  std::string name, queue, worker, priority, state;
+  base::json::Value args, kwargs;  // null: not known
+  std::int64_t args_flags = 0;
+  std::optional<std::string> retried_as;
+};
+[[nodiscard]] StoredTask stored_task_of(const Row& row);  // of a Query on tasks with kStoredTaskColumns
+inline constexpr std::initializer_list<std::uint16_t> kStoredTaskColumns = {
+    model::tasks::name,  model::tasks::queue,      model::tasks::worker_name, model::tasks::priority,  model::tasks::state,
+    model::tasks::args,  model::tasks::kwargs,     model::tasks::args_flags,  model::tasks::retried_as};
+
+// Arguments of RETRY. Recorded arguments go along only when neither redaction nor cutting touched them,
+// so an engine never sends a marker in place of a value.
+[[nodiscard]] std::string retry_args(const RetryTask& asked, const std::optional<StoredTask>& task);
+// Python source of a JSON value.
+[[nodiscard]] std::string python_literal(const base::json::Value& value);
+
+// What came of a command.
+struct CommandOutcome {
+  enum class Kind { done, sent, refused, unknown } kind = Kind::unknown;
+  std::string reason;
+  std::string new_task_id;           // of RETRY
+  base::json::Object result;         // always has "outcome"
+  [[nodiscard]] bool worked() const noexcept { return kind == Kind::done || kind == Kind::sent; }
+  [[nodiscard]] std::string error() const;  // "" when it worked; at most 1024 bytes
+};
+[[nodiscard]] std::string_view to_string(CommandOutcome::Kind kind) noexcept;
+// An answer that is not understood, and an error after which it may have happened, are unknown.
+[[nodiscard]] CommandOutcome outcome_of(const base::Result<std::string>& answer);
+[[nodiscard]] CommandOutcome refused_outcome(std::string reason);
+
+// Which tasks a bulk retry means. Every member of the filter object takes part or is an error: a filter
+// that is dropped would retry tasks nobody asked for.
+struct BulkFilter {
+  std::optional<std::string> state;  // none: any
+  std::optional<std::string> name, queue, worker, search, engine;
+  std::vector<std::string> priorities;
+  std::optional<base::TimeUs> since, until;     // of received_at, inclusive
+  std::optional<std::vector<std::string>> task_ids;  // the engines' ids
+  // Members that only the server may set; left out and reported.
+  std::vector<std::string> rejected_keys;
+
+  // `state` is failure when neither a state nor ids are given.
+  [[nodiscard]] static base::Result<BulkFilter> parse(const base::json::Object& filter, std::size_t max);
+  [[nodiscard]] Where where(const base::Uuid& project) const;
+  [[nodiscard]] bool fits_state(const StoredTask& task) const;
+};
+
+}  // namespace z4j::core

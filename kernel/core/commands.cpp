@@ -1,0 +1,526 @@
+#include "core/commands.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "base/crypto.hpp"
+#include "core/commands_inside.hpp"
+#include "core/refusal.hpp"
+#include "core/text.hpp"
+#include "model/ids.hpp"
+
+namespace z4j::core {
+namespace {
+
+namespace cmd = model::commands;
+namespace task_col = model::tasks;
+namespace json = base::json;
+
+constexpr std::uint32_t kCommandSweepRows = 500;
+constexpr int kCommandFinishTries = 20;
+constexpr auto kCommandSweepEvery = std::chrono::seconds(5);
+constexpr std::string_view kCommandTimeoutText = "no answer in time; it may still happen";
+
+std::vector<Cell> open_states() { return {Cell("pending"), Cell("dispatched")}; }
+
+json::Value text_or_null_value(const std::optional<std::string>& text) { return text ? json::Value(*text) : json::Value(nullptr); }
+
+}  // namespace
+
+Command command_of(const Row& row) {
+  Command c;
+  c.id = row.uuid(cmd::id);
+  c.project_id = row.uuid(cmd::project_id);
+  c.agent_id = row.uuid_or_none(cmd::agent_id);
+  c.issued_by = row.uuid_or_none(cmd::issued_by);
+  c.action = row.text(cmd::action);
+  c.target_type = row.text(cmd::target_type);
+  if (!row.is_null(cmd::target_id)) c.target_id = std::string(row.text(cmd::target_id));
+  c.payload = row.json(cmd::payload);
+  c.status = row.text(cmd::status);
+  c.result = row.json(cmd::result);
+  c.error = row.text(cmd::error);
+  c.issued_at = row.num(cmd::issued_at);
+  c.dispatched_at = row.num_or_none(cmd::dispatched_at);
+  c.completed_at = row.num_or_none(cmd::completed_at);
+  c.timeout_at = row.num(cmd::timeout_at);
+  return c;
+}
+
+Commands::Commands(Store& store, Audit& audit, EngineRoutes& routes, const base::Clock& clock, base::Log& log, Options options)
+    : store_(store), audit_(audit), routes_(routes), clock_(clock), log_(log), options_(std::move(options)),
+      inbox_(std::make_shared<Inbox>()) {}
+
+Commands::~Commands() { stop(); }
+
+// --- asking -------------------------------------------------------------------------------------
+
+base::Result<Command> Commands::retry_task(const CommandRequest& request, const RetryTask& asked) {
+  if (auto good = check(asked); !good) return std::move(good).error();
+  auto task = stored_task(request.project_id, asked.engine, asked.task_id);
+  if (!task) return std::move(task).error();
+
+  Plan plan;
+  plan.action = "retry_task";
+  plan.target_type = "task";
+  plan.target_id = asked.engine + ":" + asked.task_id;
+  plan.engine = asked.engine;
+  plan.verb = Z4J_ENGINE_RETRY;
+  plan.target = asked.task_id;
+  plan.args_json = retry_args(asked, *task);
+  plan.task_name = *task ? (*task)->name : std::string();
+  const json::Value args = asked.override_args ? json::Value(*asked.override_args) : json::Value(nullptr);
+  const json::Value kwargs = asked.override_kwargs ? json::Value(*asked.override_kwargs) : json::Value(nullptr);
+  const json::Value eta = asked.eta_seconds ? json::Value(*asked.eta_seconds) : json::Value(nullptr);
+  plan.payload = {{"engine", asked.engine},
+                  {"task_id", asked.task_id},
+                  {"task_name", json::text_or_null(plan.task_name)},
+                  {"args", *task && !asked.override_args ? (*task)->args : json::Value(nullptr)},
+                  {"kwargs", *task && !asked.override_kwargs ? (*task)->kwargs : json::Value(nullptr)},
+                  {"override_args", override_of(args)},
+                  {"override_kwargs", override_of(kwargs)},
+                  {"eta_seconds", eta},
+                  {"priority", *task ? json::text_or_null((*task)->priority) : json::Value(nullptr)}};
+  plan.asked = json::write_canonical({{"engine", asked.engine}, {"task_id", asked.task_id}, {"override_args", args},
+                                      {"override_kwargs", kwargs}, {"eta_seconds", eta}});
+  return issue(request, std::move(plan));
+}
+
+base::Result<Command> Commands::cancel_task(const CommandRequest& request, const CancelTask& asked) {
+  if (auto good = check_task_name(asked.engine, asked.task_id); !good) return std::move(good).error();
+  auto task = stored_task(request.project_id, asked.engine, asked.task_id);
+  if (!task) return std::move(task).error();
+  Plan plan;
+  plan.action = "cancel_task";
+  plan.target_type = "task";
+  plan.target_id = asked.engine + ":" + asked.task_id;
+  plan.engine = asked.engine;
+  plan.verb = Z4J_ENGINE_REVOKE;
+  plan.target = asked.task_id;
+  plan.payload = {{"engine", asked.engine}, {"task_id", asked.task_id}};
+  plan.asked = json::write_canonical(plan.payload);
+  json::Object args{{"terminate", false}};  // true once the route is known to be able to
+  if (*task && !(*task)->queue.empty()) args["queue"] = (*task)->queue;
+  if (*task && !(*task)->worker.empty()) args["worker"] = (*task)->worker;
+  plan.args_json = json::write(args);
+  return issue(request, std::move(plan));
+}
+
+base::Result<Command> Commands::purge_queue(const CommandRequest& request, const PurgeQueue& asked) {
+  if (asked.queue.empty() || count_characters(asked.queue) > 200) return refuse::invalid("queue", "queue must have 1 to 200 characters");
+  if (asked.confirm_token && (asked.confirm_token->empty() || asked.confirm_token->size() > 128)) {
+    return refuse::invalid("confirm_token", "confirm_token must have 1 to 128 characters");
+  }
+  Plan plan;
+  plan.action = "purge_queue";
+  plan.target_type = "queue";
+  plan.target_id = asked.queue;
+  plan.verb = Z4J_ENGINE_PURGE;
+  plan.target = asked.queue;
+  plan.args_json = json::write({{"force", asked.force}});
+  plan.asked = json::write_canonical({{"queue", asked.queue}, {"engine", text_or_null_value(asked.engine)}, {"force", asked.force},
+                                      {"confirm_token", text_or_null_value(asked.confirm_token)}});
+  if (asked.engine) {
+    plan.engine = *asked.engine;
+  } else {
+    auto engine = engine_of_queue(request, asked.queue);
+    if (!engine) return std::move(engine).error();
+    plan.engine = std::move(*engine);
+  }
+  plan.payload = {{"queue", asked.queue}, {"engine", json::text_or_null(plan.engine)},
+                  {"confirm_token", text_or_null_value(asked.confirm_token)}, {"force", asked.force}};
+  return issue(request, std::move(plan));
+}
+
+base::json::Value Commands::override_of(const json::Value& value) const {
+  if (value.is_null()) return value;
+  return options_.redact ? options_.redact(value) : json::Value("[given]");
+}
+
+// The engine that has a queue of that name; "" when there is none at all to ask.
+base::Result<std::string> Commands::engine_of_queue(const CommandRequest& request, std::string_view queue) {
+  namespace q = model::queues;
+  Query query(Table::queues);
+  query.where.eq(q::project_id, request.project_id).eq(q::name, queue);
+  auto rows = store_.read(query.columns({q::engine}).limit(100));
+  if (!rows) return std::move(rows).error();
+  std::set<std::string> engines;
+  for (const EngineRoute& route : routes_.routes(request.project_id)) {
+    if (!request.agent_id || route.agent_id == *request.agent_id) engines.insert(route.engine);
+  }
+  std::set<std::string> having;
+  for (const Row& row : *rows) {
+    std::string name(row.text(q::engine));
+    if (!request.agent_id || engines.count(name) > 0) having.insert(std::move(name));
+  }
+  const std::set<std::string>& candidates = having.empty() ? engines : having;
+  if (candidates.size() > 1) {
+    return refuse::invalid("engine", "several engines could mean queue \"" + clean_text(queue, 60) + "\"; name the engine");
+  }
+  return candidates.empty() ? std::string() : *candidates.begin();
+}
+
+base::Result<std::optional<StoredTask>> Commands::stored_task(const base::Uuid& project, std::string_view engine, std::string_view task_id) {
+  Query query(Table::tasks);
+  query.where.eq(task_col::id, model::task_row_id(project, engine, task_id)).eq(task_col::project_id, project);
+  auto row = store_.first(query.columns(kStoredTaskColumns));
+  if (!row) return std::move(row).error();
+  if (!row->has_value()) return std::optional<StoredTask>{};
+  return std::optional<StoredTask>(stored_task_of(**row));
+}
+
+base::Result<EngineRoute> Commands::choose(const CommandRequest& request, std::string_view engine, std::uint64_t verb) const {
+  const std::vector<EngineRoute> routes = routes_.routes(request.project_id);
+  const EngineRoute* able = nullptr;
+  const EngineRoute* unable = nullptr;
+  bool has_agent = false;
+  for (const EngineRoute& route : routes) {
+    if (request.agent_id && route.agent_id != *request.agent_id) continue;
+    has_agent = true;
+    if ((!engine.empty() && route.engine != engine) || !route.is_online) continue;
+    ((route.capabilities & verb) != 0 ? able : unable) = &route;
+    if (able != nullptr) return *able;
+  }
+  if (request.agent_id && !has_agent) return refuse::not_found("agent");
+  const std::string name = engine.empty() ? "this project" : "engine \"" + clean_text(engine, 40) + "\"";
+  if (unable != nullptr) {
+    return refuse::error(base::Code::unsupported, "capability_missing",
+                         "no agent of " + name + " can do this; its plugin does not offer it");
+  }
+  return refuse::error(base::Code::unavailable, refuse::kAgentOffline, "no agent of " + name + " is online; nothing was sent",
+                       "try again when the agent is back");
+}
+
+base::Result<std::optional<Command>> Commands::earlier(const CommandRequest& request, const std::string& hash) {
+  if (!request.idempotency_key) return std::optional<Command>{};
+  Query query(Table::commands);
+  query.where.eq(cmd::project_id, request.project_id).eq(cmd::idempotency_key, *request.idempotency_key);
+  auto row = store_.first(query.all());
+  if (!row) return std::move(row).error();
+  if (!row->has_value()) return std::optional<Command>{};
+  if ((*row)->text(cmd::payload_hash) != hash) {
+    return refuse::conflict("idempotency_key", "this idempotency_key was used for another command; take a new one");
+  }
+  return std::optional<Command>(command_of(**row));
+}
+
+base::Result<Command> Commands::insert(const CommandRequest& request, const Plan& plan, const std::string& hash,
+                                       std::string_view status, const std::optional<base::Uuid>& agent) {
+  Command c;
+  c.id = base::Uuid::random();
+  c.project_id = request.project_id;
+  c.agent_id = agent;
+  c.issued_by = request.actor.user_id;
+  c.action = plan.action;
+  c.target_type = plan.target_type;
+  c.target_id = plan.target_id;
+  c.payload = plan.payload;
+  c.status = status;
+  c.issued_at = clock_.now();
+  c.timeout_at = c.issued_at + plan.timeout_s * base::kSecondUs;
+  const bool is_cancelled = status == "cancelled";
+  if (is_cancelled) {
+    c.completed_at = c.issued_at;
+    c.error = "agent offline: nothing was sent";
+  } else {
+    c.dispatched_at = c.issued_at;
+  }
+  AuditEntry entry = AuditEntry::of(request.actor, "command.issue." + plan.action, plan.target_type, plan.target_id.value_or(""), request.project_id);
+  entry.metadata = {{"command_id", c.id.text()}, {"engine", json::text_or_null(plan.engine)}};
+  if (agent) entry.metadata["agent_id"] = agent->text();
+  if (plan.is_bulk) entry.metadata["payload"] = plan.payload;
+  if (is_cancelled) {
+    entry.result = "failed";
+    entry.metadata["reason"] = refuse::kAgentOffline;
+  }
+  auto done = audit_.commit({std::move(entry)}, [&](Commit& commit) {
+    Rows rows(Table::commands);
+    rows.begin().uuid(cmd::id, c.id).uuid(cmd::project_id, c.project_id).cell(cmd::agent_id, agent ? Cell(*agent) : Cell())
+        .cell(cmd::issued_by, c.issued_by ? Cell(*c.issued_by) : Cell()).text(cmd::action, c.action)
+        .text(cmd::target_type, c.target_type).cell(cmd::target_id, c.target_id ? Cell(*c.target_id) : Cell())
+        .text(cmd::payload, json::write(c.payload)).text(cmd::status, c.status).text_or_null(cmd::error, c.error)
+        .num(cmd::issued_at, c.issued_at).num(cmd::timeout_at, c.timeout_at)
+        .cell(cmd::dispatched_at, c.dispatched_at ? Cell(*c.dispatched_at) : Cell())
+        .cell(cmd::completed_at, c.completed_at ? Cell(*c.completed_at) : Cell())
+        .text_or_null(cmd::source_ip, clean_text(request.actor.source_ip, 64));
+    if (request.idempotency_key && !is_cancelled) {
+      rows.text(cmd::idempotency_key, *request.idempotency_key).text(cmd::payload_hash, hash);
+    }
+    commit.insert(std::move(rows));
+  });
+  if (!done) return std::move(done).error();
+  return c;
+}
+
+void Commands::refuse_and_record(const CommandRequest& request, const Plan& plan, const base::Error& why) {
+  AuditEntry entry = AuditEntry::of(request.actor, "command.issue." + plan.action, plan.target_type, plan.target_id.value_or(""), request.project_id);
+  entry.result = "denied";
+  entry.metadata = {{"engine", json::text_or_null(plan.engine)}, {"reason", why.where.empty() ? why.message : why.where}};
+  audit_.record(std::move(entry));
+}
+
+base::Result<Command> Commands::issue(const CommandRequest& request, Plan plan, bool* is_new) {
+  if (is_new != nullptr) *is_new = false;
+  if (request.idempotency_key && (request.idempotency_key->empty() || count_characters(*request.idempotency_key) > 200)) {
+    return refuse::invalid("idempotency_key", "idempotency_key must have 1 to 200 characters");
+  }
+  if (!plan.is_bulk) plan.timeout_s = options_.timeout_s;
+  const std::string hash = base::hex(base::sha256(json::write_canonical(
+      {{"action", plan.action}, {"target", text_or_null_value(plan.target_id)}, {"asked", plan.asked},
+       {"agent_id", request.agent_id ? json::Value(request.agent_id->text()) : json::Value(nullptr)}})));
+  auto first = earlier(request, hash);
+  if (!first) return std::move(first).error();
+  if (first->has_value()) return std::move(**first);
+
+  auto route = choose(request, plan.engine, plan.verb);
+  if (!route) {
+    const base::Error& why = route.error();
+    if (why.code == base::Code::unavailable) {
+      auto row = insert(request, plan, hash, "cancelled", request.agent_id);
+      if (!row) return std::move(row).error();
+      changed(request.project_id);
+    } else if (why.code == base::Code::unsupported) {
+      refuse_and_record(request, plan, why);
+    }
+    return why;
+  }
+  if (plan.verb == Z4J_ENGINE_REVOKE && (route->capabilities & Z4J_ENGINE_TERMINATE) != 0) {
+    json::Value args = json::parse(plan.args_json).value();
+    args.get_object()["terminate"] = true;
+    plan.args_json = json::write(args);
+  }
+  if (!plan.is_bulk) {
+    const std::lock_guard lock(inbox_->mutex);
+    if (inbox_->open >= options_.max_open) {
+      return base::Error{base::Code::busy, "too many commands are waiting for an answer", {}, "try again in a moment", 1000};
+    }
+    ++inbox_->open;
+  }
+  const auto give_back = [&] {
+    if (plan.is_bulk) return;
+    const std::lock_guard lock(inbox_->mutex);
+    --inbox_->open;
+  };
+
+  auto row = insert(request, plan, hash, "dispatched", plan.is_bulk ? request.agent_id : route->agent_id);
+  if (!row) {
+    give_back();
+    if (row.error().code != base::Code::conflict) return row;
+    auto other = earlier(request, hash);  // the same key at the same time
+    if (!other) return std::move(other).error();
+    if (other->has_value()) return std::move(**other);
+    return row;
+  }
+  if (!plan.is_bulk) {
+    Sent sent{row->id, row->project_id, plan.action, plan.target_type, plan.engine, plan.target, plan.task_name, plan.target_id, request.actor, 0};
+    const int deadline_ms = std::max(1000, plan.timeout_s * 1000 - 2000);  // before the sweeper gives up
+    routes_.command(route->agent_id, route->engine, plan.verb, plan.target, plan.args_json, deadline_ms,
+                    [inbox = inbox_, sent = std::move(sent)](base::Result<std::string> answer) {
+                      CommandOutcome outcome = outcome_of(answer);
+                      const std::lock_guard lock(inbox->mutex);
+                      inbox->answers.emplace_back(sent, std::move(outcome));
+                      inbox->arrived.notify_one();
+                    });
+  }
+  changed(request.project_id);
+  if (is_new != nullptr) *is_new = true;
+  return row;
+}
+
+void Commands::changed(const base::Uuid& project) const {
+  if (options_.on_changed) options_.on_changed(project, "command.changed");
+}
+
+// --- what came of it ----------------------------------------------------------------------------
+
+void Commands::link(Commit& commit, const base::Uuid& project, std::string_view engine, std::string_view old_id,
+                    const std::string& new_id, const std::string& name) const {
+  if (new_id.empty() || new_id == old_id) return;
+  const base::TimeUs now = clock_.now();
+  Where old;
+  old.eq(task_col::id, model::task_row_id(project, engine, old_id));
+  commit.update(Table::tasks, std::move(old), {{task_col::retried_as, Cell(new_id)}});
+  // Without stamps: the engine's events say more, whenever they come.
+  Rows rows(Table::tasks);
+  rows.begin().uuid(task_col::id, model::task_row_id(project, engine, new_id)).uuid(task_col::project_id, project)
+      .text(task_col::engine, engine).text(task_col::task_id, new_id).text_or_null(task_col::name, name)
+      .text(task_col::retry_of, old_id).num(task_col::sort_at, now).num(task_col::created_at, now).num(task_col::updated_at, now);
+  commit.merge(std::move(rows));
+}
+
+base::Status Commands::finish(const Sent& sent, const CommandOutcome& outcome) {
+  const bool worked = outcome.worked();
+  AuditEntry entry = AuditEntry::of(sent.actor, worked ? "command.completed" : "command.failed", sent.target_type,
+                                    sent.target_id.value_or(""), sent.project_id);
+  if (!worked) entry.result = "failed";
+  entry.metadata = {{"command_id", sent.id.text()}, {"action", sent.action}, {"outcome", to_string(outcome.kind)}};
+  if (!outcome.reason.empty()) entry.metadata["reason"] = outcome.reason;
+  json::Value result(outcome.result);
+  if (options_.redact) result = options_.redact(std::move(result));
+  const std::string result_text = json::write(result);
+  auto done = audit_.commit({std::move(entry)}, [&](Commit& commit) {
+    Where open;
+    open.eq(cmd::id, sent.id).in(cmd::status, open_states());
+    commit.update(Table::commands, std::move(open),
+                  {{cmd::status, worked ? "completed" : "failed"}, {cmd::result, Cell(result_text)},
+                   {cmd::error, Cell::text_or_null(outcome.error())}, {cmd::completed_at, clock_.now()}}, 1, 1);
+    if (worked && sent.action == "retry_task") {
+      link(commit, sent.project_id, sent.engine, sent.task_id, outcome.new_task_id, sent.task_name);
+    }
+  });
+  if (!done && done.error().code == base::Code::conflict) {
+    ++late_results_;
+    log_.debug("late command result dropped", {{"command", sent.id.text()}});
+    return {};
+  }
+  if (done) changed(sent.project_id);
+  return done;
+}
+
+bool Commands::work() {
+  bool any = false;
+  std::size_t waiting = 0;
+  {
+    const std::lock_guard lock(inbox_->mutex);
+    waiting = inbox_->answers.size();
+  }
+  for (; waiting > 0; --waiting) {
+    std::pair<Sent, CommandOutcome> next;
+    {
+      const std::lock_guard lock(inbox_->mutex);
+      if (inbox_->answers.empty()) break;
+      next = std::move(inbox_->answers.front());
+      inbox_->answers.pop_front();
+    }
+    any = true;
+    auto done = finish(next.first, next.second);
+    const std::lock_guard lock(inbox_->mutex);
+    if (!done && done.error().is_world() && ++next.first.tries < kCommandFinishTries) {
+      inbox_->answers.push_back(std::move(next));
+      continue;
+    }
+    if (!done) log_.error("command result not stored", {{"command", next.first.id.text()}, {"why", done.error().text()}});
+    --inbox_->open;
+  }
+  return any;
+}
+
+base::Result<std::size_t> Commands::sweep() {
+  const base::TimeUs now = clock_.now();
+  std::vector<Command> due;
+  for (const char* status : {"pending", "dispatched"}) {
+    Query query(Table::commands);
+    query.where.eq(cmd::status, status).lt(cmd::timeout_at, now);
+    query.all().limit(kCommandSweepRows);
+    auto done = store_.each(query, [&due](const Row& row) {
+      due.push_back(command_of(row));
+      return true;
+    });
+    if (!done) return std::move(done).error();
+  }
+  std::size_t swept = 0;
+  std::set<base::Uuid> projects;
+  for (const Command& c : due) {
+    Actor actor;
+    actor.user_id = c.issued_by;
+    AuditEntry entry = AuditEntry::of(actor, "command.failed", c.target_type, c.target_id.value_or(""), c.project_id);
+    entry.result = "failed";
+    entry.metadata = {{"command_id", c.id.text()}, {"action", c.action}, {"outcome", "unknown"}, {"reason", "timeout"}};
+    auto done = audit_.commit({std::move(entry)}, [&](Commit& commit) {
+      Where open;
+      open.eq(cmd::id, c.id).in(cmd::status, open_states());
+      commit.update(Table::commands, std::move(open),
+                    {{cmd::status, "timeout"}, {cmd::error, Cell(kCommandTimeoutText)}, {cmd::completed_at, now}}, 1, 1);
+    });
+    if (done) {
+      ++swept;
+      projects.insert(c.project_id);
+    } else if (done.error().code != base::Code::conflict) {
+      return std::move(done).error();
+    }
+  }
+  for (const base::Uuid& project : projects) changed(project);
+  return swept;
+}
+
+// --- reading ------------------------------------------------------------------------------------
+
+base::Result<Command> Commands::find(const base::Uuid& project, const base::Uuid& id) {
+  Query query(Table::commands);
+  query.where.eq(cmd::id, id).eq(cmd::project_id, project);
+  auto row = store_.first(query.all());
+  if (!row) return std::move(row).error();
+  if (!row->has_value()) return refuse::not_found("command");
+  return command_of(**row);
+}
+
+base::Result<std::vector<Command>> Commands::list(const base::Uuid& project, std::optional<std::string_view> status,
+                                                  std::optional<Place> after, std::uint32_t limit) {
+  Query query(Table::commands);
+  query.where.eq(cmd::project_id, project);
+  if (status) query.where.eq(cmd::status, *status);
+  query.all().order({cmd::issued_at, cmd::id}, true).limit(limit);
+  if (after) query.after({Cell(after->issued_at), Cell(after->id)});
+  std::vector<Command> out;
+  auto done = store_.each(query, [&out](const Row& row) {
+    out.push_back(command_of(row));
+    return true;
+  });
+  if (!done) return std::move(done).error();
+  return out;
+}
+
+// --- threads ------------------------------------------------------------------------------------
+
+void Commands::start() {
+  if (answers_thread_.joinable()) return;
+  stopping_ = false;
+  answers_thread_ = std::thread([this] { answer_loop(); });
+  bulk_thread_ = std::thread([this] { bulk_loop(); });
+}
+
+void Commands::stop() {
+  {
+    const std::scoped_lock both(inbox_->mutex, bulk_mutex_);
+    stopping_ = true;
+  }
+  inbox_->arrived.notify_all();
+  bulk_wake_.notify_all();
+  if (bulk_thread_.joinable()) bulk_thread_.join();
+  while (run_next_bulk()) {}  // each says that it was stopped
+  if (answers_thread_.joinable()) answers_thread_.join();
+}
+
+void Commands::answer_loop() {
+  auto next_sweep = std::chrono::steady_clock::now() + kCommandSweepEvery;
+  bool is_stuck = false;  // the store refuses: don't spin on it
+  while (!stopping_) {
+    {
+      std::unique_lock lock(inbox_->mutex);
+      const auto until = is_stuck ? std::chrono::steady_clock::now() + std::chrono::seconds(1) : next_sweep;
+      inbox_->arrived.wait_until(lock, until, [&] { return stopping_ || (!is_stuck && !inbox_->answers.empty()); });
+    }
+    work();
+    {
+      const std::lock_guard lock(inbox_->mutex);
+      is_stuck = std::any_of(inbox_->answers.begin(), inbox_->answers.end(), [](const auto& a) { return a.first.tries > 0; });
+    }
+    if (std::chrono::steady_clock::now() < next_sweep) continue;
+    next_sweep = std::chrono::steady_clock::now() + kCommandSweepEvery;
+    if (auto swept = sweep(); !swept) log_.warn("command time-outs not swept", {{"why", swept.error().text()}});
+  }
+  work();
+}
+
+void Commands::bulk_loop() {
+  while (!stopping_) {
+    {
+      std::unique_lock lock(bulk_mutex_);
+      bulk_wake_.wait_for(lock, std::chrono::seconds(60), [this] { return stopping_ || !bulk_jobs_.empty(); });
+    }
+    if (!stopping_) run_next_bulk();
+  }
+}
+
+}  // namespace z4j::core

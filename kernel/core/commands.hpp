@@ -1,0 +1,152 @@
+// Commands: what people ask of engines, from the asking to what came of it.
+//
+// A command's row and its audit entry are stored, as `dispatched`, before anything is sent; the process
+// that stored it is the one that sends it, once. A crash in between leaves the row to its time-out: a
+// command runs at most once. It ends as completed (done or sent), failed (refused or outcome unknown: see
+// result.outcome), timeout, or cancelled when no agent was there to take it. Later answers are dropped and
+// counted.
+//
+// An idempotency key belongs to what was asked: the same key with the same request gives back the first
+// command and does nothing else, with another request it is a conflict. Cancelled commands give their
+// key back.
+//
+// Threads: thread-safe. start() runs two threads, one that stores answers and sweeps time-outs, one that
+// works off bulk retries; tests may call work() and run_next_bulk() instead. Errors: see refusal.hpp
+// (agent_offline: unavailable; capability missing: unsupported); else the store's.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/json.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "core/audit.hpp"
+#include "core/command_plan.hpp"
+#include "core/engine_routes.hpp"
+#include "core/store.hpp"
+
+namespace z4j::core {
+
+struct Command {
+  base::Uuid id, project_id;
+  std::optional<base::Uuid> agent_id, issued_by;
+  std::string action, target_type, status, error;
+  std::optional<std::string> target_id;
+  base::json::Value payload, result;
+  base::TimeUs issued_at = 0, timeout_at = 0;
+  std::optional<base::TimeUs> dispatched_at, completed_at;
+};
+[[nodiscard]] Command command_of(const Row& row);  // of a Query on commands with all()
+
+// Who asks, and what every command has.
+struct CommandRequest {
+  base::Uuid project_id;
+  std::optional<base::Uuid> agent_id;          // none: any agent that is online and can
+  std::optional<std::string> idempotency_key;  // 1 to 200 characters
+  Actor actor;
+};
+
+struct BulkRetry {
+  base::json::Object filter;
+  std::int64_t max = 1000;
+};
+
+class Commands {
+ public:
+  struct Options {
+    int timeout_s = 60;
+    double bulk_rate_per_s = 50;      // 0: no limit
+    std::size_t max_open = 1000;      // sent and not answered
+    std::size_t max_bulk_jobs = 16;   // waiting
+    std::function<void(const base::Uuid& project, std::string_view topic)> on_changed;
+    // Makes a payload fit to store (secrets out). None: overrides are not stored.
+    std::function<base::json::Value(base::json::Value)> redact;
+  };
+
+  Commands(Store& store, Audit& audit, EngineRoutes& routes, const base::Clock& clock, base::Log& log, Options options);
+  ~Commands();  // stop()
+  Commands(const Commands&) = delete;
+  Commands& operator=(const Commands&) = delete;
+
+  [[nodiscard]] base::Result<Command> retry_task(const CommandRequest& request, const RetryTask& asked);
+  [[nodiscard]] base::Result<Command> cancel_task(const CommandRequest& request, const CancelTask& asked);
+  // Freezes which tasks it means when it starts, then retries them one by one; result.items tells of each.
+  [[nodiscard]] base::Result<Command> bulk_retry(const CommandRequest& request, const BulkRetry& asked);
+  [[nodiscard]] base::Result<Command> purge_queue(const CommandRequest& request, const PurgeQueue& asked);
+
+  [[nodiscard]] base::Result<Command> find(const base::Uuid& project, const base::Uuid& id);
+  struct Place {
+    base::TimeUs issued_at;
+    base::Uuid id;
+  };
+  // Newest first, behind `after`.
+  [[nodiscard]] base::Result<std::vector<Command>> list(const base::Uuid& project, std::optional<std::string_view> status,
+                                                        std::optional<Place> after, std::uint32_t limit);
+
+  void start();
+  // Ends both threads; a running bulk retry stops after its current task and says so.
+  void stop();
+
+  // Stores the answers that have come. True when there were any.
+  bool work();
+  // Rows past their time become `timeout`; how many.
+  [[nodiscard]] base::Result<std::size_t> sweep();
+  // Works off one bulk retry on this thread. False when none waits.
+  bool run_next_bulk();
+
+  [[nodiscard]] std::uint64_t late_results() const noexcept { return late_results_; }
+
+ private:
+  struct Plan;     // a command about to be stored
+  struct Sent;     // what must be known when the answer comes
+  struct Inbox;    // answers; outlives this object while engines still owe some
+  struct BulkJob;
+  struct BulkItem;
+
+  [[nodiscard]] base::Result<std::optional<Command>> earlier(const CommandRequest& request, const std::string& hash);
+  [[nodiscard]] base::Result<EngineRoute> choose(const CommandRequest& request, std::string_view engine, std::uint64_t verb) const;
+  [[nodiscard]] base::Result<Command> issue(const CommandRequest& request, Plan plan, bool* is_new = nullptr);
+  [[nodiscard]] base::Result<Command> insert(const CommandRequest& request, const Plan& plan, const std::string& hash,
+                                             std::string_view status, const std::optional<base::Uuid>& agent);
+  void refuse_and_record(const CommandRequest& request, const Plan& plan, const base::Error& why);
+  [[nodiscard]] base::Result<std::optional<StoredTask>> stored_task(const base::Uuid& project, std::string_view engine, std::string_view task_id);
+  [[nodiscard]] base::Result<std::string> engine_of_queue(const CommandRequest& request, std::string_view queue);
+  void link(Commit& commit, const base::Uuid& project, std::string_view engine, std::string_view old_id,
+            const std::string& new_id, const std::string& name) const;
+  [[nodiscard]] base::Status finish(const Sent& sent, const CommandOutcome& outcome);
+  void changed(const base::Uuid& project) const;
+  [[nodiscard]] base::json::Value override_of(const base::json::Value& value) const;
+  void run(BulkJob& job);
+  [[nodiscard]] base::Result<std::vector<BulkItem>> freeze(const BulkJob& job);
+  [[nodiscard]] CommandOutcome retry_item(const BulkJob& job, BulkItem& item);
+  void answer_loop();
+  void bulk_loop();
+
+  Store& store_;
+  Audit& audit_;
+  EngineRoutes& routes_;
+  const base::Clock& clock_;
+  base::Log& log_;
+  const Options options_;
+  std::shared_ptr<Inbox> inbox_;
+  std::atomic<std::uint64_t> late_results_{0};
+
+  std::mutex bulk_mutex_;
+  std::condition_variable bulk_wake_;
+  std::deque<std::unique_ptr<BulkJob>> bulk_jobs_;  // guarded by bulk_mutex_
+  std::atomic<bool> stopping_{false};
+  std::thread answers_thread_, bulk_thread_;
+};
+
+}  // namespace z4j::core

@@ -1,0 +1,35 @@
+// The ways to the engines of a project, whatever carries them: a plugin in this process or an agent
+// elsewhere.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/uuid.hpp"
+#include "plugin/host.hpp"
+
+namespace z4j::core {
+
+struct EngineRoute {
+  base::Uuid agent_id;
+  std::string engine;              // "celery"
+  std::uint64_t capabilities = 0;  // Z4J_ENGINE_* bits
+  bool is_online = false;
+};
+
+// Thread-safe.
+class EngineRoutes {
+ public:
+  virtual ~EngineRoutes() = default;
+
+  // One per agent and engine of the project; bounded by the number of agents.
+  [[nodiscard]] virtual std::vector<EngineRoute> routes(const base::Uuid& project) = 0;
+
+  // Carries out one verb of docs/abi/engine.md. `answer` is called exactly once, on any thread, possibly
+  // before this returns; at the latest a little after the deadline.
+  virtual void command(const base::Uuid& agent_id, const std::string& engine, std::uint64_t verb, std::string target,
+                       std::string args_json, int deadline_ms, plugin::Answer answer) = 0;
+};
+
+}  // namespace z4j::core

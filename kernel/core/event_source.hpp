@@ -1,0 +1,15 @@
+// Who reports events to the kernel.
+#pragma once
+
+#include <string>
+
+#include "base/uuid.hpp"
+
+namespace z4j::core {
+
+struct EventSource {
+  base::Uuid project_id, agent_id;
+  std::string instance;  // the plugin instance, or the agent's name
+};
+
+}  // namespace z4j::core
