@@ -1,4 +1,5 @@
 """The brain seen from outside: start, health, plugins, bad input, faults."""
+import json
 import os
 import pathlib
 import resource
@@ -87,7 +88,7 @@ class BrainTest(unittest.TestCase):
         shutil.copy(BUILD / "plugins" / "storage-sqlite.so", writable)
         writable.chmod(0o666)
         brain.config.write_text("".join(f'[plugin.{n}]\nplugin = "{n}"\n' for n in ("text", "writable")) + f'[plugins]\ndirectory = "{folder}"\n'
-                                '[plugin.pinned]\nplugin = "storage-sqlite"\nsha256 = "00"\n[plugin.wrong]\nplugin = "storage-sqlite"\n[plugin.wrong.settings]\npaht = 1\n')
+                                '[plugin.pinned]\nplugin = "storage-sqlite"\nsha256 = "00000000000000000000000000000000000000000000000000000000000000aa"\n[plugin.wrong]\nplugin = "storage-sqlite"\n[plugin.wrong.settings]\npaht = 1\n')
         brain.start()
         steps = {p["instance"]: (p["state"], p["step"], p["why"]) for p in brain.get("/api/v1/plugins")[1]["items"]}
         self.assertEqual(steps["text"][:2], ("refused", "map"))
@@ -102,14 +103,14 @@ class BrainTest(unittest.TestCase):
         self.assertIn("org.z4j.storage-sqlite", brain.run("plugin", "list").stdout)
         described = brain.run("plugin", "describe", "storage-sqlite")
         self.assertEqual(described.returncode, 0)
-        self.assertIn("busy_timeout  a duration", described.stdout)
+        self.assertIn("busy_timeout_ms  a whole number", described.stdout)
         self.assertEqual(brain.run("plugin", "describe", "storage-sqlit").returncode, 1)
 
     def test_a_second_brain_on_one_home_is_refused_clearly(self):
         brain = self.brain().start()
         second = Brain(home=brain.home).run("serve")
         self.assertEqual(second.returncode, 1)
-        self.assertIn(f"another brain (process {brain.process.pid}) uses", second.stderr)
+        self.assertIn(f"another brain uses this database (pid {brain.process.pid})", second.stderr)
         self.assertEqual(brain.get("/api/v1/health/ready")[0], 200)
 
     def test_a_port_in_use_is_named(self):
@@ -117,7 +118,7 @@ class BrainTest(unittest.TestCase):
         port = brain.url.rsplit(":", 1)[1]
         done = self.brain(environment={"Z4J_BIND_PORT": port}).run("serve")
         self.assertEqual(done.returncode, 1)
-        self.assertIn(f"can't listen on 127.0.0.1:{port}", done.stderr)
+        self.assertIn(f"cannot listen on 127.0.0.1:{port}", done.stderr)
 
     def test_a_home_that_cannot_be_made_is_named(self):
         brain = self.brain(environment={"Z4J_HOME": "/proc/nowhere"})
@@ -131,7 +132,7 @@ class BrainTest(unittest.TestCase):
         file.write_bytes(b"this is no database" * 100)
         done = brain.run("serve")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("is damaged or is no SQLite database", done.stderr)
+        self.assertIn("the file is damaged or not an SQLite database: restore a backup", done.stderr)
         self.assertTrue(file.read_bytes().startswith(b"this is no database"))
 
     def test_a_full_disk_at_start_is_an_error_and_not_a_crash(self):
@@ -143,6 +144,26 @@ class BrainTest(unittest.TestCase):
         brain.stop()
         brain.start()
         self.assertEqual(brain.get("/api/v1/health/ready")[0], 200)
+
+    def test_secrets_are_made_once_and_private(self):
+        brain = self.brain().start()
+        file = pathlib.Path(brain.home) / "secret.env"
+        self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+        first = file.read_text()
+        brain.stop()
+        brain.start()
+        self.assertEqual(file.read_text(), first)
+        for line in first.splitlines():
+            if not line.startswith("#"):
+                self.assertNotIn(line.split("=", 1)[1].strip('"'), brain.log_text())
+        file.chmod(0o644)
+        self.assertIn("chmod 600", brain.run("check-config").stderr)
+
+    def test_audit_verify(self):
+        brain = self.brain().start()
+        brain.stop()
+        done = brain.run("audit", "verify", "--json")
+        self.assertEqual((done.returncode, json.loads(done.stdout)["ok"]), (0, True), done.stderr)
 
     def test_stops_cleanly_and_starts_again_on_its_data(self):
         brain = self.brain().start()

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "app/brain/home.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
@@ -13,22 +14,26 @@ namespace z4j::app {
 
 // What `z4j-brain --version` and health/system tell.
 [[nodiscard]] std::string program_version();
-// Where plugin files lie when the config does not say: beside the program, in its build or its install tree.
-[[nodiscard]] std::string default_plugin_directory();
 
 class Brain {
  public:
-  Brain(config::Loaded loaded, base::Log& log, const base::Clock& clock);
+  Brain(config::Loaded loaded, Environment environment, base::Log& log, const base::Clock& clock);
   ~Brain();  // stop()
   Brain(const Brain&) = delete;
   Brain& operator=(const Brain&) = delete;
 
-  // Makes the home folder, opens the database, starts plugins, listens. The error says what stands in
-  // the way; nothing is left running then.
+  // Makes the home folder and its secrets, opens the database, starts plugins, listens. The error says
+  // what stands in the way; nothing is left running then.
   [[nodiscard]] base::Status start();
-  // Answers what is under way, stops plugins in reverse order, closes the database.
+  // Answers what is under way, stops plugins in reverse order, stores what they sent, closes the database.
   void stop();
+  // Reads the TLS certificate again; what is wrong with it goes to the log.
+  void reload_certificate();
+  // Where it listens, and the base of the links that it gives out.
   [[nodiscard]] std::string url() const;
+  [[nodiscard]] std::string public_url() const;
+  // The one-time link to make the first administrator; empty when there is one.
+  [[nodiscard]] const std::string& setup_url() const;
 
  private:
   struct Parts;

@@ -1,9 +1,11 @@
 // z4j-brain: the command line.
 //
-//   z4j-brain serve [--config FILE]          run until SIGINT or SIGTERM
-//   z4j-brain check-config [--config FILE]   all problems at once; exit 1 when there is one
-//   z4j-brain plugin list                    plugin files that offer themselves
-//   z4j-brain plugin describe NAME           what it is and its settings
+//   z4j-brain serve [--config FILE]            run until SIGINT or SIGTERM; SIGHUP reads the certificate again
+//   z4j-brain check-config [--list]            all problems at once; exit 1 when there is one
+//   z4j-brain plugin list                      plugin files that offer themselves
+//   z4j-brain plugin describe NAME             what it is and its settings
+//   z4j-brain audit verify [--json]            is the audit log whole; exit 1 when it is not
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -14,26 +16,27 @@
 #include <string>
 
 #include "app/brain/brain.hpp"
+#include "app/brain/database.hpp"
+#include "app/brain/home.hpp"
+#include "base/json.hpp"
 #include "config/schema.hpp"
+#include "core/audit.hpp"
 #include "plugin/host.hpp"
-#include "plugin/instance.hpp"
-
-extern char** environ;
 
 namespace z4j::app {
 namespace {
 
-config::Loaded load_config(const std::string& file) {
-  config::LoadOptions options;
-  for (char** at = environ; *at != nullptr; ++at) {
-    const std::string_view pair(*at);
-    const std::size_t equals = pair.find('=');
-    const std::string_view name = pair.substr(0, equals);
-    if (name == "HOME" || name.starts_with("Z4J_")) options.environment.emplace(name, pair.substr(equals + 1));
-  }
-  options.file = file;
-  if (options.file.empty() && options.environment.contains("Z4J_CONFIG")) options.file = options.environment.at("Z4J_CONFIG");
-  return config::load(options);
+struct Given {
+  Environment environment;
+  config::Loaded loaded;
+};
+
+Given given(const std::string& file) {
+  std::vector<config::Problem> problems;
+  Given out;
+  out.environment = read_environment(problems);
+  out.loaded = load_config(file, out.environment, std::move(problems));
+  return out;
 }
 
 bool tell_problems(const config::Loaded& loaded) {
@@ -43,52 +46,64 @@ bool tell_problems(const config::Loaded& loaded) {
   return !loaded.problems.empty();
 }
 
+int tell(const base::Error& error) {
+  std::fprintf(stderr, "z4j-brain: %s\n", error.text().c_str());
+  return 1;
+}
+
 int serve(const std::string& file) {
-  config::Loaded loaded = load_config(file);
-  if (tell_problems(loaded)) return 1;
-  sigset_t ends;
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGINT);
-  sigaddset(&ends, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  Given config = given(file);
+  if (tell_problems(config.loaded)) return 1;
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);  // a file-size limit is an error of the write, not the end of the process
   plugin::install_crash_handler();
 
   const base::SystemClock clock;
+  const config::Settings& settings = config.loaded.settings;
   base::Level level = base::Level::info;
-  (void)base::parse_level(loaded.settings.log_level, level);
-  const bool console = loaded.settings.log_form == "console" || (loaded.settings.log_form == "auto" && ::isatty(STDERR_FILENO) == 1);
+  (void)base::parse_level(settings.log_level, level);
+  const bool console = settings.log_form == "console" || (settings.log_form == "auto" && ::isatty(STDERR_FILENO) == 1);
   const auto log = base::Log::to_stderr(console ? base::Log::Form::console : base::Log::Form::json, level, clock);
-  Brain brain(std::move(loaded), *log, clock);
-  if (auto started = brain.start(); !started) {
-    std::fprintf(stderr, "z4j-brain: %s\n", started.error().text().c_str());
-    return 1;
-  }
+  Brain brain(std::move(config.loaded), std::move(config.environment), *log, clock);
+  if (auto started = brain.start(); !started) return tell(started.error());
   std::printf("z4j-brain listens on %s\n", brain.url().c_str());
+  if (!brain.setup_url().empty()) std::printf("make the first administrator at %s\n", brain.setup_url().c_str());
   std::fflush(stdout);
-  int signal_number = 0;
-  sigwait(&ends, &signal_number);
-  log->info("stopping", {{"signal", signal_number}});
-  brain.stop();
-  return 0;
+  for (int number = 0;;) {
+    sigwait(&signals, &number);
+    if (number == SIGHUP) {
+      brain.reload_certificate();
+      continue;
+    }
+    log->info("stopping", {{"signal", number}});
+    brain.stop();
+    return 0;
+  }
 }
 
-int check_config(const std::string& file) {
-  const config::Loaded loaded = load_config(file);
+int check_config(const std::string& file, bool list) {
+  const config::Loaded loaded = given(file).loaded;
   if (tell_problems(loaded)) return 1;
-  std::printf("the config is good: home %s, %s:%lld, %zu plugin instance(s)\n", loaded.settings.home.c_str(), loaded.settings.bind_host.c_str(),
-              static_cast<long long>(loaded.settings.bind_port), loaded.plugins.size());
+  const config::Settings& settings = loaded.settings;
+  if (list) {
+    for (const config::SettingRow& row : config::list_settings(loaded)) {
+      std::printf("%-40s %-14s %s\n", row.key.c_str(), row.source.c_str(), row.value.c_str());
+    }
+  }
+  std::printf("the config is good: home %s, %s:%lld, %zu plugin instance(s)\n", settings.home.c_str(), settings.bind_host.c_str(),
+              static_cast<long long>(settings.bind_port), loaded.plugins.size());
   return 0;
 }
 
 int with_host(const std::string& file, const std::function<int(plugin::Host&)>& run) {
-  const config::Loaded loaded = load_config(file);
+  const config::Loaded loaded = given(file).loaded;
   const base::SystemClock clock;
-  plugin::Host::Options options;
-  options.directories = {loaded.settings.plugin_directory.empty() ? default_plugin_directory() : loaded.settings.plugin_directory};
-  plugin::Host host(options, plugin::Callbacks{}, base::Log::quiet(), clock);
-  return run(host);
+  const auto host = make_host(loaded.settings, {}, base::Log::quiet(), clock);
+  return run(*host);
 }
 
 int plugin_list(plugin::Host& host) {
@@ -102,13 +117,40 @@ int plugin_list(plugin::Host& host) {
 
 int plugin_describe(plugin::Host& host, const std::string& name) {
   const auto described = host.describe(name);
-  if (!described) {
-    std::fprintf(stderr, "z4j-brain: %s\n", described.error().text().c_str());
-    return 1;
-  }
+  if (!described) return tell(described.error());
   std::printf("%s %s (%s)\n%s\nfile: %s\nsettings:\n%s", described->id.c_str(), described->version.c_str(), described->kinds.c_str(), described->summary.c_str(),
               described->file.c_str(), config::describe(described->schema_json).c_str());
   return 0;
+}
+
+// Of a brain that is not running: the database has one owner.
+int audit_verify(const std::string& file, bool json) {
+  const config::Loaded loaded = given(file).loaded;
+  if (tell_problems(loaded)) return 1;
+  const config::Settings& settings = loaded.settings;
+  if (settings.secret.empty()) {
+    return tell({.code = base::Code::bad_config, .message = "the master key is not there, and without it nothing can be verified", .where = settings.home + "/secret.env",
+                 .hint = "set Z4J_SECRET, or Z4J_HOME to the brain's home folder"});
+  }
+  const base::SystemClock clock;
+  const auto host = make_host(settings, {}, base::Log::quiet(), clock);
+  auto store = open_store(*host, settings);
+  if (!store) return tell(store.error());
+  core::Audit audit(**store, clock, base::Log::quiet(), {.secret = settings.secret, .previous_secrets = settings.previous_secrets});
+  const auto report = audit.verify();
+  if (!report) return tell(report.error());
+  const std::string broken = report->first_broken_id ? report->first_broken_id->text() : "";
+  if (json) {
+    std::printf("%s\n", base::json::write(base::json::Object{{"ok", report->ok}, {"rows_verified", report->rows_verified},
+                                                            {"first_broken_id", base::json::text_or_null(broken)},
+                                                            {"reason", report->ok ? base::json::Value(nullptr) : base::json::Value(core::to_string(report->reason))}}).c_str());
+  } else if (report->ok) {
+    std::printf("the audit log is whole: %llu rows\n", static_cast<unsigned long long>(report->rows_verified));
+  } else {
+    std::printf("the audit log is broken after %llu good rows: %s%s\n", static_cast<unsigned long long>(report->rows_verified),
+                std::string(core::to_string(report->reason)).c_str(), broken.empty() ? "" : (" at row " + broken).c_str());
+  }
+  return report->ok ? 0 : 1;
 }
 
 }  // namespace
@@ -119,20 +161,30 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "z4j-brain " + z4j::app::program_version());
   app.require_subcommand(1);
   std::string file, name;
+  bool json = false, list = false;
   int result = 0;
   const auto command = [&](CLI::App* parent, const char* word, const char* help) {
     CLI::App* sub = parent->add_subcommand(word, help);
     sub->add_option("--config", file, "TOML file; else $Z4J_CONFIG, else z4j.toml in the home folder");
     return sub;
   };
+  const auto group = [&](const char* word, const char* help) {
+    CLI::App* sub = app.add_subcommand(word, help);
+    sub->require_subcommand(1);
+    return sub;
+  };
   command(&app, "serve", "run the brain")->callback([&] { result = z4j::app::serve(file); });
-  command(&app, "check-config", "check the config and tell all problems")->callback([&] { result = z4j::app::check_config(file); });
-  CLI::App* plugin = app.add_subcommand("plugin", "look at plugin files");
-  plugin->require_subcommand(1);
+  CLI::App* check = command(&app, "check-config", "check the config and tell all problems");
+  check->add_flag("--list", list, "every setting with its value and where it comes from");
+  check->callback([&] { result = z4j::app::check_config(file, list); });
+  CLI::App* plugin = group("plugin", "look at plugin files");
   command(plugin, "list", "files that offer themselves")->callback([&] { result = z4j::app::with_host(file, z4j::app::plugin_list); });
   CLI::App* describe = command(plugin, "describe", "what a plugin is, and its settings");
   describe->add_option("NAME", name, "the file's name without .so")->required();
   describe->callback([&] { result = z4j::app::with_host(file, [&](z4j::plugin::Host& host) { return z4j::app::plugin_describe(host, name); }); });
+  CLI::App* verify = command(group("audit", "the audit log"), "verify", "is the audit log whole");
+  verify->add_flag("--json", json, "for programs");
+  verify->callback([&] { result = z4j::app::audit_verify(file, json); });
   CLI11_PARSE(app, argc, argv);
   return result;
 }

@@ -1,0 +1,29 @@
+// The brain's database, opened through its storage plugin.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "config/config.hpp"
+#include "core/store.hpp"
+#include "plugin/host.hpp"
+
+namespace z4j::app {
+
+// The instance name that holds the brain's own tables.
+inline constexpr const char* kStorageInstance = "storage";
+
+// Where plugin files lie when the config does not say: beside the program, in its build or its install tree.
+[[nodiscard]] std::string default_plugin_directory();
+
+// A host with the directories that the settings name.
+[[nodiscard]] std::unique_ptr<plugin::Host> make_host(const config::Settings& settings, plugin::Callbacks callbacks,
+                                                      base::Log& log, const base::Clock& clock);
+
+// Starts the storage plugin of settings.database_url on `host`, migrates, opens. The store must go before the host.
+[[nodiscard]] base::Result<std::unique_ptr<core::Store>> open_store(plugin::Host& host, const config::Settings& settings);
+
+}  // namespace z4j::app

@@ -1,0 +1,68 @@
+// Keeps plugin instances as the config and the stored overrides want them: starts them in order, again
+// with growing pauses when they fault, and anew when somebody changes them.
+//
+// Thread-safe. One thread of its own; required instances are started by the caller of start().
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "config/config.hpp"
+#include "core/agents.hpp"
+#include "core/plugin_overrides.hpp"
+#include "plugin/host.hpp"
+
+namespace z4j::app {
+
+class PluginRunner {
+ public:
+  PluginRunner(plugin::Host& host, core::LocalAgents& agents, core::PluginOverrides& overrides,
+               std::vector<config::PluginEntry> entries, base::Log& log, const base::Clock& clock);
+  ~PluginRunner();  // stop()
+  PluginRunner(const PluginRunner&) = delete;
+  PluginRunner& operator=(const PluginRunner&) = delete;
+
+  // Starts the required instances, and the thread that starts the others. The error is a required one's.
+  [[nodiscard]] base::Status start();
+  // Ends the thread and stops what it started, newest first.
+  void stop();
+  // Stops the instance and starts it as the overrides now want it. Blocks for its deadlines.
+  [[nodiscard]] base::Status reload(const std::string& instance);
+  [[nodiscard]] const std::vector<config::PluginEntry>& entries() const noexcept { return entries_; }
+
+ private:
+  struct Pause {
+    std::int64_t until_ms = 0;
+    int tries = 0;
+  };
+  [[nodiscard]] base::Result<config::PluginEntry> effective(const config::PluginEntry& entry);
+  [[nodiscard]] base::Status start_one(const config::PluginEntry& entry);
+  void stop_one(const std::string& name);
+  void run();
+  void restart_faulted();
+
+  plugin::Host& host_;
+  core::LocalAgents& agents_;
+  core::PluginOverrides& overrides_;
+  const std::vector<config::PluginEntry> entries_;
+  base::Log& log_;
+  const base::Clock& clock_;
+
+  std::mutex work_;  // one start or stop at a time
+  std::map<std::string, Pause> pauses_;  // guarded by work_
+  std::vector<std::string> started_;     // guarded by work_
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool is_stopping_ = false;  // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace z4j::app
