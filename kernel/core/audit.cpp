@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "base/crypto.hpp"
 #include "core/text.hpp"
@@ -19,6 +20,14 @@ constexpr std::size_t kAuditActionChars = 80, kAuditTargetTypeChars = 40, kAudit
 constexpr std::size_t kAuditMetadataBytes = 64u << 10;
 constexpr std::uint32_t kAuditPageRows = 1000;
 constexpr int kAuditBusyTries = 3;
+
+// Another kernel was faster. A pause of random length, longer with each race lost, gives each its turn.
+void step_aside(int races_lost) {
+  const unsigned most_us = 500u << std::min(races_lost, 7);
+  const std::string random = base::random_bytes(2);
+  const unsigned fraction = static_cast<unsigned char>(random[0]) * 256u + static_cast<unsigned char>(random[1]);
+  std::this_thread::sleep_for(std::chrono::microseconds(most_us * fraction / 65536));
+}
 
 json::Value clean_audit_value(const json::Value& value) {
   switch (value.kind()) {
@@ -434,6 +443,7 @@ base::Status Audit::commit(std::vector<AuditEntry> entries, const Act& act, Comm
           if (!stored) return std::move(stored).error();
           return *stored ? base::Status() : done;
         }
+        step_aside(i);
         continue;
       }
       case base::Code::busy:
