@@ -292,7 +292,7 @@ bool Settings::binds_loopback() const {
          (bind_host.rfind("127.", 0) == 0 && bind_host.find_first_not_of("0123456789.") == std::string::npos);
 }
 
-bool Settings::is_dev() const { return environment == "dev" || (environment == "auto" && binds_loopback()); }
+bool Settings::is_dev() const { return binds_loopback() && (environment == "dev" || environment == "auto"); }
 
 std::string home_directory(const LoadOptions& options) {
   const auto value = [](const std::map<std::string, std::string>& from, const char* name) {

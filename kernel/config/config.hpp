@@ -78,8 +78,8 @@ struct Settings {
   std::string http_root;                   // instance name of the plugin mounted at "/", or ""
 
   [[nodiscard]] bool binds_loopback() const;
-  // The rules of a developer's machine hold (plain cookies, loopback host names): environment dev, or
-  // auto on a loopback bind.
+  // The rules of a developer's machine hold (plain cookies, loopback host names): environment dev or
+  // auto, and a loopback bind.
   [[nodiscard]] bool is_dev() const;
 };
 

@@ -24,7 +24,7 @@ class ConfigTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(variables_of_other_programs_are_one_warning);
   CPPUNIT_TEST(a_variable_that_a_plugin_refers_to_is_not_unknown);
   CPPUNIT_TEST(other_brains_names_of_the_log_form_work);
-  CPPUNIT_TEST(a_bind_off_loopback_is_refused);
+  CPPUNIT_TEST(a_bind_off_loopback_needs_a_public_url);
   CPPUNIT_TEST(a_plain_http_public_url_is_refused_outside_dev);
   CPPUNIT_TEST(addresses_are_checked);
   CPPUNIT_TEST(tls_files_come_in_pairs_and_must_be_readable);
@@ -142,11 +142,15 @@ class ConfigTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("auto"), load_of("", {{"Z4J_LOG_FORM", "auto"}, {"Z4J_LOG_FORMAT", "json"}}).settings.log_form);
     assert_problem(load_of("", {{"Z4J_LOG_JSON", "so"}}), "Z4J_LOG_JSON: is \"so\"; must be true or false");
   }
-  void a_bind_off_loopback_is_refused() {
-    assert_problem(load_of("", {{"Z4J_BIND_HOST", "0.0.0.0"}}), "Z4J_BIND_HOST: is \"0.0.0.0\"; must be a loopback address");
-    assert_problem(load_of("[server]\nhost = \"127.evil.example\"\n"), "must be a loopback address");
-    assert_problem(load_of("[server]\nhost = \"0.0.0.0\"\n"), "server.public_url: is missing");
+  void a_bind_off_loopback_needs_a_public_url() {
+    assert_problem(load_of("", {{"Z4J_BIND_HOST", "0.0.0.0"}}), "server.public_url: is missing");
+    assert_problem(load_of("[server]\nhost = \"127.evil.example\"\n"), "server.public_url: is missing");
+    assert_problem(load_of("[server]\nhost = \"0.0.0.0\"\npublic_url = \"http://z4j.example.com\"\n"), "is plain http");
     assert_good(load_of("[server]\nhost = \"::1\"\n"));
+    const Loaded open = load_of("[server]\nhost = \"0.0.0.0\"\nenvironment = \"dev\"\npublic_url = \"https://z4j.example.com\"\n");
+    assert_good(open);
+    CPPUNIT_ASSERT(!open.settings.is_dev());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, open.warnings.size());
   }
   void a_plain_http_public_url_is_refused_outside_dev() {
     const std::string file = "[server]\nenvironment = \"production\"\npublic_url = \"http://z4j.example\"\n";

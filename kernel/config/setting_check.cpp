@@ -104,9 +104,12 @@ class TogetherCheck {
     if (!is_host(bare)) {
       problem("server.host", "is " + shown(base::json::Value(s_.bind_host)), "must be a host name or an address without port");
     } else if (!s_.binds_loopback()) {
-      problem("server.host", "is \"" + s_.bind_host + "\"", "must be a loopback address", "this release has no sign-in yet, so it answers this machine only");
       if (s_.public_url.empty()) {
-        problem("server.public_url", "is missing", "must be the https address people reach the brain at when it listens off loopback");
+        problem("server.public_url", "is missing", "must be the https address people reach the brain at when it listens off loopback",
+                "or set server.host to 127.0.0.1 to answer this machine only");
+      }
+      if (s_.environment == "dev") {
+        warn("server.environment is \"dev\", but off loopback the rules of production hold");
       }
     }
     WebAddress address;

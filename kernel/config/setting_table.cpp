@@ -70,8 +70,8 @@ const std::vector<Setting>& setting_table() {
   static const std::vector<Setting> table = {
       {"home", "Z4J_HOME", "folder of everything the brain keeps: database, secrets, this file; default ~/.z4j", &S::home, 0, 0, {}, Secrecy::open, Unit::none, false},
 
-      {"server.environment", "Z4J_ENVIRONMENT", "dev relaxes cookies and host names, production never does; auto: dev on a loopback bind. Any other text means production", &S::environment},
-      {"server.host", "Z4J_BIND_HOST", "address to listen on; only loopback addresses are accepted by this release", &S::bind_host},
+      {"server.environment", "Z4J_ENVIRONMENT", "dev relaxes cookies and host names on a loopback bind, production never does; auto: dev on a loopback bind. Any other text means production", &S::environment},
+      {"server.host", "Z4J_BIND_HOST", "address to listen on; off loopback public_url is required and production rules hold", &S::bind_host},
       {"server.port", "Z4J_BIND_PORT", "port to listen on, 0 for any free one", &S::bind_port, 0, 65535},
       {"server.public_url", "Z4J_PUBLIC_URL", "address people reach the brain at, base of all links; empty on loopback: http://localhost:PORT", &S::public_url, 0, 0, {}, Secrecy::url},
       {"server.allow_http_public_url", "Z4J_ALLOW_HTTP_PUBLIC_URL", "let public_url be plain http outside dev; for closed networks only", &S::allow_http_public_url},

@@ -111,6 +111,9 @@ base::Result<std::string> read_secret(const std::string& home, const Environment
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
   });
   if (!is_good) return home_error(base::Code::invalid, "a secret's name holds letters, digits, '_', '-' and '.', at most 64", {});
+  for (const config::KnownSetting& setting : config::known_settings()) {
+    if (setting.variable == name) return home_error(base::Code::denied, "a plugin can't have the brain's own setting " + std::string(name), "use a variable or a file of another name");
+  }
   if (const auto found = environment.find(std::string(name)); found != environment.end()) return found->second;
   const std::string path = home + "/secrets/" + std::string(name);
   std::ifstream in(path, std::ios::binary);
