@@ -1,13 +1,12 @@
 #include "lib/rq/call.hpp"
 #include "lib/rq/codec.hpp"
 #include "lib/rq/records.hpp"
+#include "lib/rq/testing/vectors.hpp"
 
 #include <z4j/plugin.hpp>
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include <fstream>
-#include <iterator>
 #include <string>
 
 namespace {
@@ -16,23 +15,9 @@ namespace json = z4j::json;
 namespace rq = z4j::rq;
 using z4j::redis::Reply;
 
-json::Value rq_vector(const std::string& version, const char* kind) {
-  std::ifstream in(Z4J_SOURCE_DIR "/tests/fixtures/vectors/rq-" + version + "-" + kind + ".json");
-  return json::parse(std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>()));
-}
-
-Reply rq_bulk(std::string text) {
-  Reply r;
-  r.type = Reply::Type::bulk;
-  r.text = std::move(text);
-  return r;
-}
-
-// The capture keeps bytes that are not text as {"base64": ...}.
-std::string rq_bytes(const json::Value& v) {
-  if (const json::Object* o = v.if_object()) return rq::base64_decode(json::text(*o, "base64")).value();
-  return {v.get_string().data(), v.get_string().size()};
-}
+using rq::testing::bulk;
+using rq::testing::job_in;
+using rq::testing::vector_of;
 
 class RqTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(RqTest);
@@ -46,24 +31,9 @@ class RqTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(knows_the_keys);
   CPPUNIT_TEST_SUITE_END();
 
-  static rq::Job job_in(const json::Value& states, const char* state, std::string_view name) {
-    const std::string id(json::text(*json::object(states.get_object(), "ids"), name));
-    const json::Object& hash = *json::object(*json::object(states.get_object(), state), "rq:job:" + id);
-    Reply values;
-    values.type = Reply::Type::array;
-    for (const std::string& field : rq::job_fields()) {
-      Reply value;
-      for (const json::Value& pair : hash.at("value").get_array()) {
-        if (pair.get_array()[0].get_string() == field) value = rq_bulk(rq_bytes(pair.get_array()[1]));
-      }
-      values.items.push_back(std::move(value));
-    }
-    return rq::job_from_fields(id, values);
-  }
-
   void reads_job_hashes_of_both_versions() {
     for (const char* version : {"1.13", "2.10"}) {
-      const json::Value states = rq_vector(version, "states");
+      const json::Value states = vector_of(version, "states");
       const rq::Job done = job_in(states, "final", "success");
       CPPUNIT_ASSERT_EQUAL(std::string("finished"), done.status);
       CPPUNIT_ASSERT_EQUAL(std::string("default"), done.origin);
@@ -87,7 +57,7 @@ class RqTest : public CppUnit::TestFixture {
 
   void reads_calls_of_both_versions() {
     for (const char* version : {"1.13", "2.10"}) {
-      const json::Value states = rq_vector(version, "states");
+      const json::Value states = vector_of(version, "states");
       const rq::Call call = rq::decode_call(job_in(states, "queued", "success").data);
       CPPUNIT_ASSERT(call.form == rq::Form::pickle);
       CPPUNIT_ASSERT_EQUAL(std::string("rtasks.add"), call.func_name);
@@ -105,19 +75,8 @@ class RqTest : public CppUnit::TestFixture {
 
   void reads_results_of_both_versions() {
     for (const char* version : {"1.13", "2.10"}) {
-      const json::Value states = rq_vector(version, "states");
-      const json::Object& final_state = *json::object(states.get_object(), "final");
-      const auto result_of = [&](std::string_view name) {
-        const std::string id(json::text(*json::object(states.get_object(), "ids"), name));
-        const json::Array& entry = final_state.at("rq:results:" + id).get_object().at("value").get_array().back().get_array();
-        Reply reply, fields;
-        reply.items.push_back(rq_bulk(std::string(entry[0].get_string().c_str())));
-        for (const json::Value& pair : entry[1].get_array()) {
-          for (const json::Value& part : pair.get_array()) fields.items.push_back(rq_bulk(part.get_string().c_str()));
-        }
-        reply.items.push_back(fields);
-        return rq::result_from_entry(reply);
-      };
+      const json::Value states = vector_of(version, "states");
+      const auto result_of = [&](std::string_view name) { return rq::testing::result_of(states, name); };
       const rq::Result good = result_of("success");
       CPPUNIT_ASSERT(good.type == rq::ResultType::success);
       CPPUNIT_ASSERT_EQUAL(std::string("3"), json::write(rq::decode_value(good.return_value).value));
@@ -132,11 +91,11 @@ class RqTest : public CppUnit::TestFixture {
 
   void reads_workers_of_both_versions() {
     for (const char* version : {"1.13", "2.10"}) {
-      const json::Value states = rq_vector(version, "states");
+      const json::Value states = vector_of(version, "states");
       const auto worker = [&](const char* state, const char* name) {
         Reply pairs;
         for (const json::Value& pair : json::object(*json::object(states.get_object(), state), std::string("rq:worker:") + name)->at("value").get_array()) {
-          for (const json::Value& part : pair.get_array()) pairs.items.push_back(rq_bulk(part.get_string().c_str()));
+          for (const json::Value& part : pair.get_array()) pairs.items.push_back(bulk(part.get_string().c_str()));
         }
         return rq::worker_from_hash(name, pairs);
       };
@@ -190,7 +149,7 @@ class RqTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL(json::write(kwargs), json::write(mixed.kwargs.value));
       CPPUNIT_ASSERT_THROW((void)rq::encode_call(form, "m.f", nullptr, nullptr), z4j::Error);
     }
-    const json::Value states = rq_vector("1.13", "states");
+    const json::Value states = vector_of("1.13", "states");
     const rq::Call method = rq::decode_call(job_in(states, "queued", "method_instance").data);
     CPPUNIT_ASSERT_THROW((void)rq::encode_call(rq::Form::pickle, "meth", &args.get_array(), nullptr, &method), z4j::Error);
     CPPUNIT_ASSERT_EQUAL(std::string("m.f(1, 'a', y=2.5)"), rq::describe_call("m.f", args.get_array(), kwargs.get_object()));

@@ -126,6 +126,7 @@ class RedisServer {
   }
   void stop() { child_.stop(SIGTERM); }
   void kill() { child_.stop(SIGKILL); }
+  void signal(int number) const { ::kill(child_.pid(), number); }
 
   [[nodiscard]] int port() const { return port_; }
   [[nodiscard]] const std::string& folder() const { return folder_; }

@@ -1,0 +1,73 @@
+#include "src/lookup.hpp"
+
+#include "lib/pickle/pickle.hpp"
+#include "src/scripts.hpp"
+
+#include <z4j/plugin.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace z4j::engine_rq {
+namespace {
+
+constexpr std::size_t kBatch = 50;
+constexpr std::size_t kMostValueBytes = 1u << 20;
+constexpr std::size_t kReplyBudget = 8u << 20;
+constexpr std::size_t kMaxIdBytes = 200;
+
+redis::Args read_arguments() {
+  const std::vector<std::string>& all = rq::job_fields();
+  const std::size_t small = rq::job_light_fields().size();
+  redis::Args args = {std::to_string(kMostValueBytes), std::to_string(kReplyBudget), std::to_string(small)};
+  args.insert(args.end(), all.begin(), all.end());
+  return args;
+}
+
+Sighting sighting_of(const Wanted& wanted, const redis::Reply& reply) {
+  Sighting s;
+  s.place = wanted.place;
+  s.mark = wanted.mark;
+  s.score_us = wanted.score_us;
+  if (reply.items.size() != 3) {
+    s.job.id = wanted.id;
+    return s;
+  }
+  s.job = rq::job_from_fields(wanted.id, reply.items[0]);
+  s.results = reply.items[1].integer;
+  if (!reply.items[2].is_nil()) s.last_result = rq::result_from_entry(reply.items[2]);
+  return s;
+}
+
+}  // namespace
+
+bool usable_id(std::string_view id) {
+  return !id.empty() && id.size() <= kMaxIdBytes && id.find('\0') == std::string_view::npos && pickle::valid_utf8(id);
+}
+
+std::vector<Sighting> read_jobs(redis::Connection& redis, const rq::Keys& keys, const std::vector<Wanted>& wanted,
+                                const Gate& gate) {
+  static const redis::Args arguments = read_arguments();
+  std::vector<Sighting> out;
+  out.reserve(wanted.size());
+  while (out.size() < wanted.size() && !gate.stopping()) {
+    const std::size_t end = std::min(wanted.size(), out.size() + kBatch);
+    redis::Args names;
+    for (std::size_t i = out.size(); i < end; ++i) {
+      names.push_back(keys.job(wanted[i].id));
+      names.push_back(keys.results(wanted[i].id));
+    }
+    const redis::Reply reply = redis.eval(scripts::kReadJobs, names, arguments);
+    if (reply.items.empty() || reply.items.size() > end - out.size())
+      throw Error(Z4J_CORRUPT, "Redis answered a script with another number of jobs");
+    for (const redis::Reply& job : reply.items) out.push_back(sighting_of(wanted[out.size()], job));
+  }
+  return out;
+}
+
+Sighting read_job(redis::Connection& redis, const rq::Keys& keys, const std::string& id) {
+  const Gate open;
+  return std::move(read_jobs(redis, keys, {Wanted{id, Place::none, 0, 0}}, open).front());
+}
+
+}  // namespace z4j::engine_rq
