@@ -271,7 +271,7 @@ class AuditTest : public CppUnit::TestFixture {
     Audit two(*store_, clock_, base::Log::quiet(), options());
     write(one, 1);
     write(two, 1);
-    const auto failures = [this](Audit& audit) {
+    const auto failures = [](Audit& audit) {
       int failed = 0;
       for (int i = 0; i < 20; ++i) failed += audit.commit({entry("x")}, {}).ok() ? 0 : 1;
       return failed;

@@ -1,0 +1,84 @@
+// Takes events from engines and agents and stores them: copied under a byte budget, then decoded, folded
+// and committed in batches by one thread per lane of the store.
+//
+// push() answers at once. What it accepted is kept until the store has it: while the store is away the lanes
+// wait and try again, the budget fills, and push() answers busy, which is how a source learns to slow down.
+// Only a stop whose time runs out, or the end of the process, loses what was accepted; engines read the
+// state back after that. An event stored twice changes nothing. All functions: any thread.
+#pragma once
+
+#include <z4j/abi.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "core/event_source.hpp"
+#include "core/redaction.hpp"
+#include "core/store.hpp"
+
+namespace z4j::core {
+
+class Ingest {
+ public:
+  struct Options {
+    const base::Clock* clock = nullptr;  // required, outlives this
+    base::Log* log = nullptr;            // required, outlives this
+    Redactor::Options redaction = {};
+    std::size_t queue_bytes = std::size_t{64} << 20;
+    unsigned linger_ms = 20;   // how long a batch waits to become full
+    unsigned max_rows = 0;     // of a batch; 0: what the store likes
+    // After a commit, once per project and topic ("task.changed", "worker.changed", "gap.changed"); on a
+    // lane's thread, so it must be quick.
+    std::function<void(const base::Uuid& project, std::string_view topic)> on_changed = {};
+  };
+
+  // What became of one agent's events since the start.
+  struct AgentStats {
+    base::Uuid agent_id;
+    std::string instance;
+    std::uint64_t persisted = 0, duplicates = 0, dead_letters = 0;
+    std::map<std::string, std::uint64_t> dropped;  // by reason; at most 16 reasons, then "other"
+    std::uint64_t waiting_bytes = 0;
+    base::TimeUs last_event_at = 0;  // of the latest stored event; 0: none
+  };
+  struct Stats {
+    std::vector<AgentStats> agents;
+    std::uint64_t waiting_bytes = 0, limit_bytes = 0;
+    std::uint64_t commits = 0, failed_commits = 0;
+  };
+
+  // Error: bad_config, a redaction pattern.
+  [[nodiscard]] static base::Result<std::unique_ptr<Ingest>> make(Store& store, Options options);
+  ~Ingest();  // stop(0)
+  Ingest(const Ingest&) = delete;
+  Ingest& operator=(const Ingest&) = delete;
+
+  // Requires a batch whose shape was checked (plugin/batch_check.hpp). Ok: copied and accepted. Errors: busy
+  // with retry_after_ms; too_large for a batch that can never fit; unavailable when stopped.
+  [[nodiscard]] base::Status push(const EventSource& source, const z4j_event_batch& batch);
+  // Events that a source lost before they came here; shown, and stored with the next commit.
+  void dropped(const EventSource& source, std::uint64_t count, std::string_view why);
+
+  void start();
+  // Refuses new events, stores what waits until the time is up, and counts what is left as dropped.
+  void stop(int drain_ms);
+
+  [[nodiscard]] Stats stats() const;
+  [[nodiscard]] const Redactor& redactor() const noexcept;
+
+ private:
+  struct Inside;
+  explicit Ingest(std::unique_ptr<Inside> inside);
+  std::unique_ptr<Inside> inside_;
+};
+
+}  // namespace z4j::core

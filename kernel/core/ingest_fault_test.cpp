@@ -1,0 +1,285 @@
+#include <cppunit/extensions/HelperMacros.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "core/ingest.hpp"
+#include "core/testing/event_rows.hpp"
+#include "model/ids.hpp"
+#include "plugin/host.hpp"
+
+namespace z4j::core {
+namespace {
+
+using testing::EventRow;
+
+// The real driver behind a place where things go wrong.
+class FaultyDriver final : public plugin::StorageClient {
+ public:
+  // Before a commit reaches the driver, and after it was stored; an error is what the kernel sees.
+  using Fault = std::function<base::Status(z4j_commit&)>;
+
+  explicit FaultyDriver(std::shared_ptr<plugin::StorageClient> driver) : driver_(std::move(driver)) {}
+  void before(Fault fault) { set(before_, std::move(fault)); }
+  void after(Fault fault) { set(after_, std::move(fault)); }
+  [[nodiscard]] int commits() const noexcept { return commits_; }
+
+  z4j_store_info info() override { return driver_->info(); }
+  base::Result<std::string> migrate(const z4j_schema& schema, bool dry_run, int deadline_ms) override {
+    return driver_->migrate(schema, dry_run, deadline_ms);
+  }
+  base::Result<std::unique_ptr<Session>> open(std::uint32_t flags) override {
+    auto opened = driver_->open(flags);
+    if (!opened) return opened;
+    return std::unique_ptr<Session>(std::make_unique<FaultySession>(*this, std::move(opened).value()));
+  }
+
+ private:
+  class FaultySession final : public Session {
+   public:
+    FaultySession(FaultyDriver& of, std::unique_ptr<Session> session) : of_(of), session_(std::move(session)) {}
+    base::Status commit(z4j_commit& c, int deadline_ms, std::shared_ptr<void> keep) override {
+      ++of_.commits_;
+      if (auto fine = of_.run(of_.before_, c); !fine) return fine;
+      auto done = session_->commit(c, deadline_ms, std::move(keep));
+      if (!done) return done;
+      return of_.run(of_.after_, c);
+    }
+    base::Status read(const z4j_query& query, std::uint32_t batch_rows, const std::function<bool(const z4j_rows&)>& rows) override {
+      return session_->read(query, batch_rows, rows);
+    }
+    base::Result<std::string> stats() override { return session_->stats(); }
+    base::Result<std::string> explain(const z4j_query& query) override { return session_->explain(query); }
+    base::Status backup(const std::string& target, int deadline_ms) override { return session_->backup(target, deadline_ms); }
+
+   private:
+    FaultyDriver& of_;
+    std::unique_ptr<Session> session_;
+  };
+
+  void set(Fault& slot, Fault fault) {
+    const std::lock_guard lock(mutex_);
+    slot = std::move(fault);
+  }
+  base::Status run(const Fault& slot, z4j_commit& c) {
+    const std::lock_guard lock(mutex_);
+    return slot ? slot(c) : base::Status();
+  }
+
+  std::shared_ptr<plugin::StorageClient> driver_;
+  std::atomic<int> commits_{0};
+  std::mutex mutex_;
+  Fault before_, after_;  // guarded by mutex_
+};
+
+base::Error told(base::Code code) {
+  return base::Error{.code = code, .message = "as the test wants it", .where = {}, .hint = {}, .retry_after_ms = 1};
+}
+
+// The row of the events' step whose task has that id, or ~0.
+std::uint32_t row_with_task(const z4j_commit& c, std::string_view task_id) {
+  const z4j_step& step = *c.steps[0];
+  if (step.verb != Z4J_STEP_INSERT_NEW) return ~std::uint32_t{0};
+  for (std::uint32_t i = 0; i < step.rows->col_count; ++i) {
+    const z4j_col& col = step.rows->cols[i];
+    if (col.column != model::events::task_id) continue;
+    for (std::uint32_t r = 0; r < step.rows->rows; ++r) {
+      if (std::string_view(col.text.data + col.text.offsets[r], col.text.offsets[r + 1] - col.text.offsets[r]) == task_id) return r;
+    }
+  }
+  return ~std::uint32_t{0};
+}
+
+class IngestFaultTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(IngestFaultTest);
+  CPPUNIT_TEST(a_store_that_is_away_or_busy_loses_nothing);
+  CPPUNIT_TEST(an_unknown_outcome_that_was_stored_is_not_stored_again);
+  CPPUNIT_TEST(an_unknown_outcome_that_was_not_stored_is_repeated);
+  CPPUNIT_TEST(a_poison_row_that_is_named_goes_to_the_dead_letters);
+  CPPUNIT_TEST(a_poison_row_that_is_not_named_is_found_by_halving);
+  CPPUNIT_TEST(while_the_store_is_away_the_queue_fills_and_push_says_busy);
+  CPPUNIT_TEST(a_stop_ends_although_the_store_is_away);
+  CPPUNIT_TEST_SUITE_END();
+
+  static constexpr base::TimeUs kNow = 1'790'000'000LL * base::kSecondUs;
+
+  std::string folder_;
+  base::ManualClock clock_{kNow};
+  std::unique_ptr<plugin::Host> host_;
+  std::shared_ptr<FaultyDriver> driver_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Ingest> ingest_;
+  EventSource source_{base::Uuid::random(), base::Uuid::random(), "celery"};
+
+  base::Status push(int first, int count) {
+    std::vector<EventRow> rows;
+    for (int i = first; i < first + count; ++i) {
+      rows.push_back({.kind = Z4J_EV_STARTED, .at = kNow - 1000 + i, .task_id = "t" + std::to_string(i), .task = "name"});
+    }
+    BatchBuilder builder;
+    testing::fill(builder, rows);
+    const z4j_event_batch batch = builder.batch();
+    return ingest_->push(source_, batch);
+  }
+  void make(std::size_t queue_bytes) {
+    Ingest::Options options;
+    options.clock = &clock_;
+    options.log = &base::Log::quiet();
+    options.linger_ms = 1;
+    options.queue_bytes = queue_bytes;
+    ingest_ = std::move(Ingest::make(*store_, std::move(options))).value();
+  }
+  void drain() {
+    ingest_->start();
+    ingest_->stop(30'000);
+  }
+  std::uint64_t count(Table table) { return store_->count(table, {}).value(); }
+  std::int64_t counted_in_minutes() {
+    Query query(Table::task_minutes);
+    query.fold(Z4J_AGG_SUM, model::task_minutes::count);
+    return store_->first(query).value()->num(0);
+  }
+
+ public:
+  void setUp() override {
+    folder_ = (std::filesystem::temp_directory_path() / "z4j_ingest_XXXXXX").string();
+    CPPUNIT_ASSERT(::mkdtemp(folder_.data()) != nullptr);
+    static const base::SystemClock clock;
+    plugin::Host::Options options;
+    options.directories = {Z4J_PLUGIN_DIR};
+    options.host_version = "test";
+    host_ = std::make_unique<plugin::Host>(options, plugin::Callbacks{}, base::Log::quiet(), clock);
+    config::PluginEntry entry;
+    entry.name = "store";
+    entry.plugin = "storage-sqlite";
+    entry.settings["path"] = folder_ + "/test.sqlite";
+    CPPUNIT_ASSERT(host_->start(entry).ok());
+    driver_ = std::make_shared<FaultyDriver>(std::move(host_->storage("store")).value());
+    store_ = std::move(Store::open(driver_, {})).value();
+    make(std::size_t{64} << 20);
+  }
+  void tearDown() override {
+    ingest_.reset();
+    store_.reset();
+    driver_.reset();
+    host_->stop_all();
+    std::error_code ec;
+    std::filesystem::remove_all(folder_, ec);
+  }
+
+  void a_store_that_is_away_or_busy_loses_nothing() {
+    constexpr base::Code kCodes[] = {base::Code::busy, base::Code::unavailable, base::Code::timeout, base::Code::io,
+                                     base::Code::corrupt, base::Code::no_memory};
+    int failures = 0;
+    driver_->before([&](z4j_commit&) -> base::Status {
+      if (failures < 6) return told(kCodes[failures++]);
+      return {};
+    });
+    CPPUNIT_ASSERT(push(0, 50).ok());
+    drain();
+    CPPUNIT_ASSERT_EQUAL(6, failures);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{50}, count(Table::events));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{50}, counted_in_minutes());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{50}, ingest_->stats().agents.at(0).persisted);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{6}, ingest_->stats().failed_commits);
+  }
+
+  void an_unknown_outcome_that_was_stored_is_not_stored_again() {
+    bool once = true;
+    driver_->after([&](z4j_commit&) -> base::Status {
+      if (std::exchange(once, false)) return told(base::Code::unknown);
+      return {};
+    });
+    CPPUNIT_ASSERT(push(0, 10).ok());
+    drain();
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, count(Table::events));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{10}, counted_in_minutes());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, ingest_->stats().agents.at(0).persisted);
+    CPPUNIT_ASSERT_EQUAL(1, driver_->commits());
+  }
+
+  void an_unknown_outcome_that_was_not_stored_is_repeated() {
+    bool once = true;
+    driver_->before([&](z4j_commit&) -> base::Status {
+      if (std::exchange(once, false)) return told(base::Code::unknown);
+      return {};
+    });
+    CPPUNIT_ASSERT(push(0, 10).ok());
+    drain();
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, count(Table::events));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{10}, counted_in_minutes());
+    CPPUNIT_ASSERT_EQUAL(2, driver_->commits());
+  }
+
+  void a_poison_row_that_is_named_goes_to_the_dead_letters() {
+    driver_->before([&](z4j_commit& c) -> base::Status {
+      const std::uint32_t row = row_with_task(c, "t7");
+      if (row == ~std::uint32_t{0}) return {};
+      c.bad_step = 0;
+      c.bad_row = row;
+      return told(base::Code::invalid);
+    });
+    CPPUNIT_ASSERT(push(0, 20).ok());
+    drain();
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{19}, count(Table::events));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, count(Table::dead_letters));
+    CPPUNIT_ASSERT_EQUAL(3, driver_->commits());
+    const auto letter = store_->first(Query(Table::dead_letters).all()).value();
+    CPPUNIT_ASSERT(letter->text(model::dead_letters::body).find("\"t7\"") != std::string_view::npos);
+    CPPUNIT_ASSERT(letter->text(model::dead_letters::reason).find("as the test wants it") != std::string_view::npos);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, ingest_->stats().agents.at(0).dead_letters);
+  }
+
+  void a_poison_row_that_is_not_named_is_found_by_halving() {
+    driver_->before([&](z4j_commit& c) -> base::Status {
+      if (row_with_task(c, "t7") == ~std::uint32_t{0}) return {};
+      return told(base::Code::internal);
+    });
+    CPPUNIT_ASSERT(push(0, 64).ok());
+    drain();
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{63}, count(Table::events));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{63}, counted_in_minutes());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, count(Table::dead_letters));
+    // Each level of halving costs two commits, and the letter one.
+    CPPUNIT_ASSERT_EQUAL(1 + 2 * 6 + 1, driver_->commits());
+  }
+
+  void while_the_store_is_away_the_queue_fills_and_push_says_busy() {
+    std::atomic<bool> away{true};
+    driver_->before([&](z4j_commit&) -> base::Status {
+      if (away) return told(base::Code::unavailable);
+      return {};
+    });
+    make(50'000);
+    ingest_->start();
+    int accepted = 0;
+    base::Status last;
+    while ((last = push(accepted * 10, 10)).ok()) ++accepted;
+    CPPUNIT_ASSERT(last.error().code == base::Code::busy);
+    away = false;
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!push(accepted * 10, 10).ok() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    ingest_->stop(30'000);
+    CPPUNIT_ASSERT_EQUAL(static_cast<std::uint64_t>(accepted + 1) * 10, count(Table::events));
+  }
+
+  void a_stop_ends_although_the_store_is_away() {
+    driver_->before([&](z4j_commit&) -> base::Status { return told(base::Code::unavailable); });
+    CPPUNIT_ASSERT(push(0, 10).ok());
+    ingest_->start();
+    ingest_->stop(50);
+    const auto stats = ingest_->stats();
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, stats.agents.at(0).dropped.at("stopped before it was stored"));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, stats.waiting_bytes);
+  }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(IngestFaultTest);
+
+}  // namespace
+}  // namespace z4j::core

@@ -1,0 +1,280 @@
+#include "core/ingest_lane.hpp"
+
+#include <algorithm>
+#include <set>
+#include <unordered_set>
+#include <utility>
+
+namespace z4j::core {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kShortestBackOff{50};
+constexpr milliseconds kLongestBackOff{5000};
+constexpr milliseconds kDropsDelay{1000};  // how long counted drops wait for a batch to ride on
+constexpr unsigned kOddConflicts = 3;      // races with another kernel before a conflict counts as a defect
+constexpr std::string_view kGivenUp = "stopped before it was stored";
+
+// The rows are at fault, not the world: trying again can't help.
+bool is_refusal(base::Code code) noexcept {
+  using base::Code;
+  return code == Code::invalid || code == Code::unsupported || code == Code::too_large || code == Code::not_found ||
+         code == Code::internal;
+}
+
+}  // namespace
+
+void IngestLane::start() { thread_ = std::thread([this] { run(); }); }
+
+void IngestLane::push(std::shared_ptr<WaitingParcel> parcel, std::vector<std::uint32_t> rows) {
+  const std::lock_guard lock(mutex_);
+  const bool was_empty = rows_waiting_ == 0;
+  rows_waiting_ += rows.size();
+  const std::size_t all = parcel->parcel->events.size();
+  bytes_waiting_ += parcel->reservation.bytes() * rows.size() / all;
+  waiting_.push_back(Piece{std::move(parcel), std::move(rows), 0, SteadyClock::now()});
+  if (was_empty || rows_waiting_ >= options_.max_rows || bytes_waiting_ >= options_.max_bytes) changed_.notify_one();
+}
+
+void IngestLane::ask_to_stop(SteadyClock::time_point until) {
+  const std::lock_guard lock(mutex_);
+  if (!stop_at_) stop_at_ = until;
+  changed_.notify_one();
+}
+
+void IngestLane::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void IngestLane::run() {
+  while (wait_for_work()) {
+    Batch batch;
+    take(batch);
+    process(batch);
+  }
+}
+
+bool IngestLane::wait_for_work() {
+  std::unique_lock lock(mutex_);
+  const auto stopping = [this] { return stop_at_.has_value(); };
+  while (rows_waiting_ == 0 && !stopping()) {
+    if (changed_.wait_for(lock, kDropsDelay) == std::cv_status::timeout && shared_.ledger.has_drops()) return true;
+  }
+  if (rows_waiting_ == 0) {
+    return (shared_.ledger.has_drops() || !drops_.empty()) && SteadyClock::now() < *stop_at_;
+  }
+  if (stopping() && SteadyClock::now() >= *stop_at_) {
+    abandon();
+    return false;
+  }
+  const auto is_full = [this] { return rows_waiting_ >= options_.max_rows || bytes_waiting_ >= options_.max_bytes; };
+  changed_.wait_until(lock, waiting_.front().since + options_.linger, [&] { return stopping() || is_full(); });
+  return true;
+}
+
+void IngestLane::abandon() {
+  for (const Piece& piece : waiting_) {
+    shared_.ledger.dropped(piece.parcel->parcel->source.agent_id, {}, piece.rows.size() - piece.next, kGivenUp);
+  }
+  waiting_.clear();
+  rows_waiting_ = bytes_waiting_ = 0;
+}
+
+void IngestLane::take(Batch& batch) {
+  struct Taken {
+    std::shared_ptr<WaitingParcel> parcel;
+    std::vector<std::uint32_t> rows;
+  };
+  std::vector<Taken> taken;
+  std::size_t rows = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    std::size_t bytes = 0;
+    while (!waiting_.empty() && rows < options_.max_rows && bytes < options_.max_bytes) {
+      Piece& piece = waiting_.front();
+      const auto& events = piece.parcel->parcel->events;
+      const std::size_t bytes_per_row = piece.parcel->reservation.bytes() / events.size() + 1;
+      Taken& one = taken.emplace_back(Taken{piece.parcel, {}});
+      while (piece.next < piece.rows.size() && rows < options_.max_rows && bytes < options_.max_bytes) {
+        const std::uint32_t row = piece.rows[piece.next++];
+        one.rows.push_back(row);
+        bytes += std::max(bytes_per_row, events[row].attrs.size());
+        ++rows;
+      }
+      if (piece.next == piece.rows.size()) waiting_.pop_front();
+    }
+    rows_waiting_ -= rows;
+    bytes_waiting_ = rows_waiting_ == 0 ? 0 : bytes_waiting_ - std::min(bytes_waiting_, bytes);
+  }
+  batch.events.reserve(rows);
+  for (Taken& one : taken) {
+    const Parcel& parcel = *one.parcel->parcel;
+    for (const std::uint32_t row : one.rows) {
+      batch.events.push_back(decode(parcel.events[row], parcel.source, parcel.taken_at, shared_.redactor));
+    }
+    batch.parcels.push_back(std::move(one.parcel));
+  }
+}
+
+void IngestLane::drop_repeats(Batch& batch) {
+  std::unordered_set<base::Uuid, UuidHash> seen;
+  seen.reserve(batch.events.size());
+  const auto repeated = [&](const Event& e) {
+    if (!e.is_stored() || seen.insert(e.id).second) return false;
+    shared_.ledger.duplicates(e.agent_id, 1);
+    return true;
+  };
+  // In order, so that the first report stays.
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < batch.events.size(); ++i) {
+    if (repeated(batch.events[i])) continue;
+    if (kept != i) batch.events[kept] = std::move(batch.events[i]);
+    ++kept;
+  }
+  batch.events.resize(kept);
+}
+
+void IngestLane::process(Batch& batch) {
+  drop_repeats(batch);
+  std::vector<Event> known;
+  const auto refs = [](const std::vector<Event>& events) {
+    EventRefs all;
+    all.reserve(events.size());
+    for (const Event& e : events) all.push_back(&e);
+    return all;
+  };
+  for (;;) {
+    auto looked = drop_known_rebuilds(shared_.store, batch.events, known);
+    if (looked) break;
+    known.clear();
+    if (!back_off(looked.error())) return give_up(refs(batch.events));
+  }
+  for (const Event& e : known) shared_.ledger.duplicates(e.agent_id, 1);
+  store(refs(batch.events));
+}
+
+IngestLane::Done IngestLane::store(EventRefs events) {
+  unsigned odd_conflicts = 0;
+  for (;;) {
+    for (const auto& [agent, count] : shared_.ledger.take_drops()) drops_[agent] += count;
+    BatchCommit made = make_commit(events, drops_, options_.number);
+    if (made.commit.steps() == 0) return Done::yes;
+    const base::Status done = shared_.store.commit_on(options_.number, made.commit);
+    shared_.ledger.commit_done(done.ok());
+    if (done) {
+      succeeded(made);
+      return Done::yes;
+    }
+    const base::Error& why = done.error();
+    const bool at_events = made.commit.bad_step() == made.events_step || made.commit.bad_step() == ~std::uint32_t{0};
+
+    if (why.code == base::Code::unknown || (why.code == base::Code::conflict && at_events)) {
+      auto missing = not_stored_yet(shared_.store, made.stored);
+      if (!missing) {
+        if (!back_off(missing.error())) return give_up(events), Done::given_up;
+        continue;  // repeating is safe: events that were stored make the commit a conflict
+      }
+      if (why.code == base::Code::unknown) {
+        if (!made.stored.empty() && missing->empty()) {
+          succeeded(made);
+          return Done::yes;
+        }
+        // Whether a lone count of drops was stored can't be seen; shown a little low beats shown twice.
+        if (made.stored.empty()) drops_.clear();
+        if (!back_off(why)) return give_up(events), Done::given_up;
+        continue;
+      }
+      if (missing->size() == made.stored.size() && ++odd_conflicts > kOddConflicts) return store_halves(events, why);
+      const std::set<const Event*> fresh(missing->begin(), missing->end());
+      std::erase_if(events, [&](const Event* e) {
+        if (!e->is_stored() || fresh.contains(e)) return false;
+        shared_.ledger.duplicates(e->agent_id, 1);
+        return true;
+      });
+      continue;
+    }
+
+    if (!is_refusal(why.code) && why.code != base::Code::conflict) {
+      if (!back_off(why)) return give_up(events), Done::given_up;
+      continue;
+    }
+    if (events.empty()) {
+      drops_.clear();
+      shared_.log.error("the count of dropped events could not be stored", {{"error", why.text()}});
+      return Done::yes;
+    }
+    if (why.code != base::Code::conflict && made.commit.bad_step() == made.events_step && events.size() > 1 &&
+        made.commit.bad_row() < made.stored.size()) {
+      const Event* poison = made.stored[made.commit.bad_row()];
+      if (bury(*poison, why) == Done::given_up) return give_up(events), Done::given_up;
+      std::erase(events, poison);
+      continue;
+    }
+    return store_halves(events, why);
+  }
+}
+
+IngestLane::Done IngestLane::store_halves(const EventRefs& events, const base::Error& why) {
+  if (events.size() == 1) return bury(*events.front(), why);
+  const auto middle = events.begin() + static_cast<std::ptrdiff_t>(events.size() / 2);
+  const EventRefs second(middle, events.end());
+  if (store(EventRefs(events.begin(), middle)) == Done::given_up) return give_up(second), Done::given_up;
+  return store(second);
+}
+
+IngestLane::Done IngestLane::bury(const Event& event, const base::Error& why) {
+  for (;;) {
+    Commit letter = make_dead_letter(event, why.text(), shared_.clock.now(), shared_.redactor);
+    const base::Status done = shared_.store.commit_on(options_.number, letter);
+    shared_.ledger.commit_done(done.ok());
+    if (done || done.error().code == base::Code::unknown) {
+      failures_ = 0;
+      shared_.ledger.dead_letter(event.agent_id);
+      shared_.log.warn("an event could not be stored and went to the dead letters", {{"error", why.text()}});
+      return Done::yes;
+    }
+    // A refused letter has nothing in it that the store could object to: the store itself is not well.
+    if (!back_off(done.error())) return give_up({&event}), Done::given_up;
+  }
+}
+
+void IngestLane::succeeded(const BatchCommit& made) {
+  failures_ = 0;
+  drops_.clear();
+  shared_.ledger.persisted(made.stored);
+  if (!shared_.on_changed) return;
+  for (const auto& [project, topics] : made.topics) {
+    for (const std::string_view topic : topics) shared_.on_changed(project, topic);
+  }
+}
+
+bool IngestLane::back_off(const base::Error& why) {
+  ++failures_;
+  if (failures_ == 1 || failures_ % 20 == 0) {
+    shared_.log.warn("events wait because the store did not take them", {{"error", why.text()}, {"tries", failures_}});
+  }
+  auto delay = std::min(kLongestBackOff, kShortestBackOff * (1u << std::min(failures_ - 1, 7u)));
+  if (why.retry_after_ms > 0) delay = std::min(kLongestBackOff, milliseconds(why.retry_after_ms));
+  auto until = SteadyClock::now() + delay;
+  std::unique_lock lock(mutex_);
+  // A stop that comes meanwhile may end sooner than the delay.
+  for (;;) {
+    const auto now = SteadyClock::now();
+    if (stop_at_) {
+      if (now >= *stop_at_) return false;
+      until = std::min(until, *stop_at_);
+    }
+    if (now >= until) return true;
+    changed_.wait_until(lock, until);
+  }
+}
+
+void IngestLane::give_up(const EventRefs& events) {
+  std::map<base::Uuid, std::uint64_t> lost;
+  for (const Event* e : events) ++lost[e->agent_id];
+  for (const auto& [agent, count] : lost) shared_.ledger.dropped(agent, {}, count, kGivenUp);
+}
+
+}  // namespace z4j::core

@@ -1,0 +1,58 @@
+// Figures for Prometheus: how long requests took, and the text format.
+//
+// Label values come from data, so their number is bounded: what does not fit is counted under
+// "__overflow__".
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+namespace z4j::core {
+
+// Writes metric families one after another. One thread at a time.
+class MetricText {
+ public:
+  using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+
+  // Starts a family; `type` is counter, gauge or histogram. Its samples follow.
+  MetricText& family(std::string_view name, std::string_view type, std::string_view help);
+  MetricText& sample(Labels labels, double value);
+  MetricText& sample(Labels labels, std::int64_t value);
+  // A sample of the family's histogram part: suffix _bucket, _sum, _count.
+  MetricText& part(std::string_view suffix, Labels labels, double value);
+
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+ private:
+  void line(std::string_view suffix, Labels labels, const std::string& value);
+  std::string name_, text_;
+};
+
+// Thread-safe.
+class HttpMetrics {
+ public:
+  static constexpr std::array<double, 11> kBounds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+
+  void observe(std::string_view method, std::string_view route, int status, double seconds);
+  // z4j_http_request_duration_seconds{method,route,status}
+  void write(MetricText& out) const;
+
+ private:
+  struct Series {
+    std::array<std::uint64_t, kBounds.size() + 1> counts{};  // not cumulative; the last: longer
+    double sum = 0;
+  };
+  static constexpr std::size_t kMaxSeries = 2000;
+
+  mutable std::mutex mutex_;
+  std::map<std::tuple<std::string, std::string, int>, Series> series_;  // guarded by mutex_
+};
+
+}  // namespace z4j::core

@@ -1,0 +1,130 @@
+#include "core/presence.hpp"
+
+#include <algorithm>
+
+#include "core/refusal.hpp"
+#include "core/text.hpp"
+#include "model/ids.hpp"
+
+namespace z4j::core {
+namespace {
+
+namespace agent_col = model::agents;
+namespace json = base::json;
+
+constexpr std::size_t kReasonCharacters = 500;
+constexpr std::uint32_t kStaleAtOnce = 500;
+
+Cell capabilities_cell(std::string_view engine, std::uint64_t bits) {
+  json::Array names;
+  for (const std::string_view name : capability_names(bits)) names.emplace_back(name);
+  return Cell(json::Value{{engine, std::move(names)}});
+}
+
+}  // namespace
+
+std::vector<std::string_view> capability_names(std::uint64_t bits) {
+  std::vector<std::string_view> names;
+  if (bits & Z4J_ENGINE_ENQUEUE) names.push_back("submit_task");
+  if (bits & Z4J_ENGINE_RETRY) names.insert(names.end(), {"bulk_retry", "retry_task"});
+  if (bits & Z4J_ENGINE_REVOKE) names.push_back("cancel_task");
+  if (bits & Z4J_ENGINE_PURGE) names.push_back("purge_queue");
+  if (bits & Z4J_ENGINE_POOL)
+    names.insert(names.end(), {"add_consumer", "cancel_consumer", "pool_grow", "pool_shrink"});
+  if (bits & Z4J_ENGINE_RATE) names.push_back("rate_limit");
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+base::Result<std::optional<KnownAgent>> find_local_agent(Store& store, const base::Uuid& project,
+                                                         std::string_view instance) {
+  const std::string name = std::string(kLocalAgentPrefix) + std::string(instance);
+  Query query(Table::agents);
+  query.where.eq(agent_col::project_id, project).eq(agent_col::name, name);
+  auto row = store.first(query.columns({agent_col::id, agent_col::is_local, agent_col::last_seen_at}));
+  if (!row) return std::move(row).error();
+  if (!row->has_value()) return std::optional<KnownAgent>{};
+  if (!(*row)->flag(agent_col::is_local)) {
+    return refuse::conflict("agent_name",
+                            "a remote agent is called \"" + name + "\"; rename it or the plugin instance");
+  }
+  return std::optional<KnownAgent>(
+      KnownAgent{(*row)->uuid(agent_col::id), (*row)->num_or_none(agent_col::last_seen_at)});
+}
+
+base::Status save_local_agent(Store& store, const LocalAgentRow& agent, std::string_view reason, base::TimeUs now) {
+  Rows rows(Table::agents);
+  rows.begin()
+      .uuid(agent_col::id, agent.id)
+      .uuid(agent_col::project_id, agent.project_id)
+      .text(agent_col::name, std::string(kLocalAgentPrefix) + agent.instance)
+      .num(agent_col::is_local, 1)
+      .text(agent_col::protocol_version, "2")
+      .text(agent_col::framework_adapter, "local")
+      .text(agent_col::engine_adapters, json::write(json::Array{json::String(agent.engine)}))
+      .text(agent_col::scheduler_adapters, "[]")
+      .text(agent_col::state, "offline")
+      .text_or_null(agent_col::state_reason, reason)
+      .text_or_null(agent_col::host_name, clean_text(agent.host_name, 255))
+      .text_or_null(agent_col::agent_version, clean_text(agent.version, 64))
+      .num(agent_col::events_persisted, 0)
+      .num(agent_col::events_dropped, 0)
+      .num(agent_col::created_at, now)
+      .num(agent_col::updated_at, now);
+  Commit commit;
+  commit.merge(std::move(rows));
+  return store.commit(commit);
+}
+
+void patch_presence(Commit& commit, std::vector<SeenAgent> agents, base::TimeUs now) {
+  if (agents.empty()) return;
+  std::sort(agents.begin(), agents.end(), [](const SeenAgent& a, const SeenAgent& b) { return a.id < b.id; });
+  Rows rows(Table::agents);
+  for (const SeenAgent& a : agents) {
+    rows.begin()
+        .uuid(agent_col::id, a.id)
+        .text(agent_col::state, a.presence.is_online ? "online" : "offline")
+        .text_or_null(agent_col::state_reason, clean_text(a.presence.reason, kReasonCharacters))
+        .cell(agent_col::capabilities, capabilities_cell(a.engine, a.presence.capabilities))
+        .cell(agent_col::last_seen_at, a.seen_at ? Cell(*a.seen_at) : Cell())
+        .num(agent_col::updated_at, now);
+  }
+  commit.patch(std::move(rows));
+}
+
+base::Result<std::vector<base::Uuid>> sweep_stale_local_agents(Store& store, const std::vector<base::Uuid>& mine,
+                                                               base::TimeUs silent_since, base::TimeUs now) {
+  // Looked for first: a write for nothing would hold up others.
+  Query query(Table::agents);
+  query.where.eq(agent_col::is_local, true).ne(agent_col::state, "offline").any([silent_since](Where& w) {
+    w.lt(agent_col::last_seen_at, silent_since).is_null(agent_col::last_seen_at);
+  });
+  query.columns({agent_col::id, agent_col::project_id}).limit(kStaleAtOnce);
+  std::vector<Cell> stale;
+  std::vector<base::Uuid> projects;
+  auto done = store.each(query, [&](const Row& row) {
+    const base::Uuid id = row.uuid(agent_col::id);
+    if (std::find(mine.begin(), mine.end(), id) != mine.end()) return true;
+    stale.emplace_back(id);
+    projects.push_back(row.uuid(agent_col::project_id));
+    return true;
+  });
+  if (!done) return std::move(done).error();
+  if (stale.empty()) return projects;
+  Where where;
+  where.in(agent_col::id, std::move(stale)).any([silent_since](Where& w) {
+    w.lt(agent_col::last_seen_at, silent_since).is_null(agent_col::last_seen_at);
+  });
+  Commit commit;
+  commit.update(Table::agents, std::move(where),
+                {{agent_col::state, "offline"},
+                 {agent_col::state_reason, "its engine instance does not run"},
+                 {agent_col::updated_at, now}});
+  commit.relaxed();
+  if (auto written = store.commit(commit); !written) return std::move(written).error();
+  std::sort(projects.begin(), projects.end());
+  projects.erase(std::unique(projects.begin(), projects.end()), projects.end());
+  return projects;
+}
+
+}  // namespace z4j::core

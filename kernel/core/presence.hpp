@@ -1,0 +1,67 @@
+// What the agents table says of engine instances in this brain: whether they are there, since when, what they
+// can do. All functions are reentrant; errors are the store's.
+#pragma once
+
+#include <z4j/abi.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/json.hpp"
+#include "base/result.hpp"
+#include "core/store.hpp"
+
+namespace z4j::core {
+
+inline constexpr std::string_view kLocalAgentPrefix = "local:";
+
+// Capability names of the agent protocol for Z4J_ENGINE_* bits, sorted.
+[[nodiscard]] std::vector<std::string_view> capability_names(std::uint64_t bits);
+
+// What people see of an agent that is an engine instance.
+struct Presence {
+  bool is_online = false;
+  std::string reason;              // why it is not well, "" when it is
+  std::uint64_t capabilities = 0;  // Z4J_ENGINE_* bits
+
+  friend bool operator==(const Presence&, const Presence&) = default;
+};
+
+struct LocalAgentRow {
+  base::Uuid id, project_id;
+  std::string instance, engine, version, host_name;
+};
+// What was known of it before.
+struct KnownAgent {
+  base::Uuid id;
+  std::optional<base::TimeUs> last_seen_at;
+};
+
+// The agent of that name; conflict when a remote agent has it.
+[[nodiscard]] base::Result<std::optional<KnownAgent>> find_local_agent(Store& store, const base::Uuid& project,
+                                                                       std::string_view instance);
+// Makes the agent, offline for now, or fits it to what is given. Counters and times stay.
+[[nodiscard]] base::Status save_local_agent(Store& store, const LocalAgentRow& agent, std::string_view reason,
+                                            base::TimeUs now);
+
+struct SeenAgent {
+  base::Uuid id;
+  std::string engine;
+  Presence presence;
+  std::optional<base::TimeUs> seen_at;
+};
+// Adds a PATCH of these agents to the commit. Times never go back.
+void patch_presence(Commit& commit, std::vector<SeenAgent> agents, base::TimeUs now);
+
+// Local agents of instances that nobody runs any more become offline. `mine` are left alone. The projects
+// where that happened.
+[[nodiscard]] base::Result<std::vector<base::Uuid>> sweep_stale_local_agents(Store& store,
+                                                                             const std::vector<base::Uuid>& mine,
+                                                                             base::TimeUs silent_since,
+                                                                             base::TimeUs now);
+
+}  // namespace z4j::core

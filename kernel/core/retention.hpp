@@ -1,0 +1,48 @@
+// Deletes what has been kept long enough: events and what is counted from them after the installation's
+// days, tasks after their project's.
+//
+// In small steps with a pause between them, so that others get the store in between. run_once() is one
+// sweep on the caller's thread; start() runs one every hour. Thread-safe.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "core/store.hpp"
+
+namespace z4j::core {
+
+class Retention {
+ public:
+  Retention(Store& store, const base::Clock& clock, base::Log& log, int event_days);
+  ~Retention();  // stop()
+  Retention(const Retention&) = delete;
+  Retention& operator=(const Retention&) = delete;
+
+  void start();
+  void stop();
+  // How many rows went. Stops early, without an error, when stop() is called.
+  [[nodiscard]] base::Result<std::uint64_t> run_once();
+
+ private:
+  [[nodiscard]] base::Result<std::uint64_t> erase_all(Table table, const Where& where);
+  [[nodiscard]] bool pause(std::int64_t ms);  // false: stopping
+  void run();
+
+  Store& store_;
+  const base::Clock& clock_;
+  base::Log& log_;
+  const int event_days_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool is_stopping_ = false;  // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace z4j::core

@@ -1,0 +1,65 @@
+// The rows of one engine's workers and queues, kept as its snapshots tell.
+//
+// Writes only what changed, and signs of life now and then. Rows are never removed: a worker that is gone
+// becomes offline, a queue that is gone empty. Not thread-safe. Errors: the store's; what was not written
+// is written with the next snapshot.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "core/snapshots_read.hpp"
+#include "core/store.hpp"
+
+namespace z4j::core {
+
+// Without a sign of life for so long a worker is offline, whoever says otherwise: RQ's idle workers
+// speak every 405 seconds.
+inline constexpr base::TimeUs kWorkerSilence = 600 * base::kSecondUs;
+
+class SnapshotRows {
+ public:
+  struct Owner {
+    base::Uuid project_id, agent_id;
+    std::string engine;
+  };
+  SnapshotRows(Store& store, const base::Clock& clock, Owner owner)
+      : store_(store), clock_(clock), owner_(std::move(owner)) {}
+
+  // True when something that people see changed. `is_whole`: what is not among the reports is gone.
+  // `asked_at`: when the engine was asked; workers heard of since are left alone.
+  [[nodiscard]] base::Result<bool> workers(const std::vector<WorkerReport>& reports, bool is_whole,
+                                           base::TimeUs asked_at);
+  [[nodiscard]] base::Result<bool> queues(const std::vector<QueueReport>& reports, bool is_whole);
+
+ private:
+  struct WorkerMark {
+    std::size_t facts = 0, metadata = 0;
+    base::TimeUs heartbeat = 0, written_at = 0, metadata_at = 0;
+  };
+  struct QueueMark {
+    std::size_t facts = 0;
+    base::TimeUs oldest_at = 0, written_at = 0;
+  };
+  using Marks = std::map<base::Uuid, WorkerMark>;
+  using Heartbeats = std::map<base::Uuid, base::TimeUs>;  // by worker row
+  [[nodiscard]] base::Result<Heartbeats> living_workers();
+  [[nodiscard]] base::Result<Heartbeats> dead_workers(const std::vector<base::Uuid>& ids);
+  [[nodiscard]] base::Status lose_workers(const std::vector<base::Uuid>& gone, base::TimeUs silent_since);
+  [[nodiscard]] base::Result<std::vector<base::Uuid>> filled_queues();
+  [[nodiscard]] base::Status empty_queues(const std::vector<base::Uuid>& gone);
+
+  Store& store_;
+  const base::Clock& clock_;
+  const Owner owner_;
+  Marks worker_marks_;
+  std::map<base::Uuid, QueueMark> queue_marks_;
+};
+
+// Workers of any engine that nobody has heard of for kWorkerSilence become offline; how many.
+[[nodiscard]] base::Result<std::size_t> sweep_silent_workers(Store& store, base::TimeUs now);
+
+}  // namespace z4j::core

@@ -1,0 +1,76 @@
+// What people read of tasks: lists, one task, its events, its workflow.
+//
+// Every read is one indexed page; nothing here scans a project. Thread-safe. Errors: see refusal.hpp;
+// else the store's.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/json.hpp"
+#include "base/result.hpp"
+#include "core/command_plan.hpp"
+#include "core/page.hpp"
+#include "core/store.hpp"
+
+namespace z4j::core {
+
+// The same words filter a list and a bulk retry, so that what is seen is what is retried.
+using TaskFilter = BulkFilter;
+
+struct TaskView {
+  base::Uuid id, project_id;
+  std::string engine, task_id, name, queue, state, priority, exception, traceback, worker_name;
+  std::string parent_task_id, root_task_id;
+  std::string retry_of, retried_as;  // task ids
+  base::json::Value args, kwargs, result;
+  base::json::Array tags;
+  std::int64_t retry_count = 0;
+  std::optional<base::TimeUs> eta, received_at, started_at, finished_at;
+  std::optional<std::int64_t> runtime_ms;
+  base::TimeUs sort_at = 0, created_at = 0, updated_at = 0;
+  std::size_t bytes = 0;  // of its payloads, as stored
+};
+
+struct TaskEventView {
+  base::Uuid id, project_id, agent_id;
+  std::string engine, task_id, kind;
+  base::TimeUs occurred_at = 0;
+  base::json::Object payload;
+  std::size_t bytes = 0;
+};
+
+struct TaskNode {
+  std::string task_id, name, state, parent_task_id, root_task_id;
+  std::optional<base::TimeUs> received_at, finished_at;
+};
+
+struct TaskTree {
+  std::string root_task_id;
+  std::vector<TaskNode> nodes;  // by received_at, those without last; at most 500
+  bool truncated = false;
+};
+
+class Tasks {
+ public:
+  explicit Tasks(Store& store) : store_(store) {}
+
+  // Latest start first; a task that never started stands where it was received or first seen.
+  [[nodiscard]] base::Result<Page<TaskView>> list(const base::Uuid& project, const TaskFilter& filter,
+                                                  const std::optional<Place>& after, std::uint32_t limit);
+  [[nodiscard]] base::Result<TaskView> find(const base::Uuid& project, std::string_view engine, std::string_view task_id);
+  // Newest first.
+  [[nodiscard]] base::Result<Page<TaskEventView>> events(const base::Uuid& project, std::string_view engine,
+                                                         std::string_view task_id, const std::optional<Place>& after,
+                                                         std::uint32_t limit);
+  [[nodiscard]] base::Result<TaskTree> tree(const base::Uuid& project, std::string_view engine, std::string_view task_id);
+
+ private:
+  Store& store_;
+};
+
+}  // namespace z4j::core
