@@ -1,5 +1,14 @@
-# The usual FHS layout: bin/, lib/z4j/plugins/, etc/z4j/.
+# The usual FHS layout: bin/, lib/z4j/plugins/, etc/z4j/. Plugins for tests (storage-memory too) stay
+# where they were built; the SDK is a component of its own.
 include(GNUInstallDirs)
-install(TARGETS z4j-brain RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-install(TARGETS storage-sqlite LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/z4j/plugins")
-install(FILES "${PROJECT_SOURCE_DIR}/config/z4j.toml" DESTINATION "${CMAKE_INSTALL_SYSCONFDIR}/z4j")
+install(TARGETS z4j-brain RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT brain)
+install(FILES "$<TARGET_FILE_DIR:z4j-brain>/z4j" DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT brain)
+foreach(plugin storage-sqlite storage-postgresql engine-celery engine-rq)
+  if(TARGET ${plugin})
+    install(TARGETS ${plugin} LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/z4j/plugins" COMPONENT brain)
+  endif()
+endforeach()
+install(FILES "${PROJECT_SOURCE_DIR}/config/z4j.toml" DESTINATION "${CMAKE_INSTALL_SYSCONFDIR}/z4j" COMPONENT brain)
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/config/examples" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT brain)
+install(FILES "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/CHANGELOG.md"
+  DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT brain)

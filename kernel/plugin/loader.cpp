@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 
 #include "base/crypto.hpp"
 #include "config/schema.hpp"
@@ -47,6 +48,18 @@ KeptFile& kept_file(const std::pair<std::uint64_t, std::uint64_t>& id) {
   static auto& files = *new std::map<std::pair<std::uint64_t, std::uint64_t>, KeptFile>();
   const std::lock_guard lock(mutex);
   return files[id];
+}
+
+// The dynamic linker knows a mapped library again by the text of its path, before it looks at the
+// file. So that a file put in another's place is mapped anew, each mapping of a path spells it anew.
+std::string fresh_spelling(const std::string& path) {
+  static std::mutex mutex;
+  static auto& times_mapped = *new std::map<std::string, unsigned>();
+  const std::lock_guard lock(mutex);
+  const fs::path file(path);
+  std::string spelled = file.parent_path().string() + "/";
+  for (unsigned i = times_mapped[path]++; i > 0; --i) spelled += "./";
+  return spelled + file.filename().string();
 }
 
 base::Status check_directory(const fs::path& directory) {
@@ -161,8 +174,8 @@ const LoadedFile* Loader::load(const std::string& plugin, std::string_view sha25
     refusal = Refusal{step, std::move(error)};
     return nullptr;
   };
-  const std::unique_lock lock(mutex_, kLoaderPatience);
-  if (!lock.owns_lock()) {
+  const OneAtATime::Turn turn(loading_, kLoaderPatience);
+  if (!turn) {
     return refuse("map",
                   host_error(base::Code::busy, "another plugin file hangs while it is mapped",
                              "see the log for its name; restart z4j without it"));
@@ -177,7 +190,8 @@ const LoadedFile* Loader::load(const std::string& plugin, std::string_view sha25
   if (kept.library == nullptr) {
     auto library = std::make_unique<boost::dll::shared_library>();
     try {
-      library->load(*path, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+      library->load(fresh_spelling(*path),
+                    boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
     } catch (const std::exception& e) {
       return refuse(
           "map",

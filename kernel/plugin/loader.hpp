@@ -6,13 +6,13 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/result.hpp"
+#include "plugin/one_at_a_time.hpp"
 
 namespace z4j::plugin {
 
@@ -49,8 +49,8 @@ class Loader {
   base::Result<FileId> check_file(const std::string& path, std::string_view sha256) const;
 
   const std::vector<std::string> directories_;
-  std::timed_mutex mutex_;
-  std::map<FileId, const LoadedFile*> loaded_;  // guarded by mutex_
+  OneAtATime loading_;
+  std::map<FileId, const LoadedFile*> loaded_;  // guarded by loading_
 };
 
 }  // namespace z4j::plugin

@@ -1,6 +1,7 @@
 #include "fold.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 #include <z4j/plugin.hpp>
 
@@ -12,7 +13,8 @@ namespace {
 Cell bucket_of(const Cell& cell, std::int64_t size) {
   if (size == 0 || cell.index() == 0) return cell;
   const std::int64_t v = std::get<std::int64_t>(cell);
-  return v - ((v % size) + size) % size;
+  const std::int64_t rest = ((v % size) + size) % size;
+  return v < INT64_MIN + rest ? INT64_MIN : v - rest;  // the lowest bucket begins where numbers do
 }
 
 void take(Cell& folded, const z4j_out& out, const Row& row) {

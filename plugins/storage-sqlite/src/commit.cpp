@@ -132,7 +132,9 @@ class StepRunner {
   }
 
   void bind_row(sqlite3_stmt* stmt, const std::vector<BoundColumn>& columns, std::uint32_t row) const {
-    for (std::size_t i = 0; i < columns.size(); ++i) {
+    // A patch leaves out a column that came without its stamp; at the end it then has no place.
+    const int places = sqlite_api::sqlite3_bind_parameter_count(stmt);
+    for (std::size_t i = 0; i < columns.size() && static_cast<int>(i) < places; ++i) {
       const int rc = columns[i].bind(stmt, static_cast<int>(i) + 1, row);
       if (rc != SQLITE_OK) throw connection_.error_of(rc, where());
     }

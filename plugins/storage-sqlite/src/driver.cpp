@@ -88,8 +88,8 @@ void Driver::info(z4j_store_info& out) const {
 
 std::string Driver::migrate(const z4j_schema& wanted, bool dry_run) {
   need_started();
-  const std::unique_lock writer(writer_, std::chrono::milliseconds(kLongestWaitMs));
-  if (!writer.owns_lock()) throw Error(Z4J_BUSY, "another commit holds the store", {}, 200);
+  const OneAtATime::Turn writer(writer_, std::chrono::milliseconds(kLongestWaitMs));
+  if (!writer) throw Error(Z4J_BUSY, "another commit holds the store", {}, 200);
   const Migration done = sqlite::migrate(*control_, wanted, dry_run);
   json::Array steps;
   for (const std::string& step : done.steps) steps.emplace_back(step);
@@ -117,8 +117,8 @@ Session::~Session() { --driver_.sessions_; }
 
 void Session::commit(z4j_commit& c) {
   const std::uint32_t wait_ms = c.timeout_ms == 0 ? kLongestWaitMs : c.timeout_ms;
-  const std::unique_lock writer(driver_.writer_, std::chrono::milliseconds(wait_ms));
-  if (!writer.owns_lock()) throw Error(Z4J_BUSY, "another commit holds the store: nothing happened", {}, 50);
+  const OneAtATime::Turn writer(driver_.writer_, std::chrono::milliseconds(wait_ms));
+  if (!writer) throw Error(Z4J_BUSY, "another commit holds the store: nothing happened", {}, 50);
   run_commit(connection_, driver_.need_schema(), c, driver_.config_.full_sync);
 }
 

@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include "cursor.hpp"
 #include "file_lock.hpp"
 #include "lib/sql/storage_glue.hpp"
+#include "one_at_a_time.hpp"
 
 namespace z4j::sqlite {
 
@@ -63,7 +63,7 @@ class Driver : public store::DriverState {
   Config config_;
   std::unique_ptr<FileLock> lock_;
   // Held while a transaction writes; SQLite has one writer.
-  std::timed_mutex writer_;
+  OneAtATime writer_;
   std::unique_ptr<Connection> control_;  // of migrate; used under writer_
   std::atomic<int> sessions_{0};
 };

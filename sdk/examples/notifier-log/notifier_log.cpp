@@ -1,0 +1,38 @@
+// notifier-log: writes each alert to the log of z4j. The smallest whole plugin.
+#include <z4j/plugin.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace {
+
+// What an operator may set. The host checks it against this and fills the default in.
+constexpr char kSettings[] = R"({"type": "object", "additionalProperties": false, "properties": {
+  "prefix": {"type": "string", "maxLength": 40, "default": "alert", "description": "first word of each line"}}})";
+// What a rule may say about where to send: nothing.
+constexpr char kTarget[] = R"({"type": "object", "additionalProperties": false, "properties": {}})";
+
+class LogNotifier {
+ public:
+  // No I/O here. The settings are complete, valid JSON; kept as they are, since one text is all they hold.
+  LogNotifier(z4j::Host host, std::string_view settings_json) : host_(host), settings_(settings_json) {}
+
+  void start() {}
+  void stop(uint32_t) {}
+
+  // Answers at once. A notifier that waits for a reply moves `op` away and answers later, from any thread.
+  void send(z4j::Op& op, const z4j_notification& n) {
+    if (n.title.len == 0) throw z4j::Error(Z4J_INVALID, "an alert needs a title", "/title");
+    host_.log(n.severity >= 3 ? Z4J_LOG_ERROR : Z4J_LOG_WARN, z4j::view(n.title), settings_);
+    op.ok();
+  }
+
+ private:
+  z4j::Host host_;
+  std::string settings_;
+};
+
+}  // namespace
+
+Z4J_NOTIFIER_PLUGIN(LogNotifier, "org.example.notifier-log", "1.0.0", "Log notifier",
+                    "Writes each alert to the log of z4j.", kSettings, kTarget)

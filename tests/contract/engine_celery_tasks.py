@@ -1,0 +1,78 @@
+"""Tasks for the contract test of engine-celery, and a producer: `send URL JSON` sends a list of tasks and
+prints their ids, one a line."""
+
+import json
+import os
+import sys
+import time
+
+from celery import Celery, chain, group
+
+URL = os.environ.get("Z4J_TEST_REDIS", "")
+PREFIX = os.environ.get("Z4J_TEST_PREFIX", "")
+
+app = Celery("engine_celery_tasks", broker=URL, backend=URL)
+app.conf.update(
+    task_default_queue="celery",
+    result_extended=bool(os.environ.get("Z4J_TEST_EXTENDED")),
+    worker_prefetch_multiplier=2,
+    broker_transport_options={"global_keyprefix": PREFIX} if PREFIX else {},
+    broker_connection_retry=True,
+    task_send_sent_event=bool(os.environ.get("Z4J_TEST_SENT")),
+)
+
+
+def note(line):
+    with open(os.environ["Z4J_RUN_LOG"], "a", encoding="utf-8") as f:
+        f.write(line + "\n")
+
+
+@app.task
+def add(x, y):
+    note(f"add {x} {y}")
+    return x + y
+
+
+@app.task
+def boom(why, times=1):
+    note(f"boom {why}")
+    raise ValueError(why)
+
+
+@app.task
+def slow(name, seconds=60):
+    note(f"slow {name}")
+    time.sleep(seconds)
+    note(f"slow {name} ended")
+
+
+@app.task(bind=True, max_retries=2)
+def flaky(self, name):
+    note(f"flaky {name} {self.request.retries}")
+    if self.request.retries < 1:
+        raise self.retry(countdown=0)
+    return name
+
+
+@app.task
+def take(value):
+    note(f"take {json.dumps(value)}")
+
+
+def send(jobs):
+    for job in jobs:
+        task = app.tasks["engine_celery_tasks." + job["task"]]
+        signature = task.signature(job.get("args", []), job.get("kwargs", {}))
+        options = job.get("options", {})
+        if "then" in job:
+            signature = chain(signature, add.si(*job["then"]))
+        if "group_of" in job:
+            signature = group(signature for _ in range(job["group_of"]))
+        print(signature.apply_async(**options).id, flush=True)
+
+
+if __name__ == "__main__":
+    # The tasks are named after the module that the worker imports.
+    import engine_celery_tasks
+
+    engine_celery_tasks.send(json.loads(sys.argv[2]))

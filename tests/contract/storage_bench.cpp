@@ -1,0 +1,143 @@
+#include "storage_bench.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <mutex>
+#include <stdexcept>
+
+#ifdef Z4J_CONTRACT_POSTGRESQL
+#include "private_postgres.hpp"
+#endif
+
+namespace z4j::contract {
+namespace {
+
+using plugin::StorageClient;
+
+class CountingSession final : public StorageClient::Session {
+ public:
+  CountingSession(std::unique_ptr<Session> session, std::shared_ptr<Crossings> counts)
+      : session_(std::move(session)), counts_(std::move(counts)) {}
+
+  base::Status commit(z4j_commit& commit, int deadline_ms, std::shared_ptr<void> keep) override {
+    ++counts_->commits;
+    return session_->commit(commit, deadline_ms, std::move(keep));
+  }
+  base::Status read(const z4j_query& query, std::uint32_t batch_rows,
+                    const std::function<bool(const z4j_rows&)>& rows) override {
+    ++counts_->reads;
+    return session_->read(query, batch_rows, [&](const z4j_rows& page) {
+      counts_->rows += page.rows;
+      return rows(page);
+    });
+  }
+  base::Result<std::string> stats() override { return session_->stats(); }
+  base::Result<std::string> explain(const z4j_query& query) override { return session_->explain(query); }
+  base::Status backup(const std::string& target, int deadline_ms) override {
+    return session_->backup(target, deadline_ms);
+  }
+
+ private:
+  std::unique_ptr<Session> session_;
+  std::shared_ptr<Crossings> counts_;
+};
+
+class CountingClient final : public StorageClient {
+ public:
+  CountingClient(std::shared_ptr<StorageClient> client, std::shared_ptr<Crossings> counts)
+      : client_(std::move(client)), counts_(std::move(counts)) {}
+
+  z4j_store_info info() override { return client_->info(); }
+  base::Result<std::string> migrate(const z4j_schema& schema, bool dry_run, int deadline_ms) override {
+    return client_->migrate(schema, dry_run, deadline_ms);
+  }
+  base::Result<std::unique_ptr<Session>> open(std::uint32_t flags) override {
+    auto session = client_->open(flags);
+    if (!session) return session;
+    return std::unique_ptr<Session>(std::make_unique<CountingSession>(std::move(session).value(), counts_));
+  }
+
+ private:
+  std::shared_ptr<StorageClient> client_;
+  std::shared_ptr<Crossings> counts_;
+};
+
+}  // namespace
+
+struct Bench::Inside {
+  base::SystemClock clock;
+  mutable std::mutex mutex;
+  std::vector<std::string> notices;  // guarded by mutex
+  std::shared_ptr<Crossings> counts = std::make_shared<Crossings>();
+  std::string own_folder;
+  std::unique_ptr<plugin::Host> host;
+
+  ~Inside() {
+    host.reset();
+    std::error_code ec;
+    if (!own_folder.empty()) std::filesystem::remove_all(own_folder, ec);
+  }
+};
+
+Bench::Bench(const std::string& plugin, const std::string& folder) : inside_(std::make_unique<Inside>()) {
+  std::string at = folder;
+  if (at.empty()) {
+    at = (std::filesystem::temp_directory_path() / "z4j_contract_XXXXXX").string();
+    if (::mkdtemp(at.data()) == nullptr) throw std::runtime_error("mkdtemp");
+    inside_->own_folder = at;
+  }
+  plugin::Host::Options options;
+  options.directories = {Z4J_PLUGIN_DIR};
+  options.host_version = "test";
+  plugin::Callbacks callbacks;
+  callbacks.notice = [in = inside_.get()](std::string_view channel, std::string_view payload) {
+    const std::lock_guard lock(in->mutex);
+    in->notices.push_back(std::string(channel) + "=" + std::string(payload));
+  };
+  inside_->host = std::make_unique<plugin::Host>(options, callbacks, base::Log::quiet(), inside_->clock);
+  config::PluginEntry entry;
+  entry.name = "store";
+  entry.plugin = plugin;
+  if (plugin == Sqlite::kPlugin) {
+    file_ = at + "/test.sqlite";
+    entry.settings["path"] = file_;
+  }
+#ifdef Z4J_CONTRACT_POSTGRESQL
+  if (plugin == Postgresql::kPlugin) {
+    // A folder of the other drivers is a schema here.
+    entry.settings["url"] = testing::PrivatePostgres::shared().url();
+    entry.settings["schema"] = "s" + std::to_string(std::hash<std::string>{}(at));
+  }
+#endif
+  if (auto started = inside_->host->start(entry); !started) throw std::runtime_error(started.error().text());
+  auto driver = inside_->host->storage("store");
+  if (!driver) throw std::runtime_error(driver.error().text());
+  client_ = std::make_shared<CountingClient>(std::move(driver).value(), inside_->counts);
+}
+
+Bench::~Bench() {
+  store_.reset();
+  client_.reset();
+}
+
+core::Store& Bench::store() {
+  if (!store_) {
+    auto opened = core::Store::open(client_, {});
+    if (!opened) throw std::runtime_error(opened.error().text());
+    store_ = std::move(opened).value();
+  }
+  return *store_;
+}
+
+Crossings Bench::crossings(const std::function<void()>& act) {
+  *inside_->counts = {};
+  act();
+  return *inside_->counts;
+}
+
+std::vector<std::string> Bench::notices() const {
+  const std::lock_guard lock(inside_->mutex);
+  return inside_->notices;
+}
+
+}  // namespace z4j::contract

@@ -1,0 +1,124 @@
+"""The SDK out of its tree: installed alone, found by CMake, built against with each compiler, loaded."""
+import os
+import unittest
+
+from packaging import BUILD, COMPILERS, PROGRAM, SOURCE, PackagingTest
+
+EXAMPLE = SOURCE / "sdk" / "examples" / "notifier-log"
+WARNINGS = ["-pedantic", "-Wall", "-Wextra", "-Wshadow", "-Werror"]
+
+
+class Sdk(PackagingTest):
+    def installed(self):
+        prefix = self.folder / "sdk"
+        self.run_ok("cmake", "--install", BUILD, "--component", "sdk", "--prefix", prefix)
+        return prefix
+
+    def build(self, source, build, prefix, cxx="g++", *options):
+        self.run_ok("cmake", "-S", source, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_CXX_COMPILER={cxx}", *options)
+        self.run_ok("cmake", "--build", build)
+
+    def exported(self, library):
+        lines = self.run_ok("nm", "-D", "--defined-only", library).splitlines()
+        return [line.split()[-1] for line in lines]
+
+    def test_component_holds_the_sdk_and_nothing_else(self):
+        files = [name.split("/")[-1] for name in self.files_below(self.installed())]
+        self.assertEqual(sorted(files), sorted([
+            "abi.h", "plugin.hpp", "z4j-plugin.map", "z4jAddPlugin.cmake", "z4j-sdk-config.cmake",
+            "z4j-sdk-config-version.cmake", "z4j-sdk-targets.cmake"]))
+
+    def test_example_builds_outside_the_tree_and_loads(self):
+        prefix = self.installed()
+        for cc, cxx in COMPILERS:
+            with self.subTest(compiler=cxx):
+                build = self.folder / cc
+                self.build(EXAMPLE, build, prefix, cxx, f"-DCMAKE_CXX_FLAGS={' '.join(WARNINGS)}")
+                self.assertEqual(self.exported(build / "notifier-log.so"), ["z4j_plugin_entry_v1"])
+                plugins = self.folder / f"plugins-{cc}"
+                plugins.mkdir(mode=0o755)
+                (build / "notifier-log.so").rename(plugins / "notifier-log.so")
+                (plugins / "notifier-log.so").chmod(0o755)
+                environment = {**os.environ, "Z4J_HOME": str(self.folder / "home"), "Z4J_PLUGIN_DIRECTORY": str(plugins)}
+                said = self.run_ok(PROGRAM, "plugin", "describe", "notifier-log", env=environment)
+                for word in ("org.example.notifier-log", "1.0.0", "notifier", "prefix", "first word of each line"):
+                    self.assertIn(word, said)
+
+    def test_example_builds_with_older_and_newer_language_and_without_optimiser(self):
+        prefix = self.installed()
+        for number, options in enumerate((["-DCMAKE_CXX_STANDARD=17", "-DCMAKE_CXX_FLAGS=-O0"],
+                                          ["-DCMAKE_CXX_STANDARD=20", "-DCMAKE_CXX_FLAGS=-O2 -fshort-enums"])):
+            build = self.folder / str(number)
+            self.build(EXAMPLE, build, prefix, "g++", *options)
+            self.assertEqual(self.exported(build / "notifier-log.so"), ["z4j_plugin_entry_v1"])
+
+    def test_sdk_can_be_a_subdirectory(self):
+        (self.folder / "CMakeLists.txt").write_text(
+            f'cmake_minimum_required(VERSION 3.25)\nproject(whole CXX)\nadd_subdirectory("{SOURCE}/sdk" sdk)\n'
+            f'z4j_add_plugin(mine SOURCES "{EXAMPLE}/notifier_log.cpp")\n')
+        self.build(self.folder, self.folder / "build", "")
+        self.assertEqual(self.exported(self.folder / "build" / "mine.so"), ["z4j_plugin_entry_v1"])
+
+    def test_another_major_version_is_refused_clearly(self):
+        prefix = self.installed()
+        (self.folder / "CMakeLists.txt").write_text(
+            "cmake_minimum_required(VERSION 3.25)\nproject(later CXX)\nfind_package(z4j-sdk 9.0 REQUIRED)\n")
+        done = self.run_any("cmake", "-S", self.folder, "-B", self.folder / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn('requested version "9.0"', done.stderr)
+
+    def test_an_undefined_symbol_fails_the_link(self):
+        (self.folder / "bad.cpp").write_text("extern int nobody();\nint uses() { return nobody(); }\n")
+        (self.folder / "CMakeLists.txt").write_text(
+            "cmake_minimum_required(VERSION 3.25)\nproject(bad CXX)\nfind_package(z4j-sdk REQUIRED)\nz4j_add_plugin(bad SOURCES bad.cpp)\n")
+        self.run_ok("cmake", "-S", self.folder, "-B", self.folder / "build", f"-DCMAKE_PREFIX_PATH={self.installed()}")
+        done = self.run_any("cmake", "--build", self.folder / "build")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("nobody", done.stdout + done.stderr)
+
+
+class Header(PackagingTest):
+    def compile(self, compiler, text, suffix, *options):
+        source = self.folder / f"use{suffix}"
+        source.write_text(text)
+        return self.run_ok(compiler, *options, *WARNINGS, f"-I{SOURCE}/sdk/include", "-c", source, "-o", self.folder / "use.o")
+
+    def test_abi_h_compiles_as_each_c_and_cxx(self):
+        text = "#include <z4j/abi.h>\nint z4j_size(void);\nint z4j_size(void) { return (int)sizeof(z4j_plugin_entry); }\n"
+        for cc, cxx in COMPILERS:
+            for standard in ("c99", "c11", "c17"):
+                with self.subTest(compiler=cc, standard=standard):
+                    self.compile(cc, text, ".c", f"-std={standard}")
+            for standard in ("c++11", "c++17", "c++20"):
+                with self.subTest(compiler=cxx, standard=standard):
+                    self.compile(cxx, text, ".cpp", f"-std={standard}", "-Wconversion")
+
+    def test_plugin_hpp_compiles_from_cxx17_on(self):
+        for _, cxx in COMPILERS:
+            for standard in ("c++17", "c++20"):
+                with self.subTest(compiler=cxx, standard=standard):
+                    self.compile(cxx, "#include <z4j/plugin.hpp>\n", ".cpp", f"-std={standard}", "-Wconversion")
+
+    def test_layout_is_the_same_in_c_and_cxx_and_with_both_compilers(self):
+        structs = ("z4j_error", "z4j_sink", "z4j_event_batch", "z4j_host", "z4j_plugin", "z4j_plugin_entry", "z4j_engine",
+                   "z4j_scheduler", "z4j_notifier", "z4j_notification", "z4j_storage", "z4j_schema", "z4j_query", "z4j_step",
+                   "z4j_commit", "z4j_rows", "z4j_http")
+        text = "#include <stdio.h>\n#include <z4j/abi.h>\nint main(void) {\n" + "".join(
+            f'  printf("%d ", (int)sizeof({name}));\n' for name in structs) + "  return 0;\n}\n"
+        seen = set()
+        for cc, cxx in COMPILERS:
+            for compiler, suffix, options in ((cc, ".c", []), (cxx, ".cpp", []), (cc, ".c", ["-fshort-enums"])):
+                source = self.folder / f"sizes{suffix}"
+                source.write_text(text)
+                self.run_ok(compiler, *options, f"-I{SOURCE}/sdk/include", source, "-o", self.folder / "sizes")
+                seen.add(self.run_ok(self.folder / "sizes"))
+        self.assertEqual(len(seen), 1, seen)
+
+    def test_abi_h_includes_two_headers_of_c_only(self):
+        lines = (SOURCE / "sdk" / "include" / "z4j" / "abi.h").read_text().splitlines()
+        includes = [line.strip() for line in lines if line.strip().startswith("#include")]
+        self.assertEqual(includes, ["#include <stddef.h>", "#include <stdint.h>"])
+
+
+if __name__ == "__main__":
+    unittest.main()

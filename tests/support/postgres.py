@@ -1,0 +1,115 @@
+"""A PostgreSQL server of a test's own: Debian's, in a temporary folder, on a Unix socket, ended with the test.
+
+    with PrivatePostgres() as server:
+        server.url          # postgresql://z4j:...@/postgres?host=...
+        server.sql("select 1")
+
+Runs as the user `postgres` when the test runs as root, which PostgreSQL itself refuses to do. Data is not synced to
+disk unless a setting asks for it: a server that is killed recovers, a machine that is switched off need not.
+"""
+
+import ctypes
+import glob
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+PR_SET_PDEATHSIG = 1
+DEADLINE_S = 60
+
+
+class PrivatePostgres:
+    def __init__(self, settings=(), user="z4j"):
+        self.settings, self.user = list(settings), user
+        self.password = secrets.token_hex(12)
+        self.folder = tempfile.mkdtemp(prefix="z4j_pg_")
+        self._owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+        self._server = None
+        path = os.path.join(self.folder, "password")
+        with open(path, "w", encoding="ascii") as f:
+            f.write(self.password + "\n")
+        if self._owner:
+            os.chown(self.folder, self._owner.pw_uid, self._owner.pw_gid)
+            os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
+            os.chmod(self.folder, 0o711)
+        self._run("initdb", "-D", self._data, "-U", user, "--auth=scram-sha-256", "--pwfile=" + path, "-E", "UTF8",
+                  "--locale=C.UTF-8", "--no-sync")
+        self.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop(signal.SIGQUIT)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def url(self):
+        return f"postgresql://{self.user}:{self.password}@/postgres?host={self.folder}"
+
+    @property
+    def pid(self):
+        return self._server.pid
+
+    def start(self):
+        """Starts it (again) and waits until it answers."""
+        quick = ["listen_addresses=", "fsync=off", "full_page_writes=off", "max_connections=100"]
+        argv = [self._program("postgres"), "-D", self._data, "-k", self.folder]
+        for setting in quick + self.settings:
+            argv += ["-c", setting]
+        deadline = time.monotonic() + DEADLINE_S
+        with open(os.path.join(self.folder, "log"), "ab") as log:
+            while True:
+                if self._server is None or self._server.poll() is not None:
+                    # Children of a server that was killed may still hold its memory.
+                    self._server = subprocess.Popen(argv, stdout=log, stderr=log, cwd=self.folder, preexec_fn=self._become)
+                if subprocess.run([self._program("pg_isready"), "-q", "-h", self.folder], check=False).returncode == 0:
+                    return
+                if time.monotonic() > deadline:
+                    raise RuntimeError("postgres does not answer: " + self.log())
+                time.sleep(0.02)
+
+    def stop(self, how=signal.SIGINT):
+        """SIGINT as an operator would, SIGKILL as a fault."""
+        if self._server is not None:
+            self._server.send_signal(how)
+            self._server.wait(DEADLINE_S)
+            self._server = None
+
+    def sql(self, text):
+        """What psql prints, unaligned."""
+        return subprocess.run(["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.url, "-c", text],
+                              check=True, capture_output=True, text=True, timeout=DEADLINE_S).stdout.strip()
+
+    def log(self):
+        with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as f:
+            return f.read()[-4000:]
+
+    @property
+    def _data(self):
+        return os.path.join(self.folder, "data")
+
+    def _become(self):
+        if self._owner:
+            os.setgroups([])
+            os.setgid(self._owner.pw_gid)
+            os.setuid(self._owner.pw_uid)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+
+    def _run(self, name, *args):
+        done = subprocess.run([self._program(name), *args], capture_output=True, text=True, check=False, timeout=DEADLINE_S,
+                              cwd=self.folder, preexec_fn=self._become)
+        if done.returncode != 0:
+            raise RuntimeError(f"{name}: {done.stderr}")
+
+    @staticmethod
+    def _program(name):
+        found = sorted(glob.glob("/usr/lib/postgresql/*/bin/" + name))
+        if not found:
+            raise RuntimeError(name + " is not there: install Debian's package postgresql")
+        return found[-1]
