@@ -1,139 +1,131 @@
 #include "api/api.hpp"
 
-#include <sys/utsname.h>
-#include <unistd.h>
-
 #include <array>
-#include <fstream>
+#include <exception>
+#include <utility>
 
-#include "base/json.hpp"
+#include "api/admit.hpp"
+#include "api/dashboards.hpp"
+#include "api/reply.hpp"
+#include "api/router.hpp"
+#include "api/site.hpp"
 
 namespace z4j::api {
 namespace {
 
-using base::json::Array;
-using base::json::Object;
-using base::json::Value;
+constexpr std::string_view kPagePolicy =
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; style-src-elem 'self'; style-src-attr 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; frame-src 'none'; "
+    "base-uri 'none'; object-src 'none'";
 
-constexpr int kReadyTimeoutMs = 2000;
-
-net::Response json_answer(int status, const Value& value) {
-  net::Response r;
-  r.status = status;
-  r.body = base::json::write(value);
-  return r;
-}
-
-net::Response plain_detail(int status, const char* text) { return json_answer(status, Object{{"detail", text}}); }
-
-// The port is ignored; only names of this machine are answered, so that a page elsewhere can't reach
-// the API through a name of its own.
-bool loopback_host(std::string_view host) {
-  if (host.empty()) return true;
-  if (host.front() == '[') return host.substr(0, host.find(']') + 1) == "[::1]";
-  const std::string_view name = host.substr(0, host.rfind(':'));
-  return name == "localhost" || name == "127.0.0.1";
-}
-
-std::int64_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::int64_t size = 0, resident = 0;
-  statm >> size >> resident;
-  return resident * ::sysconf(_SC_PAGESIZE);
-}
-
-void add_security_headers(net::Response& r) {
-  constexpr std::array<std::pair<const char*, const char*>, 6> kHeaders{{
-      {"X-Content-Type-Options", "nosniff"},
-      {"X-Frame-Options", "DENY"},
-      {"Permissions-Policy", "geolocation=(), microphone=(), camera=(), payment=(), usb=(), accelerometer=(), gyroscope=(), magnetometer=()"},
-      {"Cross-Origin-Opener-Policy", "same-origin"},
-      {"Cross-Origin-Resource-Policy", "same-origin"},
-      {"Referrer-Policy", "strict-origin-when-cross-origin"},
-  }};
-  for (const auto& [name, value] : kHeaders) r.headers.emplace_back(name, value);
+bool has_header(const net::Response& response, std::string_view name) {
+  for (const auto& header : response.headers) {
+    if (header.first == name) return true;
+  }
+  return false;
 }
 
 }  // namespace
 
+Api::Api(Parts parts)
+    : site_(std::make_unique<Site>(std::move(parts))),
+      router_(std::make_unique<Router>()),
+      dashboards_(std::make_unique<Dashboards>(*site_)) {
+  add_health_routes(*router_);
+  add_setup_routes(*router_);
+  add_auth_routes(*router_);
+  add_project_routes(*router_);
+  add_fleet_routes(*router_);
+  add_task_routes(*router_);
+  add_command_routes(*router_);
+  add_stats_routes(*router_);
+  add_plugin_routes(*router_);
+  add_metrics_route(*router_);
+}
+
+Api::~Api() { stop(); }
+
+std::vector<net::SocketEndpoint> Api::sockets() { return {dashboards_->endpoint()}; }
+
+void Api::start(net::SocketSender& sender) { dashboards_->start(sender); }
+
+void Api::stop() { dashboards_->stop(); }
+
+void Api::observe(std::string_view method, std::string_view route, int status, double seconds) {
+  site_->http_metrics.observe(method, route.empty() ? "unmatched" : route, status, seconds);
+}
+
 net::Response Api::handle(const net::Request& request) {
-  ++requests_;
-  net::Response r;
-  if (!loopback_host(request.host)) {
-    r = json_answer(400, Object{{"error", "invalid_host"}, {"message", "this Host is not answered"}, {"request_id", request.request_id}, {"details", Object{}}});
-  } else {
-    r = route(request);
+  net::Response response;
+  try {
+    response = answer(request);
+  } catch (const std::exception& error) {
+    site_->parts.log.error("request handler failed", {{"method", request.method}, {"path", request.path},
+                                                      {"request_id", request.request_id}, {"error", error.what()}});
+    response = error_answer(request, 500, "internal_error", "something went wrong on our side; the log has it under this request id");
   }
-  add_security_headers(r);
+  add_headers(request, response);
+  return response;
+}
+
+net::Response Api::answer(const net::Request& request) {
+  if (!site_->answers_host(request.host)) return error_answer(request, 400, "invalid_host", "this Host is not answered; see server.allowed_hosts");
+  if (request.method == "OPTIONS") return preflight(request);
+  Router::Match match = router_->find(request.method, request.path);
+  if (match.route == nullptr) {
+    if (match.allowed.empty()) return detail_answer(404, "Not Found");
+    net::Response r = detail_answer(405, "Method Not Allowed");
+    r.headers.emplace_back("Allow", match.allowed);
+    r.route = match.path;
+    return r;
+  }
+  Call call{request, site_->parts.log, std::move(match.params), std::nullopt, std::nullopt};
+  auto refused = admit(*site_, match.route->policy, call);
+  net::Response r = refused ? std::move(*refused) : match.route->answer(*site_, call);
+  r.route = match.route->path;
   return r;
 }
 
-net::Response Api::route(const net::Request& request) {
-  struct Route {
-    std::string_view path;
-    net::Response (Api::*answer)();
-  };
-  static constexpr std::array<Route, 4> kRoutes{{{"/api/v1/health/ready", &Api::ready}, {"/api/v1/health/system", &Api::system},
-                                                 {"/api/v1/plugins", &Api::plugin_list}, {"/metrics", &Api::metrics}}};
-  const bool health = request.path == "/api/v1/health";
-  for (const Route& candidate : kRoutes) {
-    if (candidate.path != request.path) continue;
-    return request.method == "GET" ? (this->*candidate.answer)() : plain_detail(405, "Method Not Allowed");
+// Only pages that may use the API learn what they may send.
+net::Response Api::preflight(const net::Request& request) const {
+  const std::string_view origin = request.header("origin");
+  if (origin.empty() || site_->from(origin, request) != Site::From::allowed) return detail_answer(405, "Method Not Allowed");
+  net::Response r = no_content();
+  r.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE");
+  r.headers.emplace_back("Access-Control-Allow-Headers", "Authorization, Content-Type, X-CSRF-Token");
+  r.headers.emplace_back("Access-Control-Max-Age", "600");
+  return r;
+}
+
+void Api::add_headers(const net::Request& request, net::Response& response) const {
+  const config::Settings& settings = site_->parts.settings;
+  const std::string_view path = request.path;
+  const bool is_setup = path.starts_with("/setup") || path.starts_with("/api/v1/setup");
+  auto& headers = response.headers;
+  for (const auto& [name, value] : std::array<std::pair<const char*, const char*>, 5>{
+           {{"X-Content-Type-Options", "nosniff"},
+            {"X-Frame-Options", "DENY"},
+            {"Permissions-Policy", "geolocation=(), microphone=(), camera=(), payment=(), usb=(), accelerometer=(), gyroscope=(), magnetometer=()"},
+            {"Cross-Origin-Opener-Policy", "same-origin"},
+            {"Cross-Origin-Resource-Policy", "same-origin"}}}) {
+    headers.emplace_back(name, value);
   }
-  if (!health) return plain_detail(404, "Not Found");
-  return request.method == "GET" ? json_answer(200, Object{{"status", "ok"}}) : plain_detail(405, "Method Not Allowed");
-}
-
-net::Response Api::ready() {
-  if (auto answered = parts_.store.ping(kReadyTimeoutMs); !answered) return json_answer(503, Object{{"status", "unready"}, {"reason", "database"}});
-  return json_answer(200, Object{{"status", "ready"}});
-}
-
-net::Response Api::system() {
-  utsname name{};
-  ::uname(&name);
-  Object out{{"z4j_version", parts_.version}, {"python_version", nullptr}, {"python_implementation", nullptr}, {"runtime", "C++ " __VERSION__},
-             {"abi_version", std::to_string(Z4J_ABI_MAJOR) + "." + std::to_string(Z4J_ABI_MINOR)},
-             {"os", std::string(name.sysname) + " " + name.release}, {"architecture", name.machine}, {"pid", ::getpid()},
-             {"uptime_seconds", (parts_.clock.now() - started_at_) / base::kSecondUs}, {"database_type", "unknown"}, {"database_version", nullptr},
-             {"database_size_mb", nullptr}, {"database_connections", nullptr}, {"packages", Object{}}};
-  if (auto stats = parts_.store.stats()) {
-    if (auto parsed = base::json::parse(*stats); parsed && parsed->is_object()) {
-      const Object& o = parsed->get_object();
-      out["database_type"] = base::json::text_or_null(base::json::text(o, "product"));
-      out["database_version"] = base::json::text_or_null(base::json::text(o, "version"));
-      out["database_size_mb"] = base::json::number(o, "bytes") / 1048576.0;
+  headers.emplace_back("Referrer-Policy", is_setup ? "no-referrer" : "strict-origin-when-cross-origin");
+  if ((is_setup || path.starts_with("/api/v1/")) && !has_header(response, "Cache-Control")) headers.emplace_back("Cache-Control", "no-store");
+  if (response.content_type.starts_with("text/html") && !has_header(response, "Content-Security-Policy")) {
+    headers.emplace_back("Content-Security-Policy", kPagePolicy);
+  }
+  if (!site_->is_dev && settings.hsts && settings.public_url.starts_with("https://")) {
+    headers.emplace_back("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
+  }
+  if (!settings.cors_origins.empty()) {
+    headers.emplace_back("Vary", "Origin");
+    const std::string_view origin = request.header("origin");
+    if (!origin.empty() && site_->from(origin, request) == Site::From::allowed) {
+      headers.emplace_back("Access-Control-Allow-Origin", origin);
+      headers.emplace_back("Access-Control-Allow-Credentials", "true");
     }
   }
-  return json_answer(200, out);
-}
-
-net::Response Api::plugin_list() {
-  Array items;
-  for (const plugin::Report& r : parts_.plugins.reports()) {
-    Array problems;
-    for (const config::Problem& p : r.problems) problems.emplace_back(p.text());
-    items.push_back(Object{{"instance", r.name}, {"plugin", r.plugin}, {"plugin_id", base::json::text_or_null(r.plugin_id)},
-                           {"version", base::json::text_or_null(r.version)}, {"kinds", base::json::text_or_null(r.kinds)}, {"project", r.project},
-                           {"state", plugin::to_string(r.state)}, {"health", plugin::to_string(r.health)}, {"why", base::json::text_or_null(r.why)},
-                           {"step", base::json::text_or_null(r.step)}, {"what_to_do", base::json::text_or_null(r.what_to_do)}, {"problems", std::move(problems)},
-                           {"required", r.required}, {"started_at", r.started_at > 0 ? Value(base::format_time(r.started_at)) : Value(nullptr)},
-                           {"calls", r.calls}, {"errors", r.errors}, {"faults", r.faults}, {"late_answers", r.late_answers},
-                           {"operations_open", r.ops_open}, {"operations_expired", r.ops_expired}, {"log_lines_suppressed", r.log_lines_suppressed}});
-  }
-  return json_answer(200, Object{{"items", std::move(items)}, {"next_cursor", nullptr}});
-}
-
-net::Response Api::metrics() {
-  net::Response r;
-  r.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  r.body = "# TYPE z4j_brain_rss_bytes gauge\nz4j_brain_rss_bytes " + std::to_string(resident_bytes()) +
-           "\n# TYPE z4j_brain_uptime_seconds gauge\nz4j_brain_uptime_seconds " + std::to_string((parts_.clock.now() - started_at_) / base::kSecondUs) +
-           "\n# TYPE z4j_brain_requests_total counter\nz4j_brain_requests_total " + std::to_string(requests_) + "\n# TYPE z4j_plugin_up gauge\n";
-  for (const plugin::Report& p : parts_.plugins.reports()) {
-    r.body += "z4j_plugin_up{instance=\"" + p.name + "\"} " + (p.state == plugin::State::started ? "1" : "0") + "\n";
-  }
-  return r;
 }
 
 }  // namespace z4j::api

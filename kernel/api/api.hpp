@@ -1,41 +1,102 @@
-// The HTTP API: routes requests to what the kernel knows and writes the answers.
+// The HTTP API: who may ask, what is answered, and what dashboards hear as it changes.
 //
-// An unknown path answers {"detail":"Not Found"}; errors of ours are the envelope {error, message,
-// request_id, details}. Thread-safe.
+// Every request takes one way: host, route, rate limit, sign-in, role, handler, headers. An unknown path
+// answers {"detail":"Not Found"}; errors of ours are the envelope {error, message, request_id, details}.
+// docs/reference/api.md lists the endpoints. Thread-safe.
 #pragma once
 
-#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/clock.hpp"
+#include "base/json.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "base/uuid.hpp"
+#include "config/config.hpp"
+#include "core/auth.hpp"
+#include "core/commands.hpp"
+#include "core/live.hpp"
+#include "core/metrics.hpp"
+#include "core/plugin_overrides.hpp"
+#include "core/projects.hpp"
+#include "core/setup.hpp"
 #include "core/store.hpp"
 #include "net/http.hpp"
+#include "net/server.hpp"
+#include "net/socket_hub.hpp"
 #include "plugin/host.hpp"
 
 namespace z4j::api {
 
+// What the API speaks for. All references outlive it. Functions may be empty: then the API answers
+// without what they would tell.
 struct Parts {
   core::Store& store;
+  core::Auth& auth;
+  core::Setup& setup;
+  core::Projects& projects;
+  core::Commands& commands;
+  core::PluginOverrides& overrides;
+  core::Live& live;
   plugin::Host& plugins;
+  const config::Settings& settings;
+  base::Log& log;
   const base::Clock& clock;
-  std::string version;
+  std::string version = {};
+  std::vector<config::PluginEntry> entries = {};  // plugin instances as the file has them
+  std::int64_t stats_keep_ms = 1000;              // how long figures of a project are shared
+
+  // More about an agent than its row: members of its own, "engines" and "registry_size" among them.
+  std::function<base::json::Object(const base::Uuid& agent)> agent_live = {};
+  // The task names an agent knows: an array of {"name","workers"}.
+  std::function<base::json::Array(const base::Uuid& agent)> agent_registry = {};
+  // What the engine itself has waiting in a queue: {"items":[...],"next":...}.
+  std::function<base::Result<base::json::Object>(const base::Uuid& project, const std::string& engine, const std::string& queue,
+                                                 std::uint32_t limit, const std::string& cursor)> waiting_tasks = {};
+  // Figures of ingest for one agent, not stored yet: {"waiting_bytes", "duplicates", ...}.
+  std::function<base::json::Object(const base::Uuid& agent)> ingest_stats = {};
+  // More metric families.
+  std::function<void(core::MetricText&)> more_metrics = {};
+  std::function<net::ServerStats()> server_stats = {};
+  // Makes an instance follow its overrides; may block for its deadlines.
+  std::function<base::Status(const std::string& instance)> reload_plugin = {};
 };
+
+struct Site;
+class Router;
+class Dashboards;
 
 class Api {
  public:
-  explicit Api(Parts parts) : parts_(std::move(parts)), started_at_(parts_.clock.now()) {}
+  explicit Api(Parts parts);
+  ~Api();  // stop()
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
+
   [[nodiscard]] net::Response handle(const net::Request& request);
+  void observe(std::string_view method, std::string_view route, int status, double seconds);
+
+  // The WebSockets that it serves; give them to the server, then start() with the server's sender.
+  [[nodiscard]] std::vector<net::SocketEndpoint> sockets();
+  void start(net::SocketSender& sender);
+  // Closes the sockets and ends its threads; the sender must still live.
+  void stop();
+
+  [[nodiscard]] const Router& router() const noexcept { return *router_; }
 
  private:
-  net::Response route(const net::Request& request);
-  net::Response ready();
-  net::Response system();
-  net::Response plugin_list();
-  net::Response metrics();
+  [[nodiscard]] net::Response answer(const net::Request& request);
+  [[nodiscard]] net::Response preflight(const net::Request& request) const;
+  void add_headers(const net::Request& request, net::Response& response) const;
 
-  Parts parts_;
-  const base::TimeUs started_at_;
-  std::atomic<std::uint64_t> requests_{0};
+  std::unique_ptr<Site> site_;
+  std::unique_ptr<Router> router_;
+  std::unique_ptr<Dashboards> dashboards_;
 };
 
 }  // namespace z4j::api

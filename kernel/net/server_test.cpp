@@ -284,6 +284,7 @@ class ServerTest : public CppUnit::TestFixture {
     Gate ended;
     struct Watch {
       Gate& gate;
+      explicit Watch(Gate& g) : gate(g) {}
       ~Watch() { gate.open(); }
     };
     ServerOptions options;

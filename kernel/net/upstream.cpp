@@ -166,7 +166,7 @@ void Relay::take() {
     if (!sink_) return finish(parser.is_done() && buffer.size() == 0 ? Again::yes : Again::no);
     frame_ = std::string();
     RelayedHead head;
-    head.status = parser.get().result_int();
+    head.status = static_cast<int>(parser.get().result_int());
     for (const auto& field : parser.get()) {
       if (is_framing(field.name())) continue;
       head.fields.append(field.name_string().data(), field.name_string().size()).append(": ");

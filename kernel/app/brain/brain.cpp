@@ -3,24 +3,41 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 
 #include "api/api.hpp"
 #include "app/brain/database.hpp"
+#include "app/brain/plugin_runner.hpp"
+#include "core/agents.hpp"
 #include "core/audit.hpp"
 #include "core/auth.hpp"
+#include "core/commands.hpp"
+#include "core/ingest.hpp"
+#include "core/live.hpp"
+#include "core/metrics.hpp"
 #include "core/passwords.hpp"
+#include "core/plugin_overrides.hpp"
+#include "core/presence.hpp"
 #include "core/projects.hpp"
+#include "core/retention.hpp"
 #include "core/setup.hpp"
 #include "core/store.hpp"
 #include "net/server.hpp"
+#include "plugin/gate.hpp"
 #include "plugin/host.hpp"
 
 namespace z4j::app {
 namespace {
 
 constexpr std::size_t kMaxSocketPath = 100;  // sun_path holds 108 bytes
+constexpr int kDrainMs = 10'000;             // for events that wait when the brain stops
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
 
 // A private folder for the Unix socket: run/ of the home folder, or one in /tmp when that path is too long.
 base::Result<std::string> make_run_folder(const std::string& home) {
@@ -48,6 +65,7 @@ struct Brain::Parts {
   const base::Clock& clock;
   std::string run_folder, setup_url;
 
+  // In the order they are made; each knows only those before it.
   std::unique_ptr<plugin::Host> plugins;
   std::unique_ptr<core::Store> store;
   core::PasswordHasher hasher;
@@ -55,14 +73,28 @@ struct Brain::Parts {
   std::unique_ptr<core::Auth> auth;
   std::unique_ptr<core::Projects> projects;
   std::unique_ptr<core::Setup> setup;
+  std::unique_ptr<core::PluginOverrides> overrides;
+  core::Live live;
+  std::unique_ptr<core::Ingest> ingest;
+  std::unique_ptr<core::LocalAgents> agents;
+  std::atomic<core::LocalAgents*> listener{nullptr};  // who hears the plugins; none yet: nobody
+  plugin::Gate hearing;                               // closed before the listener goes
+  std::unique_ptr<core::Commands> commands;
+  std::unique_ptr<core::Retention> retention;
+  std::unique_ptr<PluginRunner> runner;
   std::unique_ptr<api::Api> api;
   std::unique_ptr<net::Server> server;
 
   Parts(config::Loaded l, Environment e, base::Log& g, const base::Clock& c) : loaded(std::move(l)), environment(std::move(e)), log(g), clock(c) {}
 
   base::Status open();
+  base::Status watch();
   base::Status listen();
   base::Status invite();
+  [[nodiscard]] plugin::Callbacks callbacks();
+  [[nodiscard]] api::Parts api_parts();
+  void write_metrics(core::MetricText& out) const;
+  void tell(const base::Uuid& project, std::string_view topic);
 };
 
 Brain::Brain(config::Loaded loaded, Environment environment, base::Log& log, const base::Clock& clock)
@@ -70,11 +102,34 @@ Brain::Brain(config::Loaded loaded, Environment environment, base::Log& log, con
 
 Brain::~Brain() { stop(); }
 
+plugin::Callbacks Brain::Parts::callbacks() {
+  plugin::Callbacks out;
+  out.secret = [this](std::string_view name) { return read_secret(loaded.settings.home, environment, name); };
+  out.emit = [this](const std::string& instance, const z4j_event_batch& batch) -> base::Status {
+    const auto pass = hearing.enter();
+    if (core::LocalAgents* const to = listener; to != nullptr && pass) return to->emit(instance, batch);
+    return base::Error{.code = base::Code::busy, .message = "the brain is not ready for events", .where = {}, .hint = {}, .retry_after_ms = 1000};
+  };
+  out.health = [this](const std::string& instance, plugin::Health, std::string_view) {
+    const auto pass = hearing.enter();
+    if (core::LocalAgents* const to = listener; to != nullptr && pass) to->health(instance);
+  };
+  out.metric = [this](const std::string& instance, std::string_view name, std::string_view labels, double value, int kind) {
+    const auto pass = hearing.enter();
+    if (core::LocalAgents* const to = listener; to != nullptr && pass) to->metric(instance, name, labels, value, kind);
+  };
+  return out;
+}
+
+// Dashboards know three topics: what is no task and no command is something about agents.
+void Brain::Parts::tell(const base::Uuid& project, std::string_view topic) {
+  live.publish(project, topic == core::kTaskChanged || topic == core::kCommandChanged ? topic : core::kAgentChanged);
+}
+
+// The database and what stands on it alone.
 base::Status Brain::Parts::open() {
   const config::Settings& settings = loaded.settings;
-  plugin::Callbacks callbacks;
-  callbacks.secret = [this](std::string_view name) { return read_secret(loaded.settings.home, environment, name); };
-  plugins = make_host(settings, std::move(callbacks), log, clock);
+  plugins = make_host(settings, callbacks(), log, clock);
   auto opened = open_store(*plugins, settings);
   if (!opened) return std::move(opened).error();
   store = std::move(opened).value();
@@ -88,7 +143,105 @@ base::Status Brain::Parts::open() {
   setup_options.secret = settings.secret;
   setup_options.token_ttl_s = settings.first_boot_token_ttl_s;
   setup = std::make_unique<core::Setup>(*store, *audit, *auth, *projects, hasher, clock, std::move(setup_options));
+  overrides = std::make_unique<core::PluginOverrides>(*store, *audit, clock);
   return {};
+}
+
+// What takes events in and sends commands out, then the plugins.
+base::Status Brain::Parts::watch() {
+  const config::Settings& settings = loaded.settings;
+  const auto on_changed = [this](const base::Uuid& project, std::string_view topic) { tell(project, topic); };
+
+  core::Ingest::Options take;
+  take.clock = &clock;
+  take.log = &log;
+  take.redaction.extra_keys = settings.redaction_extra_keys;
+  take.redaction.extra_values = settings.redaction_extra_values;
+  take.redaction.max_string_bytes = static_cast<std::size_t>(settings.max_body_bytes);
+  take.queue_bytes = settings.ingest_queue_bytes;
+  take.on_changed = on_changed;
+  auto made = core::Ingest::make(*store, std::move(take));
+  if (!made) return std::move(made).error();
+  ingest = std::move(made).value();
+  ingest->start();
+
+  const auto redact = [this](base::json::Value value) {
+    ingest->redactor().scrub(value);
+    return value;
+  };
+  core::LocalAgents::Options watching;
+  watching.push = [this](const core::EventSource& source, const z4j_event_batch& batch) { return ingest->push(source, batch); };
+  watching.dropped = [this](const core::EventSource& source, std::uint64_t n, std::string_view why) { ingest->dropped(source, n, why); };
+  watching.on_changed = on_changed;
+  watching.redact = redact;
+  watching.host_name = host_name();
+  watching.offline_timeout_s = settings.agent_offline_timeout_s;
+  agents = std::make_unique<core::LocalAgents>(*plugins, *store, clock, log, std::move(watching));
+  agents->start();
+  listener = agents.get();
+
+  core::Commands::Options sending;
+  sending.timeout_s = settings.command_timeout_s;
+  sending.on_changed = on_changed;
+  sending.redact = redact;
+  commands = std::make_unique<core::Commands>(*store, *audit, *agents, clock, log, std::move(sending));
+  commands->start();
+  retention = std::make_unique<core::Retention>(*store, clock, log, settings.event_retention_days);
+  retention->start();
+  runner = std::make_unique<PluginRunner>(*plugins, *agents, *overrides, loaded.plugins, log, clock);
+  return runner->start();
+}
+
+void Brain::Parts::write_metrics(core::MetricText& out) const {
+  const core::Ingest::Stats stats = ingest->stats();
+  out.family("z4j_ingest_queue_bytes", "gauge", "events that wait for the store").sample({}, static_cast<std::int64_t>(stats.waiting_bytes));
+  out.family("z4j_ingest_queue_limit_bytes", "gauge", "beyond it sources are told to wait").sample({}, static_cast<std::int64_t>(stats.limit_bytes));
+  out.family("z4j_ingest_commits_total", "counter", "batches stored").sample({}, static_cast<std::int64_t>(stats.commits));
+  out.family("z4j_ingest_failed_commits_total", "counter", "batches that had to be tried again").sample({}, static_cast<std::int64_t>(stats.failed_commits));
+  out.family("z4j_command_late_results_total", "counter", "answers to commands that were over").sample({}, static_cast<std::int64_t>(commands->late_results()));
+  out.family("z4j_tasks_lost_candidates", "gauge", "open tasks that their engine has no trace of").sample({}, static_cast<std::int64_t>(agents->lost_candidates()));
+}
+
+api::Parts Brain::Parts::api_parts() {
+  api::Parts out{*store, *auth, *setup, *projects, *commands, *overrides, live, *plugins, loaded.settings, log, clock, program_version(), loaded.plugins};
+  out.agent_live = [this](const base::Uuid& agent) {
+    base::json::Object live_facts;
+    const auto engine = agents->engine(agent);
+    if (!engine) return live_facts;
+    base::json::Array names;
+    for (const std::string_view name : core::capability_names(engine->capabilities)) names.emplace_back(name);
+    live_facts["engines"] = base::json::Array{base::json::Object{{"name", engine->engine}, {"version", engine->version}, {"state", engine->state},
+                                                                {"health", engine->health}, {"reason", base::json::text_or_null(engine->reason)},
+                                                                {"capabilities", std::move(names)}}};
+    live_facts["registry_size"] = engine->registry_size;
+    return live_facts;
+  };
+  out.agent_registry = [this](const base::Uuid& agent) {
+    base::json::Array tasks;
+    if (const auto registry = agents->registry(agent)) {
+      for (const core::RegistryReport& known : *registry) {
+        base::json::Array workers;
+        for (const std::string& worker : known.workers) workers.emplace_back(worker);
+        tasks.emplace_back(base::json::Object{{"name", known.name}, {"workers", std::move(workers)}});
+      }
+    }
+    return tasks;
+  };
+  out.ingest_stats = [this](const base::Uuid& agent) {
+    base::json::Object figures;
+    for (const core::Ingest::AgentStats& one : ingest->stats().agents) {
+      if (one.agent_id != agent) continue;
+      base::json::Object dropped;
+      for (const auto& [why, count] : one.dropped) dropped[why] = count;
+      figures = {{"waiting_bytes", one.waiting_bytes}, {"persisted", one.persisted}, {"duplicates", one.duplicates},
+                 {"dead_letters", one.dead_letters}, {"dropped", std::move(dropped)}};
+    }
+    return figures;
+  };
+  out.more_metrics = [this](core::MetricText& text) { write_metrics(text); };
+  out.server_stats = [this] { return server->stats(); };
+  out.reload_plugin = [this](const std::string& instance) { return runner->reload(instance); };
+  return out;
 }
 
 base::Status Brain::Parts::listen() {
@@ -105,10 +258,13 @@ base::Status Brain::Parts::listen() {
   options.trusted_proxies = settings.trusted_proxies;
   options.max_body_bytes = static_cast<std::size_t>(settings.max_body_bytes);
   options.api_threads = static_cast<unsigned>(settings.api_threads);
-  api = std::make_unique<api::Api>(api::Parts{*store, *plugins, clock, program_version()});
-  server = std::make_unique<net::Server>(options, [this](const net::Request& request) { return api->handle(request); },
-                                         std::vector<net::SocketEndpoint>{}, net::Server::Observe{}, log);
-  return server->start();
+  api = std::make_unique<api::Api>(api_parts());
+  server = std::make_unique<net::Server>(
+      options, [this](const net::Request& request) { return api->handle(request); }, api->sockets(),
+      [this](std::string_view method, std::string_view route, int status, double seconds) { api->observe(method, route, status, seconds); }, log);
+  if (auto started = server->start(); !started) return started;
+  api->start(server->sockets());
+  return {};
 }
 
 // The first administrator: from the environment, or through a link.
@@ -121,7 +277,11 @@ base::Status Brain::Parts::invite() {
     auto made = setup->bootstrap(settings.bootstrap_admin_email, settings.bootstrap_admin_password, settings.bootstrap_admin_display_name, "environment");
     if (!made) return std::move(made).error();
     log.info("first administrator made", {{"email", settings.bootstrap_admin_email}});
+    return {};
   }
+  auto token = setup->mint_token();
+  if (!token) return std::move(token).error();
+  if (*token) setup_url = "/setup?token=" + **token;
   return {};
 }
 
@@ -131,20 +291,31 @@ base::Status Brain::start() {
   if (auto minted = mint_secrets(p.loaded.settings); !minted) return minted;
   if (auto opened = p.open(); !opened) return opened;
   if (auto invited = p.invite(); !invited) return invited;
-  for (const config::PluginEntry& entry : p.loaded.plugins) {
-    auto started = p.plugins->start(entry);
-    if (!started && entry.required) return started;
-  }
+  if (auto watching = p.watch(); !watching) return watching;
   if (auto listening = p.listen(); !listening) return listening;
+  if (!p.setup_url.empty()) p.setup_url = public_url() + p.setup_url;
   p.log.info("brain is up", {{"url", url()}, {"version", program_version()}});
   return {};
 }
 
 void Brain::stop() {
   Parts& p = *parts_;
+  if (p.api && p.server) p.api->stop();
   if (p.server) p.server->stop();
+  if (p.retention) p.retention->stop();
+  if (p.commands) p.commands->stop();
+  if (p.runner) p.runner->stop();
+  if (p.agents) p.agents->stop();
+  if (p.ingest) p.ingest->stop(kDrainMs);
+  (void)p.hearing.close(kDrainMs);
   p.server.reset();
   p.api.reset();
+  p.runner.reset();
+  p.retention.reset();
+  p.commands.reset();
+  p.agents.reset();
+  p.ingest.reset();
+  p.overrides.reset();
   p.setup.reset();
   p.projects.reset();
   p.auth.reset();

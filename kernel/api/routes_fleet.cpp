@@ -1,0 +1,155 @@
+// Agents, workers, queues, gaps, and who sends how much.
+#include <algorithm>
+
+#include "api/input.hpp"
+#include "api/reply.hpp"
+#include "api/shapes.hpp"
+#include "api/site.hpp"
+#include "core/refusal.hpp"
+
+namespace z4j::api {
+namespace {
+
+using base::json::Array;
+using base::json::Object;
+
+base::Result<core::FleetAgent> find_agent(Site& site, const Call& call) {
+  const auto id = base::Uuid::parse(call.param("agent_id"));
+  if (!id) return core::refuse::not_found("agent");
+  return site.fleet.agent(call.project->id, *id);
+}
+
+// What the row says of its engines; an agent that lives in this process tells more.
+Array engines_of(const core::FleetAgent& agent) {
+  Array out;
+  for (const auto& name : agent.engine_adapters) {
+    if (!name.is_string()) continue;
+    const base::json::Value* can = agent.capabilities.if_contains(name.get_string());
+    out.push_back(Object{{"name", name},
+                         {"version", base::json::text_or_null(agent.agent_version)},
+                         {"capabilities", can != nullptr && can->is_array() ? *can : base::json::Value(Array())},
+                         {"health", nullptr}});
+  }
+  return out;
+}
+
+net::Response list_agents(Site& site, Call& call) {
+  auto agents = site.fleet.agents(call.project->id);
+  return agents ? json_answer(200, to_json_array(*agents)) : refuse(call, agents.error());
+}
+
+net::Response get_agent(Site& site, Call& call) {
+  auto agent = find_agent(site, call);
+  if (!agent) return refuse(call, agent.error());
+  Object out = to_json(*agent);
+  out["events_persisted"] = agent->events_persisted;
+  out["events_dropped"] = agent->events_dropped;
+  out["engines"] = engines_of(*agent);
+  out["registry_size"] = nullptr;
+  if (site.parts.agent_live) {
+    for (auto& member : site.parts.agent_live(agent->id)) out[member.key()] = std::move(member.value());
+  }
+  return json_answer(200, out);
+}
+
+net::Response get_agent_registry(Site& site, Call& call) {
+  auto agent = find_agent(site, call);
+  if (!agent) return refuse(call, agent.error());
+  return json_answer(200, Object{{"items", site.parts.agent_registry ? site.parts.agent_registry(agent->id) : Array()}, {"next_cursor", nullptr}});
+}
+
+// Local agents stand and fall with the configuration; remote ones come with the agent gateway.
+net::Response refuse_agent_change(Site& site, Call& call) {
+  auto agent = find_agent(site, call);
+  if (!agent) return refuse(call, agent.error());
+  return error_answer(call.request, 409, "conflict",
+                      "agent " + agent->name + " is an engine instance of this brain: it has no token, and goes when its [plugin] table goes",
+                      Object{{"reason", "local_agent"}});
+}
+
+net::Response list_workers(Site& site, Call& call) {
+  auto workers = site.fleet.workers(call.project->id);
+  return workers ? json_answer(200, to_json_array(*workers)) : refuse(call, workers.error());
+}
+
+net::Response get_worker(Site& site, Call& call) {
+  const auto id = base::Uuid::parse(call.param("worker_id"));
+  auto worker = id ? site.fleet.worker(call.project->id, *id) : base::Result<core::FleetWorker>(core::refuse::not_found("worker"));
+  if (!worker) return refuse(call, worker.error());
+  Object out = to_json(*worker);
+  out["metadata"] = worker->metadata;
+  return json_answer(200, out);
+}
+
+net::Response list_queues(Site& site, Call& call) {
+  auto queues = site.fleet.queues(call.project->id);
+  if (!queues) return refuse(call, queues.error());
+  Array out;
+  for (const core::FleetQueue& q : *queues) out.push_back(to_json(q, site.parts.clock.now()));
+  return json_answer(200, std::move(out));
+}
+
+net::Response list_waiting(Site& site, Call& call) {
+  Input query = Input::of_query(call.request);
+  const std::int64_t limit = query.integer("limit", 1, 500).value_or(site.parts.settings.rest_default_page_size);
+  const auto cursor = query.text("cursor", {1, 1000});
+  if (!query.ok()) return query.refused(call.request);
+  if (!site.parts.waiting_tasks) {
+    return refuse(call, core::refuse::error(base::Code::unavailable, core::refuse::kAgentOffline, "no engine can be asked for this queue"));
+  }
+  auto waiting = site.parts.waiting_tasks(call.project->id, call.param("engine"), call.param("queue"), static_cast<std::uint32_t>(limit),
+                                          cursor.value_or(""));
+  if (!waiting) return refuse(call, waiting.error());
+  const Array* items = base::json::array(*waiting, "items");
+  return json_answer(200, Object{{"items", items != nullptr ? *items : Array()},
+                                 {"next_cursor", base::json::text_or_null(base::json::text(*waiting, "next"))}});
+}
+
+net::Response list_gaps(Site& site, Call& call) {
+  Input query = Input::of_query(call.request);
+  const config::Settings& settings = site.parts.settings;
+  const Paging paging = read_paging(query, List::gaps, settings.rest_default_page_size, settings.rest_max_page_size);
+  if (!query.ok()) return query.refused(call.request);
+  auto page = site.fleet.gaps(call.project->id, paging.after, paging.limit);
+  return page ? json_answer(200, page_json(to_json_array(page->items), List::gaps, page->next)) : refuse(call, page.error());
+}
+
+// Who sends most, first: where to look when the brain is busy.
+net::Response list_event_sources(Site& site, Call& call) {
+  auto agents = site.fleet.agents(call.project->id);
+  if (!agents) return refuse(call, agents.error());
+  std::stable_sort(agents->begin(), agents->end(), [](const auto& a, const auto& b) { return a.events_persisted > b.events_persisted; });
+  Array items;
+  for (const core::FleetAgent& a : *agents) {
+    Object ingest;
+    if (site.parts.ingest_stats) ingest = site.parts.ingest_stats(a.id);
+    items.push_back(Object{{"agent_id", a.id.text()},
+                           {"name", a.name},
+                           {"state", a.state},
+                           {"events_persisted", a.events_persisted},
+                           {"events_dropped", a.events_dropped},
+                           {"last_event_at", time_or_null(a.last_event_at)},
+                           {"ingest", std::move(ingest)}});
+  }
+  return json_answer(200, Object{{"items", std::move(items)}, {"next_cursor", nullptr}});
+}
+
+}  // namespace
+
+void add_fleet_routes(Router& router) {
+  const Policy viewer{Gate::signed_in, core::Action::read_project};
+  const Policy admin{Gate::signed_in, core::Action::manage_agents};
+  router.add("GET", "/api/v1/projects/{slug}/agents", viewer, list_agents);
+  router.add("GET", "/api/v1/projects/{slug}/agents/{agent_id}", viewer, get_agent);
+  router.add("DELETE", "/api/v1/projects/{slug}/agents/{agent_id}", admin, refuse_agent_change);
+  router.add("POST", "/api/v1/projects/{slug}/agents/{agent_id}/rotate", admin, refuse_agent_change);
+  router.add("GET", "/api/v1/projects/{slug}/agents/{agent_id}/registry", viewer, get_agent_registry);
+  router.add("GET", "/api/v1/projects/{slug}/workers", viewer, list_workers);
+  router.add("GET", "/api/v1/projects/{slug}/workers/{worker_id}", viewer, get_worker);
+  router.add("GET", "/api/v1/projects/{slug}/queues", viewer, list_queues);
+  router.add("GET", "/api/v1/projects/{slug}/queues/{engine}/{queue}/waiting", viewer, list_waiting);
+  router.add("GET", "/api/v1/projects/{slug}/gaps", viewer, list_gaps);
+  router.add("GET", "/api/v1/projects/{slug}/event-sources", viewer, list_event_sources);
+}
+
+}  // namespace z4j::api

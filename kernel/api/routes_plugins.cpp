@@ -1,0 +1,251 @@
+// Plugin instances: how they are, and what an administrator changes about them.
+//
+// The file is the base; a change here is a stored override, shown beside the file's value and removable.
+#include <algorithm>
+
+#include "api/input.hpp"
+#include "api/reply.hpp"
+#include "api/shapes.hpp"
+#include "api/site.hpp"
+#include "config/schema.hpp"
+#include "core/refusal.hpp"
+
+namespace z4j::api {
+namespace {
+
+using base::json::Array;
+using base::json::Object;
+using base::json::text_or_null;
+using base::json::Value;
+
+constexpr std::string_view kMask = "********";
+
+const config::PluginEntry* entry_of(const Site& site, std::string_view instance) {
+  const auto& entries = site.parts.entries;
+  const auto found = std::find_if(entries.begin(), entries.end(), [&](const config::PluginEntry& e) { return e.name == instance; });
+  return found == entries.end() ? nullptr : &*found;
+}
+
+Array problems_json(const std::vector<config::Problem>& problems) {
+  Array out;
+  for (const config::Problem& p : problems) {
+    out.push_back(Object{{"where", text_or_null(p.where)}, {"message", p.message}, {"expected", text_or_null(p.expected)}, {"hint", text_or_null(p.hint)}});
+  }
+  return out;
+}
+
+// Without a schema no setting is known, so none is shown.
+std::string schema_of(Site& site, const std::string& plugin) {
+  auto described = site.parts.plugins.describe(plugin);
+  return described ? described->schema_json : std::string();
+}
+
+Object report_json(const plugin::Report& r) {
+  return {{"instance", r.name},
+          {"plugin", r.plugin},
+          {"plugin_id", text_or_null(r.plugin_id)},
+          {"version", text_or_null(r.version)},
+          {"kinds", text_or_null(r.kinds)},
+          {"engine", text_or_null(r.engine_name)},
+          {"project", r.project},
+          {"state", plugin::to_string(r.state)},
+          {"health", plugin::to_string(r.health)},
+          {"why", text_or_null(r.why)},
+          {"step", text_or_null(r.step)},
+          {"what_to_do", text_or_null(r.what_to_do)},
+          {"problems", problems_json(r.problems)},
+          {"required", r.required},
+          {"started_at", r.started_at > 0 ? Value(base::format_time(r.started_at)) : Value(nullptr)},
+          {"calls", r.calls},
+          {"errors", r.errors},
+          {"faults", r.faults},
+          {"late_answers", r.late_answers},
+          {"operations_open", r.ops_open},
+          {"operations_expired", r.ops_expired},
+          {"slow_calls", r.slow_calls},
+          {"log_lines_suppressed", r.log_lines_suppressed}};
+}
+
+Value override_json(const std::optional<core::PluginOverride>& o, const std::string& schema) {
+  if (!o) return nullptr;
+  return Object{{"enabled", o->enabled ? Value(*o->enabled) : Value(nullptr)},
+                {"settings", o->settings ? Value(schema.empty() ? Object() : config::masked_settings(schema, *o->settings)) : Value(nullptr)},
+                {"updated_by", id_or_null(o->updated_by)},
+                {"updated_at", base::format_time(o->updated_at)}};
+}
+
+// The report, and beside it the file's word and the override's. An instance that never ran is listed too.
+Object plugin_json(Site& site, const plugin::Report& report, const std::optional<core::PluginOverride>& o) {
+  Object out = report_json(report);
+  const config::PluginEntry* entry = entry_of(site, report.name);
+  out["configured"] = nullptr;
+  out["override"] = nullptr;
+  if (entry == nullptr) return out;
+  const std::string schema = schema_of(site, entry->plugin);
+  out["configured"] = Object{{"enabled", entry->enabled}, {"settings", schema.empty() ? Object() : config::masked_settings(schema, entry->settings)}};
+  out["override"] = override_json(o, schema);
+  return out;
+}
+
+plugin::Report listed(const config::PluginEntry& entry) {
+  plugin::Report r;
+  r.name = entry.name;
+  r.plugin = entry.plugin;
+  r.project = entry.project;
+  r.required = entry.required;
+  return r;
+}
+
+std::vector<plugin::Report> all_reports(Site& site) {
+  std::vector<plugin::Report> reports = site.parts.plugins.reports();
+  for (const config::PluginEntry& entry : site.parts.entries) {
+    const bool is_known = std::any_of(reports.begin(), reports.end(), [&](const plugin::Report& r) { return r.name == entry.name; });
+    if (!is_known) reports.push_back(listed(entry));
+  }
+  std::sort(reports.begin(), reports.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return reports;
+}
+
+net::Response list_plugins(Site& site, Call& call) {
+  auto overrides = site.parts.overrides.list();
+  if (!overrides) return refuse(call, overrides.error());
+  Array items;
+  for (const plugin::Report& report : all_reports(site)) {
+    const auto found = std::find_if(overrides->begin(), overrides->end(), [&](const auto& o) { return o.instance == report.name; });
+    items.push_back(plugin_json(site, report, found == overrides->end() ? std::nullopt : std::optional(*found)));
+  }
+  return json_answer(200, Object{{"items", std::move(items)}, {"next_cursor", nullptr}});
+}
+
+net::Response plugin_answer(Site& site, const Call& call) {
+  const std::string& instance = call.param("instance");
+  for (const plugin::Report& report : all_reports(site)) {
+    if (report.name != instance) continue;
+    auto o = site.parts.overrides.find(instance);
+    return o ? json_answer(200, plugin_json(site, report, *o)) : refuse(call, o.error());
+  }
+  return error_answer(call.request, 404, "not_found", "plugin instance not found");
+}
+
+net::Response get_plugin(Site& site, Call& call) { return plugin_answer(site, call); }
+
+// The instance that a change is about; the answer that refuses it when there is none.
+struct Target {
+  const config::PluginEntry* entry = nullptr;
+  net::Response refused;
+};
+Target target_of(Site& site, const Call& call) {
+  Target t;
+  t.entry = entry_of(site, call.param("instance"));
+  if (t.entry != nullptr) return t;
+  const bool is_running = site.parts.plugins.report(call.param("instance")).ok();
+  t.refused = is_running ? error_answer(call.request, 409, "conflict", "this instance belongs to the brain itself and can't be changed here",
+                                        Object{{"reason", "not_configurable"}})
+                         : error_answer(call.request, 404, "not_found", "plugin instance not found");
+  return t;
+}
+
+// The override is stored; how the instance took it shows in the answer.
+net::Response follow(Site& site, const Call& call, const base::Status& stored) {
+  if (!stored) return refuse(call, stored.error());
+  if (site.parts.reload_plugin) {
+    if (auto done = site.parts.reload_plugin(call.param("instance")); !done) {
+      site.parts.log.warn("plugin did not take its override", {{"instance", call.param("instance")}, {"why", done.error().text()}});
+    }
+  }
+  return plugin_answer(site, call);
+}
+
+net::Response set_enabled(Site& site, Call& call, bool enabled) {
+  const Target target = target_of(site, call);
+  if (target.entry == nullptr) return target.refused;
+  if (!enabled && target.entry->required) {
+    return error_answer(call.request, 409, "conflict", "this instance is required by the configuration: the brain does not run without it",
+                        Object{{"reason", "required"}});
+  }
+  return follow(site, call, site.parts.overrides.set_enabled(target.entry->name, enabled, call.actor()));
+}
+
+net::Response enable_plugin(Site& site, Call& call) { return set_enabled(site, call, true); }
+net::Response disable_plugin(Site& site, Call& call) { return set_enabled(site, call, false); }
+
+// The settings in force if `over` lay over the file's.
+Object merged(const config::PluginEntry& entry, const Object& over) {
+  Object out = entry.settings;
+  for (const auto& member : over) out.insert_or_assign(member.key(), member.value());
+  return out;
+}
+
+// A mask that comes back means: as it is.
+Object unmasked(Object asked, const std::optional<core::PluginOverride>& o) {
+  std::vector<std::string> masked;
+  for (const auto& member : asked) {
+    if (member.value().is_string() && member.value().get_string() == kMask) masked.emplace_back(member.key());
+  }
+  for (const std::string& key : masked) {
+    const Value* stored = o && o->settings ? o->settings->if_contains(key) : nullptr;
+    if (stored != nullptr) asked[key] = *stored;
+    else asked.erase(key);
+  }
+  return asked;
+}
+
+struct Asked {
+  Object settings;
+  std::vector<config::Problem> problems;
+};
+base::Result<Asked> check_settings_of(Site& site, const config::PluginEntry& entry, const Object& asked) {
+  auto stored = site.parts.overrides.find(entry.name);
+  if (!stored) return std::move(stored).error();
+  auto described = site.parts.plugins.describe(entry.plugin);
+  if (!described) return std::move(described).error();
+  Asked out;
+  out.settings = unmasked(asked, *stored);
+  out.problems = config::check_settings(described->schema_json, merged(entry, out.settings)).problems;
+  return out;
+}
+
+net::Response validate_plugin(Site& site, Call& call) {
+  const Target target = target_of(site, call);
+  if (target.entry == nullptr) return target.refused;
+  Input in = Input::of_body(call.request);
+  const auto settings = in.object("settings", Need::required);
+  if (!in.ok()) return in.refused(call.request);
+  auto asked = check_settings_of(site, *target.entry, *settings);
+  if (!asked) return refuse(call, asked.error());
+  return json_answer(200, Object{{"valid", asked->problems.empty()}, {"problems", problems_json(asked->problems)}});
+}
+
+net::Response put_plugin_settings(Site& site, Call& call) {
+  const Target target = target_of(site, call);
+  if (target.entry == nullptr) return target.refused;
+  Input in = Input::of_body(call.request);
+  const auto settings = in.object("settings", Need::required);
+  if (!in.ok()) return in.refused(call.request);
+  auto asked = check_settings_of(site, *target.entry, *settings);
+  if (!asked) return refuse(call, asked.error());
+  for (const config::Problem& p : asked->problems) in.problem("settings" + p.where, "value_error", p.text());
+  if (!in.ok()) return in.refused(call.request);
+  return follow(site, call, site.parts.overrides.set_settings(target.entry->name, asked->settings, call.actor()));
+}
+
+net::Response remove_plugin_override(Site& site, Call& call) {
+  const Target target = target_of(site, call);
+  if (target.entry == nullptr) return target.refused;
+  return follow(site, call, site.parts.overrides.remove(target.entry->name, call.actor()));
+}
+
+}  // namespace
+
+void add_plugin_routes(Router& router) {
+  const Policy admin{Gate::signed_in, core::Action::manage_plugins};
+  router.add("GET", "/api/v1/plugins", admin, list_plugins);
+  router.add("GET", "/api/v1/plugins/{instance}", admin, get_plugin);
+  router.add("POST", "/api/v1/plugins/{instance}/enable", admin, enable_plugin);
+  router.add("POST", "/api/v1/plugins/{instance}/disable", admin, disable_plugin);
+  router.add("POST", "/api/v1/plugins/{instance}/validate", admin, validate_plugin);
+  router.add("PUT", "/api/v1/plugins/{instance}/settings", admin, put_plugin_settings);
+  router.add("DELETE", "/api/v1/plugins/{instance}/override", admin, remove_plugin_override);
+}
+
+}  // namespace z4j::api
