@@ -1,15 +1,34 @@
 """A brain of its own for a test: a fresh home folder, a free port, stopped at the end."""
+import http.client
 import json
 import os
 import pathlib
+import re
+import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 BUILD = pathlib.Path(os.environ["Z4J_BUILD"])
 PROGRAM = BUILD / "bin" / "z4j-brain"
+EMAIL = "admin@localhost"
+
+
+def wait_until(what, seconds=30, every=0.1, tell=None):
+    """The first true answer of what(); fails at the deadline, telling what was seen last."""
+    end = time.monotonic() + seconds
+    while True:
+        seen = what()
+        if seen:
+            return seen
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {tell() if tell else what}")
+        time.sleep(every)
 
 
 class Brain:
@@ -21,6 +40,15 @@ class Brain:
             self.config.write_text(config)
         self.process = None
         self.url = None
+        self.cookies = {}
+
+    @classmethod
+    def with_admin(cls, config="", **environment):
+        """One whose first administrator is made at start; sign_in() becomes that person."""
+        password = secrets.token_urlsafe(15)
+        brain = cls(config, {"Z4J_BOOTSTRAP_ADMIN_EMAIL": EMAIL, "Z4J_BOOTSTRAP_ADMIN_PASSWORD": password, "Z4J_METRICS_PUBLIC": "true", **environment})
+        brain.password = password
+        return brain
 
     def run(self, *arguments, timeout=30):
         """Runs the program to its end."""
@@ -39,6 +67,9 @@ class Brain:
     def log_text(self):
         return (pathlib.Path(self.home) / "log").read_text()
 
+    def threads(self):
+        return int(re.search(r"^Threads:\s+(\d+)", pathlib.Path(f"/proc/{self.process.pid}/status").read_text(), re.M).group(1))
+
     def get(self, path, headers=None, method="GET", body=None):
         """Status and parsed JSON (or text)."""
         request = urllib.request.Request(self.url + path, headers=headers or {}, method=method, data=body)
@@ -56,6 +87,14 @@ class Brain:
         if self.process and self.process.poll() is None:
             self.process.terminate()
             self.process.wait(timeout=20)
+        self.forget()
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(timeout=20)
+        self.forget()
+
+    def forget(self):
         if self.process:
             self.process.stdout.close()
             self.log.close()
@@ -64,3 +103,78 @@ class Brain:
     def remove(self):
         self.stop()
         shutil.rmtree(self.home, ignore_errors=True)
+
+    # As a signed-in person
+
+    def sign_in(self, email=EMAIL, password=None):
+        self.cookies = {}
+        status, body = self.ask("POST", "/api/v1/auth/login", {"email": email, "password": password or self.password})
+        assert status == 200, (status, body)
+        return self
+
+    def cookie_header(self):
+        return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+
+    def ask(self, method, path, body=None, headers=None):
+        """A request with the session's cookies and CSRF token: status and parsed answer."""
+        sent = {"Cookie": self.cookie_header(), **(headers or {})} if self.cookies else dict(headers or {})
+        csrf = next((v for name, v in self.cookies.items() if name.endswith("z4j_csrf")), None)
+        if csrf and method != "GET":
+            sent["X-CSRF-Token"] = csrf
+        if body is not None:
+            body = json.dumps(body).encode()
+            sent["Content-Type"] = "application/json"
+        address = urllib.parse.urlsplit(self.url)
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=20)
+        try:
+            connection.request(method, path, body, sent)
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            for line in answer.headers.get_all("Set-Cookie") or []:
+                name, value = line.split(";", 1)[0].split("=", 1)
+                self.cookies[name] = value
+        finally:
+            connection.close()
+        try:
+            return answer.status, json.loads(text)
+        except ValueError:
+            return answer.status, text
+
+    def read(self, path):
+        """The answer to a GET that must work."""
+        status, body = self.ask("GET", path)
+        assert status == 200, (path, status, body)
+        return body
+
+    def project(self, path):
+        return self.read("/api/v1/projects/default" + path)
+
+    def all_of(self, path):
+        """Every item of a paged list."""
+        items, cursor = [], None
+        while True:
+            page = self.project(path + (f"&cursor={urllib.parse.quote(cursor)}" if cursor else ""))
+            items += page["items"]
+            cursor = page["next_cursor"]
+            if not cursor:
+                return items
+
+    def task(self, engine, task_id):
+        """The task, or None while it is not known."""
+        status, body = self.ask("GET", f"/api/v1/projects/default/tasks/{engine}/{urllib.parse.quote(task_id, safe='')}")
+        return body if status == 200 else None
+
+    def agent(self, engine):
+        return next(a for a in self.project("/agents") if engine in a["engine_adapters"])
+
+    def command(self, verb, seconds=60, **body):
+        """Gives a command and waits for what came of it."""
+        status, command = self.ask("POST", f"/api/v1/projects/default/commands/{verb}", body)
+        assert status == 202, (verb, body, status, command)
+
+        def over():
+            command.update(self.project(f"/commands/{command['id']}"))
+            return command["status"] not in ("pending", "dispatched")
+
+        wait_until(over, seconds, tell=lambda: command)
+        return command

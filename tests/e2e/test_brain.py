@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import resource
 import shutil
 import signal
@@ -16,20 +17,24 @@ class BrainTest(unittest.TestCase):
         self.addCleanup(brain.remove)
         return brain
 
+    def signed_in(self, config=""):
+        brain = Brain.with_admin(config)
+        self.addCleanup(brain.remove)
+        return brain.start().sign_in()
+
     def test_serves_with_nothing_configured(self):
         brain = self.brain().start()
         self.assertEqual(brain.get("/api/v1/health"), (200, {"status": "ok"}))
         self.assertEqual(brain.get("/api/v1/health/ready"), (200, {"status": "ready"}))
-        status, system = brain.get("/api/v1/health/system")
-        self.assertEqual((status, system["database_type"]), (200, "SQLite"))
-        self.assertEqual(system["abi_version"], "1.0")
+        self.assertEqual(brain.get("/api/v1/health/system")[0], 401)
         self.assertEqual(os.stat(brain.home).st_mode & 0o777, 0o700)
 
+    def test_system_facts(self):
+        system = self.signed_in().read("/api/v1/health/system")
+        self.assertEqual((system["database_type"], system["abi_version"]), ("SQLite", "1.0"))
+
     def test_everything_crosses_the_plugin_boundary(self):
-        brain = self.brain().start()
-        status, plugins = brain.get("/api/v1/plugins")
-        self.assertEqual(status, 200)
-        storage = plugins["items"][0]
+        storage = self.signed_in().read("/api/v1/plugins")["items"][0]
         self.assertEqual((storage["plugin_id"], storage["state"], storage["health"]), ("org.z4j.storage-sqlite", "started", "ok"))
         self.assertGreater(storage["calls"], 0)
 
@@ -52,10 +57,14 @@ class BrainTest(unittest.TestCase):
 
     def test_metrics(self):
         brain = self.brain().start()
-        status, text = brain.get("/metrics")
+        self.assertEqual(brain.get("/metrics")[0], 401)
+        token = re.search(r'^Z4J_METRICS_AUTH_TOKEN="?([^"\n]+)', (pathlib.Path(brain.home) / "secret.env").read_text(), re.M).group(1)
+        status, text = brain.get("/metrics", headers={"Authorization": f"Bearer {token}"})
         self.assertEqual(status, 200)
-        self.assertIn('z4j_plugin_up{instance="storage"} 1', text)
+        self.assertIn('z4j_plugin_up{instance="storage",plugin="storage-sqlite"} 1', text)
         self.assertIn("z4j_brain_rss_bytes ", text)
+        families = re.findall(r"^# TYPE (\S+)", text, re.M)
+        self.assertEqual(sorted(set(families)), sorted(families))
 
     def test_all_config_problems_at_once(self):
         brain = self.brain('[server]\nprot = 1\nhost = "0.0.0.0"\n[plugin.x]\n')
@@ -63,12 +72,12 @@ class BrainTest(unittest.TestCase):
             done = brain.run(command)
             self.assertEqual(done.returncode, 1)
             self.assertIn(":2: unknown setting server.prot; did you mean server.port?", done.stderr)
-            self.assertIn('server.host: is "0.0.0.0"', done.stderr)
+            self.assertIn("server.public_url: is missing", done.stderr)
             self.assertIn(":4: plugin.x does not say which plugin it is", done.stderr)
 
     def test_an_unknown_plugin_does_not_stop_the_brain(self):
-        brain = self.brain('[plugin.x]\nplugin = "storage-sqlit"\n').start()
-        refused = [p for p in brain.get("/api/v1/plugins")[1]["items"] if p["instance"] == "x"][0]
+        brain = self.signed_in('[plugin.x]\nplugin = "storage-sqlit"\n')
+        refused = [p for p in brain.read("/api/v1/plugins")["items"] if p["instance"] == "x"][0]
         self.assertEqual((refused["state"], refused["step"]), ("refused", "file"))
         self.assertIn('did you mean "storage-sqlite"?', refused["what_to_do"])
         self.assertEqual(brain.get("/api/v1/health/ready")[0], 200)
@@ -79,7 +88,8 @@ class BrainTest(unittest.TestCase):
         self.assertIn('no plugin "nothing"', done.stderr)
 
     def test_a_file_that_is_no_plugin_is_refused_at_its_step(self):
-        brain = self.brain()
+        brain = Brain.with_admin()
+        self.addCleanup(brain.remove)
         folder = pathlib.Path(brain.home) / "plugins"
         folder.mkdir()
         shutil.copy(BUILD / "plugins" / "storage-sqlite.so", folder)
@@ -89,8 +99,8 @@ class BrainTest(unittest.TestCase):
         writable.chmod(0o666)
         brain.config.write_text("".join(f'[plugin.{n}]\nplugin = "{n}"\n' for n in ("text", "writable")) + f'[plugins]\ndirectory = "{folder}"\n'
                                 '[plugin.pinned]\nplugin = "storage-sqlite"\nsha256 = "00000000000000000000000000000000000000000000000000000000000000aa"\n[plugin.wrong]\nplugin = "storage-sqlite"\n[plugin.wrong.settings]\npaht = 1\n')
-        brain.start()
-        steps = {p["instance"]: (p["state"], p["step"], p["why"]) for p in brain.get("/api/v1/plugins")[1]["items"]}
+        brain.start().sign_in()
+        steps = {p["instance"]: (p["state"], p["step"], p["why"]) for p in brain.read("/api/v1/plugins")["items"]}
         self.assertEqual(steps["text"][:2], ("refused", "map"))
         self.assertEqual(steps["writable"][:2], ("refused", "file"))
         self.assertIn("written by others", steps["writable"][2])

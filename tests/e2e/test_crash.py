@@ -1,0 +1,84 @@
+"""kill -9 of the brain under load: what the workers' log tells is what the brain shows afterwards."""
+import collections
+import time
+import unittest
+
+from brain import Brain, wait_until
+from demo_fleet import FINAL, DemoFleet
+
+OUTAGE_SECONDS = 20
+RATE = 15
+# A rejected message leaves no trace in Celery: no result, no message. Sent and thrown away while nobody
+# looked, it is part of the gap.
+TRACELESS = {"rejected"}
+
+
+class CrashTest(unittest.TestCase):
+    def setUp(self):
+        self.fleet = DemoFleet(RATE)
+        self.addCleanup(self.fleet.remove)
+        self.brain = Brain.with_admin(self.fleet.brain_config()).start()
+        self.addCleanup(self.brain.remove)
+
+    def truth(self):
+        """(engine, id) -> its last END, None while it has none."""
+        ends = {}
+        for word, engine, _, task_id, state in self.fleet.log():
+            key = (engine, task_id)
+            ends.setdefault(key, None)
+            if word == "END":
+                ends[key] = state
+            elif word == "RUN":
+                ends[key] = None
+        return ends
+
+    def count(self, word):
+        return sum(1 for line in self.fleet.log() if line[0] == word)
+
+    def drained(self):
+        lengths = [self.fleet.redis(0, "LLEN", q) for q in ("orders", "mail", "reports")] + [self.fleet.redis(1, "LLEN", f"rq:queue:{q}") for q in ("high", "default", "low")]
+        scheduled = [self.fleet.redis(1, "ZCARD", f"rq:scheduled:{q}") for q in ("high", "default", "low")]
+        return set(lengths + scheduled) == {"0"} and self.fleet.redis(0, "ZCARD", "unacked_index") == "0"
+
+    def test_every_task_ends_in_the_state_that_the_workers_log_shows(self):
+        self.brain.sign_in()
+        wait_until(lambda: sum(self.brain.project("/stats")["tasks_by_state"].values()) > 100, 60)
+        self.brain.kill()
+        killed_at, ended = time.time(), self.count("END")
+        # The scenario is an outage of so many seconds in which the workers go on.
+        wait_until(lambda: time.time() - killed_at > OUTAGE_SECONDS and self.count("END") > ended + 50, 120)
+        sent_in_outage = self.count("SENT")
+        self.brain.start()
+        self.brain.sign_in()
+        back_at = time.time()
+        wait_until(lambda: self.count("SENT") > sent_in_outage + 100, 60)
+        self.fleet.produce(0)
+        wait_until(self.drained, 120)
+
+        differences = {}
+
+        def agree():
+            differences.clear()
+            truth = self.truth()
+            shown = {(t["engine"], t["task_id"]): t["state"] for t in self.brain.all_of("/tasks?limit=500")}
+            for key, end in truth.items():
+                state = shown.get(key)
+                if end in TRACELESS and state in (None, "pending", "received", "started", end):
+                    continue
+                if end in FINAL and state != end:
+                    differences[key] = (end, state)
+                elif end not in FINAL and state not in ("pending", "received", "retry"):
+                    differences[key] = (end or "waits", state)
+            return not differences
+
+        wait_until(agree, 90, every=1, tell=lambda: f"{len(differences)} differ: {collections.Counter(differences.values())}, such as {list(differences.items())[:8]}")
+        self.assertGreater(len(self.truth()), 400)
+        gaps = self.brain.all_of("/gaps?limit=100")
+        for engine in ("celery", "rq"):
+            self.assertTrue([g for g in gaps if g["engine"] == engine], gaps)
+        self.assertEqual(self.brain.read("/api/v1/health/ready"), {"status": "ready"})
+        self.assertGreater(back_at, killed_at)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,69 @@
+"""Hundreds of idle connections and sockets cost no thread and hold nobody up."""
+import resource
+import socket
+import unittest
+import urllib.parse
+
+from brain import Brain
+from websocket import WebSocket
+
+IDLE = 500
+SOCKETS = 50  # the cap for one person
+
+
+class IdleTest(unittest.TestCase):
+    def setUp(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 4096), hard), hard))
+        self.brain = Brain.with_admin().start()
+        self.addCleanup(self.brain.remove)
+        self.brain.sign_in()
+
+    def idle_connection(self):
+        address = urllib.parse.urlsplit(self.brain.url)
+        s = socket.create_connection((address.hostname, address.port), 10)
+        self.addCleanup(s.close)
+        s.sendall(f"GET /api/v1/health HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode())
+        answer = b""
+        while b'{"status":"ok"}' not in answer:
+            more = s.recv(4096)
+            self.assertTrue(more, answer)
+            answer += more
+        self.assertTrue(answer.startswith(b"HTTP/1.1 200"), answer)
+        self.assertNotIn(b"connection: close", answer.lower())
+        return s
+
+    def dashboard(self):
+        ws = WebSocket(self.brain.url, "/ws/dashboard", {"Cookie": self.brain.cookie_header(), "Origin": self.brain.url})
+        self.addCleanup(ws.close)
+        self.assertEqual(ws.status, 101)
+        ws.send({"type": "subscribe", "project_id": self.brain.project("")["id"]})
+        return ws
+
+    def test_500_idle_connections_and_50_dashboards_leave_room_and_add_no_thread(self):
+        for _ in range(20):  # the pools are at their size after some use
+            self.idle_connection().close()
+        warm = self.dashboard()
+        self.assertEqual(warm.receive(), {"type": "ready"})
+        threads = self.brain.threads()
+        idle = [self.idle_connection() for _ in range(IDLE)]
+        sockets = [warm] + [self.dashboard() for _ in range(SOCKETS - 1)]
+        for ws in sockets[1:]:
+            self.assertEqual(ws.receive(), {"type": "ready"})
+        self.assertEqual(self.brain.get("/api/v1/health/ready"), (200, {"status": "ready"}))
+        self.assertEqual(len(self.brain.project("/tasks?limit=1")["items"]), 0)
+        self.assertLessEqual(self.brain.threads(), threads)
+        for ws in sockets:  # and all are still there
+            ws.send({"type": "ping"})
+            self.assertEqual(ws.receive(), {"type": "pong"})
+        address = urllib.parse.urlsplit(self.brain.url)
+        for s in idle[:: IDLE // 20]:
+            s.sendall(f"GET /api/v1/health HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode())
+            self.assertTrue(s.recv(4096).startswith(b"HTTP/1.1 200"))
+
+        one_more = self.dashboard()
+        self.assertEqual(one_more.receive(), ("close", 4402))
+
+
+if __name__ == "__main__":
+    unittest.main()
