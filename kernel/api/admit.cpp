@@ -44,7 +44,8 @@ std::optional<net::Response> sign_in(Site& site, Call& call) {
   auto principal = site.parts.auth.authenticate(request.cookie(site.session_cookie));
   if (!principal) return refuse(call, principal.error());
   if (changes_something(request)) {
-    if (auto good = site.parts.auth.check_csrf(*principal, request.header("x-csrf-token")); !good) return refuse(call, good.error());
+    if (auto good = site.parts.auth.check_csrf(*principal, request.header("x-csrf-token")); !good)
+      return refuse(call, good.error());
   }
   call.principal = std::move(*principal);
   return std::nullopt;
@@ -75,14 +76,16 @@ std::optional<net::Response> admit(Site& site, const Policy& policy, Call& call)
   const net::Request& request = call.request;
   if (policy.bucket != nullptr) {
     const auto taken = site.limits.take(*policy.bucket, core::client_key(request.client_ip));
-    if (!taken.allowed) return too_many(request, "too many requests of kind " + std::string(policy.bucket->name), taken.retry_after_s);
+    if (!taken.allowed)
+      return too_many(request, "too many requests of kind " + std::string(policy.bucket->name), taken.retry_after_s);
   }
   if (policy.gate == Gate::metrics) {
     if (!site.parts.settings.metrics_enabled) return detail_answer(404, "Not Found");
     if (!has_metrics_token(site, request)) return metrics_refusal();
     return std::nullopt;
   }
-  if (changes_something(request) && comes_from_elsewhere(site, request)) return csrf_refusal(request, "this page may not act here");
+  if (changes_something(request) && comes_from_elsewhere(site, request))
+    return csrf_refusal(request, "this page may not act here");
   bool needs_session = policy.gate == Gate::signed_in;
   if (policy.gate == Gate::first_boot) {
     auto first = site.parts.setup.is_first_boot();

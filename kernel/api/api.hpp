@@ -56,8 +56,10 @@ struct Parts {
   // The task names an agent knows: an array of {"name","workers"}.
   std::function<base::json::Array(const base::Uuid& agent)> agent_registry = {};
   // What the engine itself has waiting in a queue: {"items":[...],"next":...}.
-  std::function<base::Result<base::json::Object>(const base::Uuid& project, const std::string& engine, const std::string& queue,
-                                                 std::uint32_t limit, const std::string& cursor)> waiting_tasks = {};
+  std::function<base::Result<base::json::Object>(const base::Uuid& project, const std::string& engine,
+                                                 const std::string& queue, std::uint32_t limit,
+                                                 const std::string& cursor)>
+      waiting_tasks = {};
   // Figures of ingest for one agent, not stored yet: {"waiting_bytes", "duplicates", ...}.
   std::function<base::json::Object(const base::Uuid& agent)> ingest_stats = {};
   // More metric families.

@@ -53,22 +53,49 @@ class ApiProjectTest : public CppUnit::TestFixture {
 
   void add_agent() {
     core::Rows rows(core::Table::agents);
-    rows.begin().uuid(agent_col::id, agent_).uuid(agent_col::project_id, f_.project.id).text(agent_col::name, "local:celery")
-        .num(agent_col::is_local, 1).text(agent_col::protocol_version, "2").text(agent_col::framework_adapter, "z4j")
-        .text(agent_col::engine_adapters, R"(["celery"])").text(agent_col::capabilities, R"({"celery":["retry_task","cancel_task"]})")
-        .text(agent_col::state, "online").num(agent_col::last_seen_at, f_.clock.now()).num(agent_col::last_connect_at, f_.clock.now())
-        .num(agent_col::last_event_at, 1'700'000'000'123'456).text(agent_col::agent_version, "1.2.3").num(agent_col::events_persisted, 41)
-        .num(agent_col::events_dropped, 1).num(agent_col::created_at, 1'000'000).num(agent_col::updated_at, f_.clock.now());
-    rows.begin().uuid(agent_col::id, base::Uuid::random()).uuid(agent_col::project_id, f_.project.id).text(agent_col::name, "local:rq")
-        .num(agent_col::is_local, 1).text(agent_col::protocol_version, "0").text(agent_col::framework_adapter, "unknown")
-        .text(agent_col::state, "offline").text(agent_col::state_reason, "broker away").num(agent_col::events_persisted, 7)
-        .num(agent_col::events_dropped, 0).num(agent_col::created_at, 2'000'000).num(agent_col::updated_at, f_.clock.now());
+    rows.begin()
+        .uuid(agent_col::id, agent_)
+        .uuid(agent_col::project_id, f_.project.id)
+        .text(agent_col::name, "local:celery")
+        .num(agent_col::is_local, 1)
+        .text(agent_col::protocol_version, "2")
+        .text(agent_col::framework_adapter, "z4j")
+        .text(agent_col::engine_adapters, R"(["celery"])")
+        .text(agent_col::capabilities, R"({"celery":["retry_task","cancel_task"]})")
+        .text(agent_col::state, "online")
+        .num(agent_col::last_seen_at, f_.clock.now())
+        .num(agent_col::last_connect_at, f_.clock.now())
+        .num(agent_col::last_event_at, 1'700'000'000'123'456)
+        .text(agent_col::agent_version, "1.2.3")
+        .num(agent_col::events_persisted, 41)
+        .num(agent_col::events_dropped, 1)
+        .num(agent_col::created_at, 1'000'000)
+        .num(agent_col::updated_at, f_.clock.now());
+    rows.begin()
+        .uuid(agent_col::id, base::Uuid::random())
+        .uuid(agent_col::project_id, f_.project.id)
+        .text(agent_col::name, "local:rq")
+        .num(agent_col::is_local, 1)
+        .text(agent_col::protocol_version, "0")
+        .text(agent_col::framework_adapter, "unknown")
+        .text(agent_col::state, "offline")
+        .text(agent_col::state_reason, "broker away")
+        .num(agent_col::events_persisted, 7)
+        .num(agent_col::events_dropped, 0)
+        .num(agent_col::created_at, 2'000'000)
+        .num(agent_col::updated_at, f_.clock.now());
     f_.insert(std::move(rows));
   }
 
-  static core::Rows& task_row(core::Rows& rows, const base::Uuid& project, const std::string& id, base::TimeUs sort_at) {
-    return rows.begin().uuid(task_col::id, model::task_row_id(project, "celery", id)).uuid(task_col::project_id, project)
-        .text(task_col::engine, "celery").text(task_col::task_id, id).num(task_col::sort_at, sort_at).num(task_col::created_at, sort_at)
+  static core::Rows& task_row(core::Rows& rows, const base::Uuid& project, const std::string& id,
+                              base::TimeUs sort_at) {
+    return rows.begin()
+        .uuid(task_col::id, model::task_row_id(project, "celery", id))
+        .uuid(task_col::project_id, project)
+        .text(task_col::engine, "celery")
+        .text(task_col::task_id, id)
+        .num(task_col::sort_at, sort_at)
+        .num(task_col::created_at, sort_at)
         .num(task_col::updated_at, sort_at);
   }
   void add_task(const std::string& id, base::TimeUs sort_at, const std::function<void(core::Rows&)>& more = {}) {
@@ -82,7 +109,8 @@ class ApiProjectTest : public CppUnit::TestFixture {
     const Answered answer = get("/tasks" + query);
     CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.response.body, 200, answer.status);
     std::string out;
-    for (const Value& item : answer.items()) out += (out.empty() ? "" : " ") + std::string(item.at("task_id").as_string());
+    for (const Value& item : answer.items())
+      out += (out.empty() ? "" : " ") + std::string(item.at("task_id").as_string());
     return out;
   }
 
@@ -93,14 +121,16 @@ class ApiProjectTest : public CppUnit::TestFixture {
   }
 
   void projects_are_made_changed_and_archived() {
-    const Answered made = root_->post("/api/v1/projects", Object{{"slug", "shop"}, {"name", "Shop"}, {"retention_days", "7"}});
+    const Answered made =
+        root_->post("/api/v1/projects", Object{{"slug", "shop"}, {"name", "Shop"}, {"retention_days", "7"}});
     CPPUNIT_ASSERT_EQUAL_MESSAGE(made.response.body, 201, made.status);
     CPPUNIT_ASSERT_EQUAL(std::string("7"), made.text("retention_days"));
     CPPUNIT_ASSERT_EQUAL(std::string("null"), made.text("allowed_schedulers"));
     CPPUNIT_ASSERT_EQUAL(409, root_->post("/api/v1/projects", Object{{"slug", "shop"}, {"name", "Shop"}}).status);
     CPPUNIT_ASSERT_EQUAL(409, root_->post("/api/v1/projects", Object{{"slug", "Bad Slug"}, {"name", "Shop"}}).status);
     CPPUNIT_ASSERT_EQUAL(422, root_->post("/api/v1/projects", Object{{"slug", "x2"}}).status);
-    CPPUNIT_ASSERT_EQUAL(std::string("Store"), root_->call("PATCH", "/api/v1/projects/shop", R"({"name":"Store"})").text("name"));
+    CPPUNIT_ASSERT_EQUAL(std::string("Store"),
+                         root_->call("PATCH", "/api/v1/projects/shop", R"({"name":"Store"})").text("name"));
     CPPUNIT_ASSERT_EQUAL(std::size_t{2}, root_->get("/api/v1/projects").array().size());
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, viewer_->get("/api/v1/projects").array().size());
     CPPUNIT_ASSERT_EQUAL(404, viewer_->get("/api/v1/projects/shop").status);
@@ -129,7 +159,10 @@ class ApiProjectTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("1.2.3"), stored.text("engines/0/version"));
     CPPUNIT_ASSERT_EQUAL(std::string(R"(["retry_task","cancel_task"])"), stored.text("engines/0/capabilities"));
     f_.open([](Parts& parts) {
-      parts.agent_live = [](const base::Uuid&) { return Object{{"engines", base::json::Array{Object{{"name", "celery"}, {"health", "ok"}}}}, {"registry_size", 3}}; };
+      parts.agent_live = [](const base::Uuid&) {
+        return Object{{"engines", base::json::Array{Object{{"name", "celery"}, {"health", "ok"}}}},
+                      {"registry_size", 3}};
+      };
       parts.agent_registry = [](const base::Uuid&) { return base::json::Array{Object{{"name", "mail.send"}}}; };
     });
     const Answered live = get("/agents/" + agent_.text());
@@ -144,7 +177,8 @@ class ApiProjectTest : public CppUnit::TestFixture {
     add_agent();
     f_.settings.metrics_public = true;
     const std::string metrics = root_->get("/metrics").response.body;
-    const std::string line = "z4j_events_persisted_total{project=\"" + f_.project.id.text() + "\",agent=\"local:celery\",agent_id=\"" + agent_.text() + "\"} 41\n";
+    const std::string line = "z4j_events_persisted_total{project=\"" + f_.project.id.text() +
+                             "\",agent=\"local:celery\",agent_id=\"" + agent_.text() + "\"} 41\n";
     CPPUNIT_ASSERT_MESSAGE(metrics, metrics.find(line) != std::string::npos);
     CPPUNIT_ASSERT(metrics.find("z4j_events_dropped_total{") != std::string::npos);
     const Answered top = get("/event-sources");
@@ -167,10 +201,20 @@ class ApiProjectTest : public CppUnit::TestFixture {
     const base::TimeUs now = f_.clock.now();
     const base::Uuid worker = base::Uuid::random();
     core::Rows workers(core::Table::workers);
-    workers.begin().uuid(worker_col::id, worker).uuid(worker_col::project_id, f_.project.id).text(worker_col::engine, "celery")
-        .text(worker_col::name, "celery@one").text(worker_col::state, "online").num(worker_col::last_heartbeat, now).num(worker_col::active_tasks, 2)
-        .text(worker_col::queues, R"(["mail"])").text(worker_col::load_average, "[0.5,0.25,0.125]").text(worker_col::metadata, R"({"conf":{}})")
-        .num(worker_col::sort_at, now).num(worker_col::created_at, now).num(worker_col::updated_at, now);
+    workers.begin()
+        .uuid(worker_col::id, worker)
+        .uuid(worker_col::project_id, f_.project.id)
+        .text(worker_col::engine, "celery")
+        .text(worker_col::name, "celery@one")
+        .text(worker_col::state, "online")
+        .num(worker_col::last_heartbeat, now)
+        .num(worker_col::active_tasks, 2)
+        .text(worker_col::queues, R"(["mail"])")
+        .text(worker_col::load_average, "[0.5,0.25,0.125]")
+        .text(worker_col::metadata, R"({"conf":{}})")
+        .num(worker_col::sort_at, now)
+        .num(worker_col::created_at, now)
+        .num(worker_col::updated_at, now);
     f_.insert(std::move(workers));
     add_minute("task.succeeded", "celery@one", 5);
     add_minute("task.failed", "celery@one", 2);
@@ -186,9 +230,15 @@ class ApiProjectTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(404, get("/workers/" + base::Uuid::random().text()).status);
 
     core::Rows queues(core::Table::queues);
-    queues.begin().uuid(queue_col::id, base::Uuid::random()).uuid(queue_col::project_id, f_.project.id).text(queue_col::engine, "celery")
-        .text(queue_col::name, "mail").num(queue_col::pending_count, 12).num(queue_col::oldest_at, now - 90 * base::kSecondUs)
-        .num(queue_col::created_at, now).num(queue_col::updated_at, now);
+    queues.begin()
+        .uuid(queue_col::id, base::Uuid::random())
+        .uuid(queue_col::project_id, f_.project.id)
+        .text(queue_col::engine, "celery")
+        .text(queue_col::name, "mail")
+        .num(queue_col::pending_count, 12)
+        .num(queue_col::oldest_at, now - 90 * base::kSecondUs)
+        .num(queue_col::created_at, now)
+        .num(queue_col::updated_at, now);
     f_.insert(std::move(queues));
     CPPUNIT_ASSERT_EQUAL(std::string("12"), get("/queues").text("0/pending_count"));
     CPPUNIT_ASSERT_EQUAL(std::string("90"), get("/queues").text("0/oldest_age_seconds"));
@@ -197,9 +247,16 @@ class ApiProjectTest : public CppUnit::TestFixture {
 
     core::Rows gaps(core::Table::gaps);
     for (int i = 0; i < 3; ++i) {
-      gaps.begin().uuid(gap_col::id, base::Uuid::random()).uuid(gap_col::project_id, f_.project.id).uuid(gap_col::agent_id, agent_)
-          .text(gap_col::engine, "celery").num(gap_col::from_at, i * base::kSecondUs).num(gap_col::to_at, (i + 1) * base::kSecondUs)
-          .text(gap_col::why, "broker away").num(gap_col::rebuilt, 4).num(gap_col::created_at, now);
+      gaps.begin()
+          .uuid(gap_col::id, base::Uuid::random())
+          .uuid(gap_col::project_id, f_.project.id)
+          .uuid(gap_col::agent_id, agent_)
+          .text(gap_col::engine, "celery")
+          .num(gap_col::from_at, i * base::kSecondUs)
+          .num(gap_col::to_at, (i + 1) * base::kSecondUs)
+          .text(gap_col::why, "broker away")
+          .num(gap_col::rebuilt, 4)
+          .num(gap_col::created_at, now);
     }
     f_.insert(std::move(gaps));
     const Answered first = get("/gaps?limit=2");
@@ -212,9 +269,17 @@ class ApiProjectTest : public CppUnit::TestFixture {
 
   void add_minute(const std::string& kind, const std::string& worker, int count) {
     core::Rows rows(core::Table::task_minutes);
-    rows.begin().uuid(minute_col::project_id, f_.project.id).num(minute_col::minute, f_.clock.now() / 60'000'000 * 60'000'000)
-        .text(minute_col::engine, "celery").text(minute_col::task_name, "mail.send").text(minute_col::queue, "mail").text(minute_col::worker, worker)
-        .text(minute_col::kind, kind).num(minute_col::lane, 0).num(minute_col::count, count).num(minute_col::runtime_count, count)
+    rows.begin()
+        .uuid(minute_col::project_id, f_.project.id)
+        .num(minute_col::minute, f_.clock.now() / 60'000'000 * 60'000'000)
+        .text(minute_col::engine, "celery")
+        .text(minute_col::task_name, "mail.send")
+        .text(minute_col::queue, "mail")
+        .text(minute_col::worker, worker)
+        .text(minute_col::kind, kind)
+        .num(minute_col::lane, 0)
+        .num(minute_col::count, count)
+        .num(minute_col::runtime_count, count)
         .num(minute_col::runtime_sum_us, count * 20'000);
     for (std::uint16_t c = minute_col::le_10ms; c <= minute_col::le_inf; ++c) rows.num(c, 0);
     f_.insert(std::move(rows));
@@ -222,7 +287,8 @@ class ApiProjectTest : public CppUnit::TestFixture {
 
   void tasks_page_through_without_gap_or_repeat() {
     core::Rows rows(core::Table::tasks);
-    for (int i = 0; i < 23; ++i) task_row(rows, f_.project.id, "t" + std::to_string(i), 1'000'000 * (1 + i / 5));  // equal times too
+    for (int i = 0; i < 23; ++i)
+      task_row(rows, f_.project.id, "t" + std::to_string(i), 1'000'000 * (1 + i / 5));  // equal times too
     f_.insert(std::move(rows));
     std::set<std::string> seen;
     std::string cursor;
@@ -245,11 +311,19 @@ class ApiProjectTest : public CppUnit::TestFixture {
 
   void every_task_filter_filters() {
     add_task("a", 1'000'000, [](core::Rows& r) {
-      r.text(task_col::name, "Mail.Send").text(task_col::state, "success").text(task_col::queue, "mail").text(task_col::worker_name, "w1").text(task_col::priority, "high")
+      r.text(task_col::name, "Mail.Send")
+          .text(task_col::state, "success")
+          .text(task_col::queue, "mail")
+          .text(task_col::worker_name, "w1")
+          .text(task_col::priority, "high")
           .num(task_col::received_at, 1'000'000);
     });
     add_task("b", 2'000'000, [](core::Rows& r) {
-      r.text(task_col::name, "shop.pay").text(task_col::state, "failure").text(task_col::queue, "shop").text(task_col::worker_name, "w2").num(task_col::received_at, 2'000'000);
+      r.text(task_col::name, "shop.pay")
+          .text(task_col::state, "failure")
+          .text(task_col::queue, "shop")
+          .text(task_col::worker_name, "w2")
+          .num(task_col::received_at, 2'000'000);
     });
     add_task("c", 3'000'000);
     CPPUNIT_ASSERT_EQUAL(std::string("c b a"), ids(""));
@@ -273,8 +347,9 @@ class ApiProjectTest : public CppUnit::TestFixture {
     add_task("a", 1);
     add_task("b", 2);
     const std::string cursor = get("/tasks?limit=1").text("next_cursor");
-    for (const std::string& query : {std::string("limit=0"), std::string("limit=5001"), std::string("limit=many"), std::string("cursor=AAAA"),
-                                     "cursor=" + cursor + "AA", "cursor=" + std::string(5000, 'a')}) {
+    for (const std::string& query :
+         {std::string("limit=0"), std::string("limit=5001"), std::string("limit=many"), std::string("cursor=AAAA"),
+          "cursor=" + cursor + "AA", "cursor=" + std::string(5000, 'a')}) {
       CPPUNIT_ASSERT_EQUAL_MESSAGE(query, 422, get("/tasks?" + query).status);
     }
     CPPUNIT_ASSERT_EQUAL(422, get("/commands?cursor=" + cursor).status);
@@ -285,8 +360,12 @@ class ApiProjectTest : public CppUnit::TestFixture {
   void a_task_shows_its_events_and_its_workflow() {
     add_task("root/1", 1'000'000, [](core::Rows& r) { r.text(task_col::name, "flow").num(task_col::received_at, 1); });
     add_task("child", 2'000'000, [](core::Rows& r) {
-      r.text(task_col::parent_task_id, "root/1").text(task_col::root_task_id, "root/1").text(task_col::args, "[1]").text(task_col::state, "success")
-          .num(task_col::runtime_ms, 12).num(task_col::received_at, 2);
+      r.text(task_col::parent_task_id, "root/1")
+          .text(task_col::root_task_id, "root/1")
+          .text(task_col::args, "[1]")
+          .text(task_col::state, "success")
+          .num(task_col::runtime_ms, 12)
+          .num(task_col::received_at, 2);
     });
     const Answered task = get("/tasks/celery/root%2F1");
     CPPUNIT_ASSERT_EQUAL(std::string("flow"), task.text("name"));
@@ -302,23 +381,34 @@ class ApiProjectTest : public CppUnit::TestFixture {
 
     core::Rows events(core::Table::events);
     for (int i = 0; i < 3; ++i) {
-      events.begin().num(event_col::occurred_at, 1'000'000 * i).uuid(event_col::id, base::Uuid::random()).uuid(event_col::project_id, f_.project.id)
-          .uuid(event_col::agent_id, agent_).text(event_col::engine, "celery").text(event_col::task_id, "child").text(event_col::kind, "task.started")
-          .text(event_col::payload, R"({"hostname":"h"})").num(event_col::stored_at, 1);
+      events.begin()
+          .num(event_col::occurred_at, 1'000'000 * i)
+          .uuid(event_col::id, base::Uuid::random())
+          .uuid(event_col::project_id, f_.project.id)
+          .uuid(event_col::agent_id, agent_)
+          .text(event_col::engine, "celery")
+          .text(event_col::task_id, "child")
+          .text(event_col::kind, "task.started")
+          .text(event_col::payload, R"({"hostname":"h"})")
+          .num(event_col::stored_at, 1);
     }
     f_.insert(std::move(events));
     const Answered page = get("/events?engine=celery&task_id=child&limit=2");
     CPPUNIT_ASSERT_EQUAL(std::string("1970-01-01T00:00:02Z"), page.text("items/0/occurred_at"));
     CPPUNIT_ASSERT_EQUAL(std::string("h"), page.text("items/0/payload/hostname"));
-    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, get("/events?engine=celery&task_id=child&limit=2&cursor=" + page.text("next_cursor")).items().size());
+    CPPUNIT_ASSERT_EQUAL(
+        std::size_t{1},
+        get("/events?engine=celery&task_id=child&limit=2&cursor=" + page.text("next_cursor")).items().size());
     CPPUNIT_ASSERT_EQUAL(422, get("/events?engine=celery").status);
   }
 
   void exports_are_no_formulas() {
-    add_task("=cmd()", 1'000'000, [](core::Rows& r) { r.text(task_col::name, "a,\"b\"").text(task_col::args, "[-1]"); });
+    add_task("=cmd()", 1'000'000,
+             [](core::Rows& r) { r.text(task_col::name, "a,\"b\"").text(task_col::args, "[-1]"); });
     add_task("t2", 2'000'000);
     const Answered csv = get("/tasks?format=csv&fields=task_id,name,args,nonsense");
-    CPPUNIT_ASSERT_EQUAL(std::string("attachment; filename=\"z4j-tasks-default.csv\""), csv.header("Content-Disposition"));
+    CPPUNIT_ASSERT_EQUAL(std::string("attachment; filename=\"z4j-tasks-default.csv\""),
+                         csv.header("Content-Disposition"));
     std::string text;
     while (csv.response.stream(text)) {
     }
@@ -360,7 +450,8 @@ class ApiProjectTest : public CppUnit::TestFixture {
   void a_retry_runs_once_per_key_and_is_linked() {
     add_task("a", 1, [](core::Rows& r) { r.text(task_col::name, "mail.send").text(task_col::state, "failure"); });
     Browser op(f_, f_.sign_in("op", false, core::Role::op));
-    const Object body{{"agent_id", f_.routes.agent_id.text()}, {"engine", "celery"}, {"task_id", "a"}, {"idempotency_key", "k1"}};
+    const Object body{
+        {"agent_id", f_.routes.agent_id.text()}, {"engine", "celery"}, {"task_id", "a"}, {"idempotency_key", "k1"}};
     const Answered sent = op.post(std::string(kBase) + "/commands/retry-task", body);
     CPPUNIT_ASSERT_EQUAL_MESSAGE(sent.response.body, 202, sent.status);
     CPPUNIT_ASSERT_EQUAL(std::string("dispatched"), sent.text("status"));
@@ -384,8 +475,9 @@ class ApiProjectTest : public CppUnit::TestFixture {
 
   void row_34_an_offline_agent_is_told_at_once() {
     f_.routes.is_online = false;
-    const Answered no = root_->post(std::string(kBase) + "/commands/cancel-task",
-                                    Object{{"agent_id", f_.routes.agent_id.text()}, {"engine", "celery"}, {"task_id", "a"}});
+    const Answered no =
+        root_->post(std::string(kBase) + "/commands/cancel-task",
+                    Object{{"agent_id", f_.routes.agent_id.text()}, {"engine", "celery"}, {"task_id", "a"}});
     CPPUNIT_ASSERT_EQUAL(503, no.status);
     CPPUNIT_ASSERT_EQUAL(std::string("agent_offline"), no.text("error"));
     CPPUNIT_ASSERT_EQUAL(f_.routes.agent_id.text(), no.text("details/agent_id"));
@@ -400,10 +492,16 @@ class ApiProjectTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("viewer"), low.text("details/have"));
     CPPUNIT_ASSERT_EQUAL(std::string("operator"), low.text("details/need"));
     CPPUNIT_ASSERT_EQUAL(422, root_->post(path + "retry-task", Object{{"engine", "celery"}}).status);
-    CPPUNIT_ASSERT_EQUAL(422, root_->post(path + "retry-task", Object{{"engine", "celery"}, {"task_id", "a"}, {"eta_seconds", 86'401}}).status);
+    CPPUNIT_ASSERT_EQUAL(
+        422, root_->post(path + "retry-task", Object{{"engine", "celery"}, {"task_id", "a"}, {"eta_seconds", 86'401}})
+                 .status);
     CPPUNIT_ASSERT_EQUAL(422, root_->post(path + "bulk-retry", Object{{"max", 10'001}}).status);
     CPPUNIT_ASSERT_EQUAL(422, root_->post(path + "bulk-retry", Object{{"filter", Object{{"nonsense", 1}}}}).status);
-    CPPUNIT_ASSERT_EQUAL(404, root_->post(path + "cancel-task", Object{{"agent_id", base::Uuid::random().text()}, {"engine", "celery"}, {"task_id", "a"}}).status);
+    CPPUNIT_ASSERT_EQUAL(
+        404, root_
+                 ->post(path + "cancel-task",
+                        Object{{"agent_id", base::Uuid::random().text()}, {"engine", "celery"}, {"task_id", "a"}})
+                 .status);
     f_.routes.capabilities = 0;
     const Answered unable = root_->post(path + "purge-queue", Object{{"queue", "mail"}});
     CPPUNIT_ASSERT_EQUAL(409, unable.status);

@@ -54,7 +54,10 @@ class ApiTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(page.header("Content-Security-Policy").find("'nonce-") != std::string::npos);
     CPPUNIT_ASSERT_EQUAL(std::string("no-referrer"), page.header("Referrer-Policy"));
 
-    Object body{{"token", "0123456789"}, {"email", "Root@localhost"}, {"display_name", nullptr}, {"password", ApiFixture::kPassword}};
+    Object body{{"token", "0123456789"},
+                {"email", "Root@localhost"},
+                {"display_name", nullptr},
+                {"password", ApiFixture::kPassword}};
     const Answered wrong = browser.post("/api/v1/setup/complete", body);
     CPPUNIT_ASSERT_EQUAL(404, wrong.status);
     CPPUNIT_ASSERT_EQUAL(std::string("invalid_token"), wrong.text("details/reason"));
@@ -78,7 +81,8 @@ class ApiTest : public CppUnit::TestFixture {
 
   void weak_passwords_are_told_in_both_shapes() {
     const std::string token = *fixture_.setup->mint_token().value();
-    const Answered answer = Browser(fixture_).post("/api/v1/setup/complete", Object{{"token", token}, {"email", "a@b.c"}, {"password", "password1"}});
+    const Answered answer = Browser(fixture_).post(
+        "/api/v1/setup/complete", Object{{"token", token}, {"email", "a@b.c"}, {"password", "password1"}});
     CPPUNIT_ASSERT_EQUAL(422, answer.status);
     CPPUNIT_ASSERT_EQUAL(std::string("validation_error"), answer.text("error"));
     CPPUNIT_ASSERT_EQUAL(std::string("password_too_short"), answer.text("details/code"));
@@ -89,7 +93,8 @@ class ApiTest : public CppUnit::TestFixture {
   void login_sets_cookies_and_logout_ends_the_session() {
     CPPUNIT_ASSERT(fixture_.setup->bootstrap("root@localhost", ApiFixture::kPassword, "Root", "test").ok());
     Browser browser(fixture_);
-    const Answered in = browser.post("/api/v1/auth/login", Object{{"email", "root@localhost"}, {"password", ApiFixture::kPassword}});
+    const Answered in =
+        browser.post("/api/v1/auth/login", Object{{"email", "root@localhost"}, {"password", ApiFixture::kPassword}});
     CPPUNIT_ASSERT_EQUAL_MESSAGE(in.response.body, 200, in.status);
     CPPUNIT_ASSERT_EQUAL(std::string("false"), in.text("mfa_required"));
     CPPUNIT_ASSERT_EQUAL(std::string("(missing)"), in.text("user/password_hash"));
@@ -107,7 +112,8 @@ class ApiTest : public CppUnit::TestFixture {
   void a_wrong_password_answers_401_with_its_reason() {
     CPPUNIT_ASSERT(fixture_.setup->bootstrap("root@localhost", ApiFixture::kPassword, "Root", "test").ok());
     for (const char* email : {"root@localhost", "nobody@localhost"}) {
-      const Answered no = Browser(fixture_).post("/api/v1/auth/login", Object{{"email", email}, {"password", "something else"}});
+      const Answered no =
+          Browser(fixture_).post("/api/v1/auth/login", Object{{"email", email}, {"password", "something else"}});
       CPPUNIT_ASSERT_EQUAL(401, no.status);
       CPPUNIT_ASSERT_EQUAL(std::string("unauthenticated"), no.text("error"));
       CPPUNIT_ASSERT_EQUAL(std::string("invalid_credentials"), no.text("message"));
@@ -124,10 +130,13 @@ class ApiTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("csrf_mismatch"), without.text("details/reason"));
     browser.csrf = csrf;
     for (const char* origin : {"https://evil.example", "null", "http://localhost:7701", "https://localhost:7700"}) {
-      CPPUNIT_ASSERT_EQUAL_MESSAGE(origin, 403, browser.call("POST", "/api/v1/auth/logout", "{}", {{"origin", origin}}).status);
-      CPPUNIT_ASSERT_EQUAL(403, Browser(fixture_).call("POST", "/api/v1/auth/login", "{}", {{"origin", origin}}).status);
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(origin, 403,
+                                   browser.call("POST", "/api/v1/auth/logout", "{}", {{"origin", origin}}).status);
+      CPPUNIT_ASSERT_EQUAL(403,
+                           Browser(fixture_).call("POST", "/api/v1/auth/login", "{}", {{"origin", origin}}).status);
     }
-    CPPUNIT_ASSERT_EQUAL(204, browser.call("POST", "/api/v1/auth/logout", "{}", {{"origin", "http://localhost:7700"}}).status);
+    CPPUNIT_ASSERT_EQUAL(
+        204, browser.call("POST", "/api/v1/auth/logout", "{}", {{"origin", "http://localhost:7700"}}).status);
   }
 
   void unknown_paths_and_methods_answer_as_upstream() {
@@ -164,7 +173,8 @@ class ApiTest : public CppUnit::TestFixture {
 
   void bad_fields_are_all_named_and_never_quoted() {
     Browser browser(fixture_);
-    const Answered no = browser.call("POST", "/api/v1/auth/login", R"({"email":5,"remember_me":"perhaps","password":""})");
+    const Answered no =
+        browser.call("POST", "/api/v1/auth/login", R"({"email":5,"remember_me":"perhaps","password":""})");
     CPPUNIT_ASSERT_EQUAL(422, no.status);
     CPPUNIT_ASSERT_EQUAL(std::string("validation_failed"), no.text("error"));
     CPPUNIT_ASSERT_EQUAL(std::string("body.email"), no.text("details/errors/0/loc"));
@@ -197,7 +207,8 @@ class ApiTest : public CppUnit::TestFixture {
     Browser other(fixture_, fixture_.sign_in("other", false));
     CPPUNIT_ASSERT_EQUAL(404, other.post("/api/v1/auth/sessions/" + list.text("0/id") + "/revoke").status);
     CPPUNIT_ASSERT_EQUAL(404, other.post("/api/v1/auth/sessions/none/revoke").status);
-    CPPUNIT_ASSERT_EQUAL(std::string("true"), browser.post("/api/v1/auth/sessions/" + list.text("0/id") + "/revoke").text("revoked"));
+    CPPUNIT_ASSERT_EQUAL(std::string("true"),
+                         browser.post("/api/v1/auth/sessions/" + list.text("0/id") + "/revoke").text("revoked"));
     CPPUNIT_ASSERT_EQUAL(401, browser.get("/api/v1/auth/me").status);
   }
 
@@ -212,7 +223,8 @@ class ApiTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL(std::string(), answer.header("Strict-Transport-Security"));
     }
     CPPUNIT_ASSERT_EQUAL(std::string("no-store"), browser.get("/api/v1/auth/me").header("Cache-Control"));
-    CPPUNIT_ASSERT(browser.get("/").header("Content-Security-Policy").find("frame-ancestors 'none'") != std::string::npos);
+    CPPUNIT_ASSERT(browser.get("/").header("Content-Security-Policy").find("frame-ancestors 'none'") !=
+                   std::string::npos);
   }
 
   void cross_origin_pages_are_allowed_by_setting_only() {
@@ -233,7 +245,8 @@ class ApiTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(fixture_.setup->bootstrap("root@localhost", ApiFixture::kPassword, "Root", "test").ok());
     Browser browser(fixture_);
     browser.host = "z4j.example";
-    const Answered in = browser.post("/api/v1/auth/login", Object{{"email", "root@localhost"}, {"password", ApiFixture::kPassword}});
+    const Answered in =
+        browser.post("/api/v1/auth/login", Object{{"email", "root@localhost"}, {"password", ApiFixture::kPassword}});
     CPPUNIT_ASSERT_EQUAL(200, in.status);
     CPPUNIT_ASSERT(in.header("Set-Cookie").starts_with("__Host-z4j_session="));
     CPPUNIT_ASSERT(in.header("Set-Cookie").find("; Secure") != std::string::npos);
@@ -249,7 +262,9 @@ class ApiTest : public CppUnit::TestFixture {
     while (std::getline(file, line)) {
       std::istringstream cells(line);
       std::string skip, method, path, who;
-      if (!line.starts_with("| `") || !std::getline(cells, skip, '|') || !std::getline(cells, path, '|') || !std::getline(cells, who, '|')) continue;
+      if (!line.starts_with("| `") || !std::getline(cells, skip, '|') || !std::getline(cells, path, '|') ||
+          !std::getline(cells, who, '|'))
+        continue;
       path = path.substr(2, path.rfind('`') - 2);
       if (path.find(" /") == std::string::npos) continue;  // a row of another table
       who = who.substr(1, who.find_last_not_of(' '));
@@ -258,17 +273,20 @@ class ApiTest : public CppUnit::TestFixture {
     for (const Route& route : fixture_.api().router().routes()) {
       built.insert(std::string(route.method) + " " + std::string(route.path) + " : " + to_text(route.policy));
     }
-    for (const std::string& row : built) CPPUNIT_ASSERT_MESSAGE("not in docs/reference/api.md: " + row, documented.contains(row));
+    for (const std::string& row : built)
+      CPPUNIT_ASSERT_MESSAGE("not in docs/reference/api.md: " + row, documented.contains(row));
     for (const std::string& row : documented) CPPUNIT_ASSERT_MESSAGE("no such route: " + row, built.contains(row));
   }
 
   // Every route, asked by nobody, a stranger to the project, and each role.
   void every_route_keeps_its_policy() {
     fixture_.open([](Parts& parts) {
-      parts.waiting_tasks = [](const base::Uuid&, const std::string&, const std::string&, std::uint32_t, const std::string&) { return base::Result<Object>(Object()); };
+      parts.waiting_tasks = [](const base::Uuid&, const std::string&, const std::string&, std::uint32_t,
+                               const std::string&) { return base::Result<Object>(Object()); };
     });
     Browser nobody(fixture_), stranger(fixture_, fixture_.sign_in("stranger", false)),
-        viewer(fixture_, fixture_.sign_in("viewer", false, core::Role::viewer)), op(fixture_, fixture_.sign_in("op", false, core::Role::op)),
+        viewer(fixture_, fixture_.sign_in("viewer", false, core::Role::viewer)),
+        op(fixture_, fixture_.sign_in("op", false, core::Role::op)),
         admin(fixture_, fixture_.sign_in("admin", false, core::Role::admin));
     const auto ask = [](Browser& who, const Route& route) {
       std::string path(route.path);
@@ -286,21 +304,26 @@ class ApiTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL_MESSAGE(name, 401, ask(nobody, route));
       if (!route.policy.action) continue;
       if (core::needs_global_admin(*route.policy.action)) {
-        for (Browser* who : {&stranger, &viewer, &op, &admin}) CPPUNIT_ASSERT_EQUAL_MESSAGE(name, 403, ask(*who, route));
+        for (Browser* who : {&stranger, &viewer, &op, &admin})
+          CPPUNIT_ASSERT_EQUAL_MESSAGE(name, 403, ask(*who, route));
         continue;
       }
       const core::Role need = core::needed_role(*route.policy.action);
       CPPUNIT_ASSERT_EQUAL_MESSAGE(name, 404, ask(stranger, route));
-      for (const auto& [who, role] : {std::pair{&viewer, core::Role::viewer}, {&op, core::Role::op}, {&admin, core::Role::admin}}) {
+      for (const auto& [who, role] :
+           {std::pair{&viewer, core::Role::viewer}, {&op, core::Role::op}, {&admin, core::Role::admin}}) {
         const int status = ask(*who, route);
-        CPPUNIT_ASSERT_MESSAGE(name + " " + std::to_string(status), role < need ? status == 403 : status != 403 && status != 401 && status < 500);
+        CPPUNIT_ASSERT_MESSAGE(name + " " + std::to_string(status),
+                               role < need ? status == 403 : status != 403 && status != 401 && status < 500);
       }
     }
   }
 
   void metrics_need_their_token() {
     fixture_.open([](Parts& parts) {
-      parts.more_metrics = [](core::MetricText& out) { out.family("z4j_ingest_queue_bytes", "gauge", "x").sample({}, std::int64_t{7}); };
+      parts.more_metrics = [](core::MetricText& out) {
+        out.family("z4j_ingest_queue_bytes", "gauge", "x").sample({}, std::int64_t{7});
+      };
       parts.server_stats = [] { return net::ServerStats{}; };
     });
     Browser browser(fixture_);
@@ -312,9 +335,12 @@ class ApiTest : public CppUnit::TestFixture {
     fixture_.api().observe("BREW", "", 404, 20);
     const Answered yes = browser.call("GET", "/metrics", {}, {{"authorization", "Bearer metrics-token"}});
     CPPUNIT_ASSERT_EQUAL(200, yes.status);
-    for (const char* line : {"z4j_http_request_duration_seconds_bucket{method=\"GET\",route=\"/api/v1/health\",status=\"200\",le=\"0.005\"} 1\n",
-                             "z4j_http_request_duration_seconds_count{method=\"OTHER\",route=\"unmatched\",status=\"404\"} 1\n",
-                             "z4j_ingest_queue_bytes 7\n", "z4j_store_up 1\n", "# TYPE z4j_brain_rss_bytes gauge\n", "z4j_ws_connections 0\n"}) {
+    for (const char* line :
+         {"z4j_http_request_duration_seconds_bucket{method=\"GET\",route=\"/api/v1/"
+          "health\",status=\"200\",le=\"0.005\"} 1\n",
+          "z4j_http_request_duration_seconds_count{method=\"OTHER\",route=\"unmatched\",status=\"404\"} 1\n",
+          "z4j_ingest_queue_bytes 7\n", "z4j_store_up 1\n", "# TYPE z4j_brain_rss_bytes gauge\n",
+          "z4j_ws_connections 0\n"}) {
       CPPUNIT_ASSERT_MESSAGE(line, yes.response.body.find(line) != std::string::npos);
     }
   }
@@ -343,11 +369,14 @@ class ApiTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(1, reloads);
     CPPUNIT_ASSERT_EQUAL(404, root.post("/api/v1/plugins/none/enable").status);
 
-    const Answered bad = root.post("/api/v1/plugins/spare/validate", Object{{"settings", Object{{"path", 5}, {"nonsense", 1}}}});
+    const Answered bad =
+        root.post("/api/v1/plugins/spare/validate", Object{{"settings", Object{{"path", 5}, {"nonsense", 1}}}});
     CPPUNIT_ASSERT_EQUAL(std::string("false"), bad.text("valid"));
-    CPPUNIT_ASSERT_EQUAL(422, root.call("PUT", "/api/v1/plugins/spare/settings", R"({"settings":{"nonsense":1}})").status);
+    CPPUNIT_ASSERT_EQUAL(422,
+                         root.call("PUT", "/api/v1/plugins/spare/settings", R"({"settings":{"nonsense":1}})").status);
     CPPUNIT_ASSERT_EQUAL(1, reloads);
-    const Answered set = root.call("PUT", "/api/v1/plugins/spare/settings", R"({"settings":{"path":"/elsewhere/x.sqlite"}})");
+    const Answered set =
+        root.call("PUT", "/api/v1/plugins/spare/settings", R"({"settings":{"path":"/elsewhere/x.sqlite"}})");
     CPPUNIT_ASSERT_EQUAL_MESSAGE(set.response.body, 200, set.status);
     CPPUNIT_ASSERT_EQUAL(std::string("/elsewhere/x.sqlite"), set.text("override/settings/path"));
     CPPUNIT_ASSERT_EQUAL(std::string("/nowhere/spare.sqlite"), set.text("configured/settings/path"));

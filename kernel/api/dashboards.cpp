@@ -54,7 +54,8 @@ void Dashboards::use(net::SocketSender& sender) {
 
 void Dashboards::start(net::SocketSender& sender) {
   use(sender);
-  site_.parts.live.start([&sender](core::Live::Subscriber id, std::string_view topic) { sender.send(id, event_text(topic)); });
+  site_.parts.live.start(
+      [&sender](core::Live::Subscriber id, std::string_view topic) { sender.send(id, event_text(topic)); });
   thread_ = std::thread([this] { run(); });
 }
 
@@ -198,8 +199,9 @@ void Dashboards::identify(net::SocketId id, const std::string& cookie) {
 
 void Dashboards::subscribe(net::SocketId id, const std::string& cookie, const std::string& asked) {
   const auto said = message_of(asked);
-  const auto project = said && base::json::text(*said, "type") == "subscribe" ? base::Uuid::parse(base::json::text(*said, "project_id"))
-                                                                               : std::nullopt;
+  const auto project = said && base::json::text(*said, "type") == "subscribe"
+                           ? base::Uuid::parse(base::json::text(*said, "project_id"))
+                           : std::nullopt;
   if (!project) return end(id, kBadSubscribe, "expected is {\"type\":\"subscribe\",\"project_id\":\"UUID\"}");
   auto principal = site_.parts.auth.authenticate(cookie);
   if (!principal) return end(id, kNotSignedIn, "not signed in");
@@ -258,7 +260,8 @@ void Dashboards::look_again() {
     if (!principal && principal.error().code != base::Code::denied) continue;  // the store is away: nothing is known
     for (const Watch& watch : watches) {
       if (!principal) end(watch.id, kNotSignedIn, "signed out");
-      else if (!core::decide(*principal, core::Action::read_project, &watch.project).allowed()) end(watch.id, kRefused, "no such project");
+      else if (!core::decide(*principal, core::Action::read_project, &watch.project).allowed())
+        end(watch.id, kRefused, "no such project");
     }
   }
 }

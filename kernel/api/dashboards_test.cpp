@@ -58,9 +58,13 @@ class DashboardsTest : public CppUnit::TestFixture {
   std::unique_ptr<Site> site_;
   std::unique_ptr<Dashboards> dashboards_;
   net::SocketEndpoint endpoint_;
-  const core::Live::Deliver deliver_ = [this](core::Live::Subscriber id, std::string_view topic) { sender_.send(id, topic); };
+  const core::Live::Deliver deliver_ = [this](core::Live::Subscriber id, std::string_view topic) {
+    sender_.send(id, topic);
+  };
 
-  std::string subscribe_text(const base::Uuid& project) { return R"({"type":"subscribe","project_id":")" + project.text() + "\"}"; }
+  std::string subscribe_text(const base::Uuid& project) {
+    return R"({"type":"subscribe","project_id":")" + project.text() + "\"}";
+  }
   void open(net::SocketId id, const Browser& browser, const std::string& origin = "http://localhost:7700") {
     net::Request request = browser.make("/ws/dashboard");
     if (!origin.empty()) request.headers.emplace_back("origin", origin);
@@ -74,8 +78,8 @@ class DashboardsTest : public CppUnit::TestFixture {
 
  public:
   void setUp() override {
-    site_ = std::make_unique<Site>(Parts{*f_.store, *f_.auth, *f_.setup, *f_.projects, *f_.commands, *f_.overrides, f_.live, *f_.plugins,
-                                         f_.settings, f_.log, f_.clock});
+    site_ = std::make_unique<Site>(Parts{*f_.store, *f_.auth, *f_.setup, *f_.projects, *f_.commands, *f_.overrides,
+                                         f_.live, *f_.plugins, f_.settings, f_.log, f_.clock});
     dashboards_ = std::make_unique<Dashboards>(*site_);
     dashboards_->use(sender_);
     endpoint_ = dashboards_->endpoint();
@@ -105,7 +109,8 @@ class DashboardsTest : public CppUnit::TestFixture {
   }
 
   void strangers_are_closed_with_their_code() {
-    const Browser nobody(f_), stranger(f_, f_.sign_in("stranger", false)), viewer(f_, f_.sign_in("viewer", false, core::Role::viewer));
+    const Browser nobody(f_), stranger(f_, f_.sign_in("stranger", false)),
+        viewer(f_, f_.sign_in("viewer", false, core::Role::viewer));
     open(1, viewer, "https://evil.example");
     CPPUNIT_ASSERT_EQUAL(4403, sender_.code(1));
     open(2, nobody);
@@ -117,7 +122,9 @@ class DashboardsTest : public CppUnit::TestFixture {
     open_live(4, stranger);
     CPPUNIT_ASSERT_EQUAL(4403, sender_.code(4));
     net::SocketId id = 5;
-    for (const std::string& text : {std::string("{}"), std::string("["), std::string(R"({"type":"subscribe","project_id":"x"})"), std::string(4000, '[')}) {
+    for (const std::string& text :
+         {std::string("{}"), std::string("["), std::string(R"({"type":"subscribe","project_id":"x"})"),
+          std::string(4000, '[')}) {
       open(id, viewer);
       dashboards_->work();
       endpoint_.message(id, text);
@@ -141,7 +148,8 @@ class DashboardsTest : public CppUnit::TestFixture {
   }
 
   void the_51st_socket_of_a_user_is_refused() {
-    const Browser viewer(f_, f_.sign_in("viewer", false, core::Role::viewer)), other(f_, f_.sign_in("other", false, core::Role::viewer));
+    const Browser viewer(f_, f_.sign_in("viewer", false, core::Role::viewer)),
+        other(f_, f_.sign_in("other", false, core::Role::viewer));
     for (net::SocketId id = 1; id <= 51; ++id) open_live(id, viewer);
     CPPUNIT_ASSERT_EQUAL(0, sender_.code(50));
     CPPUNIT_ASSERT_EQUAL(4402, sender_.code(51));

@@ -148,7 +148,8 @@ std::optional<base::TimeUs> Input::time(std::string_view name) {
   const std::string text = found->is_string() ? std::string(view_of(*found)) : base::json::write(*found);
   auto time = base::parse_time(text);
   if (time) return *time;
-  problem(name, "datetime_parsing", "must be a time such as 2026-05-13T10:42:18Z or a Unix number; in a URL write + as %2B");
+  problem(name, "datetime_parsing",
+          "must be a time such as 2026-05-13T10:42:18Z or a Unix number; in a URL write + as %2B");
   return std::nullopt;
 }
 
@@ -179,7 +180,9 @@ std::optional<std::vector<std::string>> Input::texts(std::string_view name, std:
   for (const Value& member : *list) {
     if (!member.is_string() || !core::is_utf8(view_of(member)) || core::count_characters(view_of(member)) < each.min ||
         core::count_characters(view_of(member)) > each.max) {
-      problem(name, "string_type", "each member must be text of " + std::to_string(each.min) + " to " + std::to_string(each.max) + " characters");
+      problem(name, "string_type",
+              "each member must be text of " + std::to_string(each.min) + " to " + std::to_string(each.max) +
+                  " characters");
       return std::nullopt;
     }
     out.emplace_back(view_of(member));

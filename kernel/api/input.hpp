@@ -31,14 +31,16 @@ class Input {
   [[nodiscard]] static Input of_body(const net::Request& request);
 
   [[nodiscard]] std::optional<std::string> text(std::string_view name, Length length, Need need = Need::optional);
-  [[nodiscard]] std::optional<std::int64_t> integer(std::string_view name, std::int64_t min, std::int64_t max, Need need = Need::optional);
+  [[nodiscard]] std::optional<std::int64_t> integer(std::string_view name, std::int64_t min, std::int64_t max,
+                                                    Need need = Need::optional);
   [[nodiscard]] bool boolean(std::string_view name, bool fallback);
   [[nodiscard]] std::optional<base::Uuid> uuid(std::string_view name, Need need = Need::optional);
   [[nodiscard]] std::optional<base::TimeUs> time(std::string_view name);
   [[nodiscard]] std::optional<base::json::Object> object(std::string_view name, Need need = Need::optional);
   [[nodiscard]] std::optional<base::json::Array> array(std::string_view name);
   // A list of texts.
-  [[nodiscard]] std::optional<std::vector<std::string>> texts(std::string_view name, std::size_t max_count, Length each);
+  [[nodiscard]] std::optional<std::vector<std::string>> texts(std::string_view name, std::size_t max_count,
+                                                              Length each);
   // There, even as null.
   [[nodiscard]] bool has(std::string_view name) const { return fields_.contains(name); }
   [[nodiscard]] bool is_null(std::string_view name) const;

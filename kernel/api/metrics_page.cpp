@@ -24,20 +24,27 @@ std::int64_t resident_bytes() {
 }
 
 void write_process(const Site& site, core::MetricText& out) {
-  out.family("z4j_brain_build_info", "gauge", "always 1; the label tells the version").sample({{"version", site.parts.version}}, std::int64_t{1});
+  out.family("z4j_brain_build_info", "gauge", "always 1; the label tells the version")
+      .sample({{"version", site.parts.version}}, std::int64_t{1});
   out.family("z4j_brain_rss_bytes", "gauge", "resident memory").sample({}, resident_bytes());
-  out.family("z4j_brain_uptime_seconds", "gauge", "since the start").sample({}, (site.parts.clock.now() - site.started_at) / base::kSecondUs);
+  out.family("z4j_brain_uptime_seconds", "gauge", "since the start")
+      .sample({}, (site.parts.clock.now() - site.started_at) / base::kSecondUs);
   if (!site.parts.server_stats) return;
   const net::ServerStats s = site.parts.server_stats();
   const auto whole = [](std::uint64_t n) { return static_cast<std::int64_t>(n); };
   out.family("z4j_front_connections", "gauge", "open public connections").sample({}, whole(s.connections_open));
-  out.family("z4j_front_connections_total", "counter", "accepted public connections").sample({}, whole(s.connections_total));
-  out.family("z4j_front_connections_refused_total", "counter", "connections beyond the cap").sample({}, whole(s.connections_refused));
+  out.family("z4j_front_connections_total", "counter", "accepted public connections")
+      .sample({}, whole(s.connections_total));
+  out.family("z4j_front_connections_refused_total", "counter", "connections beyond the cap")
+      .sample({}, whole(s.connections_refused));
   out.family("z4j_ws_connections", "gauge", "open WebSockets").sample({}, whole(s.sockets_open));
-  out.family("z4j_ws_dropped_slow_total", "counter", "WebSockets closed because their peer read too slowly").sample({}, whole(s.sockets_dropped_slow));
+  out.family("z4j_ws_dropped_slow_total", "counter", "WebSockets closed because their peer read too slowly")
+      .sample({}, whole(s.sockets_dropped_slow));
   out.family("z4j_http_requests_total", "counter", "answered requests").sample({}, whole(s.requests_total));
-  out.family("z4j_http_requests_refused_total", "counter", "requests that the front answered itself").sample({}, whole(s.requests_refused));
-  out.family("z4j_brain_threads", "gauge", "threads of the front and the API pool").sample({}, static_cast<std::int64_t>(s.threads));
+  out.family("z4j_http_requests_refused_total", "counter", "requests that the front answered itself")
+      .sample({}, whole(s.requests_refused));
+  out.family("z4j_brain_threads", "gauge", "threads of the front and the API pool")
+      .sample({}, static_cast<std::int64_t>(s.threads));
 }
 
 base::Status write_agents(Site& site, core::MetricText& out) {
@@ -71,7 +78,8 @@ base::Status write_queues(Site& site, core::MetricText& out) {
   if (!queues) return std::move(queues).error();
   out.family("z4j_queue_depth", "gauge", "waiting messages, as last reported");
   for (const core::FleetQueue& q : *queues) {
-    if (q.pending_count) out.sample({{"project", q.project_id.text()}, {"queue", q.name}, {"engine", q.engine}}, *q.pending_count);
+    if (q.pending_count)
+      out.sample({{"project", q.project_id.text()}, {"queue", q.name}, {"engine", q.engine}}, *q.pending_count);
   }
   const base::TimeUs now = site.parts.clock.now();
   out.family("z4j_queue_oldest_age_seconds", "gauge", "how long the oldest message has waited");
@@ -95,9 +103,11 @@ void write_plugins(Site& site, core::MetricText& out) {
   const std::vector<plugin::Report> reports = site.parts.plugins.reports();
   const auto whole = [](std::uint64_t n) { return static_cast<std::int64_t>(n); };
   out.family("z4j_plugin_up", "gauge", "1 while the instance is started");
-  for (const auto& r : reports) out.sample({{"instance", r.name}, {"plugin", r.plugin}}, std::int64_t{r.state == plugin::State::started ? 1 : 0});
+  for (const auto& r : reports)
+    out.sample({{"instance", r.name}, {"plugin", r.plugin}}, std::int64_t{r.state == plugin::State::started ? 1 : 0});
   out.family("z4j_plugin_health", "gauge", "0 ok, 1 degraded, 2 failing");
-  for (const auto& r : reports) out.sample({{"instance", r.name}, {"plugin", r.plugin}}, static_cast<std::int64_t>(r.health));
+  for (const auto& r : reports)
+    out.sample({{"instance", r.name}, {"plugin", r.plugin}}, static_cast<std::int64_t>(r.health));
   out.family("z4j_plugin_calls_total", "counter", "calls into the instance");
   for (const auto& r : reports) out.sample({{"instance", r.name}, {"plugin", r.plugin}}, whole(r.calls));
   out.family("z4j_plugin_errors_total", "counter", "calls that failed");

@@ -33,11 +33,13 @@ net::Response broken_rule(const net::Request& request, const base::Error& error)
   Object details = details_of(error);
   if (!error.where.empty()) details["code"] = error.where;
   details["errors"] = Array{Object{{"loc", field.empty() ? "body" : "body." + field}, {"type", "value_error"}}};
-  return json_answer(422, Object{{"error", "validation_error"},
-                                 {"message", error.message},
-                                 {"request_id", base::json::text_or_null(request.request_id)},
-                                 {"details", std::move(details)},
-                                 {"detail", Array{Object{{"type", "value_error"}, {"loc", std::move(loc)}, {"msg", error.message}}}}});
+  return json_answer(
+      422,
+      Object{{"error", "validation_error"},
+             {"message", error.message},
+             {"request_id", base::json::text_or_null(request.request_id)},
+             {"details", std::move(details)},
+             {"detail", Array{Object{{"type", "value_error"}, {"loc", std::move(loc)}, {"msg", error.message}}}}});
 }
 
 net::Response unavailable(const net::Request& request, std::string_view message, unsigned retry_s) {
@@ -70,9 +72,12 @@ net::Response no_content() {
   return r;
 }
 
-net::Response detail_answer(int status, std::string_view detail) { return json_answer(status, Object{{"detail", detail}}); }
+net::Response detail_answer(int status, std::string_view detail) {
+  return json_answer(status, Object{{"detail", detail}});
+}
 
-net::Response error_answer(const net::Request& request, int status, std::string_view code, std::string_view message, Object details) {
+net::Response error_answer(const net::Request& request, int status, std::string_view code, std::string_view message,
+                           Object details) {
   return json_answer(status, Object{{"error", code},
                                     {"message", message},
                                     {"request_id", base::json::text_or_null(request.request_id)},
@@ -93,9 +98,11 @@ net::Response refusal(const net::Request& request, const base::Error& error) {
   switch (error.code) {
     case Code::denied: {
       Object details = details_of(error);
-      if (error.where == core::refuse::kUnauthenticated || error.where == core::refuse::kForbidden) details.erase("reason");
+      if (error.where == core::refuse::kUnauthenticated || error.where == core::refuse::kForbidden)
+        details.erase("reason");
       const bool asks = core::refuse::asks_for_sign_in(error);
-      return error_answer(request, asks ? 401 : 403, asks ? "unauthenticated" : "forbidden", error.message, std::move(details));
+      return error_answer(request, asks ? 401 : 403, asks ? "unauthenticated" : "forbidden", error.message,
+                          std::move(details));
     }
     case Code::not_found: return error_answer(request, 404, "not_found", error.message, details_of(error));
     case Code::conflict:
@@ -111,13 +118,18 @@ net::Response refusal(const net::Request& request, const base::Error& error) {
       if (error.where == core::refuse::kAgentOffline) {
         return error_answer(request, 503, "agent_offline", error.message, details_of(error));
       }
-      return unavailable(request, "the brain can't reach what it needs for this answer; try again", retry_after_s(error, kBusyRetryS));
+      return unavailable(request, "the brain can't reach what it needs for this answer; try again",
+                         retry_after_s(error, kBusyRetryS));
     case Code::timeout: return unavailable(request, "this took too long; try again", retry_after_s(error, kBusyRetryS));
     case Code::io:
-    case Code::cancelled: return unavailable(request, "the brain can't answer this now; try again", retry_after_s(error, kBusyRetryS));
+    case Code::cancelled:
+      return unavailable(request, "the brain can't answer this now; try again", retry_after_s(error, kBusyRetryS));
     case Code::unknown:
-      return error_answer(request, 503, "unavailable", "it is not known whether this happened; look before trying again");
-    default: return error_answer(request, 500, "internal_error", "something went wrong on our side; the log has it under this request id");
+      return error_answer(request, 503, "unavailable",
+                          "it is not known whether this happened; look before trying again");
+    default:
+      return error_answer(request, 500, "internal_error",
+                          "something went wrong on our side; the log has it under this request id");
   }
 }
 

@@ -18,8 +18,8 @@ namespace z4j::api {
 [[nodiscard]] net::Response no_content();
 // {"detail": text}: the router's own answers.
 [[nodiscard]] net::Response detail_answer(int status, std::string_view detail);
-[[nodiscard]] net::Response error_answer(const net::Request& request, int status, std::string_view code, std::string_view message,
-                                         base::json::Object details = {});
+[[nodiscard]] net::Response error_answer(const net::Request& request, int status, std::string_view code,
+                                         std::string_view message, base::json::Object details = {});
 // 429 with Retry-After.
 [[nodiscard]] net::Response too_many(const net::Request& request, std::string_view message, unsigned retry_after_s);
 // What an error of the kernel is called outside. Codes of the world and of ours keep their details to

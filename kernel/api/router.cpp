@@ -12,7 +12,8 @@ namespace {
 constexpr std::size_t kMaxPath = 2048;
 
 // The parameters, when `path` is one of the template's.
-bool fits(std::string_view pattern, std::string_view path, std::vector<std::pair<std::string_view, std::string>>& params) {
+bool fits(std::string_view pattern, std::string_view path,
+          std::vector<std::pair<std::string_view, std::string>>& params) {
   params.clear();
   while (true) {
     const std::size_t pattern_end = std::min(pattern.find('/', 1), pattern.size());
@@ -51,8 +52,11 @@ core::Actor Call::actor() const {
 net::Response refuse(const Call& call, const base::Error& error) {
   net::Response response = refusal(call.request, error);
   if (response.status >= 500 && error.where != core::refuse::kAgentOffline) {
-    call.log.error("request failed", {{"method", call.request.method}, {"path", call.request.path}, {"request_id", call.request.request_id},
-                                      {"code", base::to_string(error.code)}, {"error", error.text()}});
+    call.log.error("request failed", {{"method", call.request.method},
+                                      {"path", call.request.path},
+                                      {"request_id", call.request.request_id},
+                                      {"code", base::to_string(error.code)},
+                                      {"error", error.text()}});
   }
   return response;
 }
@@ -74,7 +78,8 @@ Router::Match Router::find(std::string_view method, std::string_view path) const
       match.params = std::move(params);
       return match;
     }
-    if (match.allowed.find(route.method) == std::string::npos) match.allowed += (match.allowed.empty() ? "" : ", ") + std::string(route.method);
+    if (match.allowed.find(route.method) == std::string::npos)
+      match.allowed += (match.allowed.empty() ? "" : ", ") + std::string(route.method);
   }
   return match;
 }

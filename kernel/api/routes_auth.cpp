@@ -89,7 +89,8 @@ net::Response list_sessions(Site& site, Call& call) {
 net::Response revoke_session(Site& site, Call& call) {
   const auto id = base::Uuid::parse(call.param("session_id"));
   if (!id) return error_answer(call.request, 404, "not_found", "session not found");
-  if (auto done = site.parts.auth.revoke_session(*call.principal, *id, call.client()); !done) return refuse(call, done.error());
+  if (auto done = site.parts.auth.revoke_session(*call.principal, *id, call.client()); !done)
+    return refuse(call, done.error());
   return json_answer(200, Object{{"revoked", true}});
 }
 

@@ -22,11 +22,13 @@ core::CommandRequest read_request(Input& in, const Call& call) {
   return request;
 }
 
-net::Response command_answer(const Call& call, const core::CommandRequest& asked, const base::Result<core::Command>& command) {
+net::Response command_answer(const Call& call, const core::CommandRequest& asked,
+                             const base::Result<core::Command>& command) {
   if (command) return json_answer(202, to_json(*command));
   const base::Error& error = command.error();
   if (error.where == core::refuse::kAgentOffline) {
-    return error_answer(call.request, 503, "agent_offline", error.message, Object{{"agent_id", id_or_null(asked.agent_id)}});
+    return error_answer(call.request, 503, "agent_offline", error.message,
+                        Object{{"agent_id", id_or_null(asked.agent_id)}});
   }
   return refuse(call, error);
 }
@@ -79,7 +81,8 @@ net::Response purge_queue(Site& site, Call& call) {
 net::Response list_commands(Site& site, Call& call) {
   Input query = Input::of_query(call.request);
   const config::Settings& settings = site.parts.settings;
-  const Paging paging = read_paging(query, List::commands, settings.rest_default_page_size, settings.rest_max_page_size);
+  const Paging paging =
+      read_paging(query, List::commands, settings.rest_default_page_size, settings.rest_max_page_size);
   const auto asked = query.text("status", {0, 40});
   if (!query.ok()) return query.refused(call.request);
   std::optional<std::string_view> status;
@@ -111,10 +114,14 @@ void add_command_routes(Router& router) {
   using core::Action;
   router.add("GET", "/api/v1/projects/{slug}/commands", {Gate::signed_in, Action::read_project}, list_commands);
   router.add("POST", "/api/v1/projects/{slug}/commands/retry-task", {Gate::signed_in, Action::retry_task}, retry_task);
-  router.add("POST", "/api/v1/projects/{slug}/commands/cancel-task", {Gate::signed_in, Action::cancel_task}, cancel_task);
-  router.add("POST", "/api/v1/projects/{slug}/commands/bulk-retry", {Gate::signed_in, Action::bulk_retry, &core::kBulkActionBucket}, bulk_retry);
-  router.add("POST", "/api/v1/projects/{slug}/commands/purge-queue", {Gate::signed_in, Action::purge_queue, &core::kBulkActionBucket}, purge_queue);
-  router.add("GET", "/api/v1/projects/{slug}/commands/{command_id}", {Gate::signed_in, Action::read_project}, get_command);
+  router.add("POST", "/api/v1/projects/{slug}/commands/cancel-task", {Gate::signed_in, Action::cancel_task},
+             cancel_task);
+  router.add("POST", "/api/v1/projects/{slug}/commands/bulk-retry",
+             {Gate::signed_in, Action::bulk_retry, &core::kBulkActionBucket}, bulk_retry);
+  router.add("POST", "/api/v1/projects/{slug}/commands/purge-queue",
+             {Gate::signed_in, Action::purge_queue, &core::kBulkActionBucket}, purge_queue);
+  router.add("GET", "/api/v1/projects/{slug}/commands/{command_id}", {Gate::signed_in, Action::read_project},
+             get_command);
 }
 
 }  // namespace z4j::api

@@ -55,16 +55,20 @@ net::Response get_agent(Site& site, Call& call) {
 net::Response get_agent_registry(Site& site, Call& call) {
   auto agent = find_agent(site, call);
   if (!agent) return refuse(call, agent.error());
-  return json_answer(200, Object{{"items", site.parts.agent_registry ? site.parts.agent_registry(agent->id) : Array()}, {"next_cursor", nullptr}});
+  return json_answer(200,
+                     Object{{"items", site.parts.agent_registry ? site.parts.agent_registry(agent->id) : Array()},
+                            {"next_cursor", nullptr}});
 }
 
 // Local agents stand and fall with the configuration; remote ones come with the agent gateway.
 net::Response refuse_agent_change(Site& site, Call& call) {
   auto agent = find_agent(site, call);
   if (!agent) return refuse(call, agent.error());
-  return error_answer(call.request, 409, "conflict",
-                      "agent " + agent->name + " is an engine instance of this brain: it has no token, and goes when its [plugin] table goes",
-                      Object{{"reason", "local_agent"}});
+  return error_answer(
+      call.request, 409, "conflict",
+      "agent " + agent->name +
+          " is an engine instance of this brain: it has no token, and goes when its [plugin] table goes",
+      Object{{"reason", "local_agent"}});
 }
 
 net::Response list_workers(Site& site, Call& call) {
@@ -74,7 +78,8 @@ net::Response list_workers(Site& site, Call& call) {
 
 net::Response get_worker(Site& site, Call& call) {
   const auto id = base::Uuid::parse(call.param("worker_id"));
-  auto worker = id ? site.fleet.worker(call.project->id, *id) : base::Result<core::FleetWorker>(core::refuse::not_found("worker"));
+  auto worker = id ? site.fleet.worker(call.project->id, *id)
+                   : base::Result<core::FleetWorker>(core::refuse::not_found("worker"));
   if (!worker) return refuse(call, worker.error());
   Object out = to_json(*worker);
   out["metadata"] = worker->metadata;
@@ -95,10 +100,11 @@ net::Response list_waiting(Site& site, Call& call) {
   const auto cursor = query.text("cursor", {1, 1000});
   if (!query.ok()) return query.refused(call.request);
   if (!site.parts.waiting_tasks) {
-    return refuse(call, core::refuse::error(base::Code::unavailable, core::refuse::kAgentOffline, "no engine can be asked for this queue"));
+    return refuse(call, core::refuse::error(base::Code::unavailable, core::refuse::kAgentOffline,
+                                            "no engine can be asked for this queue"));
   }
-  auto waiting = site.parts.waiting_tasks(call.project->id, call.param("engine"), call.param("queue"), static_cast<std::uint32_t>(limit),
-                                          cursor.value_or(""));
+  auto waiting = site.parts.waiting_tasks(call.project->id, call.param("engine"), call.param("queue"),
+                                          static_cast<std::uint32_t>(limit), cursor.value_or(""));
   if (!waiting) return refuse(call, waiting.error());
   const Array* items = base::json::array(*waiting, "items");
   return json_answer(200, Object{{"items", items != nullptr ? *items : Array()},
@@ -111,14 +117,16 @@ net::Response list_gaps(Site& site, Call& call) {
   const Paging paging = read_paging(query, List::gaps, settings.rest_default_page_size, settings.rest_max_page_size);
   if (!query.ok()) return query.refused(call.request);
   auto page = site.fleet.gaps(call.project->id, paging.after, paging.limit);
-  return page ? json_answer(200, page_json(to_json_array(page->items), List::gaps, page->next)) : refuse(call, page.error());
+  return page ? json_answer(200, page_json(to_json_array(page->items), List::gaps, page->next))
+              : refuse(call, page.error());
 }
 
 // Who sends most, first: where to look when the brain is busy.
 net::Response list_event_sources(Site& site, Call& call) {
   auto agents = site.fleet.agents(call.project->id);
   if (!agents) return refuse(call, agents.error());
-  std::stable_sort(agents->begin(), agents->end(), [](const auto& a, const auto& b) { return a.events_persisted > b.events_persisted; });
+  std::stable_sort(agents->begin(), agents->end(),
+                   [](const auto& a, const auto& b) { return a.events_persisted > b.events_persisted; });
   Array items;
   for (const core::FleetAgent& a : *agents) {
     Object ingest;

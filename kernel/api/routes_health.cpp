@@ -55,7 +55,8 @@ net::Response get_system(Site& site, Call&) {
 net::Response get_root(Site&, Call&) {
   return html_answer(200,
                      "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>z4j</title>"
-                     "<h1>z4j</h1><p>The brain is running. Its API is at <a href=\"/api/v1/health\">/api/v1</a>; no dashboard is installed.</p></html>");
+                     "<h1>z4j</h1><p>The brain is running. Its API is at <a href=\"/api/v1/health\">/api/v1</a>; no "
+                     "dashboard is installed.</p></html>");
 }
 
 }  // namespace

@@ -22,14 +22,18 @@ constexpr std::string_view kMask = "********";
 
 const config::PluginEntry* entry_of(const Site& site, std::string_view instance) {
   const auto& entries = site.parts.entries;
-  const auto found = std::find_if(entries.begin(), entries.end(), [&](const config::PluginEntry& e) { return e.name == instance; });
+  const auto found =
+      std::find_if(entries.begin(), entries.end(), [&](const config::PluginEntry& e) { return e.name == instance; });
   return found == entries.end() ? nullptr : &*found;
 }
 
 Array problems_json(const std::vector<config::Problem>& problems) {
   Array out;
   for (const config::Problem& p : problems) {
-    out.push_back(Object{{"where", text_or_null(p.where)}, {"message", p.message}, {"expected", text_or_null(p.expected)}, {"hint", text_or_null(p.hint)}});
+    out.push_back(Object{{"where", text_or_null(p.where)},
+                         {"message", p.message},
+                         {"expected", text_or_null(p.expected)},
+                         {"hint", text_or_null(p.hint)}});
   }
   return out;
 }
@@ -68,10 +72,12 @@ Object report_json(const plugin::Report& r) {
 
 Value override_json(const std::optional<core::PluginOverride>& o, const std::string& schema) {
   if (!o) return nullptr;
-  return Object{{"enabled", o->enabled ? Value(*o->enabled) : Value(nullptr)},
-                {"settings", o->settings ? Value(schema.empty() ? Object() : config::masked_settings(schema, *o->settings)) : Value(nullptr)},
-                {"updated_by", id_or_null(o->updated_by)},
-                {"updated_at", base::format_time(o->updated_at)}};
+  return Object{
+      {"enabled", o->enabled ? Value(*o->enabled) : Value(nullptr)},
+      {"settings", o->settings ? Value(schema.empty() ? Object() : config::masked_settings(schema, *o->settings))
+                               : Value(nullptr)},
+      {"updated_by", id_or_null(o->updated_by)},
+      {"updated_at", base::format_time(o->updated_at)}};
 }
 
 // The report, and beside it the file's word and the override's. An instance that never ran is listed too.
@@ -82,7 +88,9 @@ Object plugin_json(Site& site, const plugin::Report& report, const std::optional
   out["override"] = nullptr;
   if (entry == nullptr) return out;
   const std::string schema = schema_of(site, entry->plugin);
-  out["configured"] = Object{{"enabled", entry->enabled}, {"settings", schema.empty() ? Object() : config::masked_settings(schema, entry->settings)}};
+  out["configured"] =
+      Object{{"enabled", entry->enabled},
+             {"settings", schema.empty() ? Object() : config::masked_settings(schema, entry->settings)}};
   out["override"] = override_json(o, schema);
   return out;
 }
@@ -99,7 +107,8 @@ plugin::Report listed(const config::PluginEntry& entry) {
 std::vector<plugin::Report> all_reports(Site& site) {
   std::vector<plugin::Report> reports = site.parts.plugins.reports();
   for (const config::PluginEntry& entry : site.parts.entries) {
-    const bool is_known = std::any_of(reports.begin(), reports.end(), [&](const plugin::Report& r) { return r.name == entry.name; });
+    const bool is_known =
+        std::any_of(reports.begin(), reports.end(), [&](const plugin::Report& r) { return r.name == entry.name; });
     if (!is_known) reports.push_back(listed(entry));
   }
   std::sort(reports.begin(), reports.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
@@ -111,7 +120,8 @@ net::Response list_plugins(Site& site, Call& call) {
   if (!overrides) return refuse(call, overrides.error());
   Array items;
   for (const plugin::Report& report : all_reports(site)) {
-    const auto found = std::find_if(overrides->begin(), overrides->end(), [&](const auto& o) { return o.instance == report.name; });
+    const auto found =
+        std::find_if(overrides->begin(), overrides->end(), [&](const auto& o) { return o.instance == report.name; });
     items.push_back(plugin_json(site, report, found == overrides->end() ? std::nullopt : std::optional(*found)));
   }
   return json_answer(200, Object{{"items", std::move(items)}, {"next_cursor", nullptr}});
@@ -139,7 +149,8 @@ Target target_of(Site& site, const Call& call) {
   t.entry = entry_of(site, call.param("instance"));
   if (t.entry != nullptr) return t;
   const bool is_running = site.parts.plugins.report(call.param("instance")).ok();
-  t.refused = is_running ? error_answer(call.request, 409, "conflict", "this instance belongs to the brain itself and can't be changed here",
+  t.refused = is_running ? error_answer(call.request, 409, "conflict",
+                                        "this instance belongs to the brain itself and can't be changed here",
                                         Object{{"reason", "not_configurable"}})
                          : error_answer(call.request, 404, "not_found", "plugin instance not found");
   return t;
@@ -150,7 +161,8 @@ net::Response follow(Site& site, const Call& call, const base::Status& stored) {
   if (!stored) return refuse(call, stored.error());
   if (site.parts.reload_plugin) {
     if (auto done = site.parts.reload_plugin(call.param("instance")); !done) {
-      site.parts.log.warn("plugin did not take its override", {{"instance", call.param("instance")}, {"why", done.error().text()}});
+      site.parts.log.warn("plugin did not take its override",
+                          {{"instance", call.param("instance")}, {"why", done.error().text()}});
     }
   }
   return plugin_answer(site, call);
@@ -160,7 +172,8 @@ net::Response set_enabled(Site& site, Call& call, bool enabled) {
   const Target target = target_of(site, call);
   if (target.entry == nullptr) return target.refused;
   if (!enabled && target.entry->required) {
-    return error_answer(call.request, 409, "conflict", "this instance is required by the configuration: the brain does not run without it",
+    return error_answer(call.request, 409, "conflict",
+                        "this instance is required by the configuration: the brain does not run without it",
                         Object{{"reason", "required"}});
   }
   return follow(site, call, site.parts.overrides.set_enabled(target.entry->name, enabled, call.actor()));

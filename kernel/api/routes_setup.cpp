@@ -11,8 +11,10 @@ namespace {
 using base::json::Object;
 
 // The token stays in the address bar and travels in the body; nothing of the request is written into the page.
-constexpr std::string_view kSetupPage = R"(<!doctype html><html lang="en"><meta charset="utf-8"><title>z4j setup</title>
-<meta name="viewport" content="width=device-width"><style nonce="NONCE">body{font:16px system-ui;max-width:26rem;margin:3rem auto;padding:0 1rem}
+constexpr std::string_view kSetupPage =
+    R"(<!doctype html><html lang="en"><meta charset="utf-8"><title>z4j setup</title>
+<meta name="viewport" content="width=device-width"><style nonce="NONCE">
+body{font:16px system-ui;max-width:26rem;margin:3rem auto;padding:0 1rem}
 label{display:block;margin:.8rem 0}input{width:100%;box-sizing:border-box;font:inherit;padding:.4rem}</style>
 <h1>Welcome to z4j</h1><p>Make the first administrator.</p><form>
 <label>E-mail <input name="email" type="email" required autocomplete="username"></label>
@@ -26,10 +28,12 @@ form.addEventListener("submit", async (event) => {
   const sent = Object.fromEntries(new FormData(form));
   sent.token = new URLSearchParams(location.search).get("token") || "";
   if (!sent.display_name) sent.display_name = null;
-  const answer = await fetch("/api/v1/setup/complete", {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(sent)});
+  const headers = {"Content-Type": "application/json"};
+  const answer = await fetch("/api/v1/setup/complete", {method: "POST", headers, body: JSON.stringify(sent)});
   if (answer.ok) { location.replace("/"); return; }
   const why = await answer.json().catch(() => ({}));
-  told.textContent = Array.isArray(why.detail) ? why.detail.map((d) => d.loc.slice(1).join(".") + ": " + d.msg).join("; ")
+  told.textContent = Array.isArray(why.detail)
+    ? why.detail.map((d) => d.loc.slice(1).join(".") + ": " + d.msg).join("; ")
     : (why.detail && why.detail.message) || why.message || why.detail || "setup failed";
 });
 </script></html>)";
@@ -37,14 +41,20 @@ form.addEventListener("submit", async (event) => {
 net::Response get_setup_page(Site& site, Call& call) {
   auto active = site.parts.setup.has_active_token();
   if (!active) return refuse(call, active.error());
-  if (!*active) return html_answer(404, "<!doctype html><title>z4j</title><p>Setup is done, or its link has expired: restart the brain to get a new one.</p>");
+  if (!*active)
+    return html_answer(404,
+                       "<!doctype html><title>z4j</title><p>Setup is done, or its link has expired: restart the "
+                       "brain to get a new one.</p>");
   const std::string nonce = base::random_token();
   std::string page(kSetupPage);
   constexpr std::string_view kMark = "NONCE";
-  for (std::size_t at = page.find(kMark); at != std::string::npos; at = page.find(kMark, at + nonce.size())) page.replace(at, kMark.size(), nonce);
+  for (std::size_t at = page.find(kMark); at != std::string::npos; at = page.find(kMark, at + nonce.size()))
+    page.replace(at, kMark.size(), nonce);
   net::Response r = html_answer(200, std::move(page));
-  r.headers.emplace_back("Content-Security-Policy", "default-src 'none'; script-src 'self' 'nonce-" + nonce + "'; style-src 'self' 'nonce-" + nonce +
-                                                        "'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
+  r.headers.emplace_back("Content-Security-Policy",
+                         "default-src 'none'; script-src 'self' 'nonce-" + nonce + "'; style-src 'self' 'nonce-" +
+                             nonce +
+                             "'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
   return r;
 }
 
@@ -63,7 +73,8 @@ net::Response complete_setup(Site& site, Call& call) {
   if (!in.ok()) return in.refused(call.request);
   auto done = site.parts.setup.complete(*token, *email, display_name.value_or(""), *password, call.client());
   if (!done) return refuse(call, done.error());
-  net::Response r = json_answer(200, Object{{"user", to_json(done->signed_in.user)}, {"project_id", done->project_id.text()}});
+  net::Response r =
+      json_answer(200, Object{{"user", to_json(done->signed_in.user)}, {"project_id", done->project_id.text()}});
   site.set_session(r, done->signed_in);
   return r;
 }

@@ -21,7 +21,8 @@ struct Span {
   std::string_view name;
   std::int64_t seconds;
 };
-constexpr std::array<Span, 5> kTrendWindows{{{"1h", 3600}, {"6h", 21'600}, {"24h", 86'400}, {"72h", 259'200}, {"7d", 604'800}}};
+constexpr std::array<Span, 5> kTrendWindows{
+    {{"1h", 3600}, {"6h", 21'600}, {"24h", 86'400}, {"72h", 259'200}, {"7d", 604'800}}};
 constexpr std::array<Span, 5> kTrendBuckets{{{"1m", 60}, {"5m", 300}, {"15m", 900}, {"1h", 3600}, {"1d", 86'400}}};
 
 const Span* read_span(Input& query, std::string_view name, const std::array<Span, 5>& known, std::string_view usual) {
@@ -42,7 +43,8 @@ net::Response get_stats(Site& site, Call& call) {
   auto stats = site.stats.project(call.project->id, static_cast<int>(hours));
   if (!stats) return refuse(call, stats.error());
   Object by_state;
-  for (std::size_t i = 0; i < core::kTaskStateNames.size(); ++i) by_state[core::kTaskStateNames[i]] = stats->tasks_by_state[i];
+  for (std::size_t i = 0; i < core::kTaskStateNames.size(); ++i)
+    by_state[core::kTaskStateNames[i]] = stats->tasks_by_state[i];
   Array depths;
   for (const core::FleetQueue& q : stats->queues) {
     depths.push_back(Object{{"name", q.name},
@@ -51,26 +53,27 @@ net::Response get_stats(Site& site, Call& call) {
                             {"broker_type", base::json::text_or_null(q.broker_type)},
                             {"last_seen_at", offset_time_or_null(q.last_seen_at)}});
   }
-  return json_answer(200, Object{{"tasks_by_state", std::move(by_state)},
-                                 {"tasks_total", stats->tasks_total},
-                                 {"tasks_failed_24h", stats->tasks_failed},
-                                 {"tasks_succeeded_24h", stats->tasks_succeeded},
-                                 {"failure_rate_24h", stats->failure_rate()},
-                                 {"agents_online", stats->agents_online},
-                                 {"agents_offline", stats->agents_offline},
-                                 {"workers_online", stats->workers_online},
-                                 {"workers_offline", stats->workers_offline},
-                                 {"commands_pending", stats->commands_pending},
-                                 {"commands_completed_24h", stats->commands_completed},
-                                 {"commands_failed_24h", stats->commands_failed},
-                                 {"commands_timeout_24h", stats->commands_timeout},
-                                 {"queue_depths", std::move(depths)},
-                                 {"system_health", Object{{"status", stats->health()},
-                                                          {"agents_all_online", stats->are_agents_online()},
-                                                          {"queue_depth_ok", stats->are_queues_short()},
-                                                          {"failure_rate_ok", stats->failure_rate() < core::kHighFailureRate},
-                                                          {"brain_db_ok", true}}},
-                                 {"tasks_capped", stats->tasks_capped}});
+  return json_answer(
+      200, Object{{"tasks_by_state", std::move(by_state)},
+                  {"tasks_total", stats->tasks_total},
+                  {"tasks_failed_24h", stats->tasks_failed},
+                  {"tasks_succeeded_24h", stats->tasks_succeeded},
+                  {"failure_rate_24h", stats->failure_rate()},
+                  {"agents_online", stats->agents_online},
+                  {"agents_offline", stats->agents_offline},
+                  {"workers_online", stats->workers_online},
+                  {"workers_offline", stats->workers_offline},
+                  {"commands_pending", stats->commands_pending},
+                  {"commands_completed_24h", stats->commands_completed},
+                  {"commands_failed_24h", stats->commands_failed},
+                  {"commands_timeout_24h", stats->commands_timeout},
+                  {"queue_depths", std::move(depths)},
+                  {"system_health", Object{{"status", stats->health()},
+                                           {"agents_all_online", stats->are_agents_online()},
+                                           {"queue_depth_ok", stats->are_queues_short()},
+                                           {"failure_rate_ok", stats->failure_rate() < core::kHighFailureRate},
+                                           {"brain_db_ok", true}}},
+                  {"tasks_capped", stats->tasks_capped}});
 }
 
 net::Response get_trends(Site& site, Call& call) {
@@ -78,7 +81,8 @@ net::Response get_trends(Site& site, Call& call) {
   const Span* window = read_span(query, "window", kTrendWindows, "24h");
   const Span* bucket = read_span(query, "bucket", kTrendBuckets, "1h");
   if (!query.ok()) return query.refused(call.request);
-  if (window->seconds / bucket->seconds > kMaxBuckets) return detail_answer(400, "this window has more than 500 buckets of that size; take a larger bucket");
+  if (window->seconds / bucket->seconds > kMaxBuckets)
+    return detail_answer(400, "this window has more than 500 buckets of that size; take a larger bucket");
   auto points = site.stats.trends(call.project->id, window->seconds, bucket->seconds);
   if (!points) return refuse(call, points.error());
   Array series;

@@ -21,14 +21,16 @@ constexpr std::string_view kPriorities[] = {"critical", "high", "normal", "low"}
 core::TaskFilter read_filter(Input& query) {
   core::TaskFilter filter;
   if (const auto state = query.text("state", {0, 40})) {
-    if (std::find(core::kTaskStateNames.begin(), core::kTaskStateNames.end(), *state) != core::kTaskStateNames.end()) filter.state = *state;
+    if (std::find(core::kTaskStateNames.begin(), core::kTaskStateNames.end(), *state) != core::kTaskStateNames.end())
+      filter.state = *state;
   }
   if (const auto list = query.text("priority", {0, 200})) {
     std::string_view rest = *list;
     while (!rest.empty()) {
       const std::size_t comma = std::min(rest.find(','), rest.size());
       std::string word = core::ascii_lower(core::trimmed(rest.substr(0, comma)));
-      if (std::find(std::begin(kPriorities), std::end(kPriorities), word) != std::end(kPriorities)) filter.priorities.push_back(std::move(word));
+      if (std::find(std::begin(kPriorities), std::end(kPriorities), word) != std::end(kPriorities))
+        filter.priorities.push_back(std::move(word));
       rest.remove_prefix(std::min(comma + 1, rest.size()));
     }
   }
@@ -53,7 +55,8 @@ net::Response list_tasks(Site& site, Call& call) {
   if (!query.ok()) return query.refused(call.request);
   if (format) return export_tasks(site, *call.project, filter, paging.after, *format, fields.value_or(""));
   auto page = site.tasks.list(call.project->id, filter, paging.after, paging.limit);
-  return page ? json_answer(200, page_json(to_json_array(page->items), List::tasks, page->next)) : refuse(call, page.error());
+  return page ? json_answer(200, page_json(to_json_array(page->items), List::tasks, page->next))
+              : refuse(call, page.error());
 }
 
 net::Response get_task(Site& site, Call& call) {
@@ -88,7 +91,8 @@ net::Response list_events(Site& site, Call& call) {
   const Paging paging = read_paging(query, List::events, settings.rest_default_page_size, settings.rest_max_page_size);
   if (!query.ok()) return query.refused(call.request);
   auto page = site.tasks.events(call.project->id, *engine, *task_id, paging.after, paging.limit);
-  return page ? json_answer(200, page_json(to_json_array(page->items), List::events, page->next)) : refuse(call, page.error());
+  return page ? json_answer(200, page_json(to_json_array(page->items), List::events, page->next))
+              : refuse(call, page.error());
 }
 
 }  // namespace

@@ -44,7 +44,8 @@ Object to_json(const core::Me& me) {
   Object out = to_json(me.user);
   Array memberships;
   for (const core::MembershipView& m : me.memberships) {
-    memberships.push_back(Object{{"project_id", m.project_id.text()}, {"project_slug", m.project_slug}, {"role", core::to_string(m.role)}});
+    memberships.push_back(Object{
+        {"project_id", m.project_id.text()}, {"project_slug", m.project_slug}, {"role", core::to_string(m.role)}});
   }
   out["memberships"] = std::move(memberships);
   return out;

@@ -11,7 +11,8 @@ constexpr std::string_view kLoopbackNames[] = {"localhost", "127.0.0.1", "[::1]"
 
 // Lower case, without the port; brackets of an IPv6 address stay.
 std::string host_name(std::string_view host) {
-  if (!host.empty() && host.front() == '[') return core::ascii_lower(host.substr(0, std::min(host.find(']'), host.size() - 1) + 1));
+  if (!host.empty() && host.front() == '[')
+    return core::ascii_lower(host.substr(0, std::min(host.find(']'), host.size() - 1) + 1));
   return core::ascii_lower(host.substr(0, host.find(':')));
 }
 
@@ -43,8 +44,10 @@ Site::Site(Parts given)
       csrf_cookie(is_dev ? "z4j_csrf" : "__Host-z4j_csrf"),
       public_origin_(origin_of(parts.settings.public_url)) {
   for (const std::string& host : parts.settings.allowed_hosts) hosts_.push_back(host_name(host));
-  if (!public_origin_.empty()) hosts_.push_back(host_name(std::string_view(public_origin_).substr(public_origin_.find("://") + 3)));
-  if (is_dev || parts.settings.binds_loopback()) hosts_.insert(hosts_.end(), std::begin(kLoopbackNames), std::end(kLoopbackNames));
+  if (!public_origin_.empty())
+    hosts_.push_back(host_name(std::string_view(public_origin_).substr(public_origin_.find("://") + 3)));
+  if (is_dev || parts.settings.binds_loopback())
+    hosts_.insert(hosts_.end(), std::begin(kLoopbackNames), std::end(kLoopbackNames));
 }
 
 bool Site::answers_host(std::string_view host) const {
@@ -55,13 +58,17 @@ Site::From Site::from(std::string_view origin, const net::Request& request) cons
   const std::string asking = origin_of(origin);
   if (asking.empty()) return From::stranger;
   if (asking == public_origin_) return From::own;
-  if (!request.host.empty() && answers_host(request.host) && asking == origin_of(request.scheme + "://" + request.host)) return From::own;
+  if (!request.host.empty() && answers_host(request.host) &&
+      asking == origin_of(request.scheme + "://" + request.host))
+    return From::own;
   const auto& allowed = parts.settings.cors_origins;
-  const bool is_allowed = std::any_of(allowed.begin(), allowed.end(), [&](const std::string& o) { return origin_of(o) == asking; });
+  const bool is_allowed =
+      std::any_of(allowed.begin(), allowed.end(), [&](const std::string& o) { return origin_of(o) == asking; });
   return is_allowed ? From::allowed : From::stranger;
 }
 
-std::string Site::cookie(std::string_view name, std::string_view value, std::int64_t max_age_s, bool for_scripts) const {
+std::string Site::cookie(std::string_view name, std::string_view value, std::int64_t max_age_s,
+                         bool for_scripts) const {
   std::string out(name);
   out += '=';
   out += value;
@@ -75,7 +82,8 @@ std::string Site::cookie(std::string_view name, std::string_view value, std::int
 
 void Site::set_session(net::Response& response, const core::SignedIn& signed_in) const {
   response.headers.emplace_back("Set-Cookie", cookie(session_cookie, signed_in.cookie, signed_in.max_age_s, false));
-  response.headers.emplace_back("Set-Cookie", cookie(csrf_cookie, signed_in.session.csrf_token, signed_in.max_age_s, true));
+  response.headers.emplace_back("Set-Cookie",
+                                cookie(csrf_cookie, signed_in.session.csrf_token, signed_in.max_age_s, true));
 }
 
 void Site::clear_session(net::Response& response) const {

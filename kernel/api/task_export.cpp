@@ -55,7 +55,8 @@ void append_cell(std::string& out, const Value& value) {
   std::string text;
   if (value.is_string()) text.assign(value.get_string().data(), value.get_string().size());
   else if (!value.is_null()) text = base::json::write(value);
-  if (value.is_string() && !text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos) text.insert(0, 1, '\'');
+  if (value.is_string() && !text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos)
+    text.insert(0, 1, '\'');
   if (text.find_first_of("\",\r\n") == std::string::npos) {
     out += text;
     return;
@@ -123,12 +124,15 @@ struct Exporter {
 
 }  // namespace
 
-net::Response export_tasks(Site& site, const core::Project& project, const core::TaskFilter& filter, const std::optional<core::Place>& after,
-                           std::string_view format, std::string_view fields) {
-  auto exporter = std::make_shared<Exporter>(Exporter{site.tasks, project.id, filter, after, chosen_columns(fields), format == "csv"});
+net::Response export_tasks(Site& site, const core::Project& project, const core::TaskFilter& filter,
+                           const std::optional<core::Place>& after, std::string_view format,
+                           std::string_view fields) {
+  auto exporter = std::make_shared<Exporter>(
+      Exporter{site.tasks, project.id, filter, after, chosen_columns(fields), format == "csv"});
   net::Response r;
   r.content_type = exporter->is_csv ? "text/csv; charset=utf-8" : "application/json";
-  r.headers.emplace_back("Content-Disposition", "attachment; filename=\"z4j-tasks-" + project.slug + "." + std::string(format) + "\"");
+  r.headers.emplace_back("Content-Disposition",
+                         "attachment; filename=\"z4j-tasks-" + project.slug + "." + std::string(format) + "\"");
   bool has_head = false;
   r.stream = [exporter, has_head](std::string& out) mutable {
     if (!has_head) {

@@ -192,6 +192,52 @@ struct CanonicalHandler {
   bool on_comment(Text, ErrorCode&) { return true; }
 };
 
+enum class Members { as_given, sorted };
+
+void append_value(std::string& out, const Value& value, Members order) {
+  const auto append_member = [&](const boost::json::key_value_pair& member, bool& first) {
+    if (!std::exchange(first, false)) out += ',';
+    append_string(out, {member.key().data(), member.key().size()});
+    out += ':';
+    append_value(out, member.value(), order);
+  };
+  bool first = true;
+  switch (value.kind()) {
+    case boost::json::kind::null: out += "null"; return;
+    case boost::json::kind::bool_: out += value.get_bool() ? "true" : "false"; return;
+    case boost::json::kind::int64: out += std::to_string(value.get_int64()); return;
+    case boost::json::kind::uint64: out += std::to_string(value.get_uint64()); return;
+    case boost::json::kind::double_:
+      if (order == Members::as_given && !std::isfinite(value.get_double())) out += "null";  // JSON has no word for it
+      else append_float(out, value.get_double());
+      return;
+    case boost::json::kind::string: append_string(out, {value.get_string().data(), value.get_string().size()}); return;
+    case boost::json::kind::array:
+      out += '[';
+      for (const Value& item : value.get_array()) {
+        if (!std::exchange(first, false)) out += ',';
+        append_value(out, item, order);
+      }
+      out += ']';
+      return;
+    case boost::json::kind::object: {
+      const Object& object = value.get_object();
+      out += '{';
+      if (order == Members::as_given) {
+        for (const auto& member : object) append_member(member, first);
+      } else {
+        std::vector<const boost::json::key_value_pair*> members;
+        members.reserve(object.size());
+        for (const auto& member : object) members.push_back(&member);
+        std::sort(members.begin(), members.end(), [](const auto* a, const auto* b) { return a->key() < b->key(); });
+        for (const auto* member : members) append_member(*member, first);
+      }
+      out += '}';
+      return;
+    }
+  }
+}
+
 Error parse_error(const boost::json::error_code& ec, std::size_t at, const Limits& limits) {
   if (ec == boost::json::error::too_deep) {
     return Error{.code = Code::too_large, .message = "JSON nested deeper than " + std::to_string(limits.max_depth), .where = {}, .hint = {}};
@@ -224,7 +270,11 @@ Result<Value> parse(std::string_view text, const Limits& limits, StoragePtr memo
   return parser.release();
 }
 
-std::string write(const Value& value) { return boost::json::serialize(value); }
+std::string write(const Value& value) {
+  std::string out;
+  append_value(out, value, Members::as_given);
+  return out;
+}
 
 Result<std::string> canonical(std::string_view text, const Limits& limits) {
   if (text.size() > limits.max_bytes) return too_many_bytes(text.size(), limits);
@@ -243,45 +293,7 @@ Result<std::string> canonical(std::string_view text, const Limits& limits) {
 
 std::string write_canonical(const Value& value) {
   std::string out;
-  const auto put = [&out](const auto& self, const Value& v) -> void {
-    switch (v.kind()) {
-      case boost::json::kind::null: out += "null"; return;
-      case boost::json::kind::bool_: out += v.get_bool() ? "true" : "false"; return;
-      case boost::json::kind::int64: out += std::to_string(v.get_int64()); return;
-      case boost::json::kind::uint64: out += std::to_string(v.get_uint64()); return;
-      case boost::json::kind::double_: append_float(out, v.get_double()); return;
-      case boost::json::kind::string: append_string(out, {v.get_string().data(), v.get_string().size()}); return;
-      case boost::json::kind::array: {
-        out += '[';
-        bool first = true;
-        for (const Value& item : v.get_array()) {
-          if (!first) out += ',';
-          first = false;
-          self(self, item);
-        }
-        out += ']';
-        return;
-      }
-      case boost::json::kind::object: {
-        std::vector<const boost::json::key_value_pair*> members;
-        members.reserve(v.get_object().size());
-        for (const auto& member : v.get_object()) members.push_back(&member);
-        std::sort(members.begin(), members.end(), [](const auto* a, const auto* b) { return a->key() < b->key(); });
-        out += '{';
-        bool first = true;
-        for (const auto* member : members) {
-          if (!first) out += ',';
-          first = false;
-          append_string(out, {member->key().data(), member->key().size()});
-          out += ':';
-          self(self, member->value());
-        }
-        out += '}';
-        return;
-      }
-    }
-  };
-  put(put, value);
+  append_value(out, value, Members::sorted);
   return out;
 }
 

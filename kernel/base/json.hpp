@@ -27,7 +27,7 @@ struct Limits {
 // too_large. With `memory` (for example a boost::json::monotonic_resource) the value lives there.
 [[nodiscard]] Result<Value> parse(std::string_view text, const Limits& limits = {}, StoragePtr memory = {});
 
-// Compact, members in their order, non-ASCII raw.
+// Compact, members in their order, non-ASCII raw, floats as append_float(); null for NaN and infinities.
 [[nodiscard]] std::string write(const Value& value);
 
 // The canonical text of `text`: members sorted by key at every level (UTF-8 byte order), no white

@@ -3,6 +3,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <fstream>
+#include <limits>
 #include <sstream>
 #include <string>
 
@@ -22,6 +23,7 @@ class JsonTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(JsonTest);
   CPPUNIT_TEST(canonical_text_equals_every_vector);
   CPPUNIT_TEST(canonical_of_a_value_equals_canonical_of_its_text);
+  CPPUNIT_TEST(writes_members_in_their_order_and_floats_for_people);
   CPPUNIT_TEST(refuses_text_nested_too_deep);
   CPPUNIT_TEST(refuses_broken_utf8_and_trailing_text);
   CPPUNIT_TEST(refuses_text_over_its_byte_limit);
@@ -45,6 +47,12 @@ class JsonTest : public CppUnit::TestFixture {
       ++checked;
     }
     CPPUNIT_ASSERT(checked > 30);
+  }
+
+  void writes_members_in_their_order_and_floats_for_people() {
+    const std::string source = R"({"b":[1,0.25,0.0,-7,1e22,true,null],"a":"é\"\n"})";
+    CPPUNIT_ASSERT_EQUAL(std::string(R"({"b":[1,0.25,0.0,-7,1e+22,true,null],"a":"é\"\n"})"), write(parse(source).value()));
+    CPPUNIT_ASSERT_EQUAL(std::string("[null]"), write(Array{std::numeric_limits<double>::quiet_NaN()}));
   }
 
   void canonical_of_a_value_equals_canonical_of_its_text() {

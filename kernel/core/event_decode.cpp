@@ -33,7 +33,8 @@ std::size_t bytes_of(const z4j_strcol& column, std::uint32_t rows) { return colu
 bool is_clean(std::string_view text, std::size_t max_characters) {
   if (text.size() > max_characters) return false;  // bytes: a rare longer one is counted by clean_text()
   for (const char c : text) {
-    if (static_cast<unsigned char>(c) - 1u >= 0x7Fu) return std::memchr(text.data(), '\0', text.size()) == nullptr && is_utf8(text);
+    if (static_cast<unsigned char>(c) - 1u < 0x7Fu) continue;
+    return std::memchr(text.data(), '\0', text.size()) == nullptr && is_utf8(text);
   }
   return true;
 }
@@ -75,7 +76,9 @@ std::string text_of(const json::Value& value) {
   return json::write(value);
 }
 
-std::string json_of(const json::Value* value) { return value == nullptr || value->is_null() ? std::string() : json::write(*value); }
+std::string json_of(const json::Value* value) {
+  return value == nullptr || value->is_null() ? std::string() : json::write(*value);
+}
 
 // Whole numbers, and texts that are whole numbers; engines and agents are lax about it.
 std::optional<std::int64_t> integer_of(const json::Value* value) {
@@ -122,7 +125,8 @@ std::optional<base::TimeUs> time_of(const json::Value* value) {
 
 class Attributes {
  public:
-  Attributes(Event& event, const RawEvent& raw, const Redactor& redactor) : event_(event), raw_(raw), redactor_(redactor) {}
+  Attributes(Event& event, const RawEvent& raw, const Redactor& redactor)
+      : event_(event), raw_(raw), redactor_(redactor) {}
 
   void read() {
     if (raw_.attrs.empty()) return;
@@ -213,9 +217,9 @@ class Attributes {
     facts->concurrency = count_of(o.if_contains("concurrency"));
     facts->active_tasks = count_of(o.if_contains("active_tasks"));
     facts->memory_bytes = count_of(o.if_contains("memory_bytes"));
-    if (const auto* v = o.if_contains("queues"); v != nullptr && v->is_array()) facts->queues = json::write(*v);
-    if (const auto* v = o.if_contains("load_average"); v != nullptr && v->is_array()) facts->load_average = json::write(*v);
-    if (const auto* v = o.if_contains("metadata"); v != nullptr && v->is_object()) facts->metadata = json::write(*v);
+    if (const auto* queues = json::array(o, "queues")) facts->queues = json::write(*queues);
+    if (const auto* load = json::array(o, "load_average")) facts->load_average = json::write(*load);
+    if (const auto* metadata = json::object(o, "metadata")) facts->metadata = json::write(*metadata);
     event_.worker_facts = std::move(facts);
   }
 

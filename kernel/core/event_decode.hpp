@@ -85,7 +85,9 @@ struct Event {
   // Not empty: the attributes could not be read. The event itself stands; they go to the dead letters.
   std::string trouble, trouble_body;
 
-  [[nodiscard]] bool is_task() const noexcept { return !task_id.empty() && kind >= Z4J_EV_SENT && kind <= Z4J_EV_PROGRESS; }
+  [[nodiscard]] bool is_task() const noexcept {
+    return !task_id.empty() && kind >= Z4J_EV_SENT && kind <= Z4J_EV_PROGRESS;
+  }
   [[nodiscard]] bool is_worker() const noexcept { return kind >= Z4J_EV_WORKER_UP && kind <= Z4J_EV_WORKER_DOWN; }
   // A beat only moves its worker's row: kept as an event it would drown the tasks.
   [[nodiscard]] bool is_stored() const noexcept { return kind != Z4J_EV_WORKER_BEAT; }

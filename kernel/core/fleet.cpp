@@ -24,9 +24,13 @@ constexpr std::initializer_list<std::uint16_t> kFleetAgentColumns = {
     agent_col::events_persisted, agent_col::events_dropped, agent_col::created_at};
 
 constexpr std::initializer_list<std::uint16_t> kFleetWorkerColumns = {
-    worker_col::id,          worker_col::project_id, worker_col::engine,         worker_col::name,         worker_col::hostname,
-    worker_col::pid,         worker_col::concurrency, worker_col::queues,        worker_col::state,        worker_col::last_heartbeat,
-    worker_col::load_average, worker_col::memory_bytes, worker_col::active_tasks, worker_col::created_at};
+    worker_col::id,           worker_col::project_id,
+    worker_col::engine,       worker_col::name,
+    worker_col::hostname,     worker_col::pid,
+    worker_col::concurrency,  worker_col::queues,
+    worker_col::state,        worker_col::last_heartbeat,
+    worker_col::load_average, worker_col::memory_bytes,
+    worker_col::active_tasks, worker_col::created_at};
 
 base::json::Array fleet_array(const Row& row, std::uint16_t column) {
   base::json::Value value = row.json(column);
@@ -148,10 +152,15 @@ base::Result<FleetAgent> Fleet::agent(const base::Uuid& project, const base::Uui
 
 base::Result<Fleet::Counts> Fleet::count_work(const base::Uuid& project, const FleetWorker* only) {
   Query query(Table::task_minutes);
-  query.where.eq(minute_col::project_id, project).ge(minute_col::minute, clock_.now() - base::kDayUs)
-      .in(minute_col::kind, {Cell("task.succeeded"), Cell("task.failed"), Cell("task.retried")}).ne(minute_col::worker, "");
+  query.where.eq(minute_col::project_id, project)
+      .ge(minute_col::minute, clock_.now() - base::kDayUs)
+      .in(minute_col::kind, {Cell("task.succeeded"), Cell("task.failed"), Cell("task.retried")})
+      .ne(minute_col::worker, "");
   if (only != nullptr) query.where.eq(minute_col::engine, only->engine).eq(minute_col::worker, only->name);
-  query.group(minute_col::engine).group(minute_col::worker).group(minute_col::kind).fold(Z4J_AGG_SUM, minute_col::count);
+  query.group(minute_col::engine)
+      .group(minute_col::worker)
+      .group(minute_col::kind)
+      .fold(Z4J_AGG_SUM, minute_col::count);
   Counts counts;
   auto done = store_.each(query, [&](const Row& row) {
     WorkerCounts& of = counts[{std::string(row.text(0)), std::string(row.text(1))}];
@@ -202,7 +211,8 @@ base::Result<std::vector<FleetQueue>> Fleet::queues(const base::Uuid& project) {
   return read_fleet<FleetQueue>(store_, query, fleet_queue_of);
 }
 
-base::Result<Page<FleetGap>> Fleet::gaps(const base::Uuid& project, const std::optional<Place>& after, std::uint32_t limit) {
+base::Result<Page<FleetGap>> Fleet::gaps(const base::Uuid& project, const std::optional<Place>& after,
+                                         std::uint32_t limit) {
   Query query(Table::gaps);
   query.where.eq(gap_col::project_id, project);
   query.all().order({gap_col::from_at, gap_col::id}, true);

@@ -71,7 +71,8 @@ struct FleetGap {
 class Fleet {
  public:
   // Workers' counts are shared for `keep_ms` and longer (see recent.hpp).
-  Fleet(Store& store, const base::Clock& clock, std::int64_t keep_ms = 0) : store_(store), clock_(clock), counts_(clock, keep_ms) {}
+  Fleet(Store& store, const base::Clock& clock, std::int64_t keep_ms = 0)
+      : store_(store), clock_(clock), counts_(clock, keep_ms) {}
 
   // Online ones first, then newest first: the first of the list is the one to ask.
   [[nodiscard]] base::Result<std::vector<FleetAgent>> agents(const base::Uuid& project);
@@ -82,7 +83,8 @@ class Fleet {
   // By name.
   [[nodiscard]] base::Result<std::vector<FleetQueue>> queues(const base::Uuid& project);
   // Newest first.
-  [[nodiscard]] base::Result<Page<FleetGap>> gaps(const base::Uuid& project, const std::optional<Place>& after, std::uint32_t limit);
+  [[nodiscard]] base::Result<Page<FleetGap>> gaps(const base::Uuid& project, const std::optional<Place>& after,
+                                                  std::uint32_t limit);
 
   // Over all projects, for metrics; at most `cap`.
   [[nodiscard]] base::Result<std::vector<FleetAgent>> all_agents(std::uint32_t cap);

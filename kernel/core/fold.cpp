@@ -34,6 +34,7 @@ StatePlace place_of(std::uint16_t kind) noexcept {
     case Z4J_EV_REVOKED: return {2, 0};
     case Z4J_EV_FAILED: return {2, 1};
     case Z4J_EV_SUCCEEDED: return {2, 2};
+    case Z4J_EV_REJECTED: return {2, 3};
     default: return kNoPlace;
   }
 }
@@ -109,6 +110,7 @@ std::string_view state_of(std::uint16_t kind) noexcept {
     case Z4J_EV_REVOKED: return "revoked";
     case Z4J_EV_FAILED: return "failure";
     case Z4J_EV_SUCCEEDED: return "success";
+    case Z4J_EV_REJECTED: return "rejected";
     default: return {};
   }
 }

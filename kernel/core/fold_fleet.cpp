@@ -15,7 +15,9 @@ namespace g = model::gaps;
 constexpr std::size_t kWhyCharacters = 500;
 
 // The columns that a worker's own words fill, one bit each.
-enum : unsigned { kState = 1, kHostname = 2, kPid = 4, kConcurrency = 8, kQueues = 16, kLoad = 32, kActive = 64, kMemory = 128, kMetadata = 256 };
+enum : unsigned {
+  kState = 1, kHostname = 2, kPid = 4, kConcurrency = 8, kQueues = 16, kLoad = 32, kActive = 64, kMemory = 128, kMetadata = 256
+};
 
 unsigned columns_of(const WorkerFacts* f, bool is_fresh) {
   if (!is_fresh) return 0;
@@ -32,8 +34,10 @@ unsigned columns_of(const WorkerFacts* f, bool is_fresh) {
   return columns;
 }
 
+using IdOf = base::Uuid (*)(const base::Uuid& project, std::string_view engine, std::string_view name);
+
 template <class Entry>
-std::vector<std::pair<base::Uuid, const Entry*>> sorted_by_id(const auto& map, base::Uuid (*id_of)(const base::Uuid&, std::string_view, std::string_view)) {
+std::vector<std::pair<base::Uuid, const Entry*>> sorted_by_id(const auto& map, IdOf id_of) {
   std::vector<std::pair<base::Uuid, const Entry*>> sorted;
   sorted.reserve(map.size());
   for (const auto& [key, entry] : map) sorted.emplace_back(id_of(entry.project_id, entry.engine, entry.name), &entry);
@@ -91,8 +95,8 @@ Rows FleetFold::new_workers() const {
   Rows rows(Table::workers);
   for (const auto& [id, worker] : sorted_by_id<Worker>(workers_, model::worker_row_id)) {
     rows.begin()
-        .uuid(w::id, id).uuid(w::project_id, worker->project_id).text(w::engine, worker->engine).text(w::name, worker->name)
-        .uuid(w::agent_id, worker->agent_id).text(w::state, worker->state()).num(w::last_heartbeat, worker->last)
+        .uuid(w::id, id).uuid(w::project_id, worker->project_id).text(w::engine, worker->engine)
+        .text(w::name, worker->name).uuid(w::agent_id, worker->agent_id).text(w::state, worker->state()).num(w::last_heartbeat, worker->last)
         .num(w::active_tasks, 0).num(w::sort_at, worker->last).num(w::created_at, worker->first)
         .num(w::updated_at, worker->last);
   }
@@ -125,8 +129,8 @@ Rows FleetFold::new_queues() const {
   Rows rows(Table::queues);
   for (const auto& [id, queue] : sorted_by_id<Queue>(queues_, model::queue_row_id)) {
     rows.begin()
-        .uuid(q::id, id).uuid(q::project_id, queue->project_id).text(q::engine, queue->engine).text(q::name, queue->name)
-        .uuid(q::agent_id, queue->agent_id).num(q::last_seen_at, queue->last).num(q::created_at, queue->first)
+        .uuid(q::id, id).uuid(q::project_id, queue->project_id).text(q::engine, queue->engine)
+        .text(q::name, queue->name).uuid(q::agent_id, queue->agent_id).num(q::last_seen_at, queue->last).num(q::created_at, queue->first)
         .num(q::updated_at, queue->last);
   }
   return rows;

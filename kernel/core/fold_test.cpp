@@ -39,6 +39,10 @@ const std::map<std::string, std::string> kDifferent = {
     {"canvas_refs/parent_task_id", "the same"},
     {"duplicate_same_second/started_at", "a repeated event changes nothing"},
     {"schedule_run_kinds_with_task_id_create_pending_row/name", "a schedule's event makes no task"},
+    {"sent_and_rejected_have_no_state/state", "a message thrown away is the end of its task"},
+    {"sent_and_rejected_have_no_state/finished_at", "the same"},
+    {"rejected_and_sent/state", "the same"},
+    {"rejected_and_sent/finished_at", "the same"},
 };
 
 constexpr base::TimeUs kFoldNow = 1'780'920'000LL * base::kSecondUs;  // 2026-06-08T12:00:00Z, as recorded

@@ -26,8 +26,8 @@ Rows event_rows(const EventRefs& events) {
   Rows rows(Table::events);
   for (const Event* e : events) {
     rows.begin()
-        .num(ev::occurred_at, e->at).uuid(ev::id, e->id).uuid(ev::project_id, e->project_id).uuid(ev::agent_id, e->agent_id)
-        .text(ev::engine, e->engine).text(ev::task_id, e->task_id).text(ev::kind, kind_name(e->kind))
+        .num(ev::occurred_at, e->at).uuid(ev::id, e->id).uuid(ev::project_id, e->project_id)
+        .uuid(ev::agent_id, e->agent_id).text(ev::engine, e->engine).text(ev::task_id, e->task_id).text(ev::kind, kind_name(e->kind))
         .num(ev::stored_at, e->taken_at);
     if (!e->task.empty()) rows.text(ev::task_name, e->task);
     if (!e->queue.empty()) rows.text(ev::queue, e->queue);

@@ -40,7 +40,8 @@ struct BatchCommit {
                                       unsigned lane);
 
 // For one event that the store refuses, and why.
-[[nodiscard]] Commit make_dead_letter(const Event& event, std::string_view reason, base::TimeUs now, const Redactor& redactor);
+[[nodiscard]] Commit make_dead_letter(const Event& event, std::string_view reason, base::TimeUs now,
+                                      const Redactor& redactor);
 
 // Those that the store does not have yet.
 [[nodiscard]] base::Result<EventRefs> not_stored_yet(Store& store, const EventRefs& events);

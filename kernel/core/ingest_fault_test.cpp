@@ -27,6 +27,7 @@ class FaultyDriver final : public plugin::StorageClient {
   explicit FaultyDriver(std::shared_ptr<plugin::StorageClient> driver) : driver_(std::move(driver)) {}
   void before(Fault fault) { set(before_, std::move(fault)); }
   void after(Fault fault) { set(after_, std::move(fault)); }
+  void fail_reads(int count) { failing_reads_ = count; }
   [[nodiscard]] int commits() const noexcept { return commits_; }
 
   z4j_store_info info() override { return driver_->info(); }
@@ -51,6 +52,10 @@ class FaultyDriver final : public plugin::StorageClient {
       return of_.run(of_.after_, c);
     }
     base::Status read(const z4j_query& query, std::uint32_t batch_rows, const std::function<bool(const z4j_rows&)>& rows) override {
+      if (of_.failing_reads_ > 0) {
+        --of_.failing_reads_;
+        return base::Error{.code = base::Code::unavailable, .message = "as the test wants it", .where = {}, .hint = {}, .retry_after_ms = 1};
+      }
       return session_->read(query, batch_rows, rows);
     }
     base::Result<std::string> stats() override { return session_->stats(); }
@@ -72,7 +77,7 @@ class FaultyDriver final : public plugin::StorageClient {
   }
 
   std::shared_ptr<plugin::StorageClient> driver_;
-  std::atomic<int> commits_{0};
+  std::atomic<int> commits_{0}, failing_reads_{0};
   std::mutex mutex_;
   Fault before_, after_;  // guarded by mutex_
 };
@@ -99,6 +104,7 @@ class IngestFaultTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(IngestFaultTest);
   CPPUNIT_TEST(a_store_that_is_away_or_busy_loses_nothing);
   CPPUNIT_TEST(an_unknown_outcome_that_was_stored_is_not_stored_again);
+  CPPUNIT_TEST(an_unknown_outcome_that_shows_only_later_counts_as_stored_not_as_repeated);
   CPPUNIT_TEST(an_unknown_outcome_that_was_not_stored_is_repeated);
   CPPUNIT_TEST(a_poison_row_that_is_named_goes_to_the_dead_letters);
   CPPUNIT_TEST(a_poison_row_that_is_not_named_is_found_by_halving);
@@ -201,6 +207,21 @@ class IngestFaultTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::int64_t{10}, counted_in_minutes());
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, ingest_->stats().agents.at(0).persisted);
     CPPUNIT_ASSERT_EQUAL(1, driver_->commits());
+  }
+
+  void an_unknown_outcome_that_shows_only_later_counts_as_stored_not_as_repeated() {
+    bool once = true;
+    driver_->after([&](z4j_commit&) -> base::Status {
+      if (std::exchange(once, false)) return told(base::Code::unknown);
+      return {};
+    });
+    driver_->fail_reads(1);
+    CPPUNIT_ASSERT(push(0, 10).ok());
+    drain();
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{10}, counted_in_minutes());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, ingest_->stats().agents.at(0).persisted);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, ingest_->stats().agents.at(0).duplicates);
+    CPPUNIT_ASSERT_EQUAL(2, driver_->commits());
   }
 
   void an_unknown_outcome_that_was_not_stored_is_repeated() {

@@ -157,6 +157,7 @@ void IngestLane::process(Batch& batch) {
 
 IngestLane::Done IngestLane::store(EventRefs events) {
   unsigned odd_conflicts = 0;
+  bool may_be_ours = false;  // an earlier try of this very batch had an unknown outcome
   for (;;) {
     for (const auto& [agent, count] : shared_.ledger.take_drops()) drops_[agent] += count;
     BatchCommit made = make_commit(events, drops_, options_.number);
@@ -171,16 +172,17 @@ IngestLane::Done IngestLane::store(EventRefs events) {
     const bool at_events = made.commit.bad_step() == made.events_step || made.commit.bad_step() == ~std::uint32_t{0};
 
     if (why.code == base::Code::unknown || (why.code == base::Code::conflict && at_events)) {
+      may_be_ours = may_be_ours || why.code == base::Code::unknown;
       auto missing = not_stored_yet(shared_.store, made.stored);
       if (!missing) {
         if (!back_off(missing.error())) return give_up(events), Done::given_up;
         continue;  // repeating is safe: events that were stored make the commit a conflict
       }
+      if (may_be_ours && !made.stored.empty() && missing->empty()) {
+        succeeded(made);
+        return Done::yes;
+      }
       if (why.code == base::Code::unknown) {
-        if (!made.stored.empty() && missing->empty()) {
-          succeeded(made);
-          return Done::yes;
-        }
         // Whether a lone count of drops was stored can't be seen; shown a little low beats shown twice.
         if (made.stored.empty()) drops_.clear();
         if (!back_off(why)) return give_up(events), Done::given_up;

@@ -45,7 +45,8 @@ void IngestLedger::dead_letter(const base::Uuid& agent) {
   ++of(agent).dead_letters;
 }
 
-void IngestLedger::dropped(const base::Uuid& agent, std::string_view instance, std::uint64_t count, std::string_view why) {
+void IngestLedger::dropped(const base::Uuid& agent, std::string_view instance, std::uint64_t count,
+                           std::string_view why) {
   if (count == 0) return;
   const std::lock_guard lock(mutex_);
   Ingest::AgentStats& stats = of(agent);

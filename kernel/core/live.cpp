@@ -62,7 +62,8 @@ void Live::flush(const Deliver& deliver) {
     const std::lock_guard lock(mutex_);
     if (changed_.empty()) return;
     for (const auto& [subscriber, project] : subscribers_) {
-      if (const auto found = changed_.find(project); found != changed_.end()) due.emplace_back(subscriber, found->second);
+      if (const auto found = changed_.find(project); found != changed_.end())
+        due.emplace_back(subscriber, found->second);
     }
     changed_.clear();
   }

@@ -73,17 +73,20 @@ MetricText& MetricText::part(std::string_view suffix, Labels labels, double valu
 
 void HttpMetrics::observe(std::string_view method, std::string_view route, int status, double seconds) {
   if (std::find(kMetricMethods.begin(), kMetricMethods.end(), method) == kMetricMethods.end()) method = "OTHER";
-  const auto place = static_cast<std::size_t>(std::lower_bound(kBounds.begin(), kBounds.end(), seconds) - kBounds.begin());
+  const auto place =
+      static_cast<std::size_t>(std::lower_bound(kBounds.begin(), kBounds.end(), seconds) - kBounds.begin());
   const std::lock_guard lock(mutex_);
   std::tuple key(std::string(method), std::string(route), status);
-  if (series_.size() >= kMaxSeries && series_.find(key) == series_.end()) key = {std::string(kMetricOverflow), std::string(kMetricOverflow), 0};
+  if (series_.size() >= kMaxSeries && series_.find(key) == series_.end())
+    key = {std::string(kMetricOverflow), std::string(kMetricOverflow), 0};
   Series& series = series_[std::move(key)];
   ++series.counts[place];
   series.sum += seconds;
 }
 
 void HttpMetrics::write(MetricText& out) const {
-  out.family("z4j_http_request_duration_seconds", "histogram", "time from a request's head to the end of its answer, by route template");
+  out.family("z4j_http_request_duration_seconds", "histogram",
+             "time from a request's head to the end of its answer, by route template");
   const std::lock_guard lock(mutex_);
   for (const auto& [key, series] : series_) {
     const auto& [method, route, status] = key;
@@ -91,7 +94,11 @@ void HttpMetrics::write(MetricText& out) const {
     std::uint64_t so_far = 0;
     for (std::size_t i = 0; i < series.counts.size(); ++i) {
       so_far += series.counts[i];
-      out.part("_bucket", {{"method", method}, {"route", route}, {"status", code}, {"le", i < kBounds.size() ? metric_number(kBounds[i]) : "+Inf"}},
+      out.part("_bucket",
+               {{"method", method},
+                {"route", route},
+                {"status", code},
+                {"le", i < kBounds.size() ? metric_number(kBounds[i]) : "+Inf"}},
                static_cast<double>(so_far));
     }
     out.part("_sum", {{"method", method}, {"route", route}, {"status", code}}, series.sum);

@@ -16,7 +16,8 @@ class MetricsTest : public CppUnit::TestFixture {
   void labels_are_escaped() {
     MetricText out;
     out.family("m", "gauge", "a\nb").sample({{"l", "\"\\\n"}, {"k", ""}}, 0.5).sample({}, std::int64_t{-3});
-    CPPUNIT_ASSERT_EQUAL(std::string("# HELP m a\\nb\n# TYPE m gauge\nm{l=\"\\\"\\\\\\n\",k=\"\"} 0.5\nm -3\n"), out.text());
+    CPPUNIT_ASSERT_EQUAL(std::string("# HELP m a\\nb\n# TYPE m gauge\nm{l=\"\\\"\\\\\\n\",k=\"\"} 0.5\nm -3\n"),
+                         out.text());
   }
 
   void buckets_are_cumulative() {
@@ -25,8 +26,9 @@ class MetricsTest : public CppUnit::TestFixture {
     MetricText out;
     metrics.write(out);
     const std::string labels = "{method=\"GET\",route=\"/x\",status=\"200\"";
-    for (const std::string& line : {"_bucket" + labels + ",le=\"0.005\"} 2\n", "_bucket" + labels + ",le=\"0.5\"} 3\n",
-                                    "_bucket" + labels + ",le=\"10\"} 3\n", "_bucket" + labels + ",le=\"+Inf\"} 4\n", "_count" + labels + "} 4\n"}) {
+    for (const std::string& line : {"_bucket" + labels + ",le=\"0.005\"} 2\n",
+                                    "_bucket" + labels + ",le=\"0.5\"} 3\n", "_bucket" + labels + ",le=\"10\"} 3\n",
+                                    "_bucket" + labels + ",le=\"+Inf\"} 4\n", "_count" + labels + "} 4\n"}) {
       CPPUNIT_ASSERT_MESSAGE(line, out.text().find("z4j_http_request_duration_seconds" + line) != std::string::npos);
     }
   }
@@ -37,7 +39,8 @@ class MetricsTest : public CppUnit::TestFixture {
     MetricText out;
     metrics.write(out);
     CPPUNIT_ASSERT(out.text().size() < 4'000'000);
-    CPPUNIT_ASSERT(out.text().find("_count{method=\"__overflow__\",route=\"__overflow__\",status=\"0\"} 3000\n") != std::string::npos);
+    CPPUNIT_ASSERT(out.text().find("_count{method=\"__overflow__\",route=\"__overflow__\",status=\"0\"} 3000\n") !=
+                   std::string::npos);
   }
 };
 

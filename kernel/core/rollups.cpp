@@ -9,7 +9,8 @@ namespace m = model::task_minutes;
 
 constexpr base::TimeUs kMinuteUs = 60 * base::kSecondUs;
 constexpr std::array<std::int64_t, MinuteCounts::kBuckets - 1> kUpTo = {
-    10'000, 50'000, 100'000, 250'000, 500'000, 1'000'000, 2'500'000, 5'000'000, 10'000'000, 30'000'000, 60'000'000, 120'000'000};
+    10'000,    50'000,    100'000,   250'000,    500'000,    1'000'000,
+    2'500'000, 5'000'000, 10'000'000, 30'000'000, 60'000'000, 120'000'000};
 static_assert(m::le_inf - m::le_10ms + 1 == MinuteCounts::kBuckets);
 // Runs longer than a century are a reporter's mistake; their sum must not overflow.
 constexpr std::int64_t kLongestRunUs = std::int64_t{100} * 365 * base::kDayUs;

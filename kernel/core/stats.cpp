@@ -45,8 +45,10 @@ base::Result<ProjectStats> Stats::compute(const base::Uuid& project, int hours) 
   const base::TimeUs since = clock_.now() - hours * kStatsHourUs;
   if (auto done = count_tasks(project, out); !done) return std::move(done).error();
   if (auto done = count_finished(project, since, out); !done) return std::move(done).error();
-  if (auto done = count_states(Table::agents, project, out.agents_online, out.agents_offline); !done) return std::move(done).error();
-  if (auto done = count_states(Table::workers, project, out.workers_online, out.workers_offline); !done) return std::move(done).error();
+  if (auto done = count_states(Table::agents, project, out.agents_online, out.agents_offline); !done)
+    return std::move(done).error();
+  if (auto done = count_states(Table::workers, project, out.workers_online, out.workers_offline); !done)
+    return std::move(done).error();
   if (auto done = count_commands(project, since, out); !done) return std::move(done).error();
   auto queues = fleet_.queues(project);
   if (!queues) return std::move(queues).error();
@@ -61,8 +63,9 @@ base::Status Stats::count_tasks(const base::Uuid& project, ProjectStats& out) {
   auto done = store_.each(query, [&](const Row& row) {
     const std::string_view state = row.text(0).empty() ? kTaskStateNames.front() : row.text(0);
     const auto known = std::find(kTaskStateNames.begin(), kTaskStateNames.end(), state);
-    const std::size_t place = known == kTaskStateNames.end() ? kTaskStateNames.size() - 1
-                                                             : static_cast<std::size_t>(known - kTaskStateNames.begin());
+    const std::size_t place = known == kTaskStateNames.end()
+                                  ? kTaskStateNames.size() - 1
+                                  : static_cast<std::size_t>(known - kTaskStateNames.begin());
     out.tasks_by_state[place] += row.num(1);
     out.tasks_total += row.num(1);
     return true;
@@ -85,7 +88,8 @@ base::Status Stats::count_finished(const base::Uuid& project, base::TimeUs since
 base::Status Stats::count_states(Table table, const base::Uuid& project, std::int64_t& online, std::int64_t& offline) {
   const bool is_agents = table == Table::agents;
   Query query(table);
-  query.where.eq(is_agents ? std::uint16_t{model::agents::project_id} : std::uint16_t{model::workers::project_id}, project);
+  query.where.eq(is_agents ? std::uint16_t{model::agents::project_id} : std::uint16_t{model::workers::project_id},
+                 project);
   query.group(is_agents ? std::uint16_t{model::agents::state} : std::uint16_t{model::workers::state}).count();
   return store_.each(query, [&](const Row& row) {
     (row.text(0) == "online" ? online : offline) += row.num(1);
@@ -111,7 +115,9 @@ base::Status Stats::count_commands(const base::Uuid& project, base::TimeUs since
   ended.group(command_col::status).count().scan_limit(kMaxCommandsCounted);
   return store_.each(ended, [&](const Row& row) {
     const std::string_view status = row.text(0);
-    (status == "completed" ? out.commands_completed : status == "failed" ? out.commands_failed : out.commands_timeout) = row.num(1);
+    (status == "completed" ? out.commands_completed
+     : status == "failed"  ? out.commands_failed
+                           : out.commands_timeout) = row.num(1);
     return true;
   });
 }
@@ -128,12 +134,16 @@ base::Result<std::map<std::string, std::int64_t>> Stats::commands_by_status() {
   return out;
 }
 
-base::Result<std::vector<TrendPoint>> Stats::trends(const base::Uuid& project, std::int64_t window_s, std::int64_t bucket_s) {
+base::Result<std::vector<TrendPoint>> Stats::trends(const base::Uuid& project, std::int64_t window_s,
+                                                    std::int64_t bucket_s) {
   Query query(Table::task_minutes);
   query.where.eq(minute_col::project_id, project).ge(minute_col::minute, clock_.now() - window_s * base::kSecondUs)
       .in(minute_col::kind, {Cell("task.succeeded"), Cell("task.failed"), Cell("task.retried"), Cell("task.revoked")});
-  query.group(minute_col::minute, bucket_s * base::kSecondUs).group(minute_col::kind).fold(Z4J_AGG_SUM, minute_col::count)
-      .fold(Z4J_AGG_SUM, minute_col::runtime_sum_us).fold(Z4J_AGG_SUM, minute_col::runtime_count);
+  query.group(minute_col::minute, bucket_s * base::kSecondUs)
+      .group(minute_col::kind)
+      .fold(Z4J_AGG_SUM, minute_col::count)
+      .fold(Z4J_AGG_SUM, minute_col::runtime_sum_us)
+      .fold(Z4J_AGG_SUM, minute_col::runtime_count);
   struct Runs {
     std::int64_t sum_us = 0, count = 0;
   };
@@ -142,8 +152,10 @@ base::Result<std::vector<TrendPoint>> Stats::trends(const base::Uuid& project, s
     auto& [point, runs] = points[row.num(0)];
     point.at = row.num(0);
     const std::string_view kind = row.text(1);
-    (kind == "task.succeeded" ? point.success : kind == "task.failed" ? point.failure : kind == "task.retried" ? point.retry : point.revoked) =
-        row.num(2);
+    (kind == "task.succeeded" ? point.success
+     : kind == "task.failed"  ? point.failure
+     : kind == "task.retried" ? point.retry
+                              : point.revoked) = row.num(2);
     runs.sum_us += row.num(3);
     runs.count += row.num(4);
     return true;

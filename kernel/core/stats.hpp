@@ -22,8 +22,8 @@
 
 namespace z4j::core {
 
-inline constexpr std::array<std::string_view, 9> kTaskStateNames = {"pending", "received", "started",  "success", "failure",
-                                                                    "retry",   "revoked",  "rejected", "unknown"};
+inline constexpr std::array<std::string_view, 9> kTaskStateNames = {
+    "pending", "received", "started", "success", "failure", "retry", "revoked", "rejected", "unknown"};
 
 inline constexpr double kHighFailureRate = 0.10;
 
@@ -58,7 +58,8 @@ class Stats {
 
   [[nodiscard]] base::Result<ProjectStats> project(const base::Uuid& project, int hours);
   // Buckets that have something, oldest first.
-  [[nodiscard]] base::Result<std::vector<TrendPoint>> trends(const base::Uuid& project, std::int64_t window_s, std::int64_t bucket_s);
+  [[nodiscard]] base::Result<std::vector<TrendPoint>> trends(const base::Uuid& project, std::int64_t window_s,
+                                                             std::int64_t bucket_s);
 
   // Over all projects, for metrics.
   [[nodiscard]] base::Result<std::map<std::string, std::int64_t>> commands_by_status();
@@ -67,7 +68,8 @@ class Stats {
   [[nodiscard]] base::Result<ProjectStats> compute(const base::Uuid& project, int hours);
   [[nodiscard]] base::Status count_tasks(const base::Uuid& project, ProjectStats& out);
   [[nodiscard]] base::Status count_finished(const base::Uuid& project, base::TimeUs since, ProjectStats& out);
-  [[nodiscard]] base::Status count_states(Table table, const base::Uuid& project, std::int64_t& online, std::int64_t& offline);
+  [[nodiscard]] base::Status count_states(Table table, const base::Uuid& project, std::int64_t& online,
+                                          std::int64_t& offline);
   [[nodiscard]] base::Status count_commands(const base::Uuid& project, base::TimeUs since, ProjectStats& out);
 
   Store& store_;

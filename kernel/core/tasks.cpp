@@ -62,7 +62,8 @@ TaskView task_view_of(const Row& row) {
   t.sort_at = row.num(task_col::sort_at);
   t.created_at = row.num(task_col::created_at);
   t.updated_at = row.num(task_col::updated_at);
-  for (const std::uint16_t column : {task_col::args, task_col::kwargs, task_col::result, task_col::exception, task_col::traceback}) {
+  for (const std::uint16_t column :
+       {task_col::args, task_col::kwargs, task_col::result, task_col::exception, task_col::traceback}) {
     t.bytes += row.text(column).size();
   }
   return t;
@@ -77,8 +78,8 @@ TaskNode task_node_of(const Row& row) {
 
 }  // namespace
 
-base::Result<Page<TaskView>> Tasks::list(const base::Uuid& project, const TaskFilter& filter, const std::optional<Place>& after,
-                                         std::uint32_t limit) {
+base::Result<Page<TaskView>> Tasks::list(const base::Uuid& project, const TaskFilter& filter,
+                                         const std::optional<Place>& after, std::uint32_t limit) {
   Query query(Table::tasks);
   query.where = filter.where(project);
   query.columns(kTaskViewColumns).order({task_col::sort_at, task_col::id}, true);
@@ -97,8 +98,9 @@ base::Result<TaskView> Tasks::find(const base::Uuid& project, std::string_view e
   return task_view_of(**row);
 }
 
-base::Result<Page<TaskEventView>> Tasks::events(const base::Uuid& project, std::string_view engine, std::string_view task_id,
-                                                const std::optional<Place>& after, std::uint32_t limit) {
+base::Result<Page<TaskEventView>> Tasks::events(const base::Uuid& project, std::string_view engine,
+                                                std::string_view task_id, const std::optional<Place>& after,
+                                                std::uint32_t limit) {
   Query query(Table::events);
   query.where.eq(event_col::project_id, project).eq(event_col::task_id, task_id).eq(event_col::engine, engine);
   query.columns({event_col::id, event_col::project_id, event_col::agent_id, event_col::engine, event_col::task_id,
@@ -114,7 +116,8 @@ base::Result<Page<TaskEventView>> Tasks::events(const base::Uuid& project, std::
     e.task_id = row.text(event_col::task_id);
     e.kind = row.text(event_col::kind);
     e.occurred_at = row.num(event_col::occurred_at);
-    if (base::json::Value payload = row.json(event_col::payload); payload.is_object()) e.payload = std::move(payload.get_object());
+    if (base::json::Value payload = row.json(event_col::payload); payload.is_object())
+      e.payload = std::move(payload.get_object());
     e.bytes = row.text(event_col::payload).size();
     return e;
   };
@@ -136,7 +139,9 @@ base::Result<TaskTree> Tasks::tree(const base::Uuid& project, std::string_view e
   if (root_row->has_value()) tree.nodes.push_back(task_node_of(**root_row));
 
   Query others(Table::tasks);
-  others.where.eq(task_col::project_id, project).eq(task_col::root_task_id, tree.root_task_id).eq(task_col::engine, engine)
+  others.where.eq(task_col::project_id, project)
+      .eq(task_col::root_task_id, tree.root_task_id)
+      .eq(task_col::engine, engine)
       .ne(task_col::task_id, tree.root_task_id);
   auto rows = store_.read(others.columns(kTaskNodeColumns).limit(kTreeNodes + 1));
   if (!rows) return std::move(rows).error();
@@ -145,7 +150,8 @@ base::Result<TaskTree> Tasks::tree(const base::Uuid& project, std::string_view e
     else tree.truncated = true;
   }
   const auto when = [](const TaskNode& n) { return n.received_at.value_or(std::numeric_limits<base::TimeUs>::max()); };
-  std::stable_sort(tree.nodes.begin(), tree.nodes.end(), [&](const TaskNode& a, const TaskNode& b) { return when(a) < when(b); });
+  std::stable_sort(tree.nodes.begin(), tree.nodes.end(),
+                   [&](const TaskNode& a, const TaskNode& b) { return when(a) < when(b); });
   return tree;
 }
 

@@ -62,12 +62,14 @@ class Tasks {
   // Latest start first; a task that never started stands where it was received or first seen.
   [[nodiscard]] base::Result<Page<TaskView>> list(const base::Uuid& project, const TaskFilter& filter,
                                                   const std::optional<Place>& after, std::uint32_t limit);
-  [[nodiscard]] base::Result<TaskView> find(const base::Uuid& project, std::string_view engine, std::string_view task_id);
+  [[nodiscard]] base::Result<TaskView> find(const base::Uuid& project, std::string_view engine,
+                                            std::string_view task_id);
   // Newest first.
   [[nodiscard]] base::Result<Page<TaskEventView>> events(const base::Uuid& project, std::string_view engine,
                                                          std::string_view task_id, const std::optional<Place>& after,
                                                          std::uint32_t limit);
-  [[nodiscard]] base::Result<TaskTree> tree(const base::Uuid& project, std::string_view engine, std::string_view task_id);
+  [[nodiscard]] base::Result<TaskTree> tree(const base::Uuid& project, std::string_view engine,
+                                            std::string_view task_id);
 
  private:
   Store& store_;

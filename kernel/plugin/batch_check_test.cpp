@@ -45,7 +45,8 @@ class BatchCheckTest : public CppUnit::TestFixture {
   }
 
   void each_broken_promise_is_named() {
-    static const std::uint32_t backwards[] = {0, 5, 3, 6}, far[] = {0, 1, 2, kMaxBatchTextBytes + 1};
+    static const std::uint32_t backwards[] = {0, 5, 3, 6},
+                               far[] = {0, 1, 2, kMaxBatchTextBytes + 1};
     static const std::uint32_t beyond[] = {0, 2, 0}, filled[] = {0, 1, 8};
     const struct {
       const char* word;
@@ -55,10 +56,13 @@ class BatchCheckTest : public CppUnit::TestFixture {
         {"0 rows", [](z4j_event_batch& b) { b.rows = 0; }},
         {"65537 rows", [](z4j_event_batch& b) { b.rows = kMaxBatchRows + 1; }},
         {"column of numbers", [](z4j_event_batch& b) { b.time_us = nullptr; }},
-        {"column of numbers", [](z4j_event_batch& b) {
-           b.attempt = reinterpret_cast<const std::uint32_t*>(reinterpret_cast<std::uintptr_t>(b.attempt) + 1);
+        {"column of numbers",
+         [](z4j_event_batch& b) {
+           b.attempt = reinterpret_cast<const std::uint32_t*>(
+               reinterpret_cast<std::uintptr_t>(b.attempt) + 1);
          }},
-        {"task_id has offsets that go back at row 1", [](z4j_event_batch& b) { b.task_id.offsets = backwards; }},
+        {"task_id has offsets that go back at row 1",
+         [](z4j_event_batch& b) { b.task_id.offsets = backwards; }},
         {"attrs_json ends at byte", [](z4j_event_batch& b) { b.attrs_json.offsets = far; }},
         {"task_id has no data", [](z4j_event_batch& b) { b.task_id.data = nullptr; }},
         {"root_id has no aligned offsets", [](z4j_event_batch& b) { b.root_id.offsets = nullptr; }},
@@ -72,7 +76,8 @@ class BatchCheckTest : public CppUnit::TestFixture {
       broken.spoil(batch);
       const auto checked = check_batch(batch);
       CPPUNIT_ASSERT_MESSAGE(broken.word, !checked.ok());
-      CPPUNIT_ASSERT_MESSAGE(checked.error().message, checked.error().message.find(broken.word) != std::string::npos);
+      CPPUNIT_ASSERT_MESSAGE(checked.error().message,
+                             checked.error().message.find(broken.word) != std::string::npos);
     }
   }
 };

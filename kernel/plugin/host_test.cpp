@@ -117,15 +117,17 @@ class HostTest : public CppUnit::TestFixture {
   static std::pair<Answer, Asked> asking() {
     auto promise = std::make_shared<std::promise<base::Result<std::string>>>();
     Asked asked = promise->get_future();
-    return {[promise](base::Result<std::string> r) { promise->set_value(std::move(r)); }, std::move(asked)};
+    return {[promise](base::Result<std::string> r) { promise->set_value(std::move(r)); },
+            std::move(asked)};
   }
-  Asked send(std::uint64_t verb, const std::string& target, const std::string& args = "{}", int deadline_ms = 20'000) {
+  Asked send(std::uint64_t verb, const std::string& target, const std::string& args = "{}",
+             int deadline_ms = 20'000) {
     auto [answer, asked] = asking();
     host_->command("e", verb, target, args, deadline_ms, std::move(answer));
     return std::move(asked);
   }
-  base::Result<std::string> command(std::uint64_t verb, const std::string& target, const std::string& args = "{}",
-                                    int deadline_ms = 20'000) {
+  base::Result<std::string> command(std::uint64_t verb, const std::string& target,
+                                    const std::string& args = "{}", int deadline_ms = 20'000) {
     return send(verb, target, args, deadline_ms).get();
   }
   base::Result<std::string> snapshot(const std::string& what, int deadline_ms = 20'000) {
@@ -137,7 +139,8 @@ class HostTest : public CppUnit::TestFixture {
   z4j_status act(const std::string& what, const std::string& args = "{}") {
     const auto answer = command(Z4J_ENGINE_ENQUEUE, "test:" + what, args);
     CPPUNIT_ASSERT_MESSAGE(answer ? "" : answer.error().text(), answer.ok());
-    return static_cast<z4j_status>(base::json::integer(base::json::parse(*answer)->get_object(), "status"));
+    return static_cast<z4j_status>(
+        base::json::integer(base::json::parse(*answer)->get_object(), "status"));
   }
 
  public:
@@ -166,7 +169,8 @@ class HostTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(report().state == State::started);
     CPPUNIT_ASSERT_EQUAL(std::string("test"), report().engine_name);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1023}, report().capabilities);
-    CPPUNIT_ASSERT_EQUAL(std::string(R"({"outcome":"done"})"), command(Z4J_ENGINE_RETRY, "t-1").value());
+    CPPUNIT_ASSERT_EQUAL(std::string(R"({"outcome":"done"})"),
+                         command(Z4J_ENGINE_RETRY, "t-1").value());
     CPPUNIT_ASSERT_EQUAL(std::string(R"({"items":[],"next":null})"), snapshot("workers").value());
     start();  // again: nothing happens
     const std::string seen = snapshot("calls").value();
@@ -179,7 +183,9 @@ class HostTest : public CppUnit::TestFixture {
   }
 
   void events_reach_the_kernel_and_busy_reaches_the_plugin() {
-    start(base::json::parse(R"({"events":[{"kind":"sent","task_id":"a"},{"kind":"started","task_id":"a"}]})")->get_object());
+    start(base::json::parse(
+              R"({"events":[{"kind":"sent","task_id":"a"},{"kind":"started","task_id":"a"}]})")
+              ->get_object());
     CPPUNIT_ASSERT_EQUAL(std::uint32_t{2}, heard_.events);
     {
       const std::lock_guard lock(heard_.mutex);
@@ -207,7 +213,8 @@ class HostTest : public CppUnit::TestFixture {
   }
 
   void what_validate_finds_is_a_refusal() {
-    const base::Error error = refused(Object{{"problems", base::json::Array{Object{{"at", "/calls"}, {"message", "not so"}}}}});
+    const base::Error error = refused(
+        Object{{"problems", base::json::Array{Object{{"at", "/calls"}, {"message", "not so"}}}}});
     CPPUNIT_ASSERT(error.text().find("not so") != std::string::npos);
     CPPUNIT_ASSERT(report().state == State::refused);
   }
@@ -216,7 +223,8 @@ class HostTest : public CppUnit::TestFixture {
     config::PluginEntry e = entry("e");
     e.plugin = "tset-engine";
     const auto started = host_->start(e);
-    CPPUNIT_ASSERT(started.error().text().find("did you mean \"test-engine\"") != std::string::npos);
+    CPPUNIT_ASSERT(started.error().text().find("did you mean \"test-engine\"") !=
+                   std::string::npos);
     CPPUNIT_ASSERT_EQUAL(std::string("z4j.toml:7"), started.error().where);
     CPPUNIT_ASSERT_EQUAL(std::string("file"), report().step);
   }
@@ -230,7 +238,8 @@ class HostTest : public CppUnit::TestFixture {
 
   void an_exception_in_create_is_a_fault() {
     const base::Error error = refused(calls("create", {{"throws", true}}));
-    CPPUNIT_ASSERT(error.message.find("create() let an exception cross the boundary") != std::string::npos);
+    CPPUNIT_ASSERT(error.message.find("create() let an exception cross the boundary") !=
+                   std::string::npos);
     CPPUNIT_ASSERT(report().state == State::faulted);
     CPPUNIT_ASSERT_EQUAL(std::string("create"), report().step);
   }
@@ -242,7 +251,8 @@ class HostTest : public CppUnit::TestFixture {
   }
 
   void a_start_that_fails_says_why_and_can_be_tried_again() {
-    const base::Error error = refused(calls("start", {{"status", Z4J_UNAVAILABLE}, {"message", "no broker there"}}));
+    const base::Error error =
+        refused(calls("start", {{"status", Z4J_UNAVAILABLE}, {"message", "no broker there"}}));
     CPPUNIT_ASSERT(error.code == base::Code::unavailable);
     CPPUNIT_ASSERT_EQUAL(std::string("no broker there"), error.message);
     CPPUNIT_ASSERT(report().state == State::refused);
@@ -273,7 +283,8 @@ class HostTest : public CppUnit::TestFixture {
 
   void a_second_answer_is_refused_and_counted() {
     start(calls("command/RETRY", {{"times", 3}}));
-    CPPUNIT_ASSERT_EQUAL(std::string(R"({"outcome":"done"})"), command(Z4J_ENGINE_RETRY, "t").value());
+    CPPUNIT_ASSERT_EQUAL(std::string(R"({"outcome":"done"})"),
+                         command(Z4J_ENGINE_RETRY, "t").value());
     CPPUNIT_ASSERT(wait_until([&] { return report().faults == 2; }));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, report().late_answers);
     CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_BAD_STATE}, act("answer-foreign"));
@@ -285,7 +296,8 @@ class HostTest : public CppUnit::TestFixture {
     start(calls("command/RETRY", {{"times", 20}}));
     CPPUNIT_ASSERT(command(Z4J_ENGINE_RETRY, "t").ok());
     CPPUNIT_ASSERT(wait_until([&] { return report().state == State::faulted; }));
-    CPPUNIT_ASSERT(report().why.find("faults, the last: it answered an operation twice") != std::string::npos);
+    CPPUNIT_ASSERT(report().why.find("faults, the last: it answered an operation twice") !=
+                   std::string::npos);
     CPPUNIT_ASSERT(!report().what_to_do.empty());
   }
 
@@ -328,9 +340,13 @@ class HostTest : public CppUnit::TestFixture {
 
   void stop_cancels_what_is_open() {
     make_impatient();
-    CPPUNIT_ASSERT(wait_until([&] { return host_->start(entry("e", calls("command/RETRY", {{"until_cancelled", true}}))).ok(); }));
+    CPPUNIT_ASSERT(wait_until([&] {
+      return host_->start(entry("e", calls("command/RETRY", {{"until_cancelled", true}}))).ok();
+    }));
     Asked asked = send(Z4J_ENGINE_RETRY, "t");
-    CPPUNIT_ASSERT(wait_until([&] { return report().ops_open == 1 && snapshot("calls").value().find("RETRY") != std::string::npos; }));
+    CPPUNIT_ASSERT(wait_until([&] {
+      return report().ops_open == 1 && snapshot("calls").value().find("RETRY") != std::string::npos;
+    }));
     CPPUNIT_ASSERT(host_->stop("e").ok());
     CPPUNIT_ASSERT(asked.get().error().code == base::Code::cancelled);
     CPPUNIT_ASSERT(report().state == State::destroyed);
@@ -345,7 +361,8 @@ class HostTest : public CppUnit::TestFixture {
 
   void a_declared_verb_that_is_unsupported_is_a_lie() {
     start(calls("command/RATE", {{"status", Z4J_UNSUPPORTED}, {"message", "no rates here"}}));
-    for (int i = 0; i < 3; ++i) CPPUNIT_ASSERT(command(Z4J_ENGINE_RATE, "t").error().code == base::Code::unsupported);
+    for (int i = 0; i < 3; ++i)
+      CPPUNIT_ASSERT(command(Z4J_ENGINE_RATE, "t").error().code == base::Code::unsupported);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, report().faults);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{3}, report().errors);
   }
@@ -354,7 +371,8 @@ class HostTest : public CppUnit::TestFixture {
     start();
     std::uint64_t faults = 0;
     for (const char* fault : {"no rows", "offsets", "dictionary", "short"}) {
-      CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_INVALID}, act("emit-broken", std::string(R"({"fault":")") + fault + "\"}"));
+      CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_INVALID},
+                           act("emit-broken", std::string(R"({"fault":")") + fault + "\"}"));
       CPPUNIT_ASSERT_EQUAL(++faults, report().faults);
     }
     CPPUNIT_ASSERT_EQUAL(std::uint32_t{0}, heard_.events);
@@ -370,8 +388,10 @@ class HostTest : public CppUnit::TestFixture {
     act("metric", R"({"name":"events_dropped","value":2})");
     CPPUNIT_ASSERT_EQUAL(std::string("events_dropped"), heard_.metrics.at(0));
     act("post", R"({"delay_ms":1})");
-    CPPUNIT_ASSERT(wait_until([&] { return snapshot("calls").value().find("posted") != std::string::npos; }));
-    CPPUNIT_ASSERT(command(Z4J_ENGINE_ENQUEUE, "test:secret").value().find("\"length\":5") != std::string::npos);
+    CPPUNIT_ASSERT(
+        wait_until([&] { return snapshot("calls").value().find("posted") != std::string::npos; }));
+    CPPUNIT_ASSERT(command(Z4J_ENGINE_ENQUEUE, "test:secret").value().find("\"length\":5") !=
+                   std::string::npos);
     CPPUNIT_ASSERT(host_->stop("e").ok());
     CPPUNIT_ASSERT(refused(Object{{"token", "other"}}).code == base::Code::not_found);
   }
@@ -379,7 +399,13 @@ class HostTest : public CppUnit::TestFixture {
   void a_flood_of_log_lines_is_cut() {
     std::size_t lines = 0;
     std::string all;
-    base::Log log(base::Log::Form::json, base::Level::info, [&](std::string_view line) { ++lines; all += line; }, clock_);
+    base::Log log(
+        base::Log::Form::json, base::Level::info,
+        [&](std::string_view line) {
+          ++lines;
+          all += line;
+        },
+        clock_);
     Host::Options options;
     options.directories = {Z4J_TEST_PLUGIN_DIR};
     host_ = std::make_unique<Host>(options, heard_.callbacks(), log, clock_);
@@ -399,7 +425,9 @@ class HostTest : public CppUnit::TestFixture {
       threads.emplace_back([&, t] {
         for (int i = 0; i < 50; ++i) {
           host_->command("e", t % 2 == 0 ? Z4J_ENGINE_RETRY : Z4J_ENGINE_REVOKE, "t", "{}", 20'000,
-                         [&](base::Result<std::string> r) { if (r) ++answers; });
+                         [&](base::Result<std::string> r) {
+                           if (r) ++answers;
+                         });
         }
       });
     }

@@ -73,29 +73,34 @@ Strand::Post Instance::post_aside(const char* function, std::function<void()> ru
 
 std::uint64_t Instance::capabilities() {
   if (engine == nullptr) return 0;
-  std::future<std::uint64_t> asked;
+  std::shared_future<std::uint64_t> asked;
   {
     const std::lock_guard lock(capabilities_mutex_);
     const std::int64_t now = around_.clock.steady_ms();
     const bool fresh = capabilities_at_ && now - *capabilities_at_ < kCapabilitiesFreshMs;
-    if (fresh || asking_) return capabilities_;
-    auto promise = std::make_shared<std::promise<std::uint64_t>>();
-    asked = promise->get_future();
-    const Strand::Post posted = post_aside("capabilities", [this, promise] {
-      std::optional<std::uint64_t> bits;
-      if (const auto pass = inward.enter(); pass && raw != nullptr) {
-        call("capabilities", 0, [&] { bits = engine->capabilities(raw); });
-      }
-      const std::lock_guard done(capabilities_mutex_);
-      asking_ = false;
-      if (bits) {
-        capabilities_ = *bits;
-        if (const auto pass = outward_.enter()) capabilities_at_ = around_.clock.steady_ms();
-      }
-      promise->set_value(capabilities_);
-    });
-    if (posted != Strand::Post::taken) return capabilities_;
-    asking_ = true;
+    if (fresh || (asking_ && capabilities_at_)) return capabilities_;
+    // Before the first answer 0 would be a guess: who comes meanwhile waits for it too.
+    if (asking_) {
+      asked = asked_;
+    } else {
+      auto promise = std::make_shared<std::promise<std::uint64_t>>();
+      asked = asked_ = promise->get_future().share();
+      const Strand::Post posted = post_aside("capabilities", [this, promise] {
+        std::optional<std::uint64_t> bits;
+        if (const auto pass = inward.enter(); pass && raw != nullptr) {
+          call("capabilities", 0, [&] { bits = engine->capabilities(raw); });
+        }
+        const std::lock_guard done(capabilities_mutex_);
+        asking_ = false;
+        if (bits) {
+          capabilities_ = *bits;
+          if (const auto pass = outward_.enter()) capabilities_at_ = around_.clock.steady_ms();
+        }
+        promise->set_value(capabilities_);
+      });
+      if (posted != Strand::Post::taken) return capabilities_;
+      asking_ = true;
+    }
   }
   if (asked.wait_for(kCapabilitiesPatience) == std::future_status::ready) return asked.get();
   const std::lock_guard lock(capabilities_mutex_);

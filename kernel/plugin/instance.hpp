@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -143,6 +144,7 @@ class Instance {
   std::uint64_t capabilities_ = 0;
   std::optional<std::int64_t> capabilities_at_;
   bool asking_ = false;
+  std::shared_future<std::uint64_t> asked_;
 
   std::mutex log_mutex_;
   std::int64_t log_second_ = 0;

@@ -51,7 +51,8 @@ KeptFile& kept_file(const std::pair<std::uint64_t, std::uint64_t>& id) {
 }
 
 // The dynamic linker knows a mapped library again by the text of its path, before it looks at the
-// file. So that a file put in another's place is mapped anew, each mapping of a path spells it anew.
+// file. So that a file put in another's place is mapped anew, each mapping of a path spells it
+// anew.
 std::string fresh_spelling(const std::string& path) {
   static std::mutex mutex;
   static auto& times_mapped = *new std::map<std::string, unsigned>();

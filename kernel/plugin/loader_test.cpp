@@ -42,7 +42,8 @@ class LoaderTest : public CppUnit::TestFixture {
   void assert_refused(const std::string& plugin, const std::string& step, const std::string& word) {
     const Refusal refusal = refusal_of(plugin);
     CPPUNIT_ASSERT_EQUAL(step, refusal.step);
-    CPPUNIT_ASSERT_MESSAGE(refusal.error.text(), refusal.error.text().find(word) != std::string::npos);
+    CPPUNIT_ASSERT_MESSAGE(refusal.error.text(),
+                           refusal.error.text().find(word) != std::string::npos);
   }
   const LoadedFile* loaded(const std::string& plugin, const std::string& sha256 = {}) {
     Refusal refusal;
@@ -56,7 +57,8 @@ class LoaderTest : public CppUnit::TestFixture {
     folder_.add("test-engine");
     const LoadedFile* file = loaded("test-engine");
     CPPUNIT_ASSERT_EQUAL(folder_.file("test-engine"), file->path);
-    CPPUNIT_ASSERT_EQUAL(std::string("org.z4j.test-engine"), std::string(file->descriptor->id.ptr, file->descriptor->id.len));
+    CPPUNIT_ASSERT_EQUAL(std::string("org.z4j.test-engine"),
+                         std::string(file->descriptor->id.ptr, file->descriptor->id.len));
     CPPUNIT_ASSERT(file == loaded("test-engine"));
   }
 
@@ -122,7 +124,8 @@ class LoaderTest : public CppUnit::TestFixture {
 
   void a_pinned_hash_must_match() {
     std::ifstream file(folder_.add("test-engine"), std::ios::binary);
-    const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    const std::string bytes((std::istreambuf_iterator<char>(file)),
+                            std::istreambuf_iterator<char>());
     const std::string right = base::hex(base::sha256(bytes));
     const Refusal refusal = refusal_of("test-engine", std::string(64, 'a'));
     CPPUNIT_ASSERT_EQUAL(std::string("file"), refusal.step);
@@ -142,7 +145,8 @@ class LoaderTest : public CppUnit::TestFixture {
   void a_missing_symbol_is_named() {
     folder_.add("faulty-symbol");
     assert_refused("faulty-symbol", "map", "z4j_test_function_that_nobody_has");
-    CPPUNIT_ASSERT(refusal_of("faulty-symbol").error.message.find("Bad file descriptor") == std::string::npos);
+    CPPUNIT_ASSERT(refusal_of("faulty-symbol").error.message.find("Bad file descriptor") ==
+                   std::string::npos);
   }
 
   void a_library_without_entry_is_no_plugin() {
@@ -151,7 +155,8 @@ class LoaderTest : public CppUnit::TestFixture {
   }
 
   void entries_of_other_versions_say_what_to_install() {
-    for (const char* plugin : {"faulty-magic", "faulty-major", "faulty-minor", "faulty-v2"}) folder_.add(plugin);
+    for (const char* plugin : {"faulty-magic", "faulty-major", "faulty-minor", "faulty-v2"})
+      folder_.add(plugin);
     assert_refused("faulty-magic", "entry", "wrong magic number");
     assert_refused("faulty-major", "entry", "built for ABI 9.x, this host has ABI 1.");
     assert_refused("faulty-minor", "entry", "needs ABI 1.99");

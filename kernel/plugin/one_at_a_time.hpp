@@ -1,5 +1,5 @@
-// A mutex that is waited for with a deadline. std::timed_mutex would do, but the thread sanitizer does
-// not know its timed lock and reports what it guards.
+// A mutex that is waited for with a deadline. std::timed_mutex would do, but the thread sanitizer
+// does not know its timed lock and reports what it guards.
 #pragma once
 
 #include <chrono>

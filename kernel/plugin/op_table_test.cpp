@@ -62,7 +62,8 @@ class OpTableTest : public CppUnit::TestFixture {
   int owner_ = 0, other_ = 0;
 
   z4j_op begun(Told& told, int deadline_ms = 60'000, std::shared_ptr<void> keep = {}) {
-    const auto op = ops_.open(&owner_, deadline_ms, error_of(base::Code::timeout), told.done(), std::move(keep));
+    const auto op = ops_.open(&owner_, deadline_ms, error_of(base::Code::timeout), told.done(),
+                              std::move(keep));
     CPPUNIT_ASSERT(op.ok());
     CPPUNIT_ASSERT(ops_.begin(*op, error_of(base::Code::unknown)));
     return *op;
@@ -149,7 +150,8 @@ class OpTableTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(ops_.cancelled(&owner_, op));
     CPPUNIT_ASSERT(ops_.cancel(&owner_).empty());
     CPPUNIT_ASSERT_EQUAL(0, told.times);
-    CPPUNIT_ASSERT(ops_.complete(&owner_, op, error_of(base::Code::cancelled)) == OpTable::Verdict::answered);
+    CPPUNIT_ASSERT(ops_.complete(&owner_, op, error_of(base::Code::cancelled)) ==
+                   OpTable::Verdict::answered);
   }
 
   void too_many_open_ops_are_refused_as_busy() {

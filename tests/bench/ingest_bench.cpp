@@ -83,7 +83,8 @@ class Load {
     std::swap(running_[random_() % running_.size()], running_.back());
     Task& task = running_.back();
     const bool fails = task.name == 7;
-    b.begin_row(now_, task.step == 0 ? Z4J_EV_RECEIVED : task.step == 1 ? Z4J_EV_STARTED : fails ? Z4J_EV_FAILED : Z4J_EV_SUCCEEDED);
+    const std::uint16_t end = fails ? Z4J_EV_FAILED : Z4J_EV_SUCCEEDED;
+    b.begin_row(now_, task.step == 0 ? std::uint16_t{Z4J_EV_RECEIVED} : task.step == 1 ? std::uint16_t{Z4J_EV_STARTED} : end);
     b.engine("celery");
     b.task("shop.tasks.order_number_" + std::to_string(task.name));
     b.queue(task.name % 3 == 0 ? "priority" : "default");
@@ -141,8 +142,11 @@ class Side {
   }
   void wait_for(std::uint64_t persisted) {
     std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, std::chrono::seconds(120), [&] { return persisted_ >= persisted; })) {
-      throw std::runtime_error("the store made no progress for two minutes");
+    while (persisted_ < persisted) {
+      const std::uint64_t before = persisted_;
+      if (!changed_.wait_for(lock, std::chrono::seconds(120), [&] { return persisted_ != before; })) {
+        throw std::runtime_error("the store made no progress for two minutes");
+      }
     }
   }
   [[nodiscard]] std::uint64_t persisted() {
@@ -228,7 +232,8 @@ void measure_throughput(const Arguments& arguments, Side& ours, Side* raw, const
       std::printf("  RSS %6.1f MiB\n", resident_mib());
       std::fflush(stdout);
     }
-    if (arguments.events != 0 ? load.sent() >= arguments.events : so_far >= std::chrono::seconds(arguments.seconds)) break;
+    const bool time_is_up = so_far >= std::chrono::seconds(arguments.seconds);
+    if (arguments.events != 0 ? load.sent() >= arguments.events : time_is_up) break;
   }
   const double rate = static_cast<double>(load.sent()) / seconds(ours_spent);
   std::printf("events %llu, %llu bytes each as emitted, RSS %.1f MiB\n", static_cast<unsigned long long>(load.sent()),
@@ -269,7 +274,9 @@ void measure_delay(const Arguments& arguments, Side& ours) {
   ours.wait_for(load.sent());
   const std::lock_guard lock(mutex);
   std::sort(delays_ms.begin(), delays_ms.end());
-  const auto at = [&](double share) { return delays_ms.at(static_cast<std::size_t>(static_cast<double>(delays_ms.size() - 1) * share)); };
+  const auto at = [&](double share) {
+    return delays_ms.at(static_cast<std::size_t>(static_cast<double>(delays_ms.size() - 1) * share));
+  };
   std::printf("%u events/s for %d s: event to commit p50 %.1f ms, p99 %.1f ms, max %.1f ms, RSS %.1f MiB\n", arguments.rate,
               arguments.seconds, at(0.5), at(0.99), at(1), resident_mib());
 }

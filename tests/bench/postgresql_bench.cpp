@@ -2,6 +2,9 @@
 // the same statements over the same rows on the same tables through bare libpq, encoded beforehand. Both sides take
 // turns, so that a busy machine slows both. Ends with "ratio 0.NN".
 //
+// --sql TEXT runs after the tables are made: "DROP INDEX tasks_text" shows what that index costs. On a busy machine the CPU
+// per event tells more than events per second.
+//
 // A commit is 500 (or --rows) events of about 445 bytes, one merge of a task row per three events, where each task is merged
 // when it begins and again when it ends, and 40 rows of minute counters. Two lanes (--lanes), a thread and a connection each.
 #include <dlfcn.h>
@@ -12,8 +15,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <random>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -37,7 +44,8 @@ namespace tasks = model::tasks;
 namespace minutes = model::task_minutes;
 
 struct Arguments {
-  std::string url, schema = "z4j_bench";
+  std::string url, schema = "z4j_bench", sql;
+  int server = 0;  // its process, for the CPU it takes
   std::uint32_t rows = 500;
   unsigned lanes = 2;
   int seconds = 10;
@@ -328,9 +336,9 @@ class Bare {
     prepared_ = true;
     run("COMMIT");
   }
+  void run(const std::string& text) { check(PQexec(conn_, text.c_str())); }
 
  private:
-  void run(const std::string& text) { check(PQexec(conn_, text.c_str())); }
   void check(PGresult* r) {
     const ExecStatusType status = PQresultStatus(r);
     PQclear(r);
@@ -342,11 +350,35 @@ class Bare {
 
 // ---- Turns -------------------------------------------------------------------------
 
+// CPU seconds of a server's processes, or of this one.
+double cpu_of_server(int server) {
+  double ticks = 0;
+  std::error_code ec;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", ec)) {
+    std::ifstream in(entry.path() / "stat");
+    std::string text;
+    if (!std::getline(in, text)) continue;
+    std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 2)));
+    std::string field;
+    long parent = 0, user = 0, system = 0;
+    for (int n = 3; n <= 15 && fields >> field; ++n) {
+      if (n == 4) parent = std::atol(field.c_str());
+      if (n == 14) user = std::atol(field.c_str());
+      if (n == 15) system = std::atol(field.c_str());
+    }
+    if (parent == server) ticks += static_cast<double>(user + system);
+  }
+  return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+double own_cpu() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
 struct Figures {
   std::uint64_t events = 0;
-  double seconds = 0;
+  double seconds = 0, server_cpu = 0, own_cpu = 0;
   std::vector<double> commit_ms;
   [[nodiscard]] double rate() const { return seconds > 0 ? static_cast<double>(events) / seconds : 0; }
+  [[nodiscard]] double us_per_event(double cpu) const { return events > 0 ? cpu * 1e6 / static_cast<double>(events) : 0; }
   [[nodiscard]] double at(double part) {
     std::sort(commit_ms.begin(), commit_ms.end());
     return commit_ms.empty() ? 0 : commit_ms[static_cast<std::size_t>(static_cast<double>(commit_ms.size() - 1) * part)];
@@ -364,6 +396,7 @@ void turn(const Arguments& a, std::vector<Load>& loads, Figures& figures, Prepar
   }
   std::vector<std::vector<double>> took(a.lanes);
   std::vector<std::string> failures(a.lanes);
+  const double server_before = cpu_of_server(a.server), own_before = own_cpu();
   const auto begin = SteadyClock::now();
   std::vector<std::thread> threads;
   for (unsigned lane = 0; lane < a.lanes; ++lane) {
@@ -384,12 +417,15 @@ void turn(const Arguments& a, std::vector<Load>& loads, Figures& figures, Prepar
     if (!failure.empty()) fail(failure);
   }
   figures.seconds += std::chrono::duration<double>(SteadyClock::now() - begin).count();
+  figures.server_cpu += cpu_of_server(a.server) - server_before;
+  figures.own_cpu += own_cpu() - own_before;
   figures.events += batches * a.rows * a.lanes;
   for (const auto& list : took) figures.commit_ms.insert(figures.commit_ms.end(), list.begin(), list.end());
 }
 
 void measure(const Arguments& a) {
   Driver driver(a);
+  if (!a.sql.empty()) Bare(a).run(a.sql);
   std::vector<z4j_session*> sessions;
   std::vector<std::unique_ptr<Bare>> bare;
   std::vector<Load> loads;
@@ -417,11 +453,13 @@ void measure(const Arguments& a) {
   } while (SteadyClock::now() < end);
   for (z4j_session* session : sessions) driver.close(session);
   std::printf("lanes %u, %u events a commit\n", a.lanes, a.rows);
-  std::printf("ours     %8.0f events/s, commit p50 %.1f ms, p99 %.1f ms, %llu events\n", ours.rate(), ours.at(0.5), ours.at(0.99),
-              static_cast<unsigned long long>(ours.events));
+  const auto print = [](const char* side, Figures& f) {
+    std::printf("%-8s %8.0f events/s, commit p50 %.1f ms, p99 %.1f ms, CPU per event: server %.1f us, client %.1f us; %llu events\n", side, f.rate(),
+                f.at(0.5), f.at(0.99), f.us_per_event(f.server_cpu), f.us_per_event(f.own_cpu), static_cast<unsigned long long>(f.events));
+  };
+  print("ours", ours);
   if (!a.ceiling) return;
-  std::printf("ceiling  %8.0f events/s, commit p50 %.1f ms, p99 %.1f ms, %llu events\n", ceiling.rate(), ceiling.at(0.5), ceiling.at(0.99),
-              static_cast<unsigned long long>(ceiling.events));
+  print("ceiling", ceiling);
   std::printf("ratio %.2f\n", ours.rate() / ceiling.rate());
 }
 
@@ -437,10 +475,11 @@ Arguments read(int argc, char** argv) {
     const std::string value = argv[++i];
     if (name == "--url") a.url = value;
     else if (name == "--schema") a.schema = value;
+    else if (name == "--sql") a.sql = value;
     else if (name == "--rows") a.rows = static_cast<std::uint32_t>(std::stoul(value));
     else if (name == "--lanes") a.lanes = static_cast<unsigned>(std::stoul(value));
     else if (name == "--seconds") a.seconds = std::stoi(value);
-    else fail("unknown option " + name + "; one of --url, --schema, --rows, --lanes, --seconds, --no-ceiling");
+    else fail("unknown option " + name + "; one of --url, --schema, --sql, --rows, --lanes, --seconds, --no-ceiling");
   }
   return a;
 }
@@ -455,6 +494,7 @@ int main(int argc, char** argv) try {
     server = std::make_unique<z4j::testing::PrivatePostgres>(std::vector<std::string>{
         "fsync=on", "full_page_writes=on", "synchronous_commit=on", "shared_buffers=1GB", "wal_compression=lz4", "max_wal_size=4GB"});
     a.url = server->url();
+    a.server = server->pid();
   }
   z4j::bench::measure(a);
   return 0;

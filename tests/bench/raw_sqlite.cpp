@@ -51,7 +51,10 @@ std::string merged(const z4j_table& t, std::uint16_t column, const std::string& 
 std::string statement_of(const z4j_table& t, std::uint16_t verb, const std::vector<std::uint16_t>& columns) {
   const std::string table = name_of(t.name);
   const z4j_key& key = t.keys[0];
-  const auto in_key = [&](std::uint16_t c) { return std::find(key.columns, key.columns + key.column_count, c) != key.columns + key.column_count; };
+  const auto in_key = [&](std::uint16_t c) {
+    const std::uint16_t* end = key.columns + key.column_count;
+    return std::find(key.columns, end, c) != end;
+  };
   const auto place = [&](std::uint16_t c) {
     return "?" + std::to_string(std::find(columns.begin(), columns.end(), c) - columns.begin() + 1);
   };
@@ -85,7 +88,11 @@ void bind(sqlite3_stmt* stmt, int place, const z4j_col& col, std::uint16_t type,
   switch (col.form) {
     case Z4J_FORM_NUM: sqlite3_bind_int64(stmt, place, static_cast<const std::int64_t*>(col.data)[row]); return;
     case Z4J_FORM_REAL: sqlite3_bind_double(stmt, place, static_cast<const double*>(col.data)[row]); return;
-    case Z4J_FORM_16: sqlite3_bind_blob(stmt, place, static_cast<const char*>(col.data) + std::size_t{row} * 16, 16, SQLITE_STATIC); return;
+    case Z4J_FORM_16: {
+      const char* sixteen = static_cast<const char*>(col.data) + std::size_t{row} * 16;
+      sqlite3_bind_blob(stmt, place, sixteen, 16, SQLITE_STATIC);
+      return;
+    }
     default: {
       const char* text = col.text.data + col.text.offsets[row];
       const int size = static_cast<int>(col.text.offsets[row + 1] - col.text.offsets[row]);

@@ -139,11 +139,17 @@ std::vector<ToldEvent> Told::of(const std::string& task_id) const {
   return out;
 }
 
+std::vector<ToldEvent> Told::live(const std::string& task_id) const {
+  std::vector<ToldEvent> out;
+  for (ToldEvent& e : of(task_id)) {
+    if (!e.rebuilt) out.push_back(std::move(e));
+  }
+  return out;
+}
+
 std::string Told::story(const std::string& task_id) const {
   std::string out;
-  for (const ToldEvent& e : of(task_id)) {
-    if (!e.rebuilt) out += (out.empty() ? "" : " ") + std::string(word_for(e.kind));
-  }
+  for (const ToldEvent& e : live(task_id)) out += (out.empty() ? "" : " ") + std::string(word_for(e.kind));
   return out;
 }
 

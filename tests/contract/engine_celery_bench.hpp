@@ -41,6 +41,7 @@ class Told {
   [[nodiscard]] bool busy() const;
 
   [[nodiscard]] std::vector<ToldEvent> of(const std::string& task_id) const;
+  [[nodiscard]] std::vector<ToldEvent> live(const std::string& task_id) const;  // without rebuilt ones
   [[nodiscard]] std::vector<ToldEvent> all() const;
   // "received started succeeded" of one task, live events only.
   [[nodiscard]] std::string story(const std::string& task_id) const;

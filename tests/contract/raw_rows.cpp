@@ -1,5 +1,6 @@
 #include "raw_rows.hpp"
 
+#include <algorithm>
 #include <deque>
 
 #include <z4j/plugin.hpp>
@@ -38,8 +39,10 @@ constexpr z4j_column kLeaseList[] = {{lit("name"), lit(""), Z4J_T_TEXT, kReq, Z4
                                      {lit("fence"), lit(""), Z4J_T_INT, kReq, Z4J_M_ADD, 0},
                                      {lit("until"), lit(""), Z4J_T_TIME, 0, Z4J_M_SET, 0}};
 
-constexpr std::uint16_t kIdPart[] = {kId}, kUuidPart[] = {kUuid}, kWholeParts[] = {kWhole, kId}, kWordsPart[] = {kText};
-constexpr std::uint16_t kDocPart[] = {kJson}, kLaterPart[] = {kThingColumns}, kFirst[] = {0}, kLogParts[] = {0, 1};
+constexpr std::uint16_t kIdPart[] = {kId}, kUuidPart[] = {kUuid}, kWholeParts[] = {kWhole, kId},
+                        kWordsPart[] = {kText};
+constexpr std::uint16_t kDocPart[] = {kJson}, kLaterPart[] = {kThingColumns}, kFirst[] = {0},
+                        kLogParts[] = {0, 1};
 constexpr z4j_key kThingKeys[] = {{lit("things_id"), kIdPart, 1, Z4J_K_PRIMARY, 0},
                                   {lit("things_uid"), kUuidPart, 1, Z4J_K_UNIQUE, 0},
                                   {lit("things_whole"), kWholeParts, 2, Z4J_K_ORDER, 0},
@@ -55,9 +58,12 @@ constexpr z4j_table kTables[] = {
     {lit("log"), lit("append-only"), kLogList, kLogKeys, 3, 1, Z4J_TBL_APPEND | Z4J_TBL_BY_TIME, 0},
     {lit("leases"), lit("who may write"), kLeaseList, kLeaseKeys, 4, 1, 0, 0}};
 constexpr z4j_table kLaterTables[] = {
-    {lit("things"), lit("one of each"), kThingList, kThingKeys, kThingColumns + 1, 6, 0, 0}, kTables[1], kTables[2],
+    {lit("things"), lit("one of each"), kThingList, kThingKeys, kThingColumns + 1, 6, 0, 0},
+    kTables[1],
+    kTables[2],
     {lit("fresh"), lit("new in version 2"), kLogList, kFreshKeys, 3, 1, 0, 0}};
-constexpr z4j_schema kSchemas[] = {{sizeof(z4j_schema), 1, kTables, 3, 0}, {sizeof(z4j_schema), 2, kLaterTables, 4, 0}};
+constexpr z4j_schema kSchemas[] = {{sizeof(z4j_schema), 1, kTables, 3, 0},
+                                   {sizeof(z4j_schema), 2, kLaterTables, 4, 0}};
 
 z4j_value value_of(const Val& v, std::uint16_t type, bool now) {
   z4j_value out{};
@@ -67,13 +73,20 @@ z4j_value value_of(const Val& v, std::uint16_t type, bool now) {
     return out;
   }
   switch (v.index()) {
-    case 1: out.kind = Z4J_V_NUM; out.num = std::get<std::int64_t>(v); break;
-    case 2: out.kind = Z4J_V_REAL; out.real = std::get<double>(v); break;
+    case 1:
+      out.kind = Z4J_V_NUM;
+      out.num = std::get<std::int64_t>(v);
+      break;
+    case 2:
+      out.kind = Z4J_V_REAL;
+      out.real = std::get<double>(v);
+      break;
     case 3:
       out.kind = type == Z4J_T_BYTES || type == Z4J_T_UUID ? Z4J_V_BYTES : Z4J_V_TEXT;
       out.text = str(std::get<std::string>(v));
       break;
-    default: break;
+    default:
+      break;
   }
   return out;
 }
@@ -83,7 +96,8 @@ struct RawPreds {
   RawPreds(const std::vector<Pred>& preds, const z4j_table& t) {
     for (const Pred& p : preds) {
       std::vector<z4j_value>& mine = values.emplace_back();
-      const std::uint16_t type = p.path.empty() && p.cmp != Z4J_CMP_HAS ? t.columns[p.column].type : std::uint16_t{0};
+      const std::uint16_t type =
+          p.path.empty() && p.cmp != Z4J_CMP_HAS ? t.columns[p.column].type : std::uint16_t{0};
       for (const Val& v : p.values) mine.push_back(value_of(v, type, p.now));
       z4j_pred out{};
       out.column = p.column;
@@ -106,10 +120,17 @@ struct RawStep {
     for (const Line& line : s.lines) {
       for (std::size_t i = 0; i < line.size(); ++i) {
         switch (line[i].index()) {
-          case 1: rows.num(i, std::get<std::int64_t>(line[i])); break;
-          case 2: rows.real(i, std::get<double>(line[i])); break;
-          case 3: rows.bytes(i, std::get<std::string>(line[i])); break;
-          default: rows.null(i);
+          case 1:
+            rows.num(i, std::get<std::int64_t>(line[i]));
+            break;
+          case 2:
+            rows.real(i, std::get<double>(line[i]));
+            break;
+          case 3:
+            rows.bytes(i, std::get<std::string>(line[i]));
+            break;
+          default:
+            rows.null(i);
         }
       }
       rows.end_row();
@@ -149,7 +170,8 @@ struct RawStep {
 const z4j_schema& schema(std::uint32_t version) { return kSchemas[version - 1]; }
 const z4j_table& table(std::uint16_t number) { return kTables[number]; }
 
-Done commit(plugin::StorageClient::Session& session, const std::vector<Step>& steps, std::uint32_t flags) {
+Done commit(plugin::StorageClient::Session& session, const std::vector<Step>& steps,
+            std::uint32_t flags) {
   std::deque<RawStep> raw;
   std::vector<z4j_step*> places;
   for (const Step& s : steps) places.push_back(&raw.emplace_back(s).step);
@@ -180,7 +202,8 @@ Answer read(plugin::StorageClient::Session& session, const Query& query, std::ui
   std::vector<z4j_out> outs;
   for (const Out& o : query.outs) outs.push_back(z4j_out{o.column, o.agg, 0, o.bucket});
   if (outs.empty()) {
-    for (std::uint32_t i = 0; i < t.column_count; ++i) outs.push_back(z4j_out{static_cast<std::uint16_t>(i), 0, 0, 0});
+    for (std::uint32_t i = 0; i < t.column_count; ++i)
+      outs.push_back(z4j_out{static_cast<std::uint16_t>(i), 0, 0, 0});
   }
   const RawPreds preds(query.preds, t);
   z4j_query q{};
@@ -195,7 +218,10 @@ Answer read(plugin::StorageClient::Session& session, const Query& query, std::ui
   for (std::size_t i = 0; i < query.after.size(); ++i) {
     const std::uint16_t place = query.order[i];
     const bool counted = fold && outs[place].agg == Z4J_AGG_COUNT;
-    after.push_back(value_of(query.after[i], counted ? std::uint16_t{Z4J_T_INT} : t.columns[fold ? outs[place].column : place].type, false));
+    after.push_back(value_of(
+        query.after[i],
+        counted ? std::uint16_t{Z4J_T_INT} : t.columns[fold ? outs[place].column : place].type,
+        false));
   }
   q.order = query.order.data();
   q.order_count = static_cast<std::uint32_t>(query.order.size());
@@ -243,6 +269,7 @@ std::string shown(const std::vector<Line>& lines) {
     }
     out += "\n";
   }
+  std::replace(out.begin(), out.end(), '\0', '.');  // a message ends at a NUL
   return out;
 }
 

@@ -1,5 +1,5 @@
-// Rows, predicates and steps over a small schema with every type, merge rule and kind of key, as plain
-// values: what two drivers are compared by.
+// Rows, predicates and steps over a small schema with every type, merge rule and kind of key, as
+// plain values: what two drivers are compared by.
 #pragma once
 
 #include <z4j/abi.h>
@@ -21,7 +21,22 @@ using Line = std::vector<Val>;  // one row, by output
 // things: every type and rule. log: append-only, by time. leases: for fencing.
 enum TableNumber : std::uint16_t { kThings, kLog, kLeases };
 enum ThingColumn : std::uint16_t {
-  kId, kFlag, kWhole, kReal, kTime, kUuid, kText, kBytes, kJson, kKept, kLow, kHigh, kSum, kState, kDetail, kStamp,
+  kId,
+  kFlag,
+  kWhole,
+  kReal,
+  kTime,
+  kUuid,
+  kText,
+  kBytes,
+  kJson,
+  kKept,
+  kLow,
+  kHigh,
+  kSum,
+  kState,
+  kDetail,
+  kStamp,
   kThingColumns
 };
 enum LogColumn : std::uint16_t { kLogTime, kLogId, kLogText };
@@ -65,7 +80,8 @@ struct Done {
   [[nodiscard]] bool ok() const { return code == base::Code::ok; }
 };
 
-[[nodiscard]] Done commit(plugin::StorageClient::Session& session, const std::vector<Step>& steps, std::uint32_t flags = 0);
+[[nodiscard]] Done commit(plugin::StorageClient::Session& session, const std::vector<Step>& steps,
+                          std::uint32_t flags = 0);
 
 struct Out {
   std::uint16_t column = 0, agg = 0;
@@ -88,7 +104,8 @@ struct Answer {
   std::string text;
   std::vector<Line> lines;
 };
-[[nodiscard]] Answer read(plugin::StorageClient::Session& session, const Query& query, std::uint32_t page_rows = 100);
+[[nodiscard]] Answer read(plugin::StorageClient::Session& session, const Query& query,
+                          std::uint32_t page_rows = 100);
 
 // For messages.
 [[nodiscard]] std::string shown(const std::vector<Line>& lines);

@@ -32,7 +32,9 @@ class CountingSession final : public StorageClient::Session {
     });
   }
   base::Result<std::string> stats() override { return session_->stats(); }
-  base::Result<std::string> explain(const z4j_query& query) override { return session_->explain(query); }
+  base::Result<std::string> explain(const z4j_query& query) override {
+    return session_->explain(query);
+  }
   base::Status backup(const std::string& target, int deadline_ms) override {
     return session_->backup(target, deadline_ms);
   }
@@ -48,13 +50,15 @@ class CountingClient final : public StorageClient {
       : client_(std::move(client)), counts_(std::move(counts)) {}
 
   z4j_store_info info() override { return client_->info(); }
-  base::Result<std::string> migrate(const z4j_schema& schema, bool dry_run, int deadline_ms) override {
+  base::Result<std::string> migrate(const z4j_schema& schema, bool dry_run,
+                                    int deadline_ms) override {
     return client_->migrate(schema, dry_run, deadline_ms);
   }
   base::Result<std::unique_ptr<Session>> open(std::uint32_t flags) override {
     auto session = client_->open(flags);
     if (!session) return session;
-    return std::unique_ptr<Session>(std::make_unique<CountingSession>(std::move(session).value(), counts_));
+    return std::unique_ptr<Session>(
+        std::make_unique<CountingSession>(std::move(session).value(), counts_));
   }
 
  private:
@@ -79,7 +83,8 @@ struct Bench::Inside {
   }
 };
 
-Bench::Bench(const std::string& plugin, const std::string& folder) : inside_(std::make_unique<Inside>()) {
+Bench::Bench(const std::string& plugin, const std::string& folder)
+    : inside_(std::make_unique<Inside>()) {
   std::string at = folder;
   if (at.empty()) {
     at = (std::filesystem::temp_directory_path() / "z4j_contract_XXXXXX").string();
@@ -94,7 +99,8 @@ Bench::Bench(const std::string& plugin, const std::string& folder) : inside_(std
     const std::lock_guard lock(in->mutex);
     in->notices.push_back(std::string(channel) + "=" + std::string(payload));
   };
-  inside_->host = std::make_unique<plugin::Host>(options, callbacks, base::Log::quiet(), inside_->clock);
+  inside_->host =
+      std::make_unique<plugin::Host>(options, callbacks, base::Log::quiet(), inside_->clock);
   config::PluginEntry entry;
   entry.name = "store";
   entry.plugin = plugin;
@@ -109,7 +115,8 @@ Bench::Bench(const std::string& plugin, const std::string& folder) : inside_(std
     entry.settings["schema"] = "s" + std::to_string(std::hash<std::string>{}(at));
   }
 #endif
-  if (auto started = inside_->host->start(entry); !started) throw std::runtime_error(started.error().text());
+  if (auto started = inside_->host->start(entry); !started)
+    throw std::runtime_error(started.error().text());
   auto driver = inside_->host->storage("store");
   if (!driver) throw std::runtime_error(driver.error().text());
   client_ = std::make_shared<CountingClient>(std::move(driver).value(), inside_->counts);

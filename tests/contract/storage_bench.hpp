@@ -1,5 +1,5 @@
-// A storage driver as the contract suite sees it: loaded through the plugin host as in production, with
-// what crosses the boundary counted. The suites are templates over the drivers below.
+// A storage driver as the contract suite sees it: loaded through the plugin host as in production,
+// with what crosses the boundary counted. The suites are templates over the drivers below.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ namespace z4j::contract {
 
 struct Sqlite {
   static constexpr const char* kPlugin = "storage-sqlite";
-  static constexpr bool kKeeps = true, kExplains = true, kBacksUp = true;  // survives a restart; explain, backup are there
+  static constexpr bool kKeeps = true, kExplains = true,
+                        kBacksUp = true;  // survives a restart; explain, backup are there
 };
 struct Memory {
   static constexpr const char* kPlugin = "storage-memory";
@@ -60,6 +61,8 @@ class Bench {
 };
 
 // "" or the error's text: for assertions.
-[[nodiscard]] inline std::string text_of(const base::Status& status) { return status ? "" : status.error().text(); }
+[[nodiscard]] inline std::string text_of(const base::Status& status) {
+  return status ? "" : status.error().text();
+}
 
 }  // namespace z4j::contract

@@ -1,5 +1,6 @@
-// What the kernel does with its store, S01 to S47: each with its bound of calls over the boundary and of
-// rows that reach the kernel. docs/abi/storage.md lists the operations, and those that do not run yet.
+// What the kernel does with its store, S01 to S47: each with its bound of calls over the boundary
+// and of rows that reach the kernel. docs/abi/storage.md lists the operations, and those that do
+// not run yet.
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <algorithm>
@@ -53,7 +54,9 @@ class StorageOperations : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!done.ok());
     return done.error().code;
   }
-  std::uint64_t count(Table table, const Where& where = {}) { return store_.count(table, where).value(); }
+  std::uint64_t count(Table table, const Where& where = {}) {
+    return store_.count(table, where).value();
+  }
   std::vector<Row> read(const Query& query) {
     auto rows = store_.read(query);
     CPPUNIT_ASSERT_MESSAGE(rows ? "" : rows.error().text(), rows.ok());
@@ -71,12 +74,16 @@ class StorageOperations : public CppUnit::TestFixture {
     const auto n = static_cast<std::int64_t>(fresh.size());
     Commit commit;
     commit.insert_new(std::move(fresh), true);
-    commit.merge(many(Table::tasks, 0, 100, [](Rows& r, std::uint64_t i) { task_row(r, i, "started"); }));
+    commit.merge(
+        many(Table::tasks, 0, 100, [](Rows& r, std::uint64_t i) { task_row(r, i, "started"); }));
     Rows rolled(Table::task_minutes);
     minute_row(rolled, 0, "app.job", n);
     commit.merge(std::move(rolled));
     Rows reporter(Table::agents);
-    reporter.begin().uuid(agents::id, kAgent).num(agents::events_persisted, n).num(agents::updated_at, kNow);
+    reporter.begin()
+        .uuid(agents::id, kAgent)
+        .num(agents::events_persisted, n)
+        .num(agents::updated_at, kNow);
     commit.patch(std::move(reporter)).notice("events", "{}");
     return commit;
   }
@@ -92,7 +99,8 @@ class StorageOperations : public CppUnit::TestFixture {
   }
   void add_tasks(std::uint64_t from, std::uint64_t n) {
     static const char* const kStates[] = {"success", "failure", "started"};
-    must(std::move(Commit().merge(many(Table::tasks, from, n, [](Rows& r, std::uint64_t i) { task_row(r, i, kStates[i % 3]); }))));
+    must(std::move(Commit().merge(many(
+        Table::tasks, from, n, [](Rows& r, std::uint64_t i) { task_row(r, i, kStates[i % 3]); }))));
   }
   void start_audit() {
     Rows head(Table::audit_head);
@@ -102,12 +110,14 @@ class StorageOperations : public CppUnit::TestFixture {
     must(std::move(Commit().insert(std::move(head)).insert(std::move(project))));
   }
   // The last steps of every audited act: the head moves from `seq` to the next place.
-  static void audited(Commit& commit, std::int64_t seq, const std::string& action = "agent.minted") {
+  static void audited(Commit& commit, std::int64_t seq,
+                      const std::string& action = "agent.minted") {
     Where head;
     head.eq(audit_head::id, 1).eq(audit_head::seq, seq);
     Rows row(Table::audit_log);
     audit_row(row, seq + 1, action);
-    commit.serial("audit").update(Table::audit_head, head, {{audit_head::seq, std::int64_t{1}, Z4J_M_ADD}}, 1);
+    commit.serial("audit").update(Table::audit_head, head,
+                                  {{audit_head::seq, std::int64_t{1}, Z4J_M_ADD}}, 1);
     commit.insert(std::move(row));
   }
 
@@ -120,7 +130,8 @@ class StorageOperations : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{300}, count(Table::events));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{100}, count(Table::tasks));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{300}, minute_count());
-    const auto agent = store_.first(Query(Table::agents).columns({agents::events_persisted})).value();
+    const auto agent =
+        store_.first(Query(Table::agents).columns({agents::events_persisted})).value();
     CPPUNIT_ASSERT_EQUAL(std::int64_t{300}, agent->num(agents::events_persisted));
   }
 
@@ -171,7 +182,10 @@ class StorageOperations : public CppUnit::TestFixture {
       for (std::uint64_t n = 0; n < 64; ++n) {
         if (n != 17) event_row(rest, n);
       }
-      dead.begin().uuid(dead_letters::id, id(17, 7)).text(dead_letters::reason, "no kind").num(dead_letters::created_at, kNow);
+      dead.begin()
+          .uuid(dead_letters::id, id(17, 7))
+          .text(dead_letters::reason, "no kind")
+          .num(dead_letters::created_at, kNow);
       must(std::move(Commit().insert_new(std::move(rest), true).insert(std::move(dead))));
     });
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{63}, count(Table::events));
@@ -179,8 +193,9 @@ class StorageOperations : public CppUnit::TestFixture {
 
   void s04_heartbeats_of_ten_thousand_never_go_back() {
     constexpr std::uint64_t kAgents = 10'000;
-    must(std::move(Commit().insert(many(Table::agents, 0, kAgents,
-                                        [](Rows& r, std::uint64_t n) { agent_row(r, n, "a" + std::to_string(n)); }))));
+    must(std::move(Commit().insert(many(Table::agents, 0, kAgents, [](Rows& r, std::uint64_t n) {
+      agent_row(r, n, "a" + std::to_string(n));
+    }))));
     const auto seen = [](std::int64_t at) {
       return many(Table::agents, 0, kAgents + 1, [at](Rows& r, std::uint64_t n) {
         r.begin().uuid(agents::id, id(n, 2)).num(agents::last_seen_at, n % 2 == 0 ? at : kNow - 1);
@@ -191,10 +206,12 @@ class StorageOperations : public CppUnit::TestFixture {
       commit.patch(seen(kNow + 5), {}, true).relaxed();
       must(commit);
       CPPUNIT_ASSERT_EQUAL(kAgents, commit.affected(0));
-      CPPUNIT_ASSERT_EQUAL(std::uint8_t{Z4J_ROW_UNTOUCHED}, commit.outcome(0)[kAgents]);  // no such agent
+      CPPUNIT_ASSERT_EQUAL(std::uint8_t{Z4J_ROW_UNTOUCHED},
+                           commit.outcome(0)[kAgents]);  // no such agent
     });
     must(std::move(Commit().patch(seen(kNow + 3))));
-    CPPUNIT_ASSERT_EQUAL(kAgents / 2, count(Table::agents, Where().eq(agents::last_seen_at, kNow + 5)));
+    CPPUNIT_ASSERT_EQUAL(kAgents / 2,
+                         count(Table::agents, Where().eq(agents::last_seen_at, kNow + 5)));
     CPPUNIT_ASSERT_EQUAL(kAgents / 2, count(Table::agents, Where().eq(agents::last_seen_at, kNow)));
   }
 
@@ -204,7 +221,8 @@ class StorageOperations : public CppUnit::TestFixture {
     Query query(Table::tasks);
     query.where.eq(tasks::project_id, kProject).in(tasks::state, {"success", "failure"});
     query.where.any([](Where& w) {
-      for (const std::uint16_t c : {tasks::name, tasks::queue, tasks::worker_name, tasks::task_id}) w.contains(c, "SLOW");
+      for (const std::uint16_t c : {tasks::name, tasks::queue, tasks::worker_name, tasks::task_id})
+        w.contains(c, "SLOW");
     });
     query.all().order({tasks::sort_at, tasks::id}, true).limit(kPage + 1);
     std::vector<base::Uuid> seen;
@@ -214,7 +232,8 @@ class StorageOperations : public CppUnit::TestFixture {
       const bool more = page.size() > kPage;
       if (more) page.pop_back();
       for (const Row& row : page) seen.push_back(row.uuid(tasks::id));
-      // New tasks in front, and old ones changed where the page is: neither moves what is still to come.
+      // New tasks in front, and old ones changed where the page is: neither moves what is still to
+      // come.
       add_tasks(kTasks + round * 3, 3);
       if (!more) break;
       query.after({Cell(page.back().num(tasks::sort_at)), Cell(page.back().uuid(tasks::id))});
@@ -230,7 +249,8 @@ class StorageOperations : public CppUnit::TestFixture {
     Rows rows(Table::tasks);
     for (std::uint64_t n = 0; n < 200; ++n) {
       task_row(rows, n, "failure");
-      rows.text(tasks::kwargs, R"({"order":{"id":)" + std::to_string(n) + R"(,"city":"Köln"}})").num(tasks::args_stamp, 1);
+      rows.text(tasks::kwargs, R"({"order":{"id":)" + std::to_string(n) + R"(,"city":"Köln"}})")
+          .num(tasks::args_stamp, 1);
       rows.text(tasks::tags, n % 4 == 0 ? R"(["red","big"])" : "[]");
       rows.text(tasks::exception, n == 8 ? "ValueError('Bad Thing')" : "KeyError");
     }
@@ -240,7 +260,9 @@ class StorageOperations : public CppUnit::TestFixture {
     query.where.path(tasks::kwargs, "/order/city", Z4J_CMP_CONTAINS, "köl");
     query.where.path(tasks::tags, "", Z4J_CMP_HAS, "red").contains(tasks::exception, "bad thing");
     query.columns({tasks::task_id});
-    within(1, 1, [&] { CPPUNIT_ASSERT_EQUAL(std::string("t8"), std::string(read(query).at(0).text(tasks::task_id))); });
+    within(1, 1, [&] {
+      CPPUNIT_ASSERT_EQUAL(std::string("t8"), std::string(read(query).at(0).text(tasks::task_id)));
+    });
     Query kinds(Table::tasks);
     kinds.where.path(tasks::kwargs, "/order/id", Z4J_CMP_EQ, "8");  // 8 is not "8"
     CPPUNIT_ASSERT(read(kinds.columns({tasks::id})).empty());
@@ -274,8 +296,12 @@ class StorageOperations : public CppUnit::TestFixture {
     add_tasks(0, 900);
     const Where failed = Where().eq(tasks::project_id, kProject).eq(tasks::state, "failure");
     within(1, 1, [&] { CPPUNIT_ASSERT_EQUAL(std::uint64_t{300}, count(Table::tasks, failed)); });
-    within(1, 1, [&] { CPPUNIT_ASSERT_EQUAL(std::uint64_t{25}, store_.count(Table::tasks, failed, 25).value()); });
-    within(1, 1, [&] { CPPUNIT_ASSERT_EQUAL(std::uint64_t{300}, store_.count(Table::tasks, failed, 500).value()); });
+    within(1, 1, [&] {
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{25}, store_.count(Table::tasks, failed, 25).value());
+    });
+    within(1, 1, [&] {
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{300}, store_.count(Table::tasks, failed, 500).value());
+    });
   }
 
   void s12_bulk_delete_reads_nothing() {
@@ -288,7 +314,8 @@ class StorageOperations : public CppUnit::TestFixture {
       must(commit);
       CPPUNIT_ASSERT_EQUAL(std::uint64_t{40}, commit.affected(0));
     });
-    CPPUNIT_ASSERT_EQUAL(std::uint64_t{60}, count(Table::tasks, Where().eq(tasks::state, "failure")));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{60},
+                         count(Table::tasks, Where().eq(tasks::state, "failure")));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, count(Table::audit_log));
   }
 
@@ -313,7 +340,10 @@ class StorageOperations : public CppUnit::TestFixture {
     for (std::int64_t m = 0; m < 120; ++m) minute_row(rows, m, "app.job", 2, m < 100 ? "w1" : "w2");
     must(std::move(Commit().merge(std::move(rows))));
     Query trend(Table::task_minutes);
-    trend.group(minutes::minute, 60 * kMinuteUs).fold(Z4J_AGG_SUM, minutes::count).fold(Z4J_AGG_SUM, minutes::le_1s).order({0});
+    trend.group(minutes::minute, 60 * kMinuteUs)
+        .fold(Z4J_AGG_SUM, minutes::count)
+        .fold(Z4J_AGG_SUM, minutes::le_1s)
+        .order({0});
     within(1, 3, [&] {
       std::int64_t sum = 0;
       for (const Row& row : read(trend)) {
@@ -342,9 +372,12 @@ class StorageOperations : public CppUnit::TestFixture {
 
   void s20_s22_lists_are_one_call_and_one_page() {
     Commit fill;
-    fill.insert(many(Table::users, 0, 60, [](Rows& r, std::uint64_t n) { user_row(r, n, "u" + std::to_string(n)); }));
-    fill.insert(many(Table::sessions, 0, 60, [](Rows& r, std::uint64_t n) { session_row(r, n, id(n % 2, 3)); }));
-    fill.insert(many(Table::commands, 0, 60, [](Rows& r, std::uint64_t n) { command_row(r, n, ""); }));
+    fill.insert(many(Table::users, 0, 60,
+                     [](Rows& r, std::uint64_t n) { user_row(r, n, "u" + std::to_string(n)); }));
+    fill.insert(many(Table::sessions, 0, 60,
+                     [](Rows& r, std::uint64_t n) { session_row(r, n, id(n % 2, 3)); }));
+    fill.insert(
+        many(Table::commands, 0, 60, [](Rows& r, std::uint64_t n) { command_row(r, n, ""); }));
     fill.insert(many(Table::audit_log, 1, 60, [](Rows& r, std::uint64_t n) {
       audit_row(r, static_cast<std::int64_t>(n), n % 2 == 0 ? "agent.minted" : "user.signed_in");
     }));
@@ -352,40 +385,50 @@ class StorageOperations : public CppUnit::TestFixture {
     const auto page = [&](Query& query, std::size_t expected) {
       within(1, 21, [&] { CPPUNIT_ASSERT_EQUAL(expected, read(query.limit(21)).size()); });
     };
-    Query people(Table::users), own(Table::sessions), asked(Table::commands), acts(Table::audit_log);
+    Query people(Table::users), own(Table::sessions), asked(Table::commands),
+        acts(Table::audit_log);
     page(people.all().order({users::created_at, users::id}, true), 21);
     own.where.eq(sessions::user_id, id(1, 3)).is_null(sessions::revoked_at);
     page(own.all().order({sessions::issued_at, sessions::id}, true), 21);
     asked.where.eq(commands::project_id, kProject).eq(commands::status, "pending");
     page(asked.all().order({commands::issued_at, commands::id}, true), 21);
     acts.where.prefix(audit_log::action, "agent.").gt(audit_log::occurred_at, kNow + 40);
-    acts.where.any([](Where& w) { w.eq(audit_log::project_id, kProject).is_null(audit_log::project_id); });
+    acts.where.any(
+        [](Where& w) { w.eq(audit_log::project_id, kProject).is_null(audit_log::project_id); });
     page(acts.all().order({audit_log::seq}, true), 10);
   }
 
   void s23_all_sessions_end_in_one_call() {
     start_audit();
-    must(std::move(Commit().insert(many(Table::sessions, 0, 50, [](Rows& r, std::uint64_t n) { session_row(r, n, id(n % 2, 3)); }))));
+    must(std::move(Commit().insert(many(Table::sessions, 0, 50, [](Rows& r, std::uint64_t n) {
+      session_row(r, n, id(n % 2, 3));
+    }))));
     within(1, 0, [&] {
       Commit commit;
-      commit.update(Table::sessions, Where().eq(sessions::user_id, id(1, 3)).is_null(sessions::revoked_at),
+      commit.update(Table::sessions,
+                    Where().eq(sessions::user_id, id(1, 3)).is_null(sessions::revoked_at),
                     {{sessions::revoked_at, Cell::now()}, {sessions::revocation_reason, "admin"}});
       audited(commit, 0, "session.revoked");
       must(commit);
       CPPUNIT_ASSERT_EQUAL(std::uint64_t{25}, commit.affected(0));
     });
-    CPPUNIT_ASSERT_EQUAL(std::uint64_t{25}, count(Table::sessions, Where().is_null(sessions::revoked_at)));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{25},
+                         count(Table::sessions, Where().is_null(sessions::revoked_at)));
   }
 
   void s24_a_taken_key_names_step_and_key() {
     start_audit();
-    Rows taken_agent(Table::agents), taken_user(Table::users), taken_command(Table::commands), taken_audit(Table::audit_log);
+    Rows taken_agent(Table::agents), taken_user(Table::users), taken_command(Table::commands),
+        taken_audit(Table::audit_log);
     agent_row(taken_agent, 1, "a1");
     taken_agent.text(agents::token_hash, "token");
     user_row(taken_user, 1, "u@example.org");
     command_row(taken_command, 1, "key");
     audit_row(taken_audit, 2);
-    must(std::move(Commit().insert(std::move(taken_agent)).insert(std::move(taken_user)).insert(std::move(taken_command))
+    must(std::move(Commit()
+                       .insert(std::move(taken_agent))
+                       .insert(std::move(taken_user))
+                       .insert(std::move(taken_command))
                        .insert(std::move(taken_audit))));
     const auto taken = [&](std::uint32_t key, Rows rows) {
       Commit commit;
@@ -397,8 +440,8 @@ class StorageOperations : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL(key, commit.bad_key());
       CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, count(Table::meta));
     };
-    Rows email(Table::users), slug(Table::projects), name(Table::agents), token(Table::agents), key(Table::commands),
-        previous(Table::audit_log), primary(Table::users);
+    Rows email(Table::users), slug(Table::projects), name(Table::agents), token(Table::agents),
+        key(Table::commands), previous(Table::audit_log), primary(Table::users);
     user_row(email, 2, "u@example.org");
     taken(1, std::move(email));
     user_row(primary, 1, "other@example.org");
@@ -416,8 +459,10 @@ class StorageOperations : public CppUnit::TestFixture {
     taken(2, std::move(previous));
     // Absent is free: many commands without a key, many agents without a token.
     Commit free;
-    free.insert(many(Table::commands, 10, 3, [](Rows& r, std::uint64_t n) { command_row(r, n, ""); }));
-    free.insert(many(Table::agents, 10, 3, [](Rows& r, std::uint64_t n) { agent_row(r, n, "b" + std::to_string(n)); }));
+    free.insert(
+        many(Table::commands, 10, 3, [](Rows& r, std::uint64_t n) { command_row(r, n, ""); }));
+    free.insert(many(Table::agents, 10, 3,
+                     [](Rows& r, std::uint64_t n) { agent_row(r, n, "b" + std::to_string(n)); }));
     must(free);
   }
 
@@ -427,7 +472,8 @@ class StorageOperations : public CppUnit::TestFixture {
       Commit commit;
       Rows rows(Table::agents);
       agent_row(rows, n, "a" + std::to_string(n));
-      commit.check(Table::projects, Where().eq(projects::id, kProject), 1, 1).insert(std::move(rows));
+      commit.check(Table::projects, Where().eq(projects::id, kProject), 1, 1)
+          .insert(std::move(rows));
       audited(commit, seq);
       return commit;
     };
@@ -470,13 +516,24 @@ class StorageOperations : public CppUnit::TestFixture {
 
   void s27_a_token_is_used_once() {
     Rows rows(Table::first_boot_tokens);
-    rows.begin().uuid(tokens::id, id(1)).text(tokens::token_hash, "h").num(tokens::expires_at, kNow * 2).num(tokens::created_at, kNow);
-    rows.begin().uuid(tokens::id, id(2)).text(tokens::token_hash, "old").num(tokens::expires_at, kNow).num(tokens::created_at, kNow);
+    rows.begin()
+        .uuid(tokens::id, id(1))
+        .text(tokens::token_hash, "h")
+        .num(tokens::expires_at, kNow * 2)
+        .num(tokens::created_at, kNow);
+    rows.begin()
+        .uuid(tokens::id, id(2))
+        .text(tokens::token_hash, "old")
+        .num(tokens::expires_at, kNow)
+        .num(tokens::created_at, kNow);
     must(std::move(Commit().insert(std::move(rows))));
     const auto use = [](const char* hash) {
       Commit commit;
       commit.update(Table::first_boot_tokens,
-                    Where().eq(tokens::token_hash, hash).is_null(tokens::consumed_at).gt(tokens::expires_at, Cell::now()),
+                    Where()
+                        .eq(tokens::token_hash, hash)
+                        .is_null(tokens::consumed_at)
+                        .gt(tokens::expires_at, Cell::now()),
                     {{tokens::consumed_at, Cell::now()}}, 1, 1);
       return commit;
     };
@@ -494,14 +551,19 @@ class StorageOperations : public CppUnit::TestFixture {
     const Where who = Where().eq(users::id, id(1, 3));
     for (int i = 0; i < 3; ++i) {
       within(1, 0, [&] {
-        must(std::move(Commit().update(Table::users, who, {{users::failed_login_count, 1, Z4J_M_ADD},
-                                                          {users::last_failed_login_at, Cell::now(), Z4J_M_MAX}}, 1)));
+        must(std::move(Commit().update(Table::users, who,
+                                       {{users::failed_login_count, 1, Z4J_M_ADD},
+                                        {users::last_failed_login_at, Cell::now(), Z4J_M_MAX}},
+                                       1)));
       });
     }
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, store_.first(Query(Table::users).all()).value()->num(users::failed_login_count));
+    CPPUNIT_ASSERT_EQUAL(
+        std::int64_t{3},
+        store_.first(Query(Table::users).all()).value()->num(users::failed_login_count));
     const auto slot = [&](std::int64_t cooldown_us) {
       Commit commit;
-      commit.update(Table::users, Where(who).lt(users::last_failed_login_at, Cell::now(-cooldown_us)),
+      commit.update(Table::users,
+                    Where(who).lt(users::last_failed_login_at, Cell::now(-cooldown_us)),
                     {{users::locked_until, Cell::now(kMinuteUs)}}, 1, 1);
       return commit;
     };
@@ -528,18 +590,25 @@ class StorageOperations : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL(std::uint32_t{1}, again.bad_key());
       Query query(Table::commands);
       query.where.eq(commands::project_id, kProject).eq(commands::idempotency_key, "once");
-      CPPUNIT_ASSERT_EQUAL(std::string("h1"), std::string(read(query.all()).at(0).text(commands::payload_hash)));
+      CPPUNIT_ASSERT_EQUAL(std::string("h1"),
+                           std::string(read(query.all()).at(0).text(commands::payload_hash)));
     });
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, count(Table::audit_log));
   }
 
   void s34_a_command_is_claimed_once() {
-    must(std::move(Commit().insert(many(Table::commands, 0, 500, [](Rows& r, std::uint64_t n) { command_row(r, n, ""); }))));
+    must(std::move(Commit().insert(
+        many(Table::commands, 0, 500, [](Rows& r, std::uint64_t n) { command_row(r, n, ""); }))));
     const auto claim = [&](std::uint64_t from, std::uint64_t n) {
       Commit commit;
-      commit.patch(many(Table::commands, from, n, [](Rows& r, std::uint64_t i) {
-        r.begin().uuid(commands::id, id(i, 5)).text(commands::status, "dispatched").num(commands::dispatched_at, kNow);
-      }), Where().eq(commands::status, "pending"), true);
+      commit.patch(many(Table::commands, from, n,
+                        [](Rows& r, std::uint64_t i) {
+                          r.begin()
+                              .uuid(commands::id, id(i, 5))
+                              .text(commands::status, "dispatched")
+                              .num(commands::dispatched_at, kNow);
+                        }),
+                   Where().eq(commands::status, "pending"), true);
       must(commit);
       return commit;
     };
@@ -547,7 +616,8 @@ class StorageOperations : public CppUnit::TestFixture {
     const Commit second = claim(200, 300);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{200}, second.affected(0));
     for (std::size_t i = 0; i < 300; ++i) {
-      CPPUNIT_ASSERT_EQUAL(static_cast<int>(i < 100 ? Z4J_ROW_UNTOUCHED : Z4J_ROW_CHANGED), static_cast<int>(second.outcome(0)[i]));
+      CPPUNIT_ASSERT_EQUAL(static_cast<int>(i < 100 ? Z4J_ROW_UNTOUCHED : Z4J_ROW_CHANGED),
+                           static_cast<int>(second.outcome(0)[i]));
     }
   }
 
@@ -561,7 +631,10 @@ class StorageOperations : public CppUnit::TestFixture {
       due.columns({commands::id}).order({commands::id}).limit(500);
       Rows rows(Table::commands);
       for (const Row& row : read(due)) {
-        rows.begin().uuid(commands::id, row.uuid(commands::id)).text(commands::status, "timeout").num(commands::completed_at, kNow);
+        rows.begin()
+            .uuid(commands::id, row.uuid(commands::id))
+            .text(commands::status, "timeout")
+            .num(commands::completed_at, kNow);
       }
       Commit commit;
       commit.patch(std::move(rows), Where().eq(commands::status, "pending"));
@@ -572,7 +645,9 @@ class StorageOperations : public CppUnit::TestFixture {
 
   void s38_audit_rows_go_by_retention_only() {
     start_audit();
-    must(std::move(Commit().insert(many(Table::audit_log, 1, 20, [](Rows& r, std::uint64_t n) { audit_row(r, static_cast<std::int64_t>(n)); }))));
+    must(std::move(Commit().insert(many(Table::audit_log, 1, 20, [](Rows& r, std::uint64_t n) {
+      audit_row(r, static_cast<std::int64_t>(n));
+    }))));
     const Where old = Where().le(audit_log::seq, std::int64_t{10});
     Commit denied;
     denied.erase(Table::audit_log, old);
@@ -601,11 +676,13 @@ class StorageOperations : public CppUnit::TestFixture {
     must(std::move(Commit().insert_new(many(Table::events, 0, 300, event_row))));
     add_tasks(0, 300);
     within(4, 0, [&] {
-      must(std::move(Commit().retention().erase(Table::events, Where().lt(events::occurred_at, kNow + 100))));
+      must(std::move(
+          Commit().retention().erase(Table::events, Where().lt(events::occurred_at, kNow + 100))));
       std::uint64_t gone = 1;
       while (gone > 0) {
         Commit commit;
-        commit.erase(Table::tasks, Where().lt(tasks::sort_at, kNow + 150).ne(tasks::state, "failure"), 60);
+        commit.erase(Table::tasks,
+                     Where().lt(tasks::sort_at, kNow + 150).ne(tasks::state, "failure"), 60);
         must(commit);
         gone = commit.affected(0);
         if (gone < 60) break;

@@ -1,5 +1,5 @@
-// What happens to a database file: kill -9 in mid-commit, damage, a full disk, a second process, a newer
-// program. Children are forked while this process has no thread of its own beside the test's.
+// What happens to a database file: kill -9 in mid-commit, damage, a full disk, a second process, a
+// newer program. Children are forked while this process has no thread of its own beside the test's.
 #include <cppunit/extensions/HelperMacros.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -20,7 +20,8 @@ namespace {
 
 using Session = plugin::StorageClient::Session;
 
-// A forked child that runs `body` with a pipe to this process; killed, if it still lives, and reaped.
+// A forked child that runs `body` with a pipe to this process; killed, if it still lives, and
+// reaped.
 class Child {
  public:
   explicit Child(const std::function<void(int to_parent)>& body) {
@@ -89,7 +90,8 @@ class Folder {
 };
 
 std::unique_ptr<Session> writer(Bench& bench) {
-  if (auto done = bench.client().migrate(raw::schema(), false, 60'000); !done) throw std::runtime_error(done.error().text());
+  if (auto done = bench.client().migrate(raw::schema(), false, 60'000); !done)
+    throw std::runtime_error(done.error().text());
   return bench.client().open(Z4J_SESSION_WRITE).value();
 }
 
@@ -147,7 +149,8 @@ class StorageSqliteTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE_END();
 
   void assert_says(const std::string& said, std::initializer_list<const char*> words) {
-    for (const char* word : words) CPPUNIT_ASSERT_MESSAGE(said + " lacks: " + word, said.find(word) != std::string::npos);
+    for (const char* word : words)
+      CPPUNIT_ASSERT_MESSAGE(said + " lacks: " + word, said.find(word) != std::string::npos);
   }
 
  public:
@@ -176,7 +179,8 @@ class StorageSqliteTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, lines % 200);
       CPPUNIT_ASSERT(lines >= acknowledged * 200);
       CPPUNIT_ASSERT_EQUAL(lines, counted(*session));
-      // The sender does not know what was kept and sends its last batch again: nothing is counted twice.
+      // The sender does not know what was kept and sends its last batch again: nothing is counted
+      // twice.
       const raw::Done again = raw::commit(*session, batch(acknowledged - 1));
       CPPUNIT_ASSERT(again.code == base::Code::conflict);
       CPPUNIT_ASSERT_EQUAL(lines, counted(*session));
@@ -238,11 +242,14 @@ class StorageSqliteTest : public CppUnit::TestFixture {
       std::int64_t n = 0;
       raw::Done done;
       while (n < 1000 && (done = raw::commit(*session, batch(n))).ok()) ++n;
-      Child::say(out, std::to_string(n) + " " + std::to_string(static_cast<int>(done.code)) + " " + done.text);
-      const bool whole = log_lines(*session) == n * 200 && counted(*session) == n * 200;  // reads go on
+      Child::say(out, std::to_string(n) + " " + std::to_string(static_cast<int>(done.code)) + " " +
+                          done.text);
+      const bool whole =
+          log_lines(*session) == n * 200 && counted(*session) == n * 200;  // reads go on
       ::setrlimit(RLIMIT_FSIZE, &wide);
       const raw::Done after = raw::commit(*session, batch(n));
-      Child::say(out, std::string(whole ? "whole" : "torn") + (after.ok() ? " recovered" : " " + after.text));
+      Child::say(out, std::string(whole ? "whole" : "torn") +
+                          (after.ok() ? " recovered" : " " + after.text));
     });
     const std::string said = child.line();
     assert_says(said, {" 203 ", "nothing of this was stored"});
@@ -257,7 +264,8 @@ class StorageSqliteTest : public CppUnit::TestFixture {
       ::pause();
     });
     const std::string pid = child.line();
-    assert_says(refusal_of(folder.path()), {"another brain uses this database", ("(pid " + pid + ")").c_str(), "another path"});
+    assert_says(refusal_of(folder.path()), {"another brain uses this database",
+                                            ("(pid " + pid + ")").c_str(), "another path"});
     child.kill();
     CPPUNIT_ASSERT_EQUAL(std::string(), refusal_of(folder.path()));  // no lock is left behind
   }
@@ -268,7 +276,8 @@ class StorageSqliteTest : public CppUnit::TestFixture {
       Bench bench(Sqlite::kPlugin, folder.path());
       CPPUNIT_ASSERT(bench.client().migrate(raw::schema(2), false, 60'000).ok());
     }
-    assert_says(refusal_of(folder.path()), {"written by a newer program", "schema 2", "start the newer program"});
+    assert_says(refusal_of(folder.path()),
+                {"written by a newer program", "schema 2", "start the newer program"});
   }
 
   void a_path_that_cannot_be_written_says_what_to_do() {

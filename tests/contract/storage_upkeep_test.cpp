@@ -17,7 +17,8 @@ using Session = plugin::StorageClient::Session;
 struct WholeTable {
   explicit WholeTable(Table table) : order(model::table(table).keys[0].columns[0]) {
     const z4j_table& t = model::table(table);
-    for (std::uint32_t i = 0; i < t.column_count; ++i) outs.push_back(z4j_out{static_cast<std::uint16_t>(i), 0, 0, 0});
+    for (std::uint32_t i = 0; i < t.column_count; ++i)
+      outs.push_back(z4j_out{static_cast<std::uint16_t>(i), 0, 0, 0});
     query.struct_size = sizeof query;
     query.table = static_cast<std::uint16_t>(table);
     query.outs = outs.data();
@@ -68,9 +69,13 @@ class StorageUpkeep : public CppUnit::TestFixture {
     return n;
   }
   static Commit letters(std::uint64_t from, std::uint64_t n) {
-    return std::move(Commit().insert_new(many(Table::dead_letters, from, n, [](Rows& r, std::uint64_t i) {
-      r.begin().uuid(dead_letters::id, id(i)).text(dead_letters::reason, "r" + std::to_string(i)).num(dead_letters::created_at, kNow);
-    })));
+    return std::move(
+        Commit().insert_new(many(Table::dead_letters, from, n, [](Rows& r, std::uint64_t i) {
+          r.begin()
+              .uuid(dead_letters::id, id(i))
+              .text(dead_letters::reason, "r" + std::to_string(i))
+              .num(dead_letters::created_at, kNow);
+        })));
   }
 
  public:
@@ -81,11 +86,14 @@ class StorageUpkeep : public CppUnit::TestFixture {
     std::uint64_t rows = 0;
     std::uint32_t largest = 0;
     const Crossings crossed = bench_.crossings([&] {
-      CPPUNIT_ASSERT(session->read(whole.query, 1000, [&](const z4j_rows& page) {
-        rows += page.rows;
-        largest = std::max(largest, page.rows);
-        return true;
-      }).ok());
+      CPPUNIT_ASSERT(session
+                         ->read(whole.query, 1000,
+                                [&](const z4j_rows& page) {
+                                  rows += page.rows;
+                                  largest = std::max(largest, page.rows);
+                                  return true;
+                                })
+                         .ok());
     });
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{50'000}, rows);
     CPPUNIT_ASSERT(largest <= 1000);
@@ -129,38 +137,47 @@ class StorageUpkeep : public CppUnit::TestFixture {
       auto to = other.client().open(Z4J_SESSION_WRITE);
       CPPUNIT_ASSERT(to.ok());
       // Rows go on as they came: what one driver reads another inserts.
-      CPPUNIT_ASSERT(from->read(part.query, 1000, [&](const z4j_rows& page) {
-        z4j_step step{};
-        step.struct_size = sizeof step;
-        step.verb = Z4J_STEP_INSERT_NEW;
-        step.table = static_cast<std::uint16_t>(Table::dead_letters);
-        step.rows = &page;
-        step.expect_max = ~std::uint64_t{0};
-        z4j_step* const steps[] = {&step};
-        z4j_commit commit{};
-        commit.struct_size = sizeof commit;
-        commit.steps = steps;
-        commit.step_count = 1;
-        const base::Status done = (*to)->commit(commit, 30'000, nullptr);
-        CPPUNIT_ASSERT_MESSAGE(text_of(done), done.ok());
-        const char* ids = static_cast<const char*>(page.cols[0].data);
-        last = base::Uuid::from_bytes({ids + (page.rows - 1) * std::size_t{16}, 16});
-        return true;
-      }).ok());
+      CPPUNIT_ASSERT(
+          from->read(part.query, 1000,
+                     [&](const z4j_rows& page) {
+                       z4j_step step{};
+                       step.struct_size = sizeof step;
+                       step.verb = Z4J_STEP_INSERT_NEW;
+                       step.table = static_cast<std::uint16_t>(Table::dead_letters);
+                       step.rows = &page;
+                       step.expect_max = ~std::uint64_t{0};
+                       z4j_step* const steps[] = {&step};
+                       z4j_commit commit{};
+                       commit.struct_size = sizeof commit;
+                       commit.steps = steps;
+                       commit.step_count = 1;
+                       const base::Status done = (*to)->commit(commit, 30'000, nullptr);
+                       CPPUNIT_ASSERT_MESSAGE(text_of(done), done.ok());
+                       const char* ids = static_cast<const char*>(page.cols[0].data);
+                       last = base::Uuid::from_bytes({ids + (page.rows - 1) * std::size_t{16}, 16});
+                       return true;
+                     })
+              .ok());
       return last;
     };
     const base::Uuid stopped_at = copy(base::Uuid{}, 2000);
     copy(stopped_at, 0);
     copy(stopped_at, 1000);  // a piece done twice changes nothing
-    CPPUNIT_ASSERT_EQUAL(std::uint64_t{4999}, other.store().count(Table::dead_letters, {}).value());  // id(0) is nil
-    CPPUNIT_ASSERT(other.store().read(Query(Table::dead_letters).all().order({dead_letters::id}, true).limit(1)).value().at(0)
-                       .uuid(dead_letters::id) == id(4999));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{4999},
+                         other.store().count(Table::dead_letters, {}).value());  // id(0) is nil
+    CPPUNIT_ASSERT(
+        other.store()
+            .read(Query(Table::dead_letters).all().order({dead_letters::id}, true).limit(1))
+            .value()
+            .at(0)
+            .uuid(dead_letters::id) == id(4999));
   }
 
   void s50_a_backup_under_load_is_one_moment() {
     if (!Driver::kBacksUp) return;  // optional: this driver makes no native copy
     must(store_, letters(0, 2000));
-    const std::string folder = std::filesystem::path(bench_.file()).parent_path().string() + "/copy";
+    const std::string folder =
+        std::filesystem::path(bench_.file()).parent_path().string() + "/copy";
     std::filesystem::create_directory(folder);
     std::atomic<bool> stop{false};
     std::atomic<std::uint64_t> written{2000};
@@ -191,7 +208,8 @@ class StorageUpkeep : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_MESSAGE(*stats, stats->find(member) != std::string::npos);
     }
     const z4j_store_info info = bench_.client().info();
-    CPPUNIT_ASSERT(info.best_rows > 0 && info.best_rows <= info.max_rows && info.writers > 0 && info.readers > 0);
+    CPPUNIT_ASSERT(info.best_rows > 0 && info.best_rows <= info.max_rows && info.writers > 0 &&
+                   info.readers > 0);
   }
 
   void s52_every_list_is_served_by_an_index() {
@@ -199,10 +217,12 @@ class StorageUpkeep : public CppUnit::TestFixture {
     const auto indexed = [&](const char* what, Query& query) {
       const auto plan = store_.explain(query);
       CPPUNIT_ASSERT(plan.ok());
-      CPPUNIT_ASSERT_MESSAGE(std::string(what) + ": " + *plan, plan->find("\"indexed\":true") != std::string::npos);
+      CPPUNIT_ASSERT_MESSAGE(std::string(what) + ": " + *plan,
+                             plan->find("\"indexed\":true") != std::string::npos);
     };
-    Query by_time(Table::tasks), by_state(Table::tasks), tree(Table::tasks), own(Table::events), people(Table::users),
-        browsers(Table::sessions), fleet(Table::workers), asked(Table::commands), due(Table::commands), acts(Table::audit_log),
+    Query by_time(Table::tasks), by_state(Table::tasks), tree(Table::tasks), own(Table::events),
+        people(Table::users), browsers(Table::sessions), fleet(Table::workers),
+        asked(Table::commands), due(Table::commands), acts(Table::audit_log),
         members(Table::memberships), trend(Table::task_minutes);
     by_time.where.eq(tasks::project_id, kProject);
     indexed("tasks by time", by_time.all().order({tasks::sort_at, tasks::id}, true).limit(51));
@@ -216,7 +236,9 @@ class StorageUpkeep : public CppUnit::TestFixture {
     browsers.where.eq(sessions::user_id, id(1, 3));
     indexed("sessions", browsers.all().order({sessions::issued_at, sessions::id}, true).limit(51));
     members.where.eq(model::memberships::project_id, kProject);
-    indexed("members", members.all().order({model::memberships::created_at, model::memberships::id}).limit(51));
+    indexed(
+        "members",
+        members.all().order({model::memberships::created_at, model::memberships::id}).limit(51));
     fleet.where.eq(workers::project_id, kProject);
     indexed("workers", fleet.all().order({workers::sort_at, workers::id}, true).limit(51));
     asked.where.eq(commands::project_id, kProject);
@@ -239,11 +261,15 @@ class StorageUpkeep : public CppUnit::TestFixture {
     const auto writer = open(Z4J_SESSION_WRITE);
     must(store_, letters(0, 2));
     const WholeTable whole(Table::dead_letters);
-    CPPUNIT_ASSERT(writer->read(whole.query, 1, [&](const z4j_rows&) {
-      // Inside the cursor: the session is in use.
-      CPPUNIT_ASSERT(writer->commit(commit, 5000, nullptr).error().code == base::Code::bad_state);
-      return false;
-    }).ok());
+    CPPUNIT_ASSERT(writer
+                       ->read(whole.query, 1,
+                              [&](const z4j_rows&) {
+                                // Inside the cursor: the session is in use.
+                                CPPUNIT_ASSERT(writer->commit(commit, 5000, nullptr).error().code ==
+                                               base::Code::bad_state);
+                                return false;
+                              })
+                       .ok());
     CPPUNIT_ASSERT(writer->commit(commit, 5000, nullptr).ok());
   }
 };

@@ -30,10 +30,11 @@ using base::json::Value;
 class FakeRoutes final : public core::EngineRoutes {
  public:
   std::vector<core::EngineRoute> routes(const base::Uuid& project) override {
-    return project == project_id ? std::vector<core::EngineRoute>{{agent_id, "celery", capabilities, is_online}} : std::vector<core::EngineRoute>{};
+    return project == project_id ? std::vector<core::EngineRoute>{{agent_id, "celery", capabilities, is_online}}
+                                 : std::vector<core::EngineRoute>{};
   }
-  void command(const base::Uuid&, const std::string&, std::uint64_t verb, std::string target, std::string args_json, int,
-               plugin::Answer give) override {
+  void command(const base::Uuid&, const std::string&, std::uint64_t verb, std::string target, std::string args_json,
+               int, plugin::Answer give) override {
     asked.push_back({verb, std::move(target), std::move(args_json)});
     give(answer);
   }
@@ -106,7 +107,8 @@ class ApiFixture {
     core::AuthOptions options = core::auth_options(settings);
     options.min_duration_ms = 0;
     options.wait = [](int) {};
-    audit = std::make_unique<core::Audit>(*store, clock, log, core::Audit::Options{.secret = "test secret", .previous_secrets = {}});
+    audit = std::make_unique<core::Audit>(*store, clock, log,
+                                          core::Audit::Options{.secret = "test secret", .previous_secrets = {}});
     CPPUNIT_ASSERT(audit->open().ok());
     auth = std::make_unique<core::Auth>(*store, *audit, hasher, clock, log, std::move(options));
     projects = std::make_unique<core::Projects>(*store, *audit, clock);
@@ -125,7 +127,8 @@ class ApiFixture {
 
   // Makes the API; whatever should differ in settings or parts is set before.
   Api& open(const std::function<void(Parts&)>& change = {}) {
-    Parts parts{*store, *auth, *setup, *projects, *commands, *overrides, live, *plugins, settings, log, clock, "1.2.3", entries};
+    Parts parts{*store,   *auth,    *setup, *projects, *commands, *overrides, live,
+                *plugins, settings, log,    clock,     "1.2.3",   entries};
     parts.stats_keep_ms = 0;
     if (change) change(parts);
     api_ = std::make_unique<Api>(std::move(parts));
@@ -144,8 +147,15 @@ class ApiFixture {
     user.is_admin = is_admin;
     user.created_at = user.updated_at = clock.now();
     core::Rows users(core::Table::users);
-    users.begin().uuid(u::id, user.id).text(u::email, user.email).num(u::is_admin, is_admin).num(u::is_active, 1).text(u::timezone, "UTC")
-        .num(u::failed_login_count, 0).num(u::created_at, user.created_at).num(u::updated_at, user.updated_at);
+    users.begin()
+        .uuid(u::id, user.id)
+        .text(u::email, user.email)
+        .num(u::is_admin, is_admin)
+        .num(u::is_active, 1)
+        .text(u::timezone, "UTC")
+        .num(u::failed_login_count, 0)
+        .num(u::created_at, user.created_at)
+        .num(u::updated_at, user.updated_at);
     core::Commit commit;
     commit.insert(std::move(users));
     if (role != core::Role::none) {
@@ -160,7 +170,9 @@ class ApiFixture {
     return auth->signed_in(user, session);
   }
 
-  static void must(const base::Status& status) { CPPUNIT_ASSERT_MESSAGE(status.ok() ? "" : status.error().text(), status.ok()); }
+  static void must(const base::Status& status) {
+    CPPUNIT_ASSERT_MESSAGE(status.ok() ? "" : status.error().text(), status.ok());
+  }
   void insert(core::Rows rows) {
     core::Commit commit;
     commit.insert(std::move(rows));
@@ -199,7 +211,9 @@ class Browser {
   }
 
   Answered get(const std::string& target) { return call("GET", target); }
-  Answered post(const std::string& target, const Value& body = Object()) { return call("POST", target, base::json::write(body)); }
+  Answered post(const std::string& target, const Value& body = Object()) {
+    return call("POST", target, base::json::write(body));
+  }
 
   Answered call(const std::string& method, const std::string& target, const std::string& body = {},
                 std::vector<std::pair<std::string, std::string>> headers = {}) {

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 
 #include "api/api.hpp"
 #include "app/brain/database.hpp"
@@ -21,6 +22,7 @@
 #include "core/plugin_overrides.hpp"
 #include "core/presence.hpp"
 #include "core/projects.hpp"
+#include "core/refusal.hpp"
 #include "core/retention.hpp"
 #include "core/setup.hpp"
 #include "core/store.hpp"
@@ -33,6 +35,9 @@ namespace {
 
 constexpr std::size_t kMaxSocketPath = 100;  // sun_path holds 108 bytes
 constexpr int kDrainMs = 10'000;             // for events that wait when the brain stops
+constexpr int kWaitingDeadlineMs = 5'000;
+// Bodies that may be longer than others: commands carry arguments, plugins their settings.
+constexpr std::size_t kProjectBodyBytes = 256u << 10, kPluginBodyBytes = 128u << 10;
 
 std::string host_name() {
   char name[256] = {};
@@ -93,6 +98,8 @@ struct Brain::Parts {
   base::Status invite();
   [[nodiscard]] plugin::Callbacks callbacks();
   [[nodiscard]] api::Parts api_parts();
+  [[nodiscard]] base::Result<base::json::Object> waiting_tasks(const base::Uuid& project, const std::string& engine, const std::string& queue,
+                                                               std::uint32_t limit, const std::string& cursor);
   void write_metrics(core::MetricText& out) const;
   void tell(const base::Uuid& project, std::string_view topic);
 };
@@ -202,6 +209,33 @@ void Brain::Parts::write_metrics(core::MetricText& out) const {
   out.family("z4j_tasks_lost_candidates", "gauge", "open tasks that their engine has no trace of").sample({}, static_cast<std::int64_t>(agents->lost_candidates()));
 }
 
+// Asks the engine itself; the caller waits, at most as long as the deadline.
+base::Result<base::json::Object> Brain::Parts::waiting_tasks(const base::Uuid& project, const std::string& engine, const std::string& queue,
+                                                             std::uint32_t limit, const std::string& cursor) {
+  std::string instance;
+  for (const core::EngineRoute& route : agents->routes(project)) {
+    if (route.engine != engine || !route.is_online) continue;
+    if (const auto live_engine = agents->engine(route.agent_id)) instance = live_engine->instance;
+  }
+  if (instance.empty()) {
+    return base::Error{.code = base::Code::unavailable, .message = "no engine \"" + engine + "\" of this project is online",
+                       .where = std::string(core::refuse::kAgentOffline), .hint = {}};
+  }
+  base::json::Object page{{"queue", queue}, {"limit", limit}};
+  if (!cursor.empty()) page["cursor"] = cursor;
+  const auto answered = std::make_shared<std::promise<base::Result<std::string>>>();
+  auto answer = answered->get_future();
+  plugins->snapshot(instance, "waiting", base::json::write(page), kWaitingDeadlineMs,
+                    [answered](base::Result<std::string> text) { answered->set_value(std::move(text)); });
+  base::Result<std::string> text = answer.get();
+  if (!text) return std::move(text).error();
+  auto value = base::json::parse(*text);
+  if (!value || !value->is_object()) {
+    return base::Error{.code = base::Code::corrupt, .message = "the engine's answer can't be read", .where = {}, .hint = {}};
+  }
+  return std::move(value->get_object());
+}
+
 api::Parts Brain::Parts::api_parts() {
   api::Parts out{*store, *auth, *setup, *projects, *commands, *overrides, live, *plugins, loaded.settings, log, clock, program_version(), loaded.plugins};
   out.agent_live = [this](const base::Uuid& agent) {
@@ -227,6 +261,8 @@ api::Parts Brain::Parts::api_parts() {
     }
     return tasks;
   };
+  out.waiting_tasks = [this](const base::Uuid& project, const std::string& engine, const std::string& queue, std::uint32_t limit,
+                             const std::string& cursor) { return waiting_tasks(project, engine, queue, limit, cursor); };
   out.ingest_stats = [this](const base::Uuid& agent) {
     base::json::Object figures;
     for (const core::Ingest::AgentStats& one : ingest->stats().agents) {
@@ -257,14 +293,14 @@ base::Status Brain::Parts::listen() {
   options.tls_key_file = settings.tls_key_file;
   options.trusted_proxies = settings.trusted_proxies;
   options.max_body_bytes = static_cast<std::size_t>(settings.max_body_bytes);
+  options.body_limits = {{"/api/v1/projects/", kProjectBodyBytes}, {"/api/v1/plugins/", kPluginBodyBytes}};
   options.api_threads = static_cast<unsigned>(settings.api_threads);
   api = std::make_unique<api::Api>(api_parts());
   server = std::make_unique<net::Server>(
       options, [this](const net::Request& request) { return api->handle(request); }, api->sockets(),
       [this](std::string_view method, std::string_view route, int status, double seconds) { api->observe(method, route, status, seconds); }, log);
-  if (auto started = server->start(); !started) return started;
   api->start(server->sockets());
-  return {};
+  return server->start();
 }
 
 // The first administrator: from the environment, or through a link.

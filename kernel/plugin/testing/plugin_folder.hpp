@@ -34,7 +34,9 @@ class PluginFolder {
     std::ofstream(file(plugin), std::ios::binary) << content;
     return file(plugin);
   }
-  [[nodiscard]] std::string file(const std::string& plugin) const { return path_ + "/" + plugin + ".so"; }
+  [[nodiscard]] std::string file(const std::string& plugin) const {
+    return path_ + "/" + plugin + ".so";
+  }
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:

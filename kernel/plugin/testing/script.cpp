@@ -13,12 +13,12 @@ constexpr Word kVerbs[] = {{"ENQUEUE", Z4J_ENGINE_ENQUEUE}, {"RETRY", Z4J_ENGINE
                            {"REVOKE", Z4J_ENGINE_REVOKE},   {"TERMINATE", Z4J_ENGINE_TERMINATE},
                            {"PURGE", Z4J_ENGINE_PURGE},     {"POOL", Z4J_ENGINE_POOL},
                            {"RATE", Z4J_ENGINE_RATE},       {"PAUSE", Z4J_ENGINE_PAUSE}};
-constexpr Word kKinds[] = {{"unknown", Z4J_EV_UNKNOWN},     {"sent", Z4J_EV_SENT},
-                           {"received", Z4J_EV_RECEIVED},   {"started", Z4J_EV_STARTED},
-                           {"succeeded", Z4J_EV_SUCCEEDED}, {"failed", Z4J_EV_FAILED},
-                           {"retried", Z4J_EV_RETRIED},     {"revoked", Z4J_EV_REVOKED},
-                           {"rejected", Z4J_EV_REJECTED},   {"progress", Z4J_EV_PROGRESS},
-                           {"worker_up", Z4J_EV_WORKER_UP}, {"worker_beat", Z4J_EV_WORKER_BEAT},
+constexpr Word kKinds[] = {{"unknown", Z4J_EV_UNKNOWN},        {"sent", Z4J_EV_SENT},
+                           {"received", Z4J_EV_RECEIVED},      {"started", Z4J_EV_STARTED},
+                           {"succeeded", Z4J_EV_SUCCEEDED},    {"failed", Z4J_EV_FAILED},
+                           {"retried", Z4J_EV_RETRIED},        {"revoked", Z4J_EV_REVOKED},
+                           {"rejected", Z4J_EV_REJECTED},      {"progress", Z4J_EV_PROGRESS},
+                           {"worker_up", Z4J_EV_WORKER_UP},    {"worker_beat", Z4J_EV_WORKER_BEAT},
                            {"worker_down", Z4J_EV_WORKER_DOWN}};
 
 Reply parse_reply(const json::Object& o) {
@@ -45,12 +45,15 @@ std::uint16_t kind_of(const json::Object& event) {
 }
 
 std::int64_t now_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
 
-Reply reply_for(const json::Object& calls, std::string_view function, std::string_view verb, std::string_view target) {
+Reply reply_for(const json::Object& calls, std::string_view function, std::string_view verb,
+                std::string_view target) {
   const std::string short_name(function), middle = short_name + "/" + std::string(verb);
   for (const std::string& name : {middle + "/" + std::string(target), middle, short_name}) {
     if (const json::Object* reply = json::object(calls, name)) return parse_reply(*reply);
@@ -81,7 +84,8 @@ void add_event(BatchBuilder& batch, const json::Object& event) {
     std::memcpy(bytes, id.data(), sizeof bytes);
     batch.event_id(bytes);
   }
-  if (const json::Object* attrs = json::object(event, "attrs")) batch.attrs_json(json::write(*attrs));
+  if (const json::Object* attrs = json::object(event, "attrs"))
+    batch.attrs_json(json::write(*attrs));
 }
 
 }  // namespace z4j::testing

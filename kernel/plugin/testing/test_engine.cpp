@@ -28,7 +28,8 @@ constexpr char kSettings[] = R"({"type":"object","additionalProperties":false,"p
 
 class Engine {
  public:
-  Engine(const z4j_host* host, std::string_view config) : host_(host), settings_(json::parse(config).as_object()) {
+  Engine(const z4j_host* host, std::string_view config)
+      : host_(host), settings_(json::parse(config).as_object()) {
     if (const json::Object* calls = json::object(settings_, "calls")) calls_ = *calls;
   }
 
@@ -43,7 +44,8 @@ class Engine {
   z4j_status start(z4j_error* e) {
     if (const z4j_status status = plain_call("start", e); status != Z4J_OK) return status;
     return guard(e, [&]() -> z4j_status {
-      if (const std::string_view name = json::text(settings_, "token"); !name.empty()) token_ = Host(host_).secret(name);
+      if (const std::string_view name = json::text(settings_, "token"); !name.empty())
+        token_ = Host(host_).secret(name);
       if (const json::Array* events = json::array(settings_, "events")) emit(*events);
       return Z4J_OK;
     });
@@ -77,13 +79,15 @@ class Engine {
     return static_cast<std::uint64_t>(json::integer(settings_, "capabilities"));
   }
 
-  z4j_status command(z4j_op op, std::uint64_t verb, std::string_view target, std::string_view args, z4j_error* e) {
+  z4j_status command(z4j_op op, std::uint64_t verb, std::string_view target, std::string_view args,
+                     z4j_error* e) {
     note("command", verb_name(verb), target, args);
     if (verb == Z4J_ENGINE_ENQUEUE && target.substr(0, 5) == "test:") {
       complete(op, Z4J_OK, {}, act(op, target.substr(5), json::parse(args).as_object()));
       return Z4J_PENDING;
     }
-    return answer(op, reply_for(calls_, "command", verb_name(verb), target), R"({"outcome":"done"})", e);
+    return answer(op, reply_for(calls_, "command", verb_name(verb), target),
+                  R"({"outcome":"done"})", e);
   }
 
   z4j_status snapshot(z4j_op op, std::string_view what, std::string_view page, z4j_error* e) {
@@ -100,26 +104,33 @@ class Engine {
   static constexpr std::size_t kMaxNoted = 10'000;
 
   void dwell(const Reply& reply) {
-    if (reply.blocks_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(reply.blocks_ms));
+    if (reply.blocks_ms > 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds(reply.blocks_ms));
     if (reply.throws) throw std::runtime_error("thrown as the settings say");
   }
 
-  void note(std::string_view function, std::string_view verb, std::string_view target, std::string_view args) {
+  void note(std::string_view function, std::string_view verb, std::string_view target,
+            std::string_view args) {
     const std::lock_guard lock(mutex_);
     if (noted_.size() < kMaxNoted) {
-      noted_.push_back(json::Object{{"function", function}, {"verb", verb}, {"target", target}, {"args", args}});
+      noted_.push_back(
+          json::Object{{"function", function}, {"verb", verb}, {"target", target}, {"args", args}});
     }
   }
 
-  z4j_status complete(z4j_op op, z4j_status status, std::string_view message, std::string_view result) {
+  z4j_status complete(z4j_op op, z4j_status status, std::string_view message,
+                      std::string_view result) {
     z4j_error error = empty_error();
     fill(&error, status, message);
-    return host_->op_complete(host_->ctx, op, status, status == Z4J_OK ? nullptr : &error, str(result));
+    return host_->op_complete(host_->ctx, op, status, status == Z4J_OK ? nullptr : &error,
+                              str(result));
   }
 
   z4j_status answer(z4j_op op, const Reply& reply, std::string_view usual, z4j_error* e) {
     dwell(reply);
-    const std::string result = reply.status != Z4J_OK ? "" : reply.answer.empty() ? std::string(usual) : reply.answer;
+    const std::string result = reply.status != Z4J_OK ? ""
+                               : reply.answer.empty() ? std::string(usual)
+                                                      : reply.answer;
     if (reply.never) return Z4J_PENDING;
     if (reply.until_cancelled) {
       const std::lock_guard lock(mutex_);
@@ -131,7 +142,8 @@ class Engine {
       return reply.status;
     }
     const auto run = [this, op, reply, result] {
-      for (std::int64_t i = 0; i < reply.times; ++i) complete(op, reply.status, reply.message, result);
+      for (std::int64_t i = 0; i < reply.times; ++i)
+        complete(op, reply.status, reply.message, result);
     };
     if (reply.after_ms < 0) {
       run();
@@ -181,21 +193,24 @@ class Engine {
       const json::Array* events = json::array(args, "events");
       status = events != nullptr ? emit(*events) : Z4J_INVALID;
     } else if (what == "emit-broken") {
-      for (std::int64_t i = json::integer(args, "times", 1); i > 0; --i) status = emit_broken(json::text(args, "fault"));
+      for (std::int64_t i = json::integer(args, "times", 1); i > 0; --i)
+        status = emit_broken(json::text(args, "fault"));
     } else if (what == "health") {
       host.health(static_cast<std::int32_t>(json::integer(args, "state")), json::text(args, "why"));
     } else if (what == "metric") {
       host.metric(json::text(args, "name"), "{}", json::number(args, "value"), 0);
     } else if (what == "log") {
-      for (std::int64_t i = json::integer(args, "times", 1); i > 0; --i) host.warn(json::text(args, "message"), "{\"password\":\"x\"}");
+      for (std::int64_t i = json::integer(args, "times", 1); i > 0; --i)
+        host.warn(json::text(args, "message"), "{\"password\":\"x\"}");
     } else if (what == "answer-foreign") {
       status = complete(op + (z4j_op{1} << 40), Z4J_OK, {}, {});
     } else if (what == "secret") {
       more["length"] = token_.size();
     } else if (what == "post") {
-      status = host_->post(host_->ctx, static_cast<std::uint32_t>(json::integer(args, "delay_ms")),
-                           [](void* self) { static_cast<Engine*>(self)->note("posted", "", "", ""); },
-                           [](void*) {}, this);
+      status = host_->post(
+          host_->ctx, static_cast<std::uint32_t>(json::integer(args, "delay_ms")),
+          [](void* self) { static_cast<Engine*>(self)->note("posted", "", "", ""); }, [](void*) {},
+          this);
     } else {
       status = Z4J_NOT_FOUND;
     }
@@ -222,7 +237,8 @@ z4j_status validate(z4j_str config, const z4j_sink* problems, z4j_error* e) {
   return guard(e, [&]() -> z4j_status {
     const json::Value settings = json::parse(view(config));
     if (const json::Array* found = json::array(settings.as_object(), "problems")) {
-      for (const json::Value& problem : *found) problems->put(problems->ctx, str(json::write(problem)));
+      for (const json::Value& problem : *found)
+        problems->put(problems->ctx, str(json::write(problem)));
     }
     return Z4J_OK;
   });
@@ -240,7 +256,8 @@ z4j_status stop(z4j_instance* i, std::uint32_t, z4j_error* e) { return engine_of
 void destroy(z4j_instance* i) { delete &engine_of(i); }
 void cancel(z4j_instance* i, z4j_op op) { engine_of(i).cancel(op); }
 std::uint64_t capabilities(z4j_instance* i) { return engine_of(i).capabilities(); }
-z4j_status command(z4j_instance* i, z4j_op op, std::uint64_t verb, z4j_str target, z4j_str args, z4j_error* e) {
+z4j_status command(z4j_instance* i, z4j_op op, std::uint64_t verb, z4j_str target, z4j_str args,
+                   z4j_error* e) {
   return engine_of(i).command(op, verb, view(target), view(args), e);
 }
 z4j_status snapshot(z4j_instance* i, z4j_op op, z4j_str what, z4j_str page, z4j_error* e) {
@@ -251,9 +268,25 @@ const z4j_engine kEngine = {sizeof(z4j_engine), 0, lit("test"), &capabilities, &
 
 const void* get_interface(z4j_str id) { return same(id, Z4J_IFACE_ENGINE) ? &kEngine : nullptr; }
 
-const z4j_plugin kPlugin = {sizeof(z4j_plugin), 0, lit("org.z4j.test-engine"), lit("0.1.0"), lit("Test engine"),
-                            lit("Does what its settings say"), lit(""), lit(""), lit(""), lit("engine"),
-                            lit(kSettings), lit(""), &validate, &create, &start, &stop, &destroy, &cancel, nullptr,
+const z4j_plugin kPlugin = {sizeof(z4j_plugin),
+                            0,
+                            lit("org.z4j.test-engine"),
+                            lit("0.1.0"),
+                            lit("Test engine"),
+                            lit("Does what its settings say"),
+                            lit(""),
+                            lit(""),
+                            lit(""),
+                            lit("engine"),
+                            lit(kSettings),
+                            lit(""),
+                            &validate,
+                            &create,
+                            &start,
+                            &stop,
+                            &destroy,
+                            &cancel,
+                            nullptr,
                             &get_interface};
 
 }  // namespace

@@ -94,7 +94,7 @@ void read_task_event(const json::Object& o, std::string_view type, Event& e, jso
   }
   for (const char* key : {"exception", "traceback", "terminated", "expired"}) copy(attrs, o, key);
   put_signal(attrs, o);
-  if (e.kind == Z4J_EV_REJECTED) attrs["reason"] = json::boolean(o, "requeue") ? "rejected, put back" : "rejected";
+  if (e.kind == Z4J_EV_REJECTED) attrs["reason"] = "rejected";
 }
 
 void read_worker_event(const json::Object& o, std::string_view type, Event& e, json::Object& attrs) {
@@ -133,6 +133,8 @@ bool read_one(const json::Value& value, std::int64_t now_us, Event& e) {
   if (type.empty()) throw Error(Z4J_INVALID, "an event without a type");
   if (kind == std::end(kKinds) && !about_task) return false;
   e.kind = kind != std::end(kKinds) ? kind->kind : std::uint16_t{Z4J_EV_UNKNOWN};
+  // A message that was put back is delivered again: only one thrown away has come to its end.
+  if (e.kind == Z4J_EV_REJECTED && json::boolean(*o, "requeue")) e.kind = Z4J_EV_UNKNOWN;
   e.time_us = time_of(*o, now_us);
   json::Object attrs;
   copy(attrs, *o, "pid");

@@ -245,7 +245,8 @@ class Builder {
     }
     if (values.empty()) return "false";
     const std::string first = by_index(p, values);
-    return "(" + first + at(p) + "=ANY(" + param(jsons_param(values)) + "))";
+    const std::string x = at(p);
+    return "(" + first + x + "=ANY(" + param(jsons_param(values)) + "))";
   }
 
   std::string equal(const z4j_pred& p) {
@@ -435,11 +436,17 @@ std::string extreme(const std::string& function, const std::string& column, std:
   }
 }
 
+// A time as microseconds since 1970. By way of an interval, which is exact to the last one.
+std::string time_number(const std::string& column) {
+  return "CASE WHEN " + column + "='-infinity' THEN (-9223372036854775808)::int8 ELSE (extract(epoch from " + column + "-" + std::string(kEpoch) +
+         ")*1000000)::int8 END";
+}
+
 std::string summed(const std::string& column, std::uint16_t type) {
   switch (type) {
     case Z4J_T_REAL: return "sum(" + column + ")";
     case Z4J_T_BOOL: return "sum(" + column + "::int)::int8";
-    case Z4J_T_TIME: return "sum((extract(epoch from " + column + ")*1000000)::int8)::int8";
+    case Z4J_T_TIME: return "sum(" + time_number(column) + ")::int8";
     default: return "sum(" + column + ")::int8";
   }
 }
@@ -452,8 +459,10 @@ std::string bucketed(Builder& b, const std::string& column, std::uint16_t type, 
     const std::string stride = b.param(interval_param(bucket));
     return "date_bin(" + stride + "," + column + "," + b.param(time_param(origin)) + ")";
   }
+  // The lowest bucket may begin below the smallest number.
   const std::string n = b.param(int_param(bucket));
-  return "(" + column + "-((" + column + "%" + n + ")+" + n + ")%" + n + ")";
+  const std::string lowest = b.param(int_param(INT64_MIN + bucket));
+  return "CASE WHEN " + column + "<" + lowest + " THEN (-9223372036854775808)::int8 ELSE " + column + "-((" + column + "%" + n + ")+" + n + ")%" + n + " END";
 }
 
 // The text of one output; groups are collected.
@@ -572,9 +581,13 @@ std::string create_index(const z4j_table& t, const z4j_key& key, std::string_vie
     }
   }
   if (key.kind == Z4J_K_PATH) what = name_of(t, key.columns[0]) + " jsonb_path_ops";
+  // Rows order by columns without nulls only, so nulls at the end of a key are found by nobody and need no entry.
+  const std::uint16_t last = key.columns[key.column_count - 1];
+  const bool sparse = key.kind == Z4J_K_ORDER && (t.columns[last].flags & Z4J_COL_REQUIRED) == 0 && !store::in_primary(t, last);
   return std::string("CREATE ") + (key.kind == Z4J_K_UNIQUE ? "UNIQUE " : "") + "INDEX " +
          (locking == Locking::concurrently ? "CONCURRENTLY " : "") + quoted_name(view(key.name)) + " ON " + quoted_name(view(t.name)) +
-         (key.kind == Z4J_K_TEXT || key.kind == Z4J_K_PATH ? " USING gin (" : " (") + what + ")";
+         (key.kind == Z4J_K_TEXT || key.kind == Z4J_K_PATH ? " USING gin (" : " (") + what + ")" +
+         (sparse ? " WHERE " + name_of(t, last) + " IS NOT NULL" : "");
 }
 
 std::string create_guard_function() {
@@ -623,6 +636,8 @@ Statement select(const z4j_table& t, const z4j_query& q) {
     b.out.text += i == 0 ? " ORDER BY " : ",";
     b.out.text += fold ? std::to_string(q.order[i] + 1) : b.column(q.order[i]);
     if (q.descending != 0) b.out.text += " DESC";
+    // Groups may be null, and null comes before all values; rows are ordered by columns without nulls, as indexes have them.
+    if (fold && q.outs[q.order[i]].agg != Z4J_AGG_COUNT) b.out.text += q.descending != 0 ? " NULLS LAST" : " NULLS FIRST";
   }
   if (q.limit > 0) b.out.text += " LIMIT " + b.number(q.limit);
   return std::move(b.out);

@@ -14,13 +14,16 @@ constexpr char kTarget[] = R"({"type": "object", "additionalProperties": false, 
 
 class LogNotifier {
  public:
-  // No I/O here. The settings are complete, valid JSON; kept as they are, since one text is all they hold.
-  LogNotifier(z4j::Host host, std::string_view settings_json) : host_(host), settings_(settings_json) {}
+  // No I/O here. The settings are complete, valid JSON; kept as they are, since one text is all
+  // they hold.
+  LogNotifier(z4j::Host host, std::string_view settings_json)
+      : host_(host), settings_(settings_json) {}
 
   void start() {}
   void stop(uint32_t) {}
 
-  // Answers at once. A notifier that waits for a reply moves `op` away and answers later, from any thread.
+  // Answers at once. A notifier that waits for a reply moves `op` away and answers later, from any
+  // thread.
   void send(z4j::Op& op, const z4j_notification& n) {
     if (n.title.len == 0) throw z4j::Error(Z4J_INVALID, "an alert needs a title", "/title");
     host_.log(n.severity >= 3 ? Z4J_LOG_ERROR : Z4J_LOG_WARN, z4j::view(n.title), settings_);

@@ -47,7 +47,7 @@ inline void fill(z4j_error* e, z4j_status code, std::string_view message, std::s
     if (n < from.size()) {
       while (n > 0 && (static_cast<unsigned char>(from[n]) & 0xC0u) == 0x80u) --n;
     }
-    std::memcpy(to, from.data(), n);
+    if (n > 0) std::memcpy(to, from.data(), n);  // a view of nothing may hold a null pointer
     to[n] = '\0';
   };
   e->code = code;
