@@ -17,6 +17,8 @@ add_library(z4j_warnings INTERFACE)
 target_compile_options(z4j_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow
   $<$<COMPILE_LANGUAGE:CXX>:-Wconversion>
+  # In a unity build every .cpp is an included file, which is what this warning goes by.
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${CMAKE_UNITY_BUILD}>,$<COMPILE_LANGUAGE:CXX>>:-Wno-subobject-linkage>
   $<$<BOOL:${Z4J_WERROR}>:-Werror>)
 
 add_library(z4j_sanitizers INTERFACE)

@@ -1,12 +1,14 @@
-// z4j-bench-postgresql: how fast the PostgreSQL driver commits what ingest hands it, against the ceiling of the same run:
-// the same statements over the same rows on the same tables through bare libpq, encoded beforehand. Both sides take
-// turns, so that a busy machine slows both. Ends with "ratio 0.NN".
+// z4j-bench-postgresql: how fast the PostgreSQL driver commits what ingest hands it, against the
+// ceiling of the same run: the same statements over the same rows on the same tables through bare
+// libpq, encoded beforehand. Both sides take turns, so that a busy machine slows both. Ends with
+// "ratio 0.NN".
 //
-// --sql TEXT runs after the tables are made: "DROP INDEX tasks_text" shows what that index costs. On a busy machine the CPU
-// per event tells more than events per second.
+// --sql TEXT runs after the tables are made: "DROP INDEX tasks_text" shows what that index costs.
+// On a busy machine the CPU per event tells more than events per second.
 //
-// A commit is 500 (or --rows) events of about 445 bytes, one merge of a task row per three events, where each task is merged
-// when it begins and again when it ends, and 40 rows of minute counters. Two lanes (--lanes), a thread and a connection each.
+// A commit is 500 (or --rows) events of about 445 bytes, one merge of a task row per three events,
+// where each task is merged when it begins and again when it ends, and 40 rows of minute counters.
+// Two lanes (--lanes), a thread and a connection each.
 #include <dlfcn.h>
 #include <libpq-fe.h>
 
@@ -55,7 +57,9 @@ struct Arguments {
 [[noreturn]] void fail(const std::string& why) { throw std::runtime_error(why); }
 
 std::int64_t now_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 // ---- The load ----------------------------------------------------------------
@@ -66,9 +70,18 @@ class Table {
   Table(model::Table table, std::vector<std::uint16_t> columns) : table_(table) {
     for (const std::uint16_t c : columns) rows_.add_column(c, store_form(c));
   }
-  Table& num(std::int64_t v) { rows_.num(next_++, v); return *this; }
-  Table& text(std::string_view v) { rows_.bytes(next_++, v); return *this; }
-  Table& null() { rows_.null(next_++); return *this; }
+  Table& num(std::int64_t v) {
+    rows_.num(next_++, v);
+    return *this;
+  }
+  Table& text(std::string_view v) {
+    rows_.bytes(next_++, v);
+    return *this;
+  }
+  Table& null() {
+    rows_.null(next_++);
+    return *this;
+  }
   void end() {
     if (next_ != rows_.columns()) fail("a row of the load is not complete");
     rows_.end_row();
@@ -80,10 +93,16 @@ class Table {
  private:
   std::uint16_t store_form(std::uint16_t column) const {
     switch (model::table(table_).columns[column].type) {
-      case Z4J_T_BOOL: case Z4J_T_INT: case Z4J_T_TIME: return Z4J_FORM_NUM;
-      case Z4J_T_REAL: return Z4J_FORM_REAL;
-      case Z4J_T_UUID: return Z4J_FORM_16;
-      default: return Z4J_FORM_VAR;
+      case Z4J_T_BOOL:
+      case Z4J_T_INT:
+      case Z4J_T_TIME:
+        return Z4J_FORM_NUM;
+      case Z4J_T_REAL:
+        return Z4J_FORM_REAL;
+      case Z4J_T_UUID:
+        return Z4J_FORM_16;
+      default:
+        return Z4J_FORM_VAR;
     }
   }
   model::Table table_;
@@ -92,14 +111,18 @@ class Table {
 };
 
 struct Batch {
-  Table events{model::Table::events,
-               {events::occurred_at, events::id, events::project_id, events::agent_id, events::engine, events::task_id, events::kind,
-                events::task_name, events::queue, events::worker, events::attempt, events::runtime_us, events::payload, events::stored_at}};
+  Table events{
+      model::Table::events,
+      {events::occurred_at, events::id, events::project_id, events::agent_id, events::engine,
+       events::task_id, events::kind, events::task_name, events::queue, events::worker,
+       events::attempt, events::runtime_us, events::payload, events::stored_at}};
   Table tasks{model::Table::tasks,
-              {tasks::id, tasks::project_id, tasks::engine, tasks::task_id, tasks::name, tasks::state, tasks::finished_at, tasks::runtime_ms,
-               tasks::state_stamp, tasks::started_at, tasks::started_stamp, tasks::worker_name, tasks::worker_stamp, tasks::queue,
-               tasks::queue_stamp, tasks::sort_at, tasks::sort_stamp, tasks::args, tasks::kwargs, tasks::args_stamp, tasks::agent_id,
-               tasks::created_at, tasks::updated_at}};
+              {tasks::id,           tasks::project_id, tasks::engine,        tasks::task_id,
+               tasks::name,         tasks::state,      tasks::finished_at,   tasks::runtime_ms,
+               tasks::state_stamp,  tasks::started_at, tasks::started_stamp, tasks::worker_name,
+               tasks::worker_stamp, tasks::queue,      tasks::queue_stamp,   tasks::sort_at,
+               tasks::sort_stamp,   tasks::args,       tasks::kwargs,        tasks::args_stamp,
+               tasks::agent_id,     tasks::created_at, tasks::updated_at}};
   Table minutes{model::Table::task_minutes, [] {
                   std::vector<std::uint16_t> all(minutes::kColumnCount);
                   for (std::uint16_t c = 0; c < minutes::kColumnCount; ++c) all[c] = c;
@@ -126,12 +149,14 @@ class Load {
     for (Task& t : begun) t = Task{bytes16(), uuid_text(), now};
     for (std::uint32_t i = 0; i < rows; ++i) {
       const bool ends = i % 2 == 1 && !running_.empty();
-      event(*batch, (ends ? running_ : begun)[i / 2 % (ends ? running_ : begun).size()], now + i, ends);
+      event(*batch, (ends ? running_ : begun)[i / 2 % (ends ? running_ : begun).size()], now + i,
+            ends);
     }
     std::vector<std::pair<Task, bool>> merged;
     for (const Task& t : begun) merged.emplace_back(t, false);
     for (const Task& t : running_) merged.emplace_back(t, true);
-    std::sort(merged.begin(), merged.end(), [](const auto& a, const auto& b) { return a.first.id < b.first.id; });
+    std::sort(merged.begin(), merged.end(),
+              [](const auto& a, const auto& b) { return a.first.id < b.first.id; });
     for (const auto& [task, ended] : merged) merge(*batch, task, now, ended);
     for (int n = 0; n < 40; ++n) minute(*batch, n, now);
     running_ = std::move(begun);
@@ -150,20 +175,34 @@ class Load {
   std::string uuid_text() {
     char out[40];
     const std::uint64_t a = random_(), b = random_();
-    std::snprintf(out, sizeof out, "%08x-%04x-%04x-%04x-%012llx", static_cast<unsigned>(a), static_cast<unsigned>(a >> 32 & 0xffff),
-                  static_cast<unsigned>(a >> 48), static_cast<unsigned>(b & 0xffff), static_cast<unsigned long long>(b >> 16));
+    std::snprintf(out, sizeof out, "%08x-%04x-%04x-%04x-%012llx", static_cast<unsigned>(a),
+                  static_cast<unsigned>(a >> 32 & 0xffff), static_cast<unsigned>(a >> 48),
+                  static_cast<unsigned>(b & 0xffff), static_cast<unsigned long long>(b >> 16));
     return out;
   }
-  static std::string name(unsigned n) { return "app.tasks.billing.send_invoice_" + std::to_string(n % 40); }
+  static std::string name(unsigned n) {
+    return "app.tasks.billing.send_invoice_" + std::to_string(n % 40);
+  }
 
   void event(Batch& batch, const Task& task, std::int64_t at, bool ends) {
     const auto n = static_cast<unsigned>(random_() % 40);
-    const std::string payload = "{\"args\":[" + std::to_string(random_() % 1000000) + ",\"customer-" + uuid_text() +
-                                "\"],\"kwargs\":{\"invoice\":\"" + uuid_text() + "\",\"retry\":false,\"amount\":" + std::to_string(random_() % 100000) +
-                                ".5},\"hostname\":\"celery@worker-7.example.internal\",\"pid\":4711,\"clock\":" + std::to_string(clock_++) +
-                                ",\"utcoffset\":0,\"routing_key\":\"celery\",\"exchange\":\"\",\"expires\":null,\"eta\":null,\"root_id\":\"" + task.task_id + "\"}";
+    const std::string payload =
+        "{\"args\":[" + std::to_string(random_() % 1000000) + ",\"customer-" + uuid_text() +
+        "\"],\"kwargs\":{\"invoice\":\"" + uuid_text() +
+        "\",\"retry\":false,\"amount\":" + std::to_string(random_() % 100000) +
+        ".5},\"hostname\":\"celery@worker-7.example.internal\",\"pid\":4711,\"clock\":" +
+        std::to_string(clock_++) +
+        ",\"utcoffset\":0,\"routing_key\":\"celery\",\"exchange\":\"\",\"expires\":null,\"eta\":"
+        "null,\"root_id\":\"" +
+        task.task_id + "\"}";
     Table& t = batch.events;
-    t.num(at).text(bytes16()).text(project_).text(agent_).text("celery").text(task.task_id).text(ends ? "task.succeeded" : "task.started");
+    t.num(at)
+        .text(bytes16())
+        .text(project_)
+        .text(agent_)
+        .text("celery")
+        .text(task.task_id)
+        .text(ends ? "task.succeeded" : "task.started");
     t.text(name(n)).text("default").text("celery@worker-7.example.internal").num(1);
     ends ? t.num(static_cast<std::int64_t>(random_() % 1000000)) : t.null();
     t.text(payload).num(at + 1500);
@@ -173,22 +212,41 @@ class Load {
   void merge(Batch& batch, const Task& task, std::int64_t now, bool ended) {
     Table& t = batch.tasks;
     const std::int64_t stamp = task.began + (ended ? 2 : 1);
-    t.text(task.id).text(project_).text("celery").text(task.task_id).text(name(static_cast<unsigned>(task.began)));
+    t.text(task.id)
+        .text(project_)
+        .text("celery")
+        .text(task.task_id)
+        .text(name(static_cast<unsigned>(task.began)));
     t.text(ended ? "success" : "started");
     if (ended) {
       t.num(now).num(153);
     } else {
       t.null().null();
     }
-    t.num(stamp).num(task.began).num(stamp).text("celery@worker-7.example.internal").num(stamp).text("default").num(stamp);
-    t.num(task.began).num(task.began).text("[17,\"customer\"]").text("{\"invoice\":\"2026-1\",\"retry\":false}").num(task.began);
+    t.num(stamp)
+        .num(task.began)
+        .num(stamp)
+        .text("celery@worker-7.example.internal")
+        .num(stamp)
+        .text("default")
+        .num(stamp);
+    t.num(task.began)
+        .num(task.began)
+        .text("[17,\"customer\"]")
+        .text("{\"invoice\":\"2026-1\",\"retry\":false}")
+        .num(task.began);
     t.text(agent_).num(task.began).num(now);
     t.end();
   }
 
   void minute(Batch& batch, int n, std::int64_t now) {
     Table& t = batch.minutes;
-    t.text(project_).num(now / 60000000 * 60000000).text("celery").text(sorted_name(n)).text("default").text("celery@worker-7.example.internal");
+    t.text(project_)
+        .num(now / 60000000 * 60000000)
+        .text("celery")
+        .text(sorted_name(n))
+        .text("default")
+        .text("celery@worker-7.example.internal");
     t.text("task.succeeded").num(lane_);
     for (std::uint16_t c = minutes::count; c < minutes::kColumnCount; ++c) t.num(1);
     t.end();
@@ -228,15 +286,24 @@ struct Steps {
 struct Host {
   static const z4j_host& table() {
     static const z4j_host host = {
-        sizeof(z4j_host), Z4J_ABI_MAJOR, Z4J_ABI_MINOR, nullptr, lit("bench"), lit("bench"),
+        sizeof(z4j_host),
+        Z4J_ABI_MAJOR,
+        Z4J_ABI_MINOR,
+        nullptr,
+        lit("bench"),
+        lit("bench"),
         [](void*) -> std::int32_t { return Z4J_LOG_ERROR; },
-        [](void*, std::int32_t, z4j_str text, z4j_str) { std::fprintf(stderr, "%.*s\n", static_cast<int>(text.len), text.ptr); },
+        [](void*, std::int32_t, z4j_str text, z4j_str) {
+          std::fprintf(stderr, "%.*s\n", static_cast<int>(text.len), text.ptr);
+        },
         [](void*, z4j_op, z4j_status, const z4j_error*, z4j_str) -> z4j_status { return Z4J_OK; },
         [](void*, z4j_op) -> std::int64_t { return 600000; },
         [](void*, z4j_op) -> std::int32_t { return 0; },
         [](void*, const z4j_event_batch*, z4j_error*) -> z4j_status { return Z4J_UNSUPPORTED; },
         [](void*, std::int32_t, z4j_str) {},
-        [](void*, std::uint32_t, void (*)(void*), void (*)(void*), void*) -> z4j_status { return Z4J_UNSUPPORTED; },
+        [](void*, std::uint32_t, void (*)(void*), void (*)(void*), void*) -> z4j_status {
+          return Z4J_UNSUPPORTED;
+        },
         [](void*, z4j_str, const z4j_sink*, z4j_error*) -> z4j_status { return Z4J_NOT_FOUND; },
         [](void*, z4j_str, z4j_str, double, std::int32_t) {},
         [](void*, z4j_str) -> const void* { return nullptr; }};
@@ -253,7 +320,8 @@ class Driver {
     if (entry == nullptr) fail("the plugin has no entry");
     plugin_ = entry->plugins[0];
     storage_ = static_cast<const z4j_storage*>(plugin_->get_interface(lit(Z4J_IFACE_STORAGE)));
-    const std::string config = "{\"url\":\"" + arguments.url + "\",\"schema\":\"" + arguments.schema + "\"}";
+    const std::string config =
+        "{\"url\":\"" + arguments.url + "\",\"schema\":\"" + arguments.schema + "\"}";
     must(plugin_->create(&Host::table(), str(config), &instance_, &error_));
     must(plugin_->start(instance_, &error_));
     must(storage_->migrate(instance_, 1, &model::schema(), 0, &error_));
@@ -311,9 +379,12 @@ class Bare {
     Steps steps(batch);
     std::uint32_t bad_row = 0;
     Statements out;
-    out.push_back(pg::insert_new(model::table(model::Table::events), *steps.steps[0].rows, pg::Outcome::ignored, bad_row));
-    out.push_back(pg::merge(model::table(model::Table::tasks), steps.steps[1], pg::Outcome::ignored, bad_row));
-    out.push_back(pg::merge(model::table(model::Table::task_minutes), steps.steps[2], pg::Outcome::ignored, bad_row));
+    out.push_back(pg::insert_new(model::table(model::Table::events), *steps.steps[0].rows,
+                                 pg::Outcome::ignored, bad_row));
+    out.push_back(pg::merge(model::table(model::Table::tasks), steps.steps[1], pg::Outcome::ignored,
+                            bad_row));
+    out.push_back(pg::merge(model::table(model::Table::task_minutes), steps.steps[2],
+                            pg::Outcome::ignored, bad_row));
     return out;
   }
   void commit(const Statements& statements) {
@@ -330,8 +401,10 @@ class Bare {
       }
       const std::string name = "s" + std::to_string(i);
       const int n = static_cast<int>(values.size());
-      if (!prepared_) check(PQprepare(conn_, name.c_str(), statements[i].text.c_str(), n, oids.data()));
-      check(PQexecPrepared(conn_, name.c_str(), n, values.data(), lengths.data(), formats.data(), 1));
+      if (!prepared_)
+        check(PQprepare(conn_, name.c_str(), statements[i].text.c_str(), n, oids.data()));
+      check(
+          PQexecPrepared(conn_, name.c_str(), n, values.data(), lengths.data(), formats.data(), 1));
     }
     prepared_ = true;
     run("COMMIT");
@@ -377,22 +450,31 @@ struct Figures {
   std::uint64_t events = 0;
   double seconds = 0, server_cpu = 0, own_cpu = 0;
   std::vector<double> commit_ms;
-  [[nodiscard]] double rate() const { return seconds > 0 ? static_cast<double>(events) / seconds : 0; }
-  [[nodiscard]] double us_per_event(double cpu) const { return events > 0 ? cpu * 1e6 / static_cast<double>(events) : 0; }
+  [[nodiscard]] double rate() const {
+    return seconds > 0 ? static_cast<double>(events) / seconds : 0;
+  }
+  [[nodiscard]] double us_per_event(double cpu) const {
+    return events > 0 ? cpu * 1e6 / static_cast<double>(events) : 0;
+  }
   [[nodiscard]] double at(double part) {
     std::sort(commit_ms.begin(), commit_ms.end());
-    return commit_ms.empty() ? 0 : commit_ms[static_cast<std::size_t>(static_cast<double>(commit_ms.size() - 1) * part)];
+    return commit_ms.empty() ? 0
+                             : commit_ms[static_cast<std::size_t>(
+                                   static_cast<double>(commit_ms.size() - 1) * part)];
   }
 };
 
-// Both sides have their batches made before the clock starts; ours encodes them within it, the ceiling before it.
+// Both sides have their batches made before the clock starts; ours encodes them within it, the
+// ceiling before it.
 template <class Prepare, class Commit>
-void turn(const Arguments& a, std::vector<Load>& loads, Figures& figures, Prepare prepare, Commit commit) {
+void turn(const Arguments& a, std::vector<Load>& loads, Figures& figures, Prepare prepare,
+          Commit commit) {
   const std::size_t batches = std::max<std::size_t>(4, static_cast<std::size_t>(20000 / a.rows));
   using Made = decltype(prepare(std::declval<std::unique_ptr<Batch>>()));
   std::vector<std::vector<Made>> made(a.lanes);
   for (unsigned lane = 0; lane < a.lanes; ++lane) {
-    for (std::size_t i = 0; i < batches; ++i) made[lane].push_back(prepare(loads[lane].next(a.rows)));
+    for (std::size_t i = 0; i < batches; ++i)
+      made[lane].push_back(prepare(loads[lane].next(a.rows)));
   }
   std::vector<std::vector<double>> took(a.lanes);
   std::vector<std::string> failures(a.lanes);
@@ -405,7 +487,8 @@ void turn(const Arguments& a, std::vector<Load>& loads, Figures& figures, Prepar
         for (Made& one : made[lane]) {
           const auto from = SteadyClock::now();
           commit(lane, one);
-          took[lane].push_back(std::chrono::duration<double, std::milli>(SteadyClock::now() - from).count());
+          took[lane].push_back(
+              std::chrono::duration<double, std::milli>(SteadyClock::now() - from).count());
         }
       } catch (const std::exception& e) {
         failures[lane] = e.what();
@@ -420,7 +503,8 @@ void turn(const Arguments& a, std::vector<Load>& loads, Figures& figures, Prepar
   figures.server_cpu += cpu_of_server(a.server) - server_before;
   figures.own_cpu += own_cpu() - own_before;
   figures.events += batches * a.rows * a.lanes;
-  for (const auto& list : took) figures.commit_ms.insert(figures.commit_ms.end(), list.begin(), list.end());
+  for (const auto& list : took)
+    figures.commit_ms.insert(figures.commit_ms.end(), list.begin(), list.end());
 }
 
 void measure(const Arguments& a) {
@@ -437,12 +521,14 @@ void measure(const Arguments& a) {
   }
   Figures ours, ceiling, warm_up;
   const auto our_turn = [&](Figures& figures) {
-    turn(a, loads, figures, [](std::unique_ptr<Batch> b) { return b; },
-         [&](unsigned lane, std::unique_ptr<Batch>& b) { driver.commit(sessions[lane], *b); });
+    turn(
+        a, loads, figures, [](std::unique_ptr<Batch> b) { return b; },
+        [&](unsigned lane, std::unique_ptr<Batch>& b) { driver.commit(sessions[lane], *b); });
   };
   const auto bare_turn = [&](Figures& figures) {
-    turn(a, loads, figures, [](std::unique_ptr<Batch> b) { return Bare::encode(*b); },
-         [&](unsigned lane, Bare::Statements& s) { bare[lane]->commit(s); });
+    turn(
+        a, loads, figures, [](std::unique_ptr<Batch> b) { return Bare::encode(*b); },
+        [&](unsigned lane, Bare::Statements& s) { bare[lane]->commit(s); });
   };
   our_turn(warm_up);
   if (a.ceiling) bare_turn(warm_up);
@@ -454,8 +540,11 @@ void measure(const Arguments& a) {
   for (z4j_session* session : sessions) driver.close(session);
   std::printf("lanes %u, %u events a commit\n", a.lanes, a.rows);
   const auto print = [](const char* side, Figures& f) {
-    std::printf("%-8s %8.0f events/s, commit p50 %.1f ms, p99 %.1f ms, CPU per event: server %.1f us, client %.1f us; %llu events\n", side, f.rate(),
-                f.at(0.5), f.at(0.99), f.us_per_event(f.server_cpu), f.us_per_event(f.own_cpu), static_cast<unsigned long long>(f.events));
+    std::printf(
+        "%-8s %8.0f events/s, commit p50 %.1f ms, p99 %.1f ms, CPU per event: server %.1f us, "
+        "client %.1f us; %llu events\n",
+        side, f.rate(), f.at(0.5), f.at(0.99), f.us_per_event(f.server_cpu),
+        f.us_per_event(f.own_cpu), static_cast<unsigned long long>(f.events));
   };
   print("ours", ours);
   if (!a.ceiling) return;
@@ -473,13 +562,21 @@ Arguments read(int argc, char** argv) {
     }
     if (i + 1 == argc) fail(name + " needs a value");
     const std::string value = argv[++i];
-    if (name == "--url") a.url = value;
-    else if (name == "--schema") a.schema = value;
-    else if (name == "--sql") a.sql = value;
-    else if (name == "--rows") a.rows = static_cast<std::uint32_t>(std::stoul(value));
-    else if (name == "--lanes") a.lanes = static_cast<unsigned>(std::stoul(value));
-    else if (name == "--seconds") a.seconds = std::stoi(value);
-    else fail("unknown option " + name + "; one of --url, --schema, --sql, --rows, --lanes, --seconds, --no-ceiling");
+    if (name == "--url")
+      a.url = value;
+    else if (name == "--schema")
+      a.schema = value;
+    else if (name == "--sql")
+      a.sql = value;
+    else if (name == "--rows")
+      a.rows = static_cast<std::uint32_t>(std::stoul(value));
+    else if (name == "--lanes")
+      a.lanes = static_cast<unsigned>(std::stoul(value));
+    else if (name == "--seconds")
+      a.seconds = std::stoi(value);
+    else
+      fail("unknown option " + name +
+           "; one of --url, --schema, --sql, --rows, --lanes, --seconds, --no-ceiling");
   }
   return a;
 }
@@ -491,8 +588,9 @@ int main(int argc, char** argv) try {
   z4j::bench::Arguments a = z4j::bench::read(argc, argv);
   std::unique_ptr<z4j::testing::PrivatePostgres> server;
   if (a.url.empty()) {
-    server = std::make_unique<z4j::testing::PrivatePostgres>(std::vector<std::string>{
-        "fsync=on", "full_page_writes=on", "synchronous_commit=on", "shared_buffers=1GB", "wal_compression=lz4", "max_wal_size=4GB"});
+    server = std::make_unique<z4j::testing::PrivatePostgres>(
+        std::vector<std::string>{"fsync=on", "full_page_writes=on", "synchronous_commit=on",
+                                 "shared_buffers=1GB", "wal_compression=lz4", "max_wal_size=4GB"});
     a.url = server->url();
     a.server = server->pid();
   }

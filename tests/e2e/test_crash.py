@@ -48,6 +48,7 @@ class CrashTest(unittest.TestCase):
         self.brain.sign_in()
         wait_until(lambda: sum(self.brain.project("/stats")["tasks_by_state"].values()) > 100, 60)
         wait_until(lambda: all(a["last_seen_at"] for a in self.brain.project("/agents")), 30)
+        first = {a["name"]: a["last_connect_at"] for a in self.brain.project("/agents")}
         self.brain.kill()
         killed_at, ended, out_from = time.time(), self.count("END"), len(self.fleet.log()) - EDGE
         # The scenario is an outage of so many seconds in which the workers go on.
@@ -55,7 +56,7 @@ class CrashTest(unittest.TestCase):
         sent_in_outage = self.count("SENT")
         self.brain.start()
         self.brain.sign_in()
-        wait_until(lambda: all(a["state"] == "online" for a in self.brain.project("/agents")), 60)
+        wait_until(lambda: all(a["last_connect_at"] > first[a["name"]] for a in self.brain.project("/agents")), 60)
         out_to = len(self.fleet.log()) + EDGE
         wait_until(lambda: self.count("SENT") > sent_in_outage + 100, 60)
         self.fleet.produce(0)

@@ -150,8 +150,9 @@ class Demo:
                                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, start_new_session=True)
         line = self.wait_for_line(self.brain, 60, "the brain")
         if not line or "listens on" not in line:
-            words = [w for w in self.brain_log.read_text(errors="replace").splitlines() if w.startswith("z4j-brain: ")]
-            raise Failure(words[-1][len("z4j-brain: "):] if words else f"the brain did not start; see {self.brain_log}")
+            words = [w for w in self.brain_log.read_text(errors="replace").splitlines() if w and not w.startswith("{")]
+            said = next((w[len("z4j-brain: "):] for w in words if w.startswith("z4j-brain: ")), words[0] if words else "no word from it")
+            raise Failure(f"the brain did not start: {said}")
         return line.split()[-1]
 
     def introduce(self, url, facts):

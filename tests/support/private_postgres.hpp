@@ -1,7 +1,9 @@
-// A PostgreSQL server of a test's own: Debian's, in a temporary folder, on a Unix socket, ended with the test.
+// A PostgreSQL server of a test's own: Debian's, in a temporary folder, on a Unix socket, ended
+// with the test.
 //
-// Runs as the user `postgres` when the test runs as root, which PostgreSQL itself refuses to do. Data is not synced to
-// disk unless asked for: a server that is killed recovers, a machine that is switched off need not.
+// Runs as the user `postgres` when the test runs as root, which PostgreSQL itself refuses to do.
+// Data is not synced to disk unless asked for: a server that is killed recovers, a machine that is
+// switched off need not.
 #pragma once
 
 #include <fcntl.h>
@@ -26,15 +28,17 @@ namespace z4j::testing {
 
 class PrivatePostgres {
  public:
-  // Settings like "fsync=on", beyond or instead of those for a quick start. Throws std::runtime_error with the reason.
-  explicit PrivatePostgres(std::vector<std::string> settings = {}) : settings_(std::move(settings)) {
+  // Settings like "fsync=on", beyond or instead of those for a quick start. Throws
+  // std::runtime_error with the reason.
+  explicit PrivatePostgres(std::vector<std::string> settings = {})
+      : settings_(std::move(settings)) {
     folder_ = (std::filesystem::temp_directory_path() / "z4j_pg_XXXXXX").string();
     if (::mkdtemp(folder_.data()) == nullptr) throw std::runtime_error("mkdtemp");
     find_user();
     password_ = random_word();
     write("password", password_ + "\n");
-    run({"initdb", "-D", folder_ + "/data", "-U", "z4j", "--auth=scram-sha-256", "--pwfile=" + folder_ + "/password", "-E", "UTF8",
-         "--locale=C.UTF-8", "--no-sync"});
+    run({"initdb", "-D", folder_ + "/data", "-U", "z4j", "--auth=scram-sha-256",
+         "--pwfile=" + folder_ + "/password", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"});
     start();
   }
   ~PrivatePostgres() {
@@ -51,15 +55,19 @@ class PrivatePostgres {
     return server;
   }
 
-  [[nodiscard]] std::string url(const std::string& database = "postgres") const { return url_with(password_, database); }
-  [[nodiscard]] std::string url_with(const std::string& password, const std::string& database = "postgres") const {
+  [[nodiscard]] std::string url(const std::string& database = "postgres") const {
+    return url_with(password_, database);
+  }
+  [[nodiscard]] std::string url_with(const std::string& password,
+                                     const std::string& database = "postgres") const {
     return "postgresql://z4j:" + password + "@/" + database + "?host=" + folder_;
   }
   [[nodiscard]] const std::string& password() const { return password_; }
   [[nodiscard]] const std::string& folder() const { return folder_; }
   [[nodiscard]] pid_t pid() const { return server_; }
 
-  // Ends the server: SIGINT as an operator would, SIGKILL as a fault (its children notice and leave).
+  // Ends the server: SIGINT as an operator would, SIGKILL as a fault (its children notice and
+  // leave).
   void stop(int signal) {
     if (server_ <= 0) return;
     ::kill(server_, signal);
@@ -69,7 +77,8 @@ class PrivatePostgres {
   // Starts it (again) and waits until it answers.
   void start() {
     std::vector<std::string> argv{"postgres", "-D", folder_ + "/data", "-k", folder_};
-    for (const char* setting : {"listen_addresses=", "fsync=off", "full_page_writes=off", "max_connections=100", "logging_collector=off"}) {
+    for (const char* setting : {"listen_addresses=", "fsync=off", "full_page_writes=off",
+                                "max_connections=100", "logging_collector=off"}) {
       argv.insert(argv.end(), {"-c", setting});
     }
     for (const std::string& setting : settings_) argv.insert(argv.end(), {"-c", setting});
@@ -79,16 +88,19 @@ class PrivatePostgres {
       int status = 0;
       if (::waitpid(server_, &status, WNOHANG) == server_) {
         // Children of a server that was killed may still hold its memory.
-        if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("postgres does not start: " + log());
+        if (std::chrono::steady_clock::now() > deadline)
+          throw std::runtime_error("postgres does not start: " + log());
         server_ = spawn(argv, Ends::with_us);
       }
-      if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("postgres does not answer: " + log());
+      if (std::chrono::steady_clock::now() > deadline)
+        throw std::runtime_error("postgres does not answer: " + log());
       ::poll(nullptr, 0, 20);
     }
   }
   // Runs SQL as the owner and answers what psql prints, unaligned.
   std::string sql(const std::string& text, const std::string& database = "postgres") const {
-    return run({"psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", url(database), "-c", text});
+    return run(
+        {"psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", url(database), "-c", text});
   }
   [[nodiscard]] std::string log() const { return read(folder_ + "/log"); }
 
@@ -107,12 +119,14 @@ class PrivatePostgres {
   }
   void write(const std::string& name, const std::string& text) const {
     std::ofstream(folder_ + "/" + name) << text;
-    if (user_ != 0 && ::chown((folder_ + "/" + name).c_str(), user_, group_) != 0) throw std::runtime_error("chown");
+    if (user_ != 0 && ::chown((folder_ + "/" + name).c_str(), user_, group_) != 0)
+      throw std::runtime_error("chown");
   }
   void find_user() {
     if (::geteuid() != 0) return;
     const passwd* found = ::getpwnam("postgres");
-    if (found == nullptr) throw std::runtime_error("no user postgres: install Debian's package postgresql");
+    if (found == nullptr)
+      throw std::runtime_error("no user postgres: install Debian's package postgresql");
     user_ = found->pw_uid;
     group_ = found->pw_gid;
     if (::chown(folder_.c_str(), user_, group_) != 0) throw std::runtime_error("chown");
@@ -126,10 +140,12 @@ class PrivatePostgres {
       const std::string path = entry.path().string() + "/bin/" + name;
       if (std::filesystem::exists(path) && path > best) best = path;
     }
-    if (best.empty()) throw std::runtime_error(name + " is not there: install Debian's package postgresql");
+    if (best.empty())
+      throw std::runtime_error(name + " is not there: install Debian's package postgresql");
     return best;
   }
-  pid_t spawn(const std::vector<std::string>& argv, Ends ends, const std::string& output = "log") const {
+  pid_t spawn(const std::vector<std::string>& argv, Ends ends,
+              const std::string& output = "log") const {
     const std::string path = program(argv[0]), out = folder_ + "/" + output;
     std::vector<char*> raw;
     for (const std::string& a : argv) raw.push_back(const_cast<char*>(a.c_str()));
@@ -138,7 +154,8 @@ class PrivatePostgres {
     const pid_t child = ::fork();
     if (child < 0) throw std::runtime_error("fork");
     if (child > 0) return child;
-    const int fd = ::open(out.c_str(), O_WRONLY | O_CREAT | (output == "log" ? O_APPEND : O_TRUNC), 0666);
+    const int fd =
+        ::open(out.c_str(), O_WRONLY | O_CREAT | (output == "log" ? O_APPEND : O_TRUNC), 0666);
     if (fd >= 0) {
       ::dup2(fd, 1);
       ::dup2(fd, 2);
@@ -159,7 +176,8 @@ class PrivatePostgres {
     ::waitpid(child, &status, 0);
     std::string said = read(folder_ + "/" + output);
     ::unlink((folder_ + "/" + output).c_str());
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw std::runtime_error(argv[0] + ": " + said);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+      throw std::runtime_error(argv[0] + ": " + said);
     while (!said.empty() && said.back() == '\n') said.pop_back();
     return said;
   }

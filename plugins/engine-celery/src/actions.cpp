@@ -15,17 +15,10 @@
 namespace z4j::engine_celery {
 namespace {
 
-constexpr int kAskMs = 1000;
-constexpr std::size_t kMaxUnacked = 10'000, kMaxToldOfPurge = 50'000;
-constexpr int kFactsAgeMs = 30'000;
+constexpr std::size_t kMaxToldOfPurge = 50'000;
+constexpr int kKnownTasksAgeMs = 30'000;
 
 json::Object refused(std::string reason) { return {{"outcome", "refused"}, {"reason", std::move(reason)}}; }
-
-json::Array texts(const std::vector<std::string>& from) {
-  json::Array out;
-  for (const std::string& s : from) out.emplace_back(s);
-  return out;
-}
 
 std::string checked_name(std::string_view name, const char* what) {
   if (name.empty() || name.size() > celery::kMaxNameBytes || text::clean(name, name.size() * 3) != name) {
@@ -111,7 +104,7 @@ json::Object Actions::publish(const std::string& queue, int priority, const std:
 
 bool Actions::can_run(const std::string& task, json::Array& warnings) {
   bool answered = false;
-  for (const auto& [name, answer] : facts_.get(lines_, shared_, kFactsAgeMs)) {
+  for (const auto& [name, answer] : facts_.get(lines_, shared_, kKnownTasksAgeMs)) {
     const std::vector<std::string> tasks = answer.tasks();
     answered = answered || !tasks.empty();
     if (std::find(tasks.begin(), tasks.end(), task) != tasks.end()) return true;

@@ -11,7 +11,6 @@
 namespace z4j::engine_celery {
 namespace {
 
-constexpr int kAskMs = 1000;
 constexpr char kNoContinuation[] = "chain, callbacks and chord of the original are not known here and will not run";
 
 bool whole(const std::string& args, const std::string& kwargs) { return celery::is_array(args) && celery::is_object(kwargs); }

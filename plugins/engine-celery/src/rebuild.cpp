@@ -16,10 +16,9 @@
 namespace z4j::engine_celery {
 namespace {
 
-constexpr std::size_t kMaxWaiting = 10'000, kMaxUnacked = 10'000;
+constexpr std::size_t kMaxWaiting = 10'000;
 constexpr std::size_t kMaxResults = 20'000, kMaxKeysLookedAt = 1'000'000;
 constexpr std::size_t kResultsAtOnce = 200;
-constexpr int kAskMs = 1500;
 
 // A JSON text as a value, or as a text for people when it is a repr.
 void put_payload(json::Object& attrs, const char* name, const char* flag, const std::string& raw) {

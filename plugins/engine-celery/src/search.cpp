@@ -48,7 +48,6 @@ std::optional<FoundMessage> find_message(Lines& lines, const Settings& settings,
   }
   if (std::optional<FoundMessage> found = find_in(lines, more, task_id)) return found;
   if (where == LookIn::queues) return std::nullopt;
-  constexpr std::size_t kMaxUnacked = 10'000;
   bool truncated = false;
   for (celery::Unacked& u : lines.broker->unacked(kMaxUnacked, truncated)) {
     if (std::optional<celery::Message> m = read_if(u.message, task_id)) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lib/celery/event.hpp"
+#include "lib/json/json.hpp"
 
 #include <z4j/plugin.hpp>
 
@@ -20,6 +21,14 @@
 
 namespace z4j::engine_celery {
 
+inline constexpr int kAskMs = 1000;                    // how long workers get to answer
+inline constexpr std::size_t kMaxUnacked = 10'000;     // unacknowledged messages looked at in one go
+
+[[nodiscard]] inline json::Array texts(const std::vector<std::string>& from) {
+  json::Array out;
+  for (const std::string& s : from) out.emplace_back(s);
+  return out;
+}
 [[nodiscard]] inline std::int64_t now_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }

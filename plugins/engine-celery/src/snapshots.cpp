@@ -16,9 +16,8 @@ namespace z4j::engine_celery {
 namespace {
 
 constexpr std::size_t kMaxLimit = 500, kMaxPageBytes = 4u << 20;
-constexpr std::size_t kMaxUnacked = 5000;
 constexpr std::int64_t kInFlightAgeUs = 5'000'000;
-constexpr int kFactsAgeMs = 3000, kAskMs = 1000;
+constexpr int kFactsAgeMs = 3000;
 
 // Items up to the page's end, by count and by bytes.
 class Items {
@@ -51,12 +50,6 @@ json::Object page_by_name(const Names& names, const std::string& cursor, std::si
     last = name;
   }
   return std::move(items).page(nullptr);
-}
-
-json::Array texts(const std::vector<std::string>& from) {
-  json::Array out;
-  for (const std::string& s : from) out.emplace_back(s);
-  return out;
 }
 
 void put_payload(json::Object& item, const char* name, const char* flag, const std::string& raw, const std::string& repr) {

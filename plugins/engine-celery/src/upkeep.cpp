@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000;
 constexpr std::int64_t kAskEveryone = 60 * kSecond, kFindQueues = 15 * kSecond, kLookAgainEvery = 10 * kSecond;
-constexpr int kAskMs = 1000;
 
 }  // namespace
 

@@ -8,7 +8,6 @@
 namespace z4j::engine_celery {
 namespace {
 
-constexpr int kAskMs = 1000;
 constexpr std::size_t kMaxListed = 5000;
 
 }  // namespace

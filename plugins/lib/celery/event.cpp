@@ -25,8 +25,6 @@ constexpr Kind kKinds[] = {
     {"task-revoked", Z4J_EV_REVOKED},   {"task-rejected", Z4J_EV_REJECTED},  {"worker-online", Z4J_EV_WORKER_UP},
     {"worker-heartbeat", Z4J_EV_WORKER_BEAT}, {"worker-offline", Z4J_EV_WORKER_DOWN}};
 
-std::string name_in(const json::Object& o, std::string_view key) { return text::clean(json::text(o, key), kMaxNameBytes); }
-
 // Two FNV-1a sums over the same text with different starts: the same event seen twice has one id.
 void identify(std::string_view text, std::uint8_t (&id)[16]) {
   std::uint64_t sums[2] = {0xcbf29ce484222325u, 0x84222325cbf29ce4u};

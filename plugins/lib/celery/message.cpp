@@ -16,8 +16,6 @@ constexpr std::size_t kMaxRepr = 1024;  // as Celery cuts it
 constexpr char kPlainEmbed[] = R"({"callbacks": null, "errbacks": null, "chain": null, "chord": null})";
 const json::Object kNothing;
 
-std::string name_in(const json::Object& o, std::string_view key) { return text::clean(json::text(o, key), kMaxNameBytes); }
-
 bool given(const json::Object& o, std::string_view key) {
   const json::Value* v = o.if_contains(key);
   if (v == nullptr || v->is_null()) return false;
@@ -138,6 +136,10 @@ std::string without_chord(const std::string& embed) {
 }
 
 }  // namespace
+
+std::string name_in(const json::Object& object, std::string_view key) {
+  return text::clean(json::text(object, key), kMaxNameBytes);
+}
 
 const json::Object& Envelope::headers() const {
   const json::Object* o = json::object(root, "headers");

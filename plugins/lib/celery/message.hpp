@@ -16,6 +16,8 @@ namespace z4j::celery {
 
 inline constexpr std::size_t kMaxMessageBytes = 8u << 20;
 inline constexpr std::size_t kMaxNameBytes = 500;  // ids, task names, queues, workers
+// Such a name in a member of the object, clean and cut; "" when there is none.
+[[nodiscard]] std::string name_in(const json::Object& object, std::string_view key);
 
 // The outer layer; also that of events and control replies.
 struct Envelope {

@@ -15,7 +15,6 @@ namespace z4j::celery {
 namespace {
 
 using redis::Args;
-using redis::Reply;
 
 constexpr std::string_view kSeparator = "\x06\x16";
 constexpr char kUnacked[] = "unacked";
@@ -72,8 +71,8 @@ auto looking(F&& f) {
   }
 }
 
-std::uint64_t count_in(const Reply& r) {
-  return r.type == Reply::Type::integer && r.integer > 0 ? static_cast<std::uint64_t>(r.integer) : 0;
+std::uint64_t count_in(const redis::Reply& r) {
+  return r.type == redis::Reply::Type::integer && r.integer > 0 ? static_cast<std::uint64_t>(r.integer) : 0;
 }
 
 }  // namespace
@@ -131,8 +130,8 @@ std::vector<std::string> RedisTransport::take_replies(const std::string& oid) {
   constexpr int kAtOnce = 8;
   const std::string list = keys_.queue(oid + ".reply.celery.pidbox", 0);
   std::vector<std::string> out;
-  for (Reply& r : connection_.pipeline(std::vector<Args>(kAtOnce, Args{"RPOP", list}))) {
-    if (r.type == Reply::Type::bulk) out.push_back(std::move(r.text));
+  for (redis::Reply& r : connection_.pipeline(std::vector<Args>(kAtOnce, Args{"RPOP", list}))) {
+    if (r.type == redis::Reply::Type::bulk) out.push_back(std::move(r.text));
   }
   return out;
 }
@@ -152,9 +151,9 @@ std::vector<std::string> RedisTransport::bound_queues() {
   return looking([&] {
     const std::string start = keys_.binding("");
     for (int i = 0; i < kScansPerCall && bindings_.size() < kMaxBindings; ++i) {
-      const Reply r = connection_.command({"SCAN", scan_cursor_, "MATCH", escape_glob(start) + "*", "COUNT", "1000"});
+      const redis::Reply r = connection_.command({"SCAN", scan_cursor_, "MATCH", escape_glob(start) + "*", "COUNT", "1000"});
       if (r.items.size() != 2) break;
-      for (const Reply& key : r.items[1].items) {
+      for (const redis::Reply& key : r.items[1].items) {
         const std::string exchange = key.text.substr(std::min(start.size(), key.text.size()));
         const bool internal = exchange.ends_with("celery.pidbox") || exchange == "celeryev";
         if (!internal && bindings_.size() < kMaxBindings) bindings_.insert(key.text);
@@ -166,8 +165,8 @@ std::vector<std::string> RedisTransport::bound_queues() {
     for (const std::string& key : bindings_) ask.push_back({"SMEMBERS", key});
     std::set<std::string> names;
     if (!ask.empty()) {
-      for (const Reply& r : connection_.pipeline(ask)) {
-        for (const Reply& member : r.items) {
+      for (const redis::Reply& r : connection_.pipeline(ask)) {
+        for (const redis::Reply& member : r.items) {
           if (std::string name = queue_of_binding(member.text); !name.empty() && names.size() < kMaxBindings) {
             names.insert(std::move(name));
           }
@@ -187,19 +186,19 @@ std::vector<Depth> RedisTransport::depths(const std::vector<std::string>& queues
           commands.push_back(index == nullptr ? Args{verb, std::move(key)} : Args{verb, std::move(key), index});
         }
       }
-      return commands.empty() ? std::vector<Reply>() : connection_.pipeline(commands);
+      return commands.empty() ? std::vector<redis::Reply>() : connection_.pipeline(commands);
     };
     const std::size_t steps = keys_.priority_steps.size();
-    const std::vector<Reply> lengths = ask("LLEN", nullptr);
+    const std::vector<redis::Reply> lengths = ask("LLEN", nullptr);
     std::vector<Depth> out(queues.size());
     for (std::size_t i = 0; i < queues.size(); ++i) {
       out[i].queue = queues[i];
       for (std::size_t s = 0; s < steps; ++s) out[i].waiting += count_in(lengths[i * steps + s]);
     }
     try {
-      std::vector<Reply> heads = ask("LINDEX", "-1");
+      std::vector<redis::Reply> heads = ask("LINDEX", "-1");
       for (std::size_t i = 0; i < heads.size(); ++i) {
-        if (heads[i].type == Reply::Type::bulk) out[i / steps].heads.push_back(std::move(heads[i].text));
+        if (heads[i].type == redis::Reply::Type::bulk) out[i / steps].heads.push_back(std::move(heads[i].text));
       }
     } catch (const Error& e) {
       if (e.code != Z4J_TOO_LARGE) throw;
@@ -216,7 +215,7 @@ std::vector<std::string> RedisTransport::window(const std::string& key, std::siz
     const std::size_t at = from + out.size();
     const std::size_t take = std::min(chunk, n - out.size());
     try {
-      const Reply r = connection_.command(
+      const redis::Reply r = connection_.command(
           {"LRANGE", key, "-" + std::to_string(at + take), "-" + std::to_string(at + 1)});
       for (auto item = r.items.rbegin(); item != r.items.rend(); ++item) {
         out.push_back(item->text.size() <= kMaxMessageBytes ? item->text : std::string());
@@ -236,7 +235,7 @@ std::vector<std::string> RedisTransport::peek(const std::string& queue, std::siz
     const std::vector<std::string> lists = keys_.queue_lists(queue);
     std::vector<Args> ask;
     for (const std::string& key : lists) ask.push_back({"LLEN", key});
-    const std::vector<Reply> lengths = connection_.pipeline(ask);
+    const std::vector<redis::Reply> lengths = connection_.pipeline(ask);
     std::vector<std::string> out;
     for (std::size_t i = 0; i < lists.size() && out.size() < limit; ++i) {
       const std::size_t length = count_in(lengths[i]);
@@ -257,8 +256,8 @@ std::vector<std::string> RedisTransport::find(const std::string& queue, const st
     const std::string literal = quoted(text);
     const std::string inside = literal.substr(1, literal.size() - 2);
     for (const std::string& key : keys_.queue_lists(queue)) {
-      Reply r = connection_.eval(kFindScript, {key}, {inside, std::to_string(kFindLimit), "8"});
-      for (Reply& item : r.items) out.push_back(std::move(item.text));
+      redis::Reply r = connection_.eval(kFindScript, {key}, {inside, std::to_string(kFindLimit), "8"});
+      for (redis::Reply& item : r.items) out.push_back(std::move(item.text));
     }
     return out;
   });
@@ -277,9 +276,9 @@ std::uint64_t RedisTransport::purge(const std::string& queue, std::size_t tell_a
   const std::size_t lists = keys.size();
   const std::string grave = keys_.prefix + "z4j.purged." + text::new_uuid() + ".";
   for (std::size_t i = 0; i < lists; ++i) keys.push_back(grave + std::to_string(i));
-  const Reply counts = connection_.eval(kPurgeScript, keys, {});
+  const redis::Reply counts = connection_.eval(kPurgeScript, keys, {});
   std::uint64_t total = 0;
-  for (const Reply& r : counts.items) total += count_in(r);
+  for (const redis::Reply& r : counts.items) total += count_in(r);
   try {
     for (std::size_t i = 0; i < lists && i < counts.items.size(); ++i) {
       const std::size_t n = std::min<std::size_t>(count_in(counts.items[i]), tell_at_most);
@@ -309,10 +308,10 @@ std::vector<Unacked> RedisTransport::unacked(std::size_t limit, bool& truncated)
     std::string cursor = "0";
     truncated = false;
     do {
-      const Reply r = connection_.command({"HSCAN", keys_.prefix + kUnacked, cursor, "COUNT", "100"});
+      const redis::Reply r = connection_.command({"HSCAN", keys_.prefix + kUnacked, cursor, "COUNT", "100"});
       if (r.items.size() != 2) break;
       cursor = r.items[0].text;
-      const std::vector<Reply>& pairs = r.items[1].items;
+      const std::vector<redis::Reply>& pairs = r.items[1].items;
       for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) {
         const std::string& entry = pairs[i + 1].text;
         if (out.size() >= limit) {
@@ -336,7 +335,7 @@ std::vector<Unacked> RedisTransport::unacked(std::size_t limit, bool& truncated)
       }
     } while (cursor != "0" && !truncated);
     if (scores.empty()) return out;
-    const std::vector<Reply> times = connection_.pipeline(scores);
+    const std::vector<redis::Reply> times = connection_.pipeline(scores);
     for (std::size_t i = 0; i < out.size(); ++i) out[i].taken_at = std::strtod(times[i].text.c_str(), nullptr);
     return out;
   });
@@ -351,7 +350,7 @@ void RedisEventFeed::open() {
 
 std::optional<std::string> RedisEventFeed::next(int timeout_ms) {
   return looking([&]() -> std::optional<std::string> {
-    std::optional<Reply> push = connection_.read_push(timeout_ms);
+    std::optional<redis::Reply> push = connection_.read_push(timeout_ms);
     if (!push || push->items.size() < 3) return std::nullopt;
     return std::move(push->items.back().text);
   });
@@ -367,17 +366,17 @@ std::vector<std::string> RedisResultStore::get(const std::vector<std::string>& t
       std::vector<Args> sizes, gets;
       std::vector<std::size_t> wanted;
       for (std::size_t i = from; i < to; ++i) sizes.push_back({"STRLEN", prefix_ + "celery-task-meta-" + task_ids[i]});
-      const std::vector<Reply> lengths = connection_.pipeline(sizes);
+      const std::vector<redis::Reply> lengths = connection_.pipeline(sizes);
       for (std::size_t i = from; i < to; ++i) {
-        const Reply& length = lengths[i - from];
-        if (length.type != Reply::Type::integer || length.integer <= 0 || length.integer > kMaxResult) continue;
+        const redis::Reply& length = lengths[i - from];
+        if (length.type != redis::Reply::Type::integer || length.integer <= 0 || length.integer > kMaxResult) continue;
         wanted.push_back(i);
         gets.push_back({"GET", prefix_ + "celery-task-meta-" + task_ids[i]});
       }
       if (gets.empty()) continue;
-      std::vector<Reply> values = connection_.pipeline(gets);
+      std::vector<redis::Reply> values = connection_.pipeline(gets);
       for (std::size_t k = 0; k < wanted.size(); ++k) {
-        if (values[k].type == Reply::Type::bulk) out[wanted[k]] = std::move(values[k].text);
+        if (values[k].type == redis::Reply::Type::bulk) out[wanted[k]] = std::move(values[k].text);
       }
     }
     return out;
@@ -392,14 +391,14 @@ std::vector<std::string> RedisResultStore::newest(std::size_t limit, std::size_t
     std::string cursor = "0";
     std::size_t seen = 0;
     do {
-      const Reply r = connection_.command({"SCAN", cursor, "MATCH", escape_glob(start) + "*", "COUNT", "1000"});
+      const redis::Reply r = connection_.command({"SCAN", cursor, "MATCH", escape_glob(start) + "*", "COUNT", "1000"});
       if (r.items.size() != 2) break;
       cursor = r.items[0].text;
       seen += 1000;
       std::vector<Args> ask;
-      for (const Reply& key : r.items[1].items) ask.push_back({"PTTL", key.text});
+      for (const redis::Reply& key : r.items[1].items) ask.push_back({"PTTL", key.text});
       if (ask.empty()) continue;
-      const std::vector<Reply> left = connection_.pipeline(ask);
+      const std::vector<redis::Reply> left = connection_.pipeline(ask);
       for (std::size_t i = 0; i < ask.size(); ++i) {
         found.emplace_back(left[i].integer, ask[i][1].substr(std::min(start.size(), ask[i][1].size())));
       }

@@ -12,8 +12,6 @@
 namespace z4j::celery {
 namespace {
 
-std::string name_in(const json::Object& o, std::string_view key) { return text::clean(json::text(o, key), kMaxNameBytes); }
-
 // {"exc_type","exc_message":[..],"exc_module"} as Python shows the exception.
 std::string shown_exception(std::string_view raw) {
   constexpr std::size_t kMaxShown = 4000;

@@ -16,11 +16,16 @@ namespace {
 constexpr std::size_t kMaxDocuments = 8;
 // A day's table is named after its parent, and PostgreSQL cuts names at 63 bytes.
 constexpr std::size_t kLongestDayTable = 50;
+// New trigrams are kept in a list of up to 16 MiB and sorted in at once, which takes a third off
+// their cost; a search reads the list too.
+constexpr std::string_view kTrigramOptions = " WITH (gin_pending_list_limit=16384)";
 constexpr std::string_view kEpoch = "timestamptz 'epoch'";
 constexpr std::string_view kCommitClock = "now()";
 constexpr std::string_view kQueryClock = "statement_timestamp()";
 
-std::string name_of(const z4j_table& t, std::uint16_t column) { return quoted_name(view(t.columns[column].name)); }
+std::string name_of(const z4j_table& t, std::uint16_t column) {
+  return quoted_name(view(t.columns[column].name));
+}
 
 std::string key_list(const z4j_table& t, const z4j_key& key, std::string_view before = {}) {
   std::string out;
@@ -33,11 +38,13 @@ std::string key_list(const z4j_table& t, const z4j_key& key, std::string_view be
 // One line of a person's words.
 std::string one_line(std::string_view text) {
   std::string out(text);
-  std::replace_if(out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
   return out;
 }
 
-// The smallest text above all texts with this prefix, a code point at a time, since bytes alone would not be UTF-8;
+// The smallest text above all texts with this prefix, a code point at a time, since bytes alone
+// would not be UTF-8;
 // "" when there is none or the prefix is not UTF-8.
 std::string after_prefix(std::string prefix) {
   while (!prefix.empty()) {
@@ -45,13 +52,19 @@ std::string after_prefix(std::string prefix) {
     while (start > 0 && (static_cast<unsigned char>(prefix[start]) & 0xC0u) == 0x80u) --start;
     const std::size_t length = prefix.size() - start;
     const auto lead = static_cast<unsigned char>(prefix[start]);
-    std::uint32_t point = length == 1 ? lead : length == 2 ? lead & 0x1Fu : length == 3 ? lead & 0x0Fu : lead & 0x07u;
-    for (std::size_t i = start + 1; i < prefix.size(); ++i) point = point << 6 | (static_cast<unsigned char>(prefix[i]) & 0x3Fu);
+    std::uint32_t point = length == 1   ? lead
+                          : length == 2 ? lead & 0x1Fu
+                          : length == 3 ? lead & 0x0Fu
+                                        : lead & 0x07u;
+    for (std::size_t i = start + 1; i < prefix.size(); ++i)
+      point = point << 6 | (static_cast<unsigned char>(prefix[i]) & 0x3Fu);
     if (length > 4) return {};
     prefix.resize(start);
     if (point >= 0x10FFFF) continue;
     point = point == 0xD7FF ? 0xE000 : point + 1;  // no surrogates in UTF-8
-    const auto tail = [&](unsigned shift) { prefix += static_cast<char>(0x80u | (point >> shift & 0x3Fu)); };
+    const auto tail = [&](unsigned shift) {
+      prefix += static_cast<char>(0x80u | (point >> shift & 0x3Fu));
+    };
     if (point < 0x80) {
       prefix += static_cast<char>(point);
     } else if (point < 0x800) {
@@ -76,14 +89,18 @@ std::string after_prefix(std::string prefix) {
 enum class Ending : std::uint8_t { first, last };
 std::string completed(std::string prefix, Ending ending) {
   std::size_t start = prefix.size();
-  while (start > 0 && prefix.size() - start < 3 && (static_cast<unsigned char>(prefix[start - 1]) & 0xC0u) == 0x80u) --start;
+  while (start > 0 && prefix.size() - start < 3 &&
+         (static_cast<unsigned char>(prefix[start - 1]) & 0xC0u) == 0x80u)
+    --start;
   if (start == 0) return prefix;
   const auto lead = static_cast<unsigned char>(prefix[start - 1]);
   const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
   for (std::size_t have = prefix.size() - start + 1; have < length; ++have) {
     unsigned next = ending == Ending::first ? 0x80 : 0xBF;
-    if (have == 1 && ending == Ending::first) next = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : next;
-    if (have == 1 && ending == Ending::last) next = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : next;
+    if (have == 1 && ending == Ending::first)
+      next = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : next;
+    if (have == 1 && ending == Ending::last)
+      next = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : next;
     prefix += static_cast<char>(next);
   }
   return prefix;
@@ -118,7 +135,8 @@ std::vector<std::string> segments_of(std::string_view pointer) {
 }
 
 bool is_index(std::string_view segment) {
-  return !segment.empty() && segment.size() <= 9 && segment.find_first_not_of("0123456789") == std::string_view::npos;
+  return !segment.empty() && segment.size() <= 9 &&
+         segment.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 std::string json_of(double v) {
@@ -146,8 +164,10 @@ std::vector<std::string> scalars_of(const z4j_value& v) {
   return out;
 }
 
-// `inner` below the pointer: {"a":{"b":inner}}. A number may be a member's name or a place in an array.
-void documents(const std::vector<std::string>& segments, std::size_t depth, const std::string& inner, std::vector<std::string>& out) {
+// `inner` below the pointer: {"a":{"b":inner}}. A number may be a member's name or a place in an
+// array.
+void documents(const std::vector<std::string>& segments, std::size_t depth,
+               const std::string& inner, std::vector<std::string>& out) {
   if (depth == 0) {
     out.push_back(inner);
     return;
@@ -175,7 +195,8 @@ class Builder {
   std::string value(const z4j_value& v, std::uint16_t type) {
     if (v.kind != Z4J_V_NOW) return param(value_param(v, type));
     const std::string plus = param(int_param(v.num));
-    if (type == Z4J_T_TIME) return "(" + std::string(clock_) + "+" + plus + "*interval '1 microsecond')";
+    if (type == Z4J_T_TIME)
+      return "(" + std::string(clock_) + "+" + plus + "*interval '1 microsecond')";
     return "((extract(epoch from " + std::string(clock_) + ")*1000000)::int8+" + plus + ")";
   }
 
@@ -215,15 +236,18 @@ class Builder {
     return "(CASE WHEN jsonb_typeof(" + x + ")='string' THEN " + x + "#>>'{}' END COLLATE \"C\")";
   }
   static std::string number_in(const std::string& x) {
-    return "(CASE jsonb_typeof(" + x + ") WHEN 'number' THEN " + x + " WHEN 'boolean' THEN CASE WHEN " + x +
+    return "(CASE jsonb_typeof(" + x + ") WHEN 'number' THEN " + x +
+           " WHEN 'boolean' THEN CASE WHEN " + x +
            "='true' THEN '1'::jsonb ELSE '0'::jsonb END END)";
   }
 
-  // What a path index can answer: rows that hold one of these documents, perhaps some more. "" without an index.
+  // What a path index can answer: rows that hold one of these documents, perhaps some more. ""
+  // without an index.
   std::string by_index(const z4j_pred& p, const std::vector<std::string>& inner) {
     bool indexed = false;
     for (std::uint32_t k = 0; k < table_.key_count; ++k) {
-      indexed = indexed || (table_.keys[k].kind == Z4J_K_PATH && table_.keys[k].columns[0] == p.column);
+      indexed =
+          indexed || (table_.keys[k].kind == Z4J_K_PATH && table_.keys[k].columns[0] == p.column);
     }
     if (!indexed) return {};
     const std::vector<std::string> segments = segments_of(view(p.path));
@@ -233,7 +257,8 @@ class Builder {
     if (found.size() > kMaxDocuments) return {};
     std::string out_text;
     for (const std::string& document : found) {
-      out_text += (out_text.empty() ? "" : " OR ") + column(p.column) + "@>" + param(json_param(document));
+      out_text +=
+          (out_text.empty() ? "" : " OR ") + column(p.column) + "@>" + param(json_param(document));
     }
     return "(" + out_text + ") AND ";
   }
@@ -271,7 +296,8 @@ class Builder {
 
   static Param fixed_values(const z4j_pred& p, std::uint16_t type) {
     std::vector<z4j_value> fixed;
-    std::copy_if(p.values, p.values + p.value_count, std::back_inserter(fixed), [](const z4j_value& v) { return v.kind != Z4J_V_NOW; });
+    std::copy_if(p.values, p.values + p.value_count, std::back_inserter(fixed),
+                 [](const z4j_value& v) { return v.kind != Z4J_V_NOW; });
     return values_param(fixed.data(), static_cast<std::uint32_t>(fixed.size()), type);
   }
 
@@ -286,16 +312,21 @@ class Builder {
     if (values.empty()) return "false";
     const std::string first = by_index(p, listed);
     const std::string x = at(p);
-    return "(" + first + "jsonb_typeof(" + x + ")='array' AND " + x + "@>ANY(" + param(jsons_param(values)) + "))";
+    return "(" + first + "jsonb_typeof(" + x + ")='array' AND " + x + "@>ANY(" +
+           param(jsons_param(values)) + "))";
   }
 
   std::string one(const z4j_pred& p) {
     const bool inside = p.path.len != 0;
     switch (p.cmp) {
-      case Z4J_CMP_EQ: return equal(p);
-      case Z4J_CMP_NE: return "((" + equal(p) + ") IS NOT TRUE)";
-      case Z4J_CMP_HAS: return has(p);
-      case Z4J_CMP_IS_NULL: case Z4J_CMP_NOT_NULL: {
+      case Z4J_CMP_EQ:
+        return equal(p);
+      case Z4J_CMP_NE:
+        return "((" + equal(p) + ") IS NOT TRUE)";
+      case Z4J_CMP_HAS:
+        return has(p);
+      case Z4J_CMP_IS_NULL:
+      case Z4J_CMP_NOT_NULL: {
         const char* sign = p.cmp == Z4J_CMP_IS_NULL ? " IS NULL" : " IS NOT NULL";
         const std::string x = inside ? at(p) : column(p.column);
         return inside ? "(nullif(" + x + ",'null'::jsonb)" + sign + ")" : "(" + x + sign + ")";
@@ -311,10 +342,13 @@ class Builder {
       }
       case Z4J_CMP_CONTAINS: {
         const bool whole = !inside && table_.columns[p.column].type == Z4J_T_JSON;
-        const std::string x = inside ? text_in(at(p)) : whole ? "(" + column(p.column) + "::text COLLATE \"C\")" : column(p.column);
+        const std::string x = inside  ? text_in(at(p))
+                              : whole ? "(" + column(p.column) + "::text COLLATE \"C\")"
+                                      : column(p.column);
         return x + " ILIKE " + param(text_param(like_pattern(view(p.values[0].text))));
       }
-      default: return ordered(p);
+      default:
+        return ordered(p);
     }
   }
 
@@ -330,7 +364,8 @@ class Builder {
       const bool below_sign = p.cmp == Z4J_CMP_LT || p.cmp == Z4J_CMP_LE;
       return above == below_sign ? "(" + number_in(at(p)) + " IS NOT NULL)" : "false";
     }
-    return number_in(at(p)) + sign + param(json_param(v.kind == Z4J_V_REAL ? json_of(v.real) : std::to_string(v.num)));
+    return number_in(at(p)) + sign +
+           param(json_param(v.kind == Z4J_V_REAL ? json_of(v.real) : std::to_string(v.num)));
   }
 
   const z4j_table& table_;
@@ -338,37 +373,46 @@ class Builder {
   std::string qualifier_;
 };
 
-// What a merge makes of the stored value and the new one. All names mean the state before the statement.
-std::string merged(std::uint16_t rule, std::uint16_t type, const std::string& old, const std::string& fresh,
-                   const std::string& old_stamp, const std::string& fresh_stamp) {
+// What a merge makes of the stored value and the new one. All names mean the state before the
+// statement.
+std::string merged(std::uint16_t rule, std::uint16_t type, const std::string& old,
+                   const std::string& fresh, const std::string& old_stamp,
+                   const std::string& fresh_stamp) {
   const auto better = [&](const char* sign) {
-    return "CASE WHEN " + fresh + " IS NULL THEN " + old + " WHEN " + old + " IS NULL OR " + fresh + sign + old + " THEN " +
-           fresh + " ELSE " + old + " END";
+    return "CASE WHEN " + fresh + " IS NULL THEN " + old + " WHEN " + old + " IS NULL OR " + fresh +
+           sign + old + " THEN " + fresh + " ELSE " + old + " END";
   };
   switch (rule) {
-    case Z4J_M_KEEP: return "coalesce(" + old + "," + fresh + ")";
-    case Z4J_M_MIN: return better("<");
-    case Z4J_M_MAX: return better(">");
+    case Z4J_M_KEEP:
+      return "coalesce(" + old + "," + fresh + ")";
+    case Z4J_M_MIN:
+      return better("<");
+    case Z4J_M_MAX:
+      return better(">");
     case Z4J_M_ADD: {
       // A time to add is a number of microseconds, which came as the time so long after 1970.
       const std::string zero = type == Z4J_T_TIME ? std::string(kEpoch) : "0";
       const std::string more = type == Z4J_T_TIME ? "(" + fresh + "-" + zero + ")" : fresh;
-      return "CASE WHEN " + fresh + " IS NULL THEN " + old + " ELSE coalesce(" + old + "," + zero + ")+" + more + " END";
+      return "CASE WHEN " + fresh + " IS NULL THEN " + old + " ELSE coalesce(" + old + "," + zero +
+             ")+" + more + " END";
     }
     case Z4J_M_LAST:
-      return "CASE WHEN " + fresh_stamp + " IS NOT NULL AND (" + old_stamp + " IS NULL OR " + fresh_stamp + ">=" + old_stamp +
-             ") THEN " + fresh + " ELSE " + old + " END";
-    default: return fresh;
+      return "CASE WHEN " + fresh_stamp + " IS NOT NULL AND (" + old_stamp + " IS NULL OR " +
+             fresh_stamp + ">=" + old_stamp + ") THEN " + fresh + " ELSE " + old + " END";
+    default:
+      return fresh;
   }
 }
 
 bool brings(const z4j_rows& rows, std::uint16_t column) {
-  return std::any_of(rows.cols, rows.cols + rows.col_count, [&](const z4j_col& c) { return c.column == column; });
+  return std::any_of(rows.cols, rows.cols + rows.col_count,
+                     [&](const z4j_col& c) { return c.column == column; });
 }
 
-// "a=..., b=..." for the columns outside the primary key. Never empty: a row that merges nothing still counts as
-// changed. `old` and `fresh` stand before a column's name.
-std::string assignments(const z4j_table& t, const z4j_rows& rows, const std::string& old, const std::string& fresh) {
+// "a=..., b=..." for the columns outside the primary key. Never empty: a row that merges nothing
+// still counts as changed. `old` and `fresh` stand before a column's name.
+std::string assignments(const z4j_table& t, const z4j_rows& rows, const std::string& old,
+                        const std::string& fresh) {
   std::string out;
   for (std::uint32_t i = 0; i < rows.col_count; ++i) {
     const std::uint16_t c = rows.cols[i].column;
@@ -380,7 +424,8 @@ std::string assignments(const z4j_table& t, const z4j_rows& rows, const std::str
       stamp = name_of(t, column.stamp);
     }
     const std::string name = name_of(t, c);
-    out += (out.empty() ? "" : ",") + name + "=" + merged(column.merge, column.type, old + name, fresh + name, old + stamp, fresh + stamp);
+    out += (out.empty() ? "" : ",") + name + "=" +
+           merged(column.merge, column.type, old + name, fresh + name, old + stamp, fresh + stamp);
   }
   if (!out.empty()) return out;
   const std::string key = name_of(t, t.keys[0].columns[0]);
@@ -388,12 +433,14 @@ std::string assignments(const z4j_table& t, const z4j_rows& rows, const std::str
 }
 
 // "unnest($1,$2)"; the names of the columns in `names`.
-std::string arrays(Builder& b, const z4j_table& t, const z4j_rows& rows, std::string& names, std::uint32_t& bad_row) {
+std::string arrays(Builder& b, const z4j_table& t, const z4j_rows& rows, std::string& names,
+                   std::uint32_t& bad_row) {
   std::string list;
   for (std::uint32_t i = 0; i < rows.col_count; ++i) {
     const z4j_col& col = rows.cols[i];
     names += (i == 0 ? "" : ",") + name_of(t, col.column);
-    list += (i == 0 ? "" : ",") + b.param(column_param(col, t.columns[col.column].type, rows.rows, bad_row));
+    list += (i == 0 ? "" : ",") +
+            b.param(column_param(col, t.columns[col.column].type, rows.rows, bad_row));
   }
   return "unnest(" + list + ")";
 }
@@ -413,8 +460,8 @@ std::string same_key(const z4j_table& t, const std::string& left, const std::str
   return out;
 }
 
-// WHERE for a statement that touches at most step.limit rows: they are locked, and asked again once they are, so that two
-// kernels with the same limit never take the same rows.
+// WHERE for a statement that touches at most step.limit rows: they are locked, and asked again once
+// they are, so that two kernels with the same limit never take the same rows.
 void limited_where(Builder& b, const z4j_table& t, const z4j_step& step) {
   if (step.limit == 0) {
     b.where(step.preds, step.pred_count);
@@ -429,52 +476,72 @@ void limited_where(Builder& b, const z4j_table& t, const z4j_step& step) {
 // MIN and MAX where PostgreSQL has none of its own, on a text that orders the same way.
 std::string extreme(const std::string& function, const std::string& column, std::uint16_t type) {
   switch (type) {
-    case Z4J_T_BOOL: return (function == "min" ? "bool_and(" : "bool_or(") + column + ")";
-    case Z4J_T_UUID: return function + "(" + column + "::text COLLATE \"C\")::uuid";
-    case Z4J_T_BYTES: return "decode(" + function + "(encode(" + column + ",'hex') COLLATE \"C\"),'hex')";
-    default: return function + "(" + column + ")";
+    case Z4J_T_BOOL:
+      return (function == "min" ? "bool_and(" : "bool_or(") + column + ")";
+    case Z4J_T_UUID:
+      return function + "(" + column + "::text COLLATE \"C\")::uuid";
+    case Z4J_T_BYTES:
+      return "decode(" + function + "(encode(" + column + ",'hex') COLLATE \"C\"),'hex')";
+    default:
+      return function + "(" + column + ")";
   }
 }
 
 // A time as microseconds since 1970. By way of an interval, which is exact to the last one.
 std::string time_number(const std::string& column) {
-  return "CASE WHEN " + column + "='-infinity' THEN (-9223372036854775808)::int8 ELSE (extract(epoch from " + column + "-" + std::string(kEpoch) +
-         ")*1000000)::int8 END";
+  return "CASE WHEN " + column +
+         "='-infinity' THEN (-9223372036854775808)::int8 ELSE (extract(epoch from " + column + "-" +
+         std::string(kEpoch) + ")*1000000)::int8 END";
 }
 
 std::string summed(const std::string& column, std::uint16_t type) {
   switch (type) {
-    case Z4J_T_REAL: return "sum(" + column + ")";
-    case Z4J_T_BOOL: return "sum(" + column + "::int)::int8";
-    case Z4J_T_TIME: return "sum(" + time_number(column) + ")::int8";
-    default: return "sum(" + column + ")::int8";
+    case Z4J_T_REAL:
+      return "sum(" + column + ")";
+    case Z4J_T_BOOL:
+      return "sum(" + column + "::int)::int8";
+    case Z4J_T_TIME:
+      return "sum(" + time_number(column) + ")::int8";
+    default:
+      return "sum(" + column + ")::int8";
   }
 }
 
-std::string bucketed(Builder& b, const std::string& column, std::uint16_t type, std::int64_t bucket) {
+std::string bucketed(Builder& b, const std::string& column, std::uint16_t type,
+                     std::int64_t bucket) {
   if (type == Z4J_T_TIME) {
-    // date_bin is off by one bucket for times before its origin, so that lies in year 1 where buckets allow.
+    // date_bin is off by one bucket for some times before its origin, and cannot reach far beyond
+    // it: so two origins, 1970 for what comes after it and year 1, where buckets allow, for what
+    // came before.
     constexpr std::int64_t kYearOneUs = -62135596800000000;
-    const std::int64_t origin = bucket < -kYearOneUs ? kYearOneUs / bucket * bucket : 0;
-    const std::string stride = b.param(interval_param(bucket));
-    return "date_bin(" + stride + "," + column + "," + b.param(time_param(origin)) + ")";
+    const std::int64_t early = bucket < -kYearOneUs ? kYearOneUs / bucket * bucket : 0;
+    const std::string stride = b.param(interval_param(bucket)), epoch(kEpoch);
+    const std::string origin = b.param(time_param(early));
+    return "CASE WHEN " + column + ">=" + epoch + " THEN date_bin(" + stride + "," + column + "," +
+           epoch + ") ELSE date_bin(" + stride + "," + column + "," + origin + ") END";
   }
   // The lowest bucket may begin below the smallest number.
   const std::string n = b.param(int_param(bucket));
   const std::string lowest = b.param(int_param(INT64_MIN + bucket));
-  return "CASE WHEN " + column + "<" + lowest + " THEN (-9223372036854775808)::int8 ELSE " + column + "-((" + column + "%" + n + ")+" + n + ")%" + n + " END";
+  return "CASE WHEN " + column + "<" + lowest + " THEN (-9223372036854775808)::int8 ELSE " +
+         column + "-((" + column + "%" + n + ")+" + n + ")%" + n + " END";
 }
 
 // The text of one output; groups are collected.
-std::string output(Builder& b, const z4j_table& t, const z4j_out& o, bool fold, std::string& groups) {
+std::string output(Builder& b, const z4j_table& t, const z4j_out& o, bool fold,
+                   std::string& groups) {
   if (o.agg == Z4J_AGG_COUNT) return "count(*)";
   const std::string column = b.column(o.column);
   const std::uint16_t type = t.columns[o.column].type;
   switch (o.agg) {
-    case Z4J_AGG_SUM: return summed(column, type);
-    case Z4J_AGG_MIN: return extreme("min", column, type);
-    case Z4J_AGG_MAX: return extreme("max", column, type);
-    default: break;
+    case Z4J_AGG_SUM:
+      return summed(column, type);
+    case Z4J_AGG_MIN:
+      return extreme("min", column, type);
+    case Z4J_AGG_MAX:
+      return extreme("max", column, type);
+    default:
+      break;
   }
   const std::string text = o.bucket > 0 ? bucketed(b, column, type, o.bucket) : column;
   if (fold) groups += (groups.empty() ? "" : ",") + text;
@@ -482,14 +549,17 @@ std::string output(Builder& b, const z4j_table& t, const z4j_out& o, bool fold, 
 }
 
 // Behind the row of `after`, in the direction of the order.
-void behind(Builder& b, const z4j_table& t, const z4j_query& q, const std::vector<std::string>& outs, bool fold) {
+void behind(Builder& b, const z4j_table& t, const z4j_query& q,
+            const std::vector<std::string>& outs, bool fold) {
   std::string left, right;
   for (std::uint32_t i = 0; i < q.after_count; ++i) {
     const std::uint16_t column = fold ? q.outs[q.order[i]].column : q.order[i];
-    const bool number = fold && (q.outs[q.order[i]].agg == Z4J_AGG_COUNT ||
-                                 (q.outs[q.order[i]].agg == Z4J_AGG_SUM && t.columns[column].type != Z4J_T_REAL));
+    const bool number =
+        fold && (q.outs[q.order[i]].agg == Z4J_AGG_COUNT ||
+                 (q.outs[q.order[i]].agg == Z4J_AGG_SUM && t.columns[column].type != Z4J_T_REAL));
     left += (i == 0 ? "" : ",") + (fold ? outs[q.order[i]] : b.column(column));
-    right += (i == 0 ? "" : ",") + b.value(q.after[i], number ? std::uint16_t{Z4J_T_INT} : t.columns[column].type);
+    right += (i == 0 ? "" : ",") +
+             b.value(q.after[i], number ? std::uint16_t{Z4J_T_INT} : t.columns[column].type);
   }
   b.out.text += "(" + left + ")" + (q.descending != 0 ? "<" : ">") + "(" + right + ")";
 }
@@ -521,14 +591,17 @@ std::string quoted_text(std::string_view text) {
 }
 
 std::string_view type_name(std::uint16_t type) {
-  constexpr std::string_view kNames[] = {"",     "boolean", "bigint", "double precision", "timestamp with time zone",
-                                         "uuid", "text",    "bytea",  "jsonb"};
+  constexpr std::string_view kNames[] = {
+      "",     "boolean", "bigint", "double precision", "timestamp with time zone", "uuid",
+      "text", "bytea",   "jsonb"};
   return kNames[type];
 }
 
 bool is_by_day(const z4j_table& t) noexcept {
   const std::uint16_t time = t.keys[0].columns[0];
-  if ((t.flags & Z4J_TBL_BY_TIME) == 0 || t.columns[time].type != Z4J_T_TIME || t.name.len > kLongestDayTable) return false;
+  if ((t.flags & Z4J_TBL_BY_TIME) == 0 || t.columns[time].type != Z4J_T_TIME ||
+      t.name.len > kLongestDayTable)
+    return false;
   return std::all_of(t.keys, t.keys + t.key_count, [&](const z4j_key& key) {
     const std::uint16_t* end = key.columns + key.column_count;
     return key.kind != Z4J_K_UNIQUE || std::find(key.columns, end, time) != end;
@@ -536,28 +609,34 @@ bool is_by_day(const z4j_table& t) noexcept {
 }
 
 std::string create_table(const z4j_table& t) {
-  std::string out = (t.flags & Z4J_TBL_VOLATILE) != 0 && !is_by_day(t) ? "CREATE UNLOGGED TABLE " : "CREATE TABLE ";
+  std::string out = (t.flags & Z4J_TBL_VOLATILE) != 0 && !is_by_day(t) ? "CREATE UNLOGGED TABLE "
+                                                                       : "CREATE TABLE ";
   out += quoted_name(view(t.name)) + " (";
   for (std::uint32_t i = 0; i < t.column_count; ++i) {
     const z4j_column& c = t.columns[i];
     if ((c.flags & Z4J_COL_RETIRED) != 0) continue;
-    const bool required = (c.flags & Z4J_COL_REQUIRED) != 0 || store::in_primary(t, static_cast<std::uint16_t>(i));
-    out += quoted_name(view(c.name)) + " " + std::string(type_name(c.type)) + (c.type == Z4J_T_TEXT ? " COLLATE \"C\"" : "") +
-           (required ? " NOT NULL" : "") + ",";
+    const bool required =
+        (c.flags & Z4J_COL_REQUIRED) != 0 || store::in_primary(t, static_cast<std::uint16_t>(i));
+    out += quoted_name(view(c.name)) + " " + std::string(type_name(c.type)) +
+           (c.type == Z4J_T_TEXT ? " COLLATE \"C\"" : "") + (required ? " NOT NULL" : "") + ",";
   }
-  out += "CONSTRAINT " + quoted_name(view(t.keys[0].name)) + " PRIMARY KEY (" + key_list(t, t.keys[0]) + "))";
+  out += "CONSTRAINT " + quoted_name(view(t.keys[0].name)) + " PRIMARY KEY (" +
+         key_list(t, t.keys[0]) + "))";
   if (is_by_day(t)) return out + " PARTITION BY RANGE (" + name_of(t, t.keys[0].columns[0]) + ")";
   // Room on each page keeps new versions of a row beside the old one.
-  if ((t.flags & Z4J_TBL_HOT) != 0) out += " WITH (fillfactor=70,autovacuum_vacuum_scale_factor=0.05)";
+  if ((t.flags & Z4J_TBL_HOT) != 0)
+    out += " WITH (fillfactor=70,autovacuum_vacuum_scale_factor=0.05)";
   return out;
 }
 
 std::string comment_on(const z4j_table& t, const z4j_column& c) {
-  return "COMMENT ON COLUMN " + quoted_name(view(t.name)) + "." + quoted_name(view(c.name)) + " IS " + quoted_text(one_line(view(c.comment)));
+  return "COMMENT ON COLUMN " + quoted_name(view(t.name)) + "." + quoted_name(view(c.name)) +
+         " IS " + quoted_text(one_line(view(c.comment)));
 }
 
 std::vector<std::string> comments(const z4j_table& t) {
-  std::vector<std::string> out{"COMMENT ON TABLE " + quoted_name(view(t.name)) + " IS " + quoted_text(one_line(view(t.comment)))};
+  std::vector<std::string> out{"COMMENT ON TABLE " + quoted_name(view(t.name)) + " IS " +
+                               quoted_text(one_line(view(t.comment)))};
   for (std::uint32_t i = 0; i < t.column_count; ++i) {
     if ((t.columns[i].flags & Z4J_COL_RETIRED) == 0) out.push_back(comment_on(t, t.columns[i]));
   }
@@ -565,11 +644,12 @@ std::vector<std::string> comments(const z4j_table& t) {
 }
 
 std::string add_column(const z4j_table& t, const z4j_column& c) {
-  return "ALTER TABLE " + quoted_name(view(t.name)) + " ADD COLUMN " + quoted_name(view(c.name)) + " " + std::string(type_name(c.type)) +
-         (c.type == Z4J_T_TEXT ? " COLLATE \"C\"" : "");
+  return "ALTER TABLE " + quoted_name(view(t.name)) + " ADD COLUMN " + quoted_name(view(c.name)) +
+         " " + std::string(type_name(c.type)) + (c.type == Z4J_T_TEXT ? " COLLATE \"C\"" : "");
 }
 
-std::string create_index(const z4j_table& t, const z4j_key& key, std::string_view trigram_schema, Locking locking) {
+std::string create_index(const z4j_table& t, const z4j_key& key, std::string_view trigram_schema,
+                         Locking locking) {
   if (key.kind == Z4J_K_PRIMARY || (key.kind == Z4J_K_TEXT && trigram_schema.empty())) return {};
   std::string what = key_list(t, key);
   if (key.kind == Z4J_K_TEXT) {
@@ -577,34 +657,44 @@ std::string create_index(const z4j_table& t, const z4j_key& key, std::string_vie
     for (std::uint32_t i = 0; i < key.column_count; ++i) {
       const std::string name = name_of(t, key.columns[i]);
       const bool is_text = t.columns[key.columns[i]].type == Z4J_T_TEXT;
-      what += (i == 0 ? "" : ",") + (is_text ? name : "((" + name + "::text COLLATE \"C\"))") + " " + quoted_name(trigram_schema) + ".gin_trgm_ops";
+      what += (i == 0 ? "" : ",") + (is_text ? name : "((" + name + "::text COLLATE \"C\"))") +
+              " " + quoted_name(trigram_schema) + ".gin_trgm_ops";
     }
   }
   if (key.kind == Z4J_K_PATH) what = name_of(t, key.columns[0]) + " jsonb_path_ops";
-  // Rows order by columns without nulls only, so nulls at the end of a key are found by nobody and need no entry.
+  // Rows order by columns without nulls only, so nulls at the end of a key are found by nobody and
+  // need no entry.
   const std::uint16_t last = key.columns[key.column_count - 1];
-  const bool sparse = key.kind == Z4J_K_ORDER && (t.columns[last].flags & Z4J_COL_REQUIRED) == 0 && !store::in_primary(t, last);
+  const bool sparse = key.kind == Z4J_K_ORDER && (t.columns[last].flags & Z4J_COL_REQUIRED) == 0 &&
+                      !store::in_primary(t, last);
   return std::string("CREATE ") + (key.kind == Z4J_K_UNIQUE ? "UNIQUE " : "") + "INDEX " +
-         (locking == Locking::concurrently ? "CONCURRENTLY " : "") + quoted_name(view(key.name)) + " ON " + quoted_name(view(t.name)) +
+         (locking == Locking::concurrently ? "CONCURRENTLY " : "") + quoted_name(view(key.name)) +
+         " ON " + quoted_name(view(t.name)) +
          (key.kind == Z4J_K_TEXT || key.kind == Z4J_K_PATH ? " USING gin (" : " (") + what + ")" +
+         (key.kind == Z4J_K_TEXT ? std::string(kTrigramOptions) : "") +
          (sparse ? " WHERE " + name_of(t, last) + " IS NOT NULL" : "");
 }
 
 std::string create_guard_function() {
-  return "CREATE OR REPLACE FUNCTION z4j_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $guard$ BEGIN "
-         "RAISE EXCEPTION '% is append-only: %', TG_ARGV[0], CASE TG_OP WHEN 'UPDATE' THEN 'its rows never change' "
+  return "CREATE OR REPLACE FUNCTION z4j_refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+         "$guard$ BEGIN "
+         "RAISE EXCEPTION '% is append-only: %', TG_ARGV[0], CASE TG_OP WHEN 'UPDATE' THEN 'its "
+         "rows never change' "
          "ELSE 'only retention may delete from it' END USING ERRCODE = 'ZJ001'; END $guard$";
 }
 
 std::vector<Guard> create_guards(const z4j_table& t) {
   if ((t.flags & Z4J_TBL_APPEND) == 0) return {};
   const std::string table(view(t.name));
-  const auto guard = [&](const std::string& name, const std::string& event, const std::string& each) {
-    return Guard{name, "CREATE TRIGGER " + quoted_name(name) + " BEFORE " + event + " ON " + quoted_name(table) + " FOR EACH " + each +
+  const auto guard = [&](const std::string& name, const std::string& event,
+                         const std::string& each) {
+    return Guard{name, "CREATE TRIGGER " + quoted_name(name) + " BEFORE " + event + " ON " +
+                           quoted_name(table) + " FOR EACH " + each +
                            " EXECUTE FUNCTION z4j_refuse_change(" + quoted_text(table) + ")"};
   };
   return {guard(table + "_no_update", "UPDATE", "ROW"),
-          guard(table + "_no_delete", "DELETE", "ROW WHEN (current_setting('z4j.retention',true) IS DISTINCT FROM 'on')"),
+          guard(table + "_no_delete", "DELETE",
+                "ROW WHEN (current_setting('z4j.retention',true) IS DISTINCT FROM 'on')"),
           guard(table + "_no_truncate", "TRUNCATE", "STATEMENT")};
 }
 
@@ -636,8 +726,10 @@ Statement select(const z4j_table& t, const z4j_query& q) {
     b.out.text += i == 0 ? " ORDER BY " : ",";
     b.out.text += fold ? std::to_string(q.order[i] + 1) : b.column(q.order[i]);
     if (q.descending != 0) b.out.text += " DESC";
-    // Groups may be null, and null comes before all values; rows are ordered by columns without nulls, as indexes have them.
-    if (fold && q.outs[q.order[i]].agg != Z4J_AGG_COUNT) b.out.text += q.descending != 0 ? " NULLS LAST" : " NULLS FIRST";
+    // Groups may be null, and null comes before all values; rows are ordered by columns without
+    // nulls, as indexes have them.
+    if (fold && q.outs[q.order[i]].agg != Z4J_AGG_COUNT)
+      b.out.text += q.descending != 0 ? " NULLS LAST" : " NULLS FIRST";
   }
   if (q.limit > 0) b.out.text += " LIMIT " + b.number(q.limit);
   return std::move(b.out);
@@ -649,7 +741,8 @@ Statement insert(const z4j_table& t, const z4j_rows& rows, std::uint32_t& bad_ro
   return std::move(b.out);
 }
 
-Statement insert_new(const z4j_table& t, const z4j_rows& rows, Outcome outcome, std::uint32_t& bad_row) {
+Statement insert_new(const z4j_table& t, const z4j_rows& rows, Outcome outcome,
+                     std::uint32_t& bad_row) {
   Builder b(t, kCommitClock);
   insert_into(b, t, rows, bad_row);
   b.out.text += " ON CONFLICT(" + key_list(t, t.keys[0]) + ") DO NOTHING";
@@ -661,10 +754,12 @@ Statement merge(const z4j_table& t, const z4j_step& step, Outcome outcome, std::
   const std::string qualifier = quoted_name(view(t.name)) + ".";
   Builder b(t, kCommitClock, qualifier);
   insert_into(b, t, *step.rows, bad_row);
-  b.out.text += " ON CONFLICT(" + key_list(t, t.keys[0]) + ") DO UPDATE SET " + assignments(t, *step.rows, qualifier, "excluded.");
+  b.out.text += " ON CONFLICT(" + key_list(t, t.keys[0]) + ") DO UPDATE SET " +
+                assignments(t, *step.rows, qualifier, "excluded.");
   b.where(step.preds, step.pred_count);
   // A row version that replaces another carries the mark of whoever locked that one.
-  if (outcome == Outcome::wanted) b.out.text += " RETURNING " + key_list(t, t.keys[0]) + ",(" + qualifier + "xmax=0)";
+  if (outcome == Outcome::wanted)
+    b.out.text += " RETURNING " + key_list(t, t.keys[0]) + ",(" + qualifier + "xmax=0)";
   return std::move(b.out);
 }
 
@@ -673,8 +768,10 @@ Statement patch(const z4j_table& t, const z4j_step& step, Outcome outcome, std::
   Builder b(t, kCommitClock, qualifier);
   std::string names;
   const std::string from = arrays(b, t, *step.rows, names, bad_row);
-  b.out.text = "UPDATE " + quoted_name(view(t.name)) + " SET " + assignments(t, *step.rows, qualifier, "z4j_fresh.") + " FROM " + from +
-               " WITH ORDINALITY AS z4j_fresh(" + names + ",z4j_place) WHERE " + same_key(t, qualifier, "z4j_fresh.");
+  b.out.text = "UPDATE " + quoted_name(view(t.name)) + " SET " +
+               assignments(t, *step.rows, qualifier, "z4j_fresh.") + " FROM " + from +
+               " WITH ORDINALITY AS z4j_fresh(" + names + ",z4j_place) WHERE " +
+               same_key(t, qualifier, "z4j_fresh.");
   b.where(step.preds, step.pred_count, " AND ");
   if (outcome == Outcome::wanted) b.out.text += " RETURNING z4j_fresh.z4j_place";
   return std::move(b.out);
@@ -688,11 +785,14 @@ Statement lock_rows(const z4j_table& t, const z4j_rows& rows, std::uint32_t& bad
     const z4j_col& col = rows.cols[i];
     if (!store::in_primary(t, col.column)) continue;
     names += (names.empty() ? "" : ",") + name_of(t, col.column);
-    list += (list.empty() ? "" : ",") + b.param(column_param(col, t.columns[col.column].type, rows.rows, bad_row));
+    list += (list.empty() ? "" : ",") +
+            b.param(column_param(col, t.columns[col.column].type, rows.rows, bad_row));
   }
-  b.out.text = "SELECT " + key_list(t, t.keys[0], qualifier) + " FROM " + quoted_name(view(t.name)) + ",unnest(" + list + ") AS z4j_fresh(" +
-               names + ") WHERE " + same_key(t, qualifier, "z4j_fresh.") + " ORDER BY " + key_list(t, t.keys[0], qualifier) +
-               " FOR NO KEY UPDATE OF " + quoted_name(view(t.name));
+  b.out.text = "SELECT " + key_list(t, t.keys[0], qualifier) + " FROM " +
+               quoted_name(view(t.name)) + ",unnest(" + list + ") AS z4j_fresh(" + names +
+               ") WHERE " + same_key(t, qualifier, "z4j_fresh.") + " ORDER BY " +
+               key_list(t, t.keys[0], qualifier) + " FOR NO KEY UPDATE OF " +
+               quoted_name(view(t.name));
   return std::move(b.out);
 }
 
@@ -703,7 +803,8 @@ Statement update(const z4j_table& t, const z4j_step& step) {
     const z4j_set& set = step.sets[i];
     const std::string name = name_of(t, set.column);
     const std::string fresh = b.value(set.value, t.columns[set.column].type);
-    b.out.text += (i == 0 ? "" : ",") + name + "=" + merged(set.merge, t.columns[set.column].type, name, fresh, "", "");
+    b.out.text += (i == 0 ? "" : ",") + name + "=" +
+                  merged(set.merge, t.columns[set.column].type, name, fresh, "", "");
   }
   limited_where(b, t, step);
   return std::move(b.out);

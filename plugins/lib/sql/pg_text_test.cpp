@@ -22,7 +22,8 @@ constexpr z4j_column kColumns[] = {
     {lit("stamp"), lit(""), Z4J_T_INT, 0, Z4J_M_MAX, 0},
     {lit("doc"), lit(""), Z4J_T_JSON, 0, Z4J_M_SET, 0},
 };
-constexpr std::uint16_t kPrimary[] = {kAt, kId}, kText[] = {kState}, kPath[] = {kDoc}, kOnlyState[] = {kState};
+constexpr std::uint16_t kPrimary[] = {kAt, kId}, kText[] = {kState}, kPath[] = {kDoc},
+                        kOnlyState[] = {kState};
 constexpr z4j_key kKeys[] = {{lit("things_id"), kPrimary, 2, Z4J_K_PRIMARY, 0},
                              {lit("things_text"), kText, 1, Z4J_K_TEXT, 0},
                              {lit("things_doc"), kPath, 1, Z4J_K_PATH, 0},
@@ -46,7 +47,9 @@ pg::Statement counted(const z4j_pred& p) {
   return pg::count(kTable, step);
 }
 
-bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 class PgTextTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(PgTextTest);
@@ -67,8 +70,11 @@ class PgTextTest : public CppUnit::TestFixture {
 
   void tables_have_real_types_and_comments() {
     const std::string ddl = pg::create_table(kTable);
-    CPPUNIT_ASSERT(holds(ddl, "\"at\" timestamp with time zone NOT NULL,\"id\" uuid NOT NULL,\"state\" text COLLATE \"C\","));
-    CPPUNIT_ASSERT(holds(ddl, "\"doc\" jsonb,CONSTRAINT \"things_id\" PRIMARY KEY (\"at\",\"id\"))"));
+    CPPUNIT_ASSERT(holds(ddl,
+                         "\"at\" timestamp with time zone NOT NULL,\"id\" uuid NOT NULL,\"state\" "
+                         "text COLLATE \"C\","));
+    CPPUNIT_ASSERT(
+        holds(ddl, "\"doc\" jsonb,CONSTRAINT \"things_id\" PRIMARY KEY (\"at\",\"id\"))"));
     CPPUNIT_ASSERT(holds(pg::comments(kTable).at(1), "IS 'it''s when'"));
   }
 
@@ -76,7 +82,8 @@ class PgTextTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!pg::is_by_day(kTable));
     CPPUNIT_ASSERT(pg::is_by_day(table_of(3, Z4J_TBL_BY_TIME)));
     CPPUNIT_ASSERT(!pg::is_by_day(table_of(4, Z4J_TBL_BY_TIME)));
-    CPPUNIT_ASSERT(holds(pg::create_table(table_of(3, Z4J_TBL_BY_TIME)), " PARTITION BY RANGE (\"at\")"));
+    CPPUNIT_ASSERT(
+        holds(pg::create_table(table_of(3, Z4J_TBL_BY_TIME)), " PARTITION BY RANGE (\"at\")"));
   }
 
   void append_only_tables_are_guarded() {
@@ -89,8 +96,10 @@ class PgTextTest : public CppUnit::TestFixture {
   void text_keys_wait_for_their_extension() {
     CPPUNIT_ASSERT_EQUAL(std::string(), pg::create_index(kTable, kKeys[1], "", pg::Locking::table));
     CPPUNIT_ASSERT(holds(pg::create_index(kTable, kKeys[1], "ext", pg::Locking::concurrently),
-                         "INDEX CONCURRENTLY \"things_text\" ON \"things\" USING gin (\"state\" \"ext\".gin_trgm_ops)"));
-    CPPUNIT_ASSERT(holds(pg::create_index(kTable, kKeys[2], "", pg::Locking::table), "(\"doc\" jsonb_path_ops)"));
+                         "INDEX CONCURRENTLY \"things_text\" ON \"things\" USING gin (\"state\" "
+                         "\"ext\".gin_trgm_ops)"));
+    CPPUNIT_ASSERT(holds(pg::create_index(kTable, kKeys[2], "", pg::Locking::table),
+                         "(\"doc\" jsonb_path_ops)"));
   }
 
   // One row of time, id, state and stamp.
@@ -111,7 +120,9 @@ class PgTextTest : public CppUnit::TestFixture {
     fill(rows, pg::kEpochUs + 1);
     std::uint32_t bad_row = ~0u;
     const auto s = pg::insert(kTable, *rows.view(), bad_row);
-    CPPUNIT_ASSERT_EQUAL(std::string("INSERT INTO \"things\"(\"at\",\"id\",\"state\",\"stamp\") SELECT * FROM unnest($1,$2,$3,$4)"), s.text);
+    CPPUNIT_ASSERT_EQUAL(std::string("INSERT INTO \"things\"(\"at\",\"id\",\"state\",\"stamp\") "
+                                     "SELECT * FROM unnest($1,$2,$3,$4)"),
+                         s.text);
     CPPUNIT_ASSERT_EQUAL(std::size_t{4}, s.params.size());
     const std::string header("\0\0\0\1\0\0\0\0\0\0\x04\xa0\0\0\0\1\0\0\0\1", 20);
     CPPUNIT_ASSERT_EQUAL(header + std::string("\0\0\0\x08\0\0\0\0\0\0\0\1", 12), s.params[0].bytes);
@@ -125,8 +136,11 @@ class PgTextTest : public CppUnit::TestFixture {
     step.rows = rows.view();
     std::uint32_t bad_row = ~0u;
     const auto s = pg::merge(kTable, step, pg::Outcome::wanted, bad_row);
-    CPPUNIT_ASSERT(holds(s.text, "\"state\"=CASE WHEN excluded.\"stamp\" IS NOT NULL AND (\"things\".\"stamp\" IS NULL OR "
-                                 "excluded.\"stamp\">=\"things\".\"stamp\") THEN excluded.\"state\" ELSE \"things\".\"state\" END"));
+    CPPUNIT_ASSERT(holds(
+        s.text,
+        "\"state\"=CASE WHEN excluded.\"stamp\" IS NOT NULL AND (\"things\".\"stamp\" IS NULL OR "
+        "excluded.\"stamp\">=\"things\".\"stamp\") THEN excluded.\"state\" ELSE "
+        "\"things\".\"state\" END"));
     CPPUNIT_ASSERT(holds(s.text, "RETURNING \"at\",\"id\",(\"things\".xmax=0)"));
   }
 
@@ -203,7 +217,8 @@ class PgTextTest : public CppUnit::TestFixture {
   void a_limit_locks_the_rows_it_takes() {
     z4j_step step{};
     step.limit = 7;
-    CPPUNIT_ASSERT_EQUAL(std::string("DELETE FROM \"things\" WHERE (\"at\",\"id\") IN (SELECT \"at\",\"id\" FROM \"things\" LIMIT $1 FOR UPDATE)"),
+    CPPUNIT_ASSERT_EQUAL(std::string("DELETE FROM \"things\" WHERE (\"at\",\"id\") IN (SELECT "
+                                     "\"at\",\"id\" FROM \"things\" LIMIT $1 FOR UPDATE)"),
                          pg::erase(kTable, step).text);
   }
 

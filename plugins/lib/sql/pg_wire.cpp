@@ -46,10 +46,16 @@ void put_header(char*& at, std::uint32_t element, std::uint32_t count, bool has_
 
 std::uint32_t fixed_size(std::uint16_t type) {
   switch (type) {
-    case Z4J_T_BOOL: return 1;
-    case Z4J_T_INT: case Z4J_T_TIME: case Z4J_T_REAL: return 8;
-    case Z4J_T_UUID: return 16;
-    default: return 0;
+    case Z4J_T_BOOL:
+      return 1;
+    case Z4J_T_INT:
+    case Z4J_T_TIME:
+    case Z4J_T_REAL:
+      return 8;
+    case Z4J_T_UUID:
+      return 16;
+    default:
+      return 0;
   }
 }
 
@@ -57,10 +63,18 @@ void append_scalar(std::string& out, const z4j_value& v, std::uint16_t type) {
   char buffer[8];
   char* at = buffer;
   switch (type) {
-    case Z4J_T_BOOL: out += v.num != 0 ? '\1' : '\0'; return;
-    case Z4J_T_INT: put8(at, static_cast<std::uint64_t>(v.num)); break;
-    case Z4J_T_TIME: put8(at, time_bits(v.num)); break;
-    case Z4J_T_REAL: put8(at, bits_of(v.kind == Z4J_V_REAL ? v.real : static_cast<double>(v.num))); break;
+    case Z4J_T_BOOL:
+      out += v.num != 0 ? '\1' : '\0';
+      return;
+    case Z4J_T_INT:
+      put8(at, static_cast<std::uint64_t>(v.num));
+      break;
+    case Z4J_T_TIME:
+      put8(at, time_bits(v.num));
+      break;
+    case Z4J_T_REAL:
+      put8(at, bits_of(v.kind == Z4J_V_REAL ? v.real : static_cast<double>(v.num)));
+      break;
     default:
       if (type == Z4J_T_JSON) out += kJsonbVersion;
       out.append(view(v.text));
@@ -86,10 +100,18 @@ std::string array_bytes(const std::vector<std::string>& items, std::uint32_t ele
 
 void put_fixed(char*& at, const z4j_col& col, std::uint16_t type, std::uint32_t row) {
   switch (type) {
-    case Z4J_T_BOOL: *at++ = store::num_at(col, row) != 0 ? '\1' : '\0'; break;
-    case Z4J_T_INT: put8(at, static_cast<std::uint64_t>(store::num_at(col, row))); break;
-    case Z4J_T_TIME: put8(at, time_bits(store::num_at(col, row))); break;
-    case Z4J_T_REAL: put8(at, bits_of(store::real_at(col, row))); break;
+    case Z4J_T_BOOL:
+      *at++ = store::num_at(col, row) != 0 ? '\1' : '\0';
+      break;
+    case Z4J_T_INT:
+      put8(at, static_cast<std::uint64_t>(store::num_at(col, row)));
+      break;
+    case Z4J_T_TIME:
+      put8(at, time_bits(store::num_at(col, row)));
+      break;
+    case Z4J_T_REAL:
+      put8(at, bits_of(store::real_at(col, row)));
+      break;
     default:
       std::memcpy(at, store::bytes_at(col, row).data(), 16);
       at += 16;
@@ -99,12 +121,14 @@ void put_fixed(char*& at, const z4j_col& col, std::uint16_t type, std::uint32_t 
 }  // namespace
 
 std::uint32_t oid_of(std::uint16_t type) {
-  constexpr std::uint32_t kOids[] = {kText, kBool, kInt8, kFloat8, kTimestamptz, kUuid, kText, kBytea, kJsonb};
+  constexpr std::uint32_t kOids[] = {kText, kBool, kInt8,  kFloat8, kTimestamptz,
+                                     kUuid, kText, kBytea, kJsonb};
   return kOids[type];
 }
 
 std::uint32_t array_oid_of(std::uint16_t type) {
-  constexpr std::uint32_t kOids[] = {kTextArray, 1000, 1016, 1022, 1185, 2951, kTextArray, 1001, kJsonbArray};
+  constexpr std::uint32_t kOids[] = {kTextArray, 1000,       1016, 1022,       1185,
+                                     2951,       kTextArray, 1001, kJsonbArray};
   return kOids[type];
 }
 
@@ -140,7 +164,9 @@ Param time_param(std::int64_t us) {
 
 Param text_param(std::string_view text) { return Param{kText, false, std::string(text)}; }
 
-Param texts_param(const std::vector<std::string>& texts) { return Param{kTextArray, false, array_bytes(texts, kText)}; }
+Param texts_param(const std::vector<std::string>& texts) {
+  return Param{kTextArray, false, array_bytes(texts, kText)};
+}
 
 Param interval_param(std::int64_t us) {
   std::string bytes(16, '\0');  // microseconds, days, months
@@ -149,7 +175,9 @@ Param interval_param(std::int64_t us) {
   return Param{kInterval, false, std::move(bytes)};
 }
 
-Param json_param(std::string_view json) { return Param{kJsonb, false, std::string(1, kJsonbVersion).append(json)}; }
+Param json_param(std::string_view json) {
+  return Param{kJsonb, false, std::string(1, kJsonbVersion).append(json)};
+}
 
 Param jsons_param(const std::vector<std::string>& jsons) {
   std::vector<std::string> items;
@@ -157,7 +185,8 @@ Param jsons_param(const std::vector<std::string>& jsons) {
   return Param{kJsonbArray, false, array_bytes(items, kJsonb)};
 }
 
-Param column_param(const z4j_col& col, std::uint16_t type, std::uint32_t rows, std::uint32_t& bad_row) {
+Param column_param(const z4j_col& col, std::uint16_t type, std::uint32_t rows,
+                   std::uint32_t& bad_row) {
   const std::uint32_t fixed = fixed_size(type);
   const std::size_t version = type == Z4J_T_JSON ? 1 : 0;
   std::size_t size = kArrayHeader + std::size_t{rows} * (4 + fixed);
@@ -168,7 +197,8 @@ Param column_param(const z4j_col& col, std::uint16_t type, std::uint32_t rows, s
       size -= fixed;
     } else if (fixed == 0) {
       size += version + store::bytes_at(col, r).size();
-    } else if (type == Z4J_T_TIME && store::num_at(col, r) < kFirstTimeUs && store::num_at(col, r) != INT64_MIN) {
+    } else if (type == Z4J_T_TIME && store::num_at(col, r) < kFirstTimeUs &&
+               store::num_at(col, r) != INT64_MIN) {
       bad_row = r;
       throw Error(Z4J_INVALID, "a time lies before 4714 BC, which PostgreSQL cannot hold");
     }

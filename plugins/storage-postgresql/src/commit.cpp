@@ -33,14 +33,22 @@ bool is_by_age(const z4j_table& t, const z4j_step& s) {
 
 class StepRunner {
  public:
-  StepRunner(Connection& connection, const z4j_schema& schema, Days& days, std::string_view origin, z4j_commit& c)
-      : connection_(connection), schema_(schema), days_(days), origin_(origin), commit_(c),
-        deadline_(Clock::now() + std::chrono::milliseconds(c.timeout_ms == 0 ? kLongestCommitMs : c.timeout_ms)) {}
+  StepRunner(Connection& connection, const z4j_schema& schema, Days& days, std::string_view origin,
+             z4j_commit& c)
+      : connection_(connection),
+        schema_(schema),
+        days_(days),
+        origin_(origin),
+        commit_(c),
+        deadline_(Clock::now() +
+                  std::chrono::milliseconds(c.timeout_ms == 0 ? kLongestCommitMs : c.timeout_ms)) {}
 
   void run() {
     for (std::uint32_t i = 0; i < commit_.step_count; ++i) {
       commit_.bad_step = i;
-      if (Clock::now() > deadline_) throw Error(Z4J_TIMEOUT, "the commit did not finish in the given time: nothing happened", where());
+      if (Clock::now() > deadline_)
+        throw Error(Z4J_TIMEOUT, "the commit did not finish in the given time: nothing happened",
+                    where());
       step(*commit_.steps[i]);
     }
     commit_.bad_step = ~std::uint32_t{0};
@@ -53,8 +61,12 @@ class StepRunner {
     if (s.verb == Z4J_STEP_NOTICE) return notice(s);
     const z4j_table& t = schema_.tables[s.table];
     switch (s.verb) {
-      case Z4J_STEP_UPDATE: s.affected = touched(run(pg::update(t, s))); break;
-      case Z4J_STEP_DELETE: s.affected = erase(t, s); break;
+      case Z4J_STEP_UPDATE:
+        s.affected = touched(run(pg::update(t, s)));
+        break;
+      case Z4J_STEP_DELETE:
+        s.affected = erase(t, s);
+        break;
       case Z4J_STEP_CHECK: {
         const Result r = run(pg::count(t, s));
         s.affected = static_cast<std::uint64_t>(pg::read_int8(PQgetvalue(r.get(), 0, 0)));
@@ -64,7 +76,9 @@ class StepRunner {
         if (s.rows->rows > 0) rows(t, s);
     }
     if (s.affected < s.expect_min || s.affected > s.expect_max) {
-      throw Error(Z4J_CONFLICT, std::to_string(s.affected) + " rows, which is not what the commit expects", where());
+      throw Error(Z4J_CONFLICT,
+                  std::to_string(s.affected) + " rows, which is not what the commit expects",
+                  where());
     }
   }
 
@@ -74,7 +88,8 @@ class StepRunner {
     pg::Statement statement;
     statement.text = "SELECT pg_notify($1,$2)";
     statement.params.push_back(pg::text_param(notice_channel(connection_.settings().schema)));
-    statement.params.push_back(pg::text_param(notice_text(origin_, view(s.channel), view(s.payload))));
+    statement.params.push_back(
+        pg::text_param(notice_text(origin_, view(s.channel), view(s.payload))));
     run(statement);
   }
 
@@ -89,9 +104,13 @@ class StepRunner {
 
   void rows(const z4j_table& t, z4j_step& s) {
     const pg::Outcome outcome = s.outcome != nullptr ? pg::Outcome::wanted : pg::Outcome::ignored;
-    if (s.outcome != nullptr) std::memset(s.outcome, s.verb == Z4J_STEP_INSERT ? Z4J_ROW_INSERTED : Z4J_ROW_UNTOUCHED, s.rows->rows);
+    if (s.outcome != nullptr)
+      std::memset(s.outcome, s.verb == Z4J_STEP_INSERT ? Z4J_ROW_INSERTED : Z4J_ROW_UNTOUCHED,
+                  s.rows->rows);
     switch (s.verb) {
-      case Z4J_STEP_INSERT: s.affected = touched(run(pg::insert(t, *s.rows, commit_.bad_row))); return;
+      case Z4J_STEP_INSERT:
+        s.affected = touched(run(pg::insert(t, *s.rows, commit_.bad_row)));
+        return;
       case Z4J_STEP_INSERT_NEW: {
         const Result r = run(pg::insert_new(t, *s.rows, outcome, commit_.bad_row));
         s.affected = touched(r);
@@ -104,7 +123,8 @@ class StepRunner {
         if (s.outcome != nullptr) mark(t, s, r);
         return;
       }
-      default: patch(t, s, outcome);
+      default:
+        patch(t, s, outcome);
     }
   }
 
@@ -115,30 +135,38 @@ class StepRunner {
     if (s.outcome == nullptr) return;
     for (int i = 0; i < PQntuples(r.get()); ++i) {
       const std::int64_t place = pg::read_int8(PQgetvalue(r.get(), i, 0));
-      if (place >= 1 && place <= static_cast<std::int64_t>(s.rows->rows)) s.outcome[place - 1] = Z4J_ROW_CHANGED;
+      if (place >= 1 && place <= static_cast<std::int64_t>(s.rows->rows))
+        s.outcome[place - 1] = Z4J_ROW_CHANGED;
     }
   }
 
-  // Finds each key of the answer among the rows. Both have the same order, so each search begins where the last ended.
+  // Finds each key of the answer among the rows. Both have the same order, so each search begins
+  // where the last ended.
   void mark(const z4j_table& t, const z4j_step& s, const Result& r) {
     const std::uint32_t parts = t.keys[0].column_count;
     std::vector<const z4j_col*> key;
     for (std::uint32_t i = 0; i < parts; ++i) {
-      key.push_back(std::find_if(s.rows->cols, s.rows->cols + s.rows->col_count, [&](const z4j_col& c) { return c.column == t.keys[0].columns[i]; }));
+      key.push_back(
+          std::find_if(s.rows->cols, s.rows->cols + s.rows->col_count,
+                       [&](const z4j_col& c) { return c.column == t.keys[0].columns[i]; }));
     }
     std::uint32_t row = 0;
     for (int i = 0; i < PQntuples(r.get()); ++i) {
       while (row < s.rows->rows && !same_key(t, key, row, r, i)) ++row;
-      if (row == s.rows->rows) throw Error(Z4J_INTERNAL, "PostgreSQL answered a key that was not in the batch", where());
-      const bool merged = s.verb == Z4J_STEP_MERGE && *PQgetvalue(r.get(), i, static_cast<int>(parts)) == 0;
+      if (row == s.rows->rows)
+        throw Error(Z4J_INTERNAL, "PostgreSQL answered a key that was not in the batch", where());
+      const bool merged =
+          s.verb == Z4J_STEP_MERGE && *PQgetvalue(r.get(), i, static_cast<int>(parts)) == 0;
       s.outcome[row++] = merged ? Z4J_ROW_CHANGED : Z4J_ROW_INSERTED;
     }
   }
 
-  static bool same_key(const z4j_table& t, const std::vector<const z4j_col*>& key, std::uint32_t row, const Result& r, int answer) {
+  static bool same_key(const z4j_table& t, const std::vector<const z4j_col*>& key,
+                       std::uint32_t row, const Result& r, int answer) {
     for (std::size_t i = 0; i < key.size(); ++i) {
       const std::uint16_t type = t.columns[key[i]->column].type;
-      if (cell(r.get(), answer, static_cast<int>(i)) != pg::cell_bytes(*key[i], type, row)) return false;
+      if (cell(r.get(), answer, static_cast<int>(i)) != pg::cell_bytes(*key[i], type, row))
+        return false;
     }
     return true;
   }
@@ -162,29 +190,36 @@ void take_turn(Connection& connection, std::string_view serial) {
   if (serial.empty()) return;
   pg::Statement statement;
   statement.text = "SELECT pg_advisory_xact_lock(hashtextextended($1,0))";
-  statement.params.push_back(pg::text_param("z4j serial " + connection.settings().schema + " " + std::string(serial)));
+  statement.params.push_back(
+      pg::text_param("z4j serial " + connection.settings().schema + " " + std::string(serial)));
   connection.run(statement);
 }
 
 bool drops_days(const z4j_schema& schema, const z4j_step& s) {
-  return s.verb == Z4J_STEP_DELETE && pg::is_by_day(schema.tables[s.table]) && is_by_age(schema.tables[s.table], s);
+  return s.verb == Z4J_STEP_DELETE && pg::is_by_day(schema.tables[s.table]) &&
+         is_by_age(schema.tables[s.table], s);
 }
 
 }  // namespace
 
-void run_commit(Connection& connection, const z4j_schema& schema, Days& days, std::string_view origin, z4j_commit& c) {
+void run_commit(Connection& connection, const z4j_schema& schema, Days& days,
+                std::string_view origin, z4j_commit& c) {
   connection.open();
   for (std::uint32_t i = 0; i < c.step_count; ++i) {
     const z4j_step& s = *c.steps[i];
-    if (s.verb == Z4J_STEP_NOTICE || s.rows == nullptr || s.rows->rows == 0 || s.verb > Z4J_STEP_MERGE) continue;
-    if (pg::is_by_day(schema.tables[s.table])) days.make_for(connection, schema.tables[s.table], *s.rows);
+    if (s.verb == Z4J_STEP_NOTICE || s.rows == nullptr || s.rows->rows == 0 ||
+        s.verb > Z4J_STEP_MERGE)
+      continue;
+    if (pg::is_by_day(schema.tables[s.table]))
+      days.make_for(connection, schema.tables[s.table], *s.rows);
   }
   connection.limit_time(c.timeout_ms);
   bool dropped = false;
   try {
     connection.run(begin_text(c));
     take_turn(connection, view(c.serial));
-    for (std::uint32_t i = 0; i < c.step_count; ++i) dropped = dropped || drops_days(schema, *c.steps[i]);
+    for (std::uint32_t i = 0; i < c.step_count; ++i)
+      dropped = dropped || drops_days(schema, *c.steps[i]);
     StepRunner(connection, schema, days, origin, c).run();
   } catch (const Error& e) {
     connection.roll_back();
@@ -193,14 +228,18 @@ void run_commit(Connection& connection, const z4j_schema& schema, Days& days, st
         if (drops_days(schema, *c.steps[i])) days.load_again(schema.tables[c.steps[i]->table]);
       }
     }
-    if (const auto* refusal = dynamic_cast<const Refusal*>(&e)) blame(connection, schema, *refusal, c);
+    if (const auto* refusal = dynamic_cast<const Refusal*>(&e))
+      blame(connection, schema, *refusal, c);
     throw;
   }
   try {
     connection.run("COMMIT");
   } catch (const Error& e) {
     if (!connection.is_open()) {
-      throw Error(Z4J_UNKNOWN, "lost the connection to " + connection.settings().shown + " during the commit: it may or may not be stored", {}, 500);
+      throw Error(Z4J_UNKNOWN,
+                  "lost the connection to " + connection.settings().shown +
+                      " during the commit: it may or may not be stored",
+                  {}, 500);
     }
     connection.roll_back();
     throw;

@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <vector>
 
-#include <soci/soci.h>
 #include <soci/postgresql/soci-postgresql.h>
+#include <soci/soci.h>
 
 #include "refusals.hpp"
 
@@ -21,7 +21,8 @@ constexpr std::int64_t kGraceMs = 5000;
 
 void replace_all(std::string& text, const std::string& what) {
   if (what.empty()) return;
-  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos;) text.replace(at, what.size(), "***");
+  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos;)
+    text.replace(at, what.size(), "***");
 }
 
 // "...: 28P01: ...", as libpq writes it when asked for everything.
@@ -30,8 +31,10 @@ std::string state_in(const std::string& said) {
     std::size_t from = at + 1;
     while (from < said.size() && said[from] == ' ') ++from;
     const std::string state = said.substr(from, 5);
-    const bool is_state = state.size() == 5 && said.compare(from + 5, 2, ": ") == 0 &&
-                          state.find_first_not_of("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string::npos;
+    const bool is_state =
+        state.size() == 5 && said.compare(from + 5, 2, ": ") == 0 &&
+        state.find_first_not_of("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string::npos &&
+        state.find_first_of("0123456789") != std::string::npos;  // unlike FATAL
     if (is_state) return state;
   }
   return {};
@@ -39,40 +42,65 @@ std::string state_in(const std::string& said) {
 
 Error refusal_of(const Settings& s, const std::string& state, std::string said) {
   const std::string user = s.user.empty() ? std::string("the user") : "user " + s.user;
-  if (state == "28P01" || state == "28000" || said.find("no password supplied") != std::string::npos) {
-    return Error(Z4J_BAD_CONFIG, "the database server does not let " + user + " in: check user and password in url, and pg_hba.conf on the server", "/url");
+  if (state == "28P01" || state == "28000" ||
+      said.find("no password supplied") != std::string::npos) {
+    return Error(Z4J_BAD_CONFIG,
+                 "the database server does not let " + user +
+                     " in: check user and password in url, and pg_hba.conf on the server",
+                 "/url");
   }
   if (state == "3D000") {
-    return Error(Z4J_BAD_CONFIG, "there is no database " + s.database + ": create it, or correct its name in url", "/url");
+    return Error(Z4J_BAD_CONFIG,
+                 "there is no database " + s.database + ": create it, or correct its name in url",
+                 "/url");
   }
   if (state == "53300" || state == "42501") return error_of_state(state, {}, {}, "/url");
-  if (state == "57P03") return Error(Z4J_UNAVAILABLE, s.shown + " is starting or stopping: it will be tried again", "/url", 1000);
-  if (state.empty() && s.needs_tls && (said.find("SSL") != std::string::npos || said.find("certificate") != std::string::npos)) {
+  if (state == "57P03")
+    return Error(Z4J_UNAVAILABLE, s.shown + " is starting or stopping: it will be tried again",
+                 "/url", 1000);
+  if (state.empty() && s.needs_tls &&
+      (said.find("SSL") != std::string::npos || said.find("certificate") != std::string::npos)) {
     replace_all(said, s.password);
-    return Error(Z4J_BAD_CONFIG, "no TLS with " + s.shown + " (" + said + "): turn it on in the server, correct sslrootcert in url, or set plaintext", "/url");
+    return Error(Z4J_BAD_CONFIG,
+                 "no TLS with " + s.shown + " (" + said +
+                     "): turn it on in the server, correct sslrootcert in url, or set plaintext",
+                 "/url");
   }
   replace_all(said, s.password);
-  std::replace_if(said.begin(), said.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
+  std::replace_if(
+      said.begin(), said.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
   while (!said.empty() && said.back() == ' ') said.pop_back();
-  return Error(Z4J_UNAVAILABLE, "cannot reach " + s.shown + " (" + said.substr(0, 300) + "): is the server running, and is url right?", "/url", 1000);
+  return Error(Z4J_UNAVAILABLE,
+               "cannot reach " + s.shown + " (" + said.substr(0, 300) +
+                   "): is the server running, and is url right?",
+               "/url", 1000);
 }
 
 // SOCI says only in prose why it could not connect. A second attempt by hand brings the code.
 Error why_refused(const Settings& s) {
-  const std::unique_ptr<PGconn, decltype(&PQfinish)> conn(PQconnectStart(s.address.c_str()), &PQfinish);
+  const std::unique_ptr<PGconn, decltype(&PQfinish)> conn(PQconnectStart(s.address.c_str()),
+                                                          &PQfinish);
   if (!conn) return Error(Z4J_NO_MEMORY, "out of memory");
   PQsetErrorVerbosity(conn.get(), PQERRORS_VERBOSE);
   const Clock::time_point deadline = Clock::now() + std::chrono::seconds(s.connect_timeout_s);
   PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-  while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED && PQstatus(conn.get()) != CONNECTION_BAD) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    pollfd p{PQsocket(conn.get()), static_cast<short>(status == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
+  while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED &&
+         PQstatus(conn.get()) != CONNECTION_BAD) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    pollfd p{PQsocket(conn.get()),
+             static_cast<short>(status == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
     if (left <= 0 || (::poll(&p, 1, static_cast<int>(left)) <= 0 && errno != EINTR)) {
-      return Error(Z4J_UNAVAILABLE, s.shown + " does not answer: is the address in url right, and may this machine reach it?", "/url", 1000);
+      return Error(
+          Z4J_UNAVAILABLE,
+          s.shown + " does not answer: is the address in url right, and may this machine reach it?",
+          "/url", 1000);
     }
     status = PQconnectPoll(conn.get());
   }
-  if (status == PGRES_POLLING_OK) return Error(Z4J_UNAVAILABLE, "the connection to " + s.shown + " failed and then came back", {}, 100);
+  if (status == PGRES_POLLING_OK)
+    return Error(Z4J_UNAVAILABLE, "the connection to " + s.shown + " failed and then came back", {},
+                 100);
   const std::string said = PQerrorMessage(conn.get());
   return refusal_of(s, state_in(said), said);
 }
@@ -83,9 +111,11 @@ void hear_nothing(void*, const PGresult*) {}
 
 void BackOff::wait_over(const Settings& settings) {
   const std::lock_guard lock(mutex_);
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(next_ - Clock::now()).count();
+  const auto left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(next_ - Clock::now()).count();
   if (failures_ == 0 || left <= 0) return;
-  throw Error(Z4J_UNAVAILABLE, why_.empty() ? settings.shown + " is away" : why_, {}, static_cast<std::uint32_t>(left));
+  throw Error(Z4J_UNAVAILABLE, why_.empty() ? settings.shown + " is away" : why_, {},
+              static_cast<std::uint32_t>(left));
 }
 
 void BackOff::succeeded() {
@@ -105,7 +135,8 @@ struct Connection::Soci {
   soci::session session;
 };
 
-Connection::Connection(const Settings& settings, BackOff& back_off, Use use) : settings_(settings), back_off_(back_off), use_(use) {}
+Connection::Connection(const Settings& settings, BackOff& back_off, Use use)
+    : settings_(settings), back_off_(back_off), use_(use) {}
 
 Connection::~Connection() = default;
 
@@ -146,23 +177,42 @@ void Connection::greet() {
     return std::string(text != nullptr ? text : "");
   };
   if (PQserverVersion(native_) < kOldestServer) {
-    throw Error(Z4J_UNSUPPORTED, settings_.shown + " runs PostgreSQL " + status("server_version") + ": version 14 or newer is needed", "/url");
+    throw Error(Z4J_UNSUPPORTED,
+                settings_.shown + " runs PostgreSQL " + status("server_version") +
+                    ": version 14 or newer is needed",
+                "/url");
   }
   if (settings_.needs_tls && PQsslInUse(native_) == 0) {
-    throw Error(Z4J_BAD_CONFIG, "the connection to " + settings_.shown + " has no TLS: turn it on in the server, or set plaintext", "/url");
+    throw Error(Z4J_BAD_CONFIG,
+                "the connection to " + settings_.shown +
+                    " has no TLS: turn it on in the server, or set plaintext",
+                "/url");
   }
   if (status("server_encoding") != "UTF8") {
-    throw Error(Z4J_BAD_CONFIG, settings_.shown + " is encoded in " + status("server_encoding") + ": create the database with ENCODING 'UTF8'", "/url");
+    throw Error(Z4J_BAD_CONFIG,
+                settings_.shown + " is encoded in " + status("server_encoding") +
+                    ": create the database with ENCODING 'UTF8'",
+                "/url");
   }
-  if (use_ == Use::write && (status("in_hot_standby") == "on" || status("default_transaction_read_only") == "on")) {
-    throw Error(Z4J_UNAVAILABLE, settings_.shown + " takes no writes (a read-only replica, or default_transaction_read_only is on): give the address of the primary", "/url", 5000);
+  if (use_ == Use::write &&
+      (status("in_hot_standby") == "on" || status("default_transaction_read_only") == "on")) {
+    throw Error(Z4J_UNAVAILABLE,
+                settings_.shown +
+                    " takes no writes (a read-only replica, or default_transaction_read_only is "
+                    "on): give the address of the primary",
+                "/url", 5000);
   }
   timeout_ms_ = settings_.statement_timeout_ms;
-  // A query is planned for its values: list filters differ too much for one plan. Row statements gain nothing by that.
-  run("SET search_path TO " + sql::pg::quoted_name(settings_.schema) + ",pg_temp;SET timezone TO 'UTC';SET jit TO off;SET statement_timeout TO " +
-      std::to_string(timeout_ms_) + ";SET lock_timeout TO " + std::to_string(settings_.lock_timeout_ms) +
-      ";SET idle_in_transaction_session_timeout TO " + std::to_string(settings_.idle_timeout_ms) +
-      (use_ == Use::read ? ";SET plan_cache_mode TO force_custom_plan;SET default_transaction_read_only TO on" : ""));
+  // A query is planned for its values: list filters differ too much for one plan. Row statements
+  // gain nothing by that.
+  run("SET search_path TO " + sql::pg::quoted_name(settings_.schema) +
+      ",pg_temp;SET timezone TO 'UTC';SET jit TO off;SET statement_timeout TO " +
+      std::to_string(timeout_ms_) + ";SET lock_timeout TO " +
+      std::to_string(settings_.lock_timeout_ms) + ";SET idle_in_transaction_session_timeout TO " +
+      std::to_string(settings_.idle_timeout_ms) +
+      (use_ == Use::read
+           ? ";SET plan_cache_mode TO force_custom_plan;SET default_transaction_read_only TO on"
+           : ""));
 }
 
 void Connection::lose() {
@@ -172,7 +222,8 @@ void Connection::lose() {
 
 void Connection::wait_for(short events, Clock::time_point deadline) {
   while (true) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
     if (left <= 0) lose();
     pollfd p{PQsocket(native_), events, 0};
     const int ready = ::poll(&p, 1, static_cast<int>(std::min<std::int64_t>(left, 60000)));
@@ -181,9 +232,11 @@ void Connection::wait_for(short events, Clock::time_point deadline) {
   }
 }
 
-// Sends what was queued and takes the answer; of several answers the last, or the first that is an error.
+// Sends what was queued and takes the answer; of several answers the last, or the first that is an
+// error.
 Result Connection::finish(const std::string& where) {
-  const Clock::time_point deadline = Clock::now() + std::chrono::milliseconds(timeout_ms_ + kGraceMs);
+  const Clock::time_point deadline =
+      Clock::now() + std::chrono::milliseconds(timeout_ms_ + kGraceMs);
   for (int left = 1; (left = PQflush(native_)) != 0;) {
     if (left < 0) lose();
     wait_for(POLLIN | POLLOUT, deadline);
@@ -249,7 +302,9 @@ const std::string& Connection::prepared(const sql::pg::Statement& statement) {
   }
   const Bound bound(statement.params);
   const std::string name = "z" + std::to_string(next_name_++);
-  if (PQsendPrepare(native_, name.c_str(), statement.text.c_str(), bound.count(), bound.oids.data()) == 0) lose();
+  if (PQsendPrepare(native_, name.c_str(), statement.text.c_str(), bound.count(),
+                    bound.oids.data()) == 0)
+    lose();
   (void)finish({});
   statements_.emplace_front(statement.text, name);
   by_text_.emplace(statements_.front().first, statements_.begin());
@@ -265,21 +320,24 @@ const std::string& Connection::prepared(const sql::pg::Statement& statement) {
 Result Connection::run(const sql::pg::Statement& statement, const std::string& where) {
   const std::string& name = prepared(statement);
   const Bound bound(statement.params);
-  if (PQsendQueryPrepared(native_, name.c_str(), bound.count(), bound.values.data(), bound.lengths.data(), bound.formats.data(), 1) == 0) lose();
+  if (PQsendQueryPrepared(native_, name.c_str(), bound.count(), bound.values.data(),
+                          bound.lengths.data(), bound.formats.data(), 1) == 0)
+    lose();
   return finish(where);
 }
 
 Result Connection::run_once(const sql::pg::Statement& statement) {
   const Bound bound(statement.params);
-  if (PQsendQueryParams(native_, statement.text.c_str(), bound.count(), bound.oids.data(), bound.values.data(), bound.lengths.data(),
-                        bound.formats.data(), 1) == 0) {
+  if (PQsendQueryParams(native_, statement.text.c_str(), bound.count(), bound.oids.data(),
+                        bound.values.data(), bound.lengths.data(), bound.formats.data(), 1) == 0) {
     lose();
   }
   return finish({});
 }
 
 void Connection::limit_time(std::uint32_t timeout_ms) {
-  const std::int64_t wanted = timeout_ms != 0 ? std::int64_t{timeout_ms} : settings_.statement_timeout_ms;
+  const std::int64_t wanted =
+      timeout_ms != 0 ? std::int64_t{timeout_ms} : settings_.statement_timeout_ms;
   if (wanted == timeout_ms_) return;
   timeout_ms_ = std::max(wanted, timeout_ms_);
   run("SET statement_timeout TO " + std::to_string(wanted));

@@ -1,8 +1,9 @@
 // One connection to the server.
 //
-// Opened and owned through SOCI; all statements use the native handle beneath it, in binary. Not thread-safe: it
-// belongs to one session. A connection that is lost is opened again at the next call, with back-off; what was
-// under way fails with Z4J_UNAVAILABLE. Failures are z4j::Error with one sentence and a way out.
+// Opened and owned through SOCI; all statements use the native handle beneath it, in binary. Not
+// thread-safe: it belongs to one session. A connection that is lost is opened again at the next
+// call, with back-off; what was under way fails with Z4J_UNAVAILABLE. Failures are z4j::Error with
+// one sentence and a way out.
 #pragma once
 
 #include <z4j/plugin.hpp>
@@ -24,7 +25,8 @@ namespace z4j::postgresql {
 
 using Clock = std::chrono::steady_clock;
 
-// When may the next attempt to connect be made? One for all connections of an instance; thread-safe.
+// When may the next attempt to connect be made? One for all connections of an instance;
+// thread-safe.
 class BackOff {
  public:
   // Throws Z4J_UNAVAILABLE while it is too early.

@@ -27,11 +27,13 @@ bool one_row(const z4j_query& q) {
 
 }  // namespace
 
-Cursor::Cursor(Connection& connection, const z4j_table& table, const z4j_query& query, Transaction transaction)
+Cursor::Cursor(Connection& connection, const z4j_table& table, const z4j_query& query,
+               Transaction transaction)
     : connection_(connection), transaction_(transaction), timeout_ms_(query.timeout_ms) {
   const bool fold = store::folds(query);
   for (std::uint32_t i = 0; i < query.out_count; ++i) {
-    out_.add_column(fold ? static_cast<std::uint16_t>(i) : query.outs[i].column, store::out_form(table, query.outs[i]));
+    out_.add_column(fold ? static_cast<std::uint16_t>(i) : query.outs[i].column,
+                    store::out_form(table, query.outs[i]));
   }
   pg::Statement statement = pg::select(table, query);
   connection_.limit_time(timeout_ms_);
@@ -101,13 +103,26 @@ void Cursor::take(int row, int column) {
   const char* at = PQgetvalue(r, row, column);
   const std::string_view bytes = cell(r, row, column);
   switch (PQftype(r, column)) {
-    case pg::kBool: out_.num(i, *at != 0 ? 1 : 0); return;
-    case pg::kInt4: out_.num(i, pg::read_int4(at)); return;
-    case pg::kInt8: out_.num(i, pg::read_int8(at)); return;
-    case pg::kTimestamptz: out_.num(i, pg::read_time(at)); return;
-    case pg::kFloat8: out_.real(i, pg::read_float8(at)); return;
-    case pg::kJsonb: out_.bytes(i, pg::compact_json(bytes.substr(1))); return;
-    default: out_.bytes(i, bytes);
+    case pg::kBool:
+      out_.num(i, *at != 0 ? 1 : 0);
+      return;
+    case pg::kInt4:
+      out_.num(i, pg::read_int4(at));
+      return;
+    case pg::kInt8:
+      out_.num(i, pg::read_int8(at));
+      return;
+    case pg::kTimestamptz:
+      out_.num(i, pg::read_time(at));
+      return;
+    case pg::kFloat8:
+      out_.real(i, pg::read_float8(at));
+      return;
+    case pg::kJsonb:
+      out_.bytes(i, pg::compact_json(bytes.substr(1)));
+      return;
+    default:
+      out_.bytes(i, bytes);
   }
 }
 
@@ -119,7 +134,8 @@ struct Plan {
 };
 
 bool is_large(Connection& connection, const std::string& table) {
-  return connection.value("SELECT pg_relation_size(to_regclass(" + pg::quoted_text(pg::quoted_name(table)) + "))>1048576") == "t";
+  return connection.value("SELECT pg_relation_size(to_regclass(" +
+                          pg::quoted_text(pg::quoted_name(table)) + "))>1048576") == "t";
 }
 
 void walk(Connection& connection, const json::Value& node, Plan& plan) {
@@ -128,7 +144,8 @@ void walk(Connection& connection, const json::Value& node, Plan& plan) {
   const std::string_view type = json::text(*o, "Node Type");
   if (type == "Seq Scan") {
     plan.seq_scan = true;
-    plan.large_seq_scan = plan.large_seq_scan || is_large(connection, std::string(json::text(*o, "Relation Name")));
+    plan.large_seq_scan =
+        plan.large_seq_scan || is_large(connection, std::string(json::text(*o, "Relation Name")));
   }
   plan.sort = plan.sort || type == "Sort";
   plan.bitmap = plan.bitmap || type == "Bitmap Index Scan";
@@ -143,7 +160,8 @@ Plan plan_of(Connection& connection, pg::Statement statement) {
   Plan plan;
   const json::Value parsed = json::parse(cell(r.get(), 0, 0));
   const json::Array* list = parsed.if_array();
-  const json::Object* first = list != nullptr && !list->empty() ? list->front().if_object() : nullptr;
+  const json::Object* first =
+      list != nullptr && !list->empty() ? list->front().if_object() : nullptr;
   if (first != nullptr && first->contains("Plan")) walk(connection, first->at("Plan"), plan);
   return plan;
 }
@@ -152,7 +170,8 @@ std::string plan_text(Connection& connection, pg::Statement statement) {
   statement.text = "EXPLAIN " + statement.text;
   const Result r = connection.run_once(statement);
   std::string out;
-  for (int row = 0; row < PQntuples(r.get()); ++row) out += (row == 0 ? "" : "\n") + std::string(cell(r.get(), row, 0));
+  for (int row = 0; row < PQntuples(r.get()); ++row)
+    out += (row == 0 ? "" : "\n") + std::string(cell(r.get(), row, 0));
   return out;
 }
 
@@ -175,7 +194,8 @@ std::string explained(Connection& connection, const z4j_table& table, const z4j_
     connection.run("RESET enable_seqscan");
     indexed = !plan.seq_scan || query.scan_limit > 0;
   }
-  // Few rows that an index found may be sorted; sorting all of a range for one page is what an order key avoids.
+  // Few rows that an index found may be sorted; sorting all of a range for one page is what an
+  // order key avoids.
   if (!fold && plan.sort && !plan.bitmap) indexed = false;
   return json::write(json::Object{{"indexed", indexed}, {"plan", text}});
 }

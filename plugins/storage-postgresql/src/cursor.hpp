@@ -10,13 +10,15 @@
 
 namespace z4j::postgresql {
 
-// A page of known size comes at once; anything longer through a cursor of the server, in pieces, within a transaction
-// that lasts as long as this object. The connection outlives it and does nothing else meanwhile.
+// A page of known size comes at once; anything longer through a cursor of the server, in pieces,
+// within a transaction that lasts as long as this object. The connection outlives it and does
+// nothing else meanwhile.
 class Cursor {
  public:
   // `inside`: the connection is in a transaction already, which stays as it is.
   enum class Transaction : std::uint8_t { own, inside };
-  Cursor(Connection& connection, const z4j_table& table, const z4j_query& query, Transaction transaction);
+  Cursor(Connection& connection, const z4j_table& table, const z4j_query& query,
+         Transaction transaction);
   ~Cursor();
   Cursor(const Cursor&) = delete;
   Cursor& operator=(const Cursor&) = delete;
@@ -38,8 +40,9 @@ class Cursor {
   store::RowsOut out_;
 };
 
-// {"indexed":..,"plan":".."}: indexed when the cost does not grow with the table. A small table is scanned whatever indexes
-// there are, so then the plan without that choice decides.
-[[nodiscard]] std::string explained(Connection& connection, const z4j_table& table, const z4j_query& query);
+// {"indexed":..,"plan":".."}: indexed when the cost does not grow with the table. A small table is
+// scanned whatever indexes there are, so then the plan without that choice decides.
+[[nodiscard]] std::string explained(Connection& connection, const z4j_table& table,
+                                    const z4j_query& query);
 
 }  // namespace z4j::postgresql

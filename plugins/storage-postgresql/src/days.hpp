@@ -1,8 +1,9 @@
-// The day tables of tables that are kept by time: made ahead and on demand, dropped when their day is over.
+// The day tables of tables that are kept by time: made ahead and on demand, dropped when their day
+// is over.
 //
-// "events" holds its rows in events_p20261126 and so on, a UTC day each, and in events_rest whatever lies further than the
-// window of days around today, or came while its day could not be made. Rows are found in either place, so a day that is
-// missing costs speed, not rows.
+// "events" holds its rows in events_p20261126 and so on, a UTC day each, and in events_rest
+// whatever lies further than the window of days around today, or came while its day could not be
+// made. Rows are found in either place, so a day that is missing costs speed, not rows.
 //
 // Thread-safe; one for an instance. Connections are the caller's and are used within the call.
 #pragma once
@@ -33,13 +34,15 @@ class Days {
 
   // Learns which days are there.
   void load(Connection& connection, const z4j_table& table);
-  // Makes today and the days after; those that are there already are left alone. Answers the names of new tables.
+  // Makes today and the days after; those that are there already are left alone. Answers the names
+  // of new tables.
   std::vector<std::string> make_ahead(Connection& connection, const z4j_table& table);
-  // Makes the days of these rows, some at a time. Not within a transaction. Never fails for want of a day.
+  // Makes the days of these rows, some at a time. Not within a transaction. Never fails for want of
+  // a day.
   void make_for(Connection& connection, const z4j_table& table, const z4j_rows& rows);
 
-  // Within a transaction: drops the days that end at or before the time; the rows that went with them, counted for small
-  // tables and estimated by the server for large ones.
+  // Within a transaction: drops the days that end at or before the time; the rows that went with
+  // them, counted for small tables and estimated by the server for large ones.
   std::uint64_t drop_before(Connection& connection, const z4j_table& table, std::int64_t time_us);
   // What drop_before() did came to nothing, or to pass.
   void load_again(const z4j_table& table);

@@ -28,7 +28,10 @@ std::string random_origin() {
 }  // namespace
 
 Driver::Driver(Host host, std::string_view config_json)
-    : host_(host), settings_(read_settings(config_json, &host_)), days_(settings_), origin_(random_origin()) {}
+    : host_(host),
+      settings_(read_settings(config_json, &host_)),
+      days_(settings_),
+      origin_(random_origin()) {}
 
 void Driver::validate(std::string_view config_json, const z4j_sink& problems) {
   try {
@@ -57,7 +60,8 @@ void Driver::info(z4j_store_info& out) const {
   out.writers = static_cast<std::uint32_t>(settings_.writers);
   out.readers = static_cast<std::uint32_t>(settings_.readers);
   out.max_in_flight = 1;
-  out.capabilities = Z4J_STORE_NOTICES | Z4J_STORE_SHARED | Z4J_STORE_SNAPSHOT | Z4J_STORE_FAST_PATH | Z4J_STORE_DROPS_TIME;
+  out.capabilities = Z4J_STORE_NOTICES | Z4J_STORE_SHARED | Z4J_STORE_SNAPSHOT |
+                     Z4J_STORE_FAST_PATH | Z4J_STORE_DROPS_TIME;
   if (fast_text_) out.capabilities |= Z4J_STORE_FAST_TEXT;
   out.max_bytes = store::kMaxBytes;
 }
@@ -69,7 +73,8 @@ std::string Driver::migrate(const z4j_schema& wanted, bool dry_run) {
   fast_text_ = done.fast_text;
   json::Array steps;
   for (const std::string& step : done.steps) steps.emplace_back(step);
-  return json::write(json::Object{{"from", done.from}, {"to", done.to}, {"steps", std::move(steps)}});
+  return json::write(
+      json::Object{{"from", done.from}, {"to", done.to}, {"steps", std::move(steps)}});
 }
 
 std::unique_ptr<Session> Driver::open(std::uint32_t flags) {
@@ -85,7 +90,8 @@ void Driver::listen(const z4j_str* channels, std::uint32_t count) {
   for (std::uint32_t i = 0; i < count; ++i) names.emplace(view(channels[i]));
   const std::lock_guard lock(listener_mutex_);
   if (!listener_) {
-    listener_ = std::make_unique<Listener>(host_, settings_, back_off_, origin_, [this](Connection& c) { make_ahead(c); });
+    listener_ = std::make_unique<Listener>(host_, settings_, back_off_, origin_,
+                                           [this](Connection& c) { make_ahead(c); });
   }
   listener_->listen(std::move(names));
 }
@@ -94,22 +100,30 @@ void Driver::make_ahead(Connection& connection) {
   const z4j_schema& wanted = need_schema();
   for (std::uint32_t i = 0; i < wanted.table_count; ++i) {
     const z4j_table& t = wanted.tables[i];
-    if ((t.flags & Z4J_TBL_RETIRED) == 0 && sql::pg::is_by_day(t)) (void)days_.make_ahead(connection, t);
+    if ((t.flags & Z4J_TBL_RETIRED) == 0 && sql::pg::is_by_day(t))
+      (void)days_.make_ahead(connection, t);
   }
 }
 
 Session::Session(Driver& driver, std::uint32_t flags)
     : driver_(driver),
-      connection_(driver.settings_, driver.back_off_, (flags & Z4J_SESSION_WRITE) != 0 ? Connection::Use::write : Connection::Use::read) {
+      connection_(
+          driver.settings_, driver.back_off_,
+          (flags & Z4J_SESSION_WRITE) != 0 ? Connection::Use::write : Connection::Use::read) {
   if (driver_.connections_.fetch_add(1) + kOwnConnections >= driver_.settings_.max_connections) {
     --driver_.connections_;
-    throw Error(Z4J_BUSY, "all " + std::to_string(driver_.settings_.max_connections) + " connections are taken: raise max_connections, or wait", {}, 100);
+    throw Error(Z4J_BUSY,
+                "all " + std::to_string(driver_.settings_.max_connections) +
+                    " connections are taken: raise max_connections, or wait",
+                {}, 100);
   }
   try {
     connection_.open();
     if ((flags & Z4J_SESSION_SNAPSHOT) != 0) {
-      connection_.run(std::string("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;SET LOCAL idle_in_transaction_session_timeout TO ") +
-                      kSnapshotPatience + ";SELECT 1");  // the moment is taken by the first read, not by BEGIN
+      connection_.run(std::string("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;SET LOCAL "
+                                  "idle_in_transaction_session_timeout TO ") +
+                      kSnapshotPatience +
+                      ";SELECT 1");  // the moment is taken by the first read, not by BEGIN
       moment_ = connection_.generation();
     }
   } catch (...) {
@@ -123,23 +137,29 @@ Session::~Session() { --driver_.connections_; }
 // Connected, and a snapshot still sees its moment.
 void Session::ready() {
   if (moment_ == 0) return connection_.open();
-  if (!connection_.is_open() || connection_.generation() != moment_ || PQtransactionStatus(connection_.native()) != PQTRANS_INTRANS) {
-    throw Error(Z4J_UNAVAILABLE, "the moment this session saw is lost: begin again with a new session");
+  if (!connection_.is_open() || connection_.generation() != moment_ ||
+      PQtransactionStatus(connection_.native()) != PQTRANS_INTRANS) {
+    throw Error(Z4J_UNAVAILABLE,
+                "the moment this session saw is lost: begin again with a new session");
   }
 }
 
-void Session::commit(z4j_commit& c) { run_commit(connection_, driver_.need_schema(), driver_.days_, driver_.origin_, c); }
+void Session::commit(z4j_commit& c) {
+  run_commit(connection_, driver_.need_schema(), driver_.days_, driver_.origin_, c);
+}
 
 std::unique_ptr<Cursor> Session::read(const z4j_query& query) {
   ready();
   const auto transaction = moment_ != 0 ? Cursor::Transaction::inside : Cursor::Transaction::own;
-  return std::make_unique<Cursor>(connection_, driver_.need_schema().tables[query.table], query, transaction);
+  return std::make_unique<Cursor>(connection_, driver_.need_schema().tables[query.table], query,
+                                  transaction);
 }
 
 std::string Session::stats() {
   ready();
   const std::string bytes = connection_.value(
-      "SELECT coalesce(sum(pg_total_relation_size(c.oid)),0)::int8 FROM pg_class c JOIN pg_namespace n ON n.oid=c.relnamespace "
+      "SELECT coalesce(sum(pg_total_relation_size(c.oid)),0)::int8 FROM pg_class c JOIN "
+      "pg_namespace n ON n.oid=c.relnamespace "
       "WHERE n.nspname=current_schema() AND c.relkind='r'");
   const char* version = PQparameterStatus(connection_.native(), "server_version");
   return json::write(json::Object{{"product", "PostgreSQL"},

@@ -27,9 +27,15 @@ const z4j_notices* service_of(const Host& host) {
 
 }  // namespace
 
-Listener::Listener(Host host, const Settings& settings, BackOff& back_off, std::string origin, Chores chores)
-    : host_(host), settings_(settings), back_off_(back_off), origin_(std::move(origin)), chores_(std::move(chores)),
-      next_chores_(Clock::now() + kBetweenChores), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+Listener::Listener(Host host, const Settings& settings, BackOff& back_off, std::string origin,
+                   Chores chores)
+    : host_(host),
+      settings_(settings),
+      back_off_(back_off),
+      origin_(std::move(origin)),
+      chores_(std::move(chores)),
+      next_chores_(Clock::now() + kBetweenChores),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (wake_ < 0) throw Error(Z4J_IO, "no file descriptor is free: raise the limit of open files");
   thread_ = std::thread([this] { run(); });
 }
@@ -77,7 +83,8 @@ void Listener::run() {
       complained = false;
       hear(connection);
     } catch (const Error& e) {
-      if (!complained) host_.warn(std::string("notices of other brains do not arrive: ") + e.what());
+      if (!complained)
+        host_.warn(std::string("notices of other brains do not arrive: ") + e.what());
       complained = heard = true;
       pause_ms = std::clamp(static_cast<int>(e.retry_after_ms), 100, kLongestPauseMs);
     }
@@ -106,7 +113,8 @@ void Listener::deliver(Connection& connection) {
       if (channels_.find(parts.channel) == channels_.end()) continue;
     }
     const z4j_notices* service = service_of(host_);
-    if (Z4J_HAS(service, z4j_notices, notice)) service->notice(host_.raw()->ctx, str(parts.channel), str(parts.payload));
+    if (Z4J_HAS(service, z4j_notices, notice))
+      service->notice(host_.raw()->ctx, str(parts.channel), str(parts.payload));
   }
 }
 
@@ -116,7 +124,10 @@ void Listener::do_chores(Connection& connection) {
     chores_(connection);
   } catch (const Error& e) {
     if (!connection.is_open()) throw;
-    host_.warn(std::string("could not make the tables of the days ahead, which will be tried again in an hour: ") + e.what());
+    host_.warn(
+        std::string(
+            "could not make the tables of the days ahead, which will be tried again in an hour: ") +
+        e.what());
   }
 }
 

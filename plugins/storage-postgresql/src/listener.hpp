@@ -1,8 +1,9 @@
 // Hears the notices of other brains, on a connection and a thread of its own.
 //
-// A connection that is lost is opened again, and then the kernel is told that notices may be missing (gap). Between
-// notices the thread sleeps; twice a minute it asks whether the server is still there, once an hour it does the chores
-// it was given. A notice of this instance itself is dropped: it was delivered after its commit.
+// A connection that is lost is opened again, and then the kernel is told that notices may be
+// missing (gap). Between notices the thread sleeps; twice a minute it asks whether the server is
+// still there, once an hour it does the chores it was given. A notice of this instance itself is
+// dropped: it was delivered after its commit.
 #pragma once
 
 #include <z4j/plugin.hpp>
@@ -24,7 +25,8 @@ class Listener {
   using Chores = std::function<void(Connection&)>;
 
   // Settings and back-off outlive it.
-  Listener(Host host, const Settings& settings, BackOff& back_off, std::string origin, Chores chores);
+  Listener(Host host, const Settings& settings, BackOff& back_off, std::string origin,
+           Chores chores);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;

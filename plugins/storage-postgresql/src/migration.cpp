@@ -21,12 +21,15 @@ constexpr int kTriesForTurn = 600;                 // 100 ms each
 class Turn {
  public:
   Turn(Connection& connection, const std::string& schema)
-      : connection_(connection), key_("hashtextextended(" + pg::quoted_text("z4j migrate " + schema) + ",0)") {
+      : connection_(connection),
+        key_("hashtextextended(" + pg::quoted_text("z4j migrate " + schema) + ",0)") {
     for (int i = 0; i < kTriesForTurn; ++i) {
       if (connection_.value("SELECT pg_try_advisory_lock(" + key_ + ")") == "t") return;
       connection_.run("SELECT pg_sleep(0.1)");
     }
-    throw Error(Z4J_BUSY, "another brain has been changing the schema for a minute: it will be tried again", {}, 5000);
+    throw Error(Z4J_BUSY,
+                "another brain has been changing the schema for a minute: it will be tried again",
+                {}, 5000);
   }
   ~Turn() {
     try {
@@ -46,7 +49,11 @@ class Turn {
 class Migrator {
  public:
   Migrator(Connection& connection, const z4j_schema& schema, Days& days, bool dry_run)
-      : connection_(connection), settings_(connection.settings()), schema_(schema), days_(days), dry_run_(dry_run) {}
+      : connection_(connection),
+        settings_(connection.settings()),
+        schema_(schema),
+        days_(days),
+        dry_run_(dry_run) {}
 
   Migration run() {
     look();
@@ -58,7 +65,8 @@ class Migrator {
     }
     result_.fast_text = !trigram_schema_.empty();
     if (!dry_run_ && result_.from != result_.to) {
-      connection_.run("INSERT INTO z4j_store(name,value) VALUES('schema'," + std::to_string(schema_.version) +
+      connection_.run("INSERT INTO z4j_store(name,value) VALUES('schema'," +
+                      std::to_string(schema_.version) +
                       ") ON CONFLICT(name) DO UPDATE SET value=excluded.value");
     }
     return std::move(result_);
@@ -68,13 +76,19 @@ class Migrator {
   // What the schema holds, and half-made indexes of a run that was cut short.
   void look() {
     const std::string schema = pg::quoted_text(settings_.schema);
-    const Result r = connection_.run("SELECT c.relname,coalesce(x.indisvalid,true) FROM pg_class c JOIN pg_namespace n ON n.oid=c.relnamespace "
-                                     "LEFT JOIN pg_index x ON x.indexrelid=c.oid WHERE n.nspname=" + schema + " AND c.relkind IN ('r','p','i','I','v','m','f')");
+    const Result r = connection_.run(
+        "SELECT c.relname,coalesce(x.indisvalid,true) FROM pg_class c JOIN pg_namespace n ON "
+        "n.oid=c.relnamespace "
+        "LEFT JOIN pg_index x ON x.indexrelid=c.oid WHERE n.nspname=" +
+        schema + " AND c.relkind IN ('r','p','i','I','v','m','f')");
     for (int row = 0; row < PQntuples(r.get()); ++row) {
       (cell(r.get(), row, 1) == "t" ? names_ : broken_).emplace(cell(r.get(), row, 0));
     }
-    const Result t = connection_.run("SELECT g.tgname FROM pg_trigger g JOIN pg_class c ON c.oid=g.tgrelid JOIN pg_namespace n ON n.oid=c.relnamespace "
-                                     "WHERE n.nspname=" + schema + " AND NOT g.tgisinternal");
+    const Result t = connection_.run(
+        "SELECT g.tgname FROM pg_trigger g JOIN pg_class c ON c.oid=g.tgrelid JOIN pg_namespace n "
+        "ON n.oid=c.relnamespace "
+        "WHERE n.nspname=" +
+        schema + " AND NOT g.tgisinternal");
     for (int row = 0; row < PQntuples(t.get()); ++row) triggers_.emplace(cell(t.get(), row, 0));
   }
 
@@ -83,14 +97,20 @@ class Migrator {
       for (std::uint32_t i = 0; i < schema_.table_count; ++i) {
         const std::string name(view(schema_.tables[i].name));
         if (names_.count(name) == 0) continue;
-        throw Error(Z4J_BAD_CONFIG, "schema " + settings_.schema + " already holds a table " + name + " of another program: give a schema of its own", "/schema");
+        throw Error(Z4J_BAD_CONFIG,
+                    "schema " + settings_.schema + " already holds a table " + name +
+                        " of another program: give a schema of its own",
+                    "/schema");
       }
       return 0;
     }
-    const auto found = static_cast<std::uint32_t>(std::strtoul(connection_.value("SELECT value FROM z4j_store WHERE name='schema'").c_str(), nullptr, 10));
+    const auto found = static_cast<std::uint32_t>(std::strtoul(
+        connection_.value("SELECT value FROM z4j_store WHERE name='schema'").c_str(), nullptr, 10));
     if (found > schema_.version) {
-      throw Error(Z4J_UNSUPPORTED, "the database was written by a newer program (schema " + std::to_string(found) + ", this one knows " +
-                                       std::to_string(schema_.version) + "): start the newer program, or restore the backup from before the upgrade");
+      throw Error(Z4J_UNSUPPORTED,
+                  "the database was written by a newer program (schema " + std::to_string(found) +
+                      ", this one knows " + std::to_string(schema_.version) +
+                      "): start the newer program, or restore the backup from before the upgrade");
     }
     return found;
   }
@@ -100,8 +120,9 @@ class Migrator {
     const std::string schema = pg::quoted_name(settings_.schema);
     if (names_.count("z4j_store") == 0 && !dry_run_) {
       connection_.run("CREATE SCHEMA IF NOT EXISTS " + schema);
-      connection_.run("CREATE TABLE z4j_store (name text PRIMARY KEY, value bigint NOT NULL);"
-                      "COMMENT ON TABLE z4j_store IS 'facts about this schema; written by z4j'");
+      connection_.run(
+          "CREATE TABLE z4j_store (name text PRIMARY KEY, value bigint NOT NULL);"
+          "COMMENT ON TABLE z4j_store IS 'facts about this schema; written by z4j'");
       connection_.run(pg::create_guard_function());
       grant("USAGE ON SCHEMA " + schema);
       grant("SELECT ON TABLE z4j_store");
@@ -115,7 +136,8 @@ class Migrator {
       trigram_schema_ = dry_run_ ? settings_.schema : trigram_schema();
     } catch (const Error& e) {
       if (!connection_.is_open()) throw;
-      result_.steps.back() = std::string("no extension pg_trgm, so text search reads whole tables (") + e.what() + ")";
+      result_.steps.back() =
+          std::string("no extension pg_trgm, so text search reads whole tables (") + e.what() + ")";
     }
   }
 
@@ -129,7 +151,9 @@ class Migrator {
   }
 
   std::string trigram_schema() {
-    return connection_.value("SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid=e.extnamespace WHERE e.extname='pg_trgm'");
+    return connection_.value(
+        "SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid=e.extnamespace WHERE "
+        "e.extname='pg_trgm'");
   }
 
   void step(const std::string& what, const std::string& text) {
@@ -138,7 +162,8 @@ class Migrator {
   }
 
   void grant(const std::string& what) {
-    if (!dry_run_ && !settings_.grant_to.empty()) connection_.run("GRANT " + what + " TO " + pg::quoted_name(settings_.grant_to));
+    if (!dry_run_ && !settings_.grant_to.empty())
+      connection_.run("GRANT " + what + " TO " + pg::quoted_name(settings_.grant_to));
   }
 
   void table(const z4j_table& t) {
@@ -156,17 +181,22 @@ class Migrator {
     if (!pg::is_by_day(t)) return;
     if (dry_run_ && fresh) return;
     if (dry_run_) return days_.load(connection_, t);
-    for (const std::string& day : days_.make_ahead(connection_, t)) result_.steps.push_back("create table " + day);
+    for (const std::string& day : days_.make_ahead(connection_, t))
+      result_.steps.push_back("create table " + day);
   }
 
   void create(const z4j_table& t) {
     const std::string name = pg::quoted_name(view(t.name));
     std::string text = "BEGIN;" + pg::create_table(t);
     for (const std::string& comment : pg::comments(t)) text += ";" + comment;
-    if (pg::is_by_day(t)) text += ";CREATE TABLE " + pg::quoted_name(Days::rest_of(t)) + " PARTITION OF " + name + " DEFAULT";
+    if (pg::is_by_day(t))
+      text += ";CREATE TABLE " + pg::quoted_name(Days::rest_of(t)) + " PARTITION OF " + name +
+              " DEFAULT";
     try {
       step("create table " + std::string(view(t.name)), text);
-      grant(((t.flags & Z4J_TBL_APPEND) != 0 ? "SELECT,INSERT ON TABLE " : "SELECT,INSERT,UPDATE,DELETE ON TABLE ") + name);
+      grant(((t.flags & Z4J_TBL_APPEND) != 0 ? "SELECT,INSERT ON TABLE "
+                                             : "SELECT,INSERT,UPDATE,DELETE ON TABLE ") +
+            name);
       if (!dry_run_) connection_.run("COMMIT");
     } catch (const Error&) {
       connection_.roll_back();
@@ -177,19 +207,25 @@ class Migrator {
   // An index on a table that has rows already is made without locking out writers.
   void index(const z4j_table& t, const z4j_key& key, bool fresh) {
     const std::string name(view(key.name));
-    const pg::Locking locking = fresh || pg::is_by_day(t) ? pg::Locking::table : pg::Locking::concurrently;
+    const pg::Locking locking =
+        fresh || pg::is_by_day(t) ? pg::Locking::table : pg::Locking::concurrently;
     const std::string text = pg::create_index(t, key, trigram_schema_, locking);
     if (text.empty() || names_.count(name) != 0) return;
-    if (broken_.count(name) != 0) step("drop index " + name + ", which was only half made", "DROP INDEX " + pg::quoted_name(name));
+    if (broken_.count(name) != 0)
+      step("drop index " + name + ", which was only half made",
+           "DROP INDEX " + pg::quoted_name(name));
     step("create index " + name, text);
   }
 
   void columns(const z4j_table& t) {
     std::map<std::string, std::string, std::less<>> types;
-    const Result r = connection_.run("SELECT a.attname,format_type(a.atttypid,a.atttypmod) FROM pg_attribute a WHERE a.attrelid=to_regclass(" +
-                                     pg::quoted_text(pg::quoted_name(settings_.schema) + "." + pg::quoted_name(view(t.name))) +
-                                     ") AND a.attnum>0 AND NOT a.attisdropped");
-    for (int row = 0; row < PQntuples(r.get()); ++row) types.emplace(cell(r.get(), row, 0), cell(r.get(), row, 1));
+    const Result r = connection_.run(
+        "SELECT a.attname,format_type(a.atttypid,a.atttypmod) FROM pg_attribute a WHERE "
+        "a.attrelid=to_regclass(" +
+        pg::quoted_text(pg::quoted_name(settings_.schema) + "." + pg::quoted_name(view(t.name))) +
+        ") AND a.attnum>0 AND NOT a.attisdropped");
+    for (int row = 0; row < PQntuples(r.get()); ++row)
+      types.emplace(cell(r.get(), row, 0), cell(r.get(), row, 1));
     for (std::uint32_t i = 0; i < t.column_count; ++i) {
       const z4j_column& c = t.columns[i];
       if ((c.flags & Z4J_COL_RETIRED) != 0) continue;
@@ -197,12 +233,17 @@ class Migrator {
       const auto found = types.find(view(c.name));
       if (found == types.end()) {
         if ((c.flags & Z4J_COL_REQUIRED) != 0) {
-          throw Error(Z4J_INVALID, "column " + name + " is new and must be nullable: stored rows have no value for it");
+          throw Error(
+              Z4J_INVALID,
+              "column " + name + " is new and must be nullable: stored rows have no value for it");
         }
         step("add column " + name, pg::add_column(t, c) + ";" + pg::comment_on(t, c));
       } else if (found->second != pg::type_name(c.type)) {
-        throw Error(Z4J_CORRUPT, "column " + name + " is " + found->second + " in the database, declared as " + std::string(pg::type_name(c.type)) +
-                                     ": the schema was changed by hand; restore a backup", "/schema");
+        throw Error(Z4J_CORRUPT,
+                    "column " + name + " is " + found->second + " in the database, declared as " +
+                        std::string(pg::type_name(c.type)) +
+                        ": the schema was changed by hand; restore a backup",
+                    "/schema");
       }
     }
   }

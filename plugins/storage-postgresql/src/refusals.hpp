@@ -1,7 +1,7 @@
 // What PostgreSQL's error codes mean to the kernel: one sentence and a way out each.
 //
-// PostgreSQL's DETAIL and CONTEXT quote data, so they are never passed on; its message is passed on only where it
-// tells of no data.
+// PostgreSQL's DETAIL and CONTEXT quote data, so they are never passed on; its message is passed on
+// only where it tells of no data.
 #pragma once
 
 #include <libpq-fe.h>
@@ -22,8 +22,10 @@ struct Refusal : Error {
 
 // For a result that is an error.
 [[nodiscard]] Refusal error_of(const PGresult* result, const std::string& where = {});
-// By SQLSTATE; `said` is the server's message without detail, `object` the column or constraint it names.
-[[nodiscard]] Error error_of_state(std::string_view state, std::string_view said, std::string_view object, const std::string& where);
+// By SQLSTATE; `said` is the server's message without detail, `object` the column or constraint it
+// names.
+[[nodiscard]] Error error_of_state(std::string_view state, std::string_view said,
+                                   std::string_view object, const std::string& where);
 
 // "Connection lost": nothing was stored, unless the commit itself was under way.
 [[nodiscard]] Error connection_lost(const std::string& shown);

@@ -3,7 +3,8 @@
 
 namespace z4j::postgresql {
 
-inline constexpr char kSettingsSchema[] = R"({"type":"object","additionalProperties":false,"required":["url"],"properties":{
+inline constexpr char kSettingsSchema[] =
+    R"({"type":"object","additionalProperties":false,"required":["url"],"properties":{
 "url":{"type":"string","minLength":1,"x-z4j-secret":true,"description":"Where the database is. Off this machine TLS is required: sslmode is require unless it says verify-ca or verify-full.",
 "examples":["postgresql://z4j:secret@db.example:5432/z4j?sslmode=verify-full"]},
 "schema":{"type":"string","minLength":1,"maxLength":63,"default":"z4j","description":"The schema that holds all tables; made when missing."},

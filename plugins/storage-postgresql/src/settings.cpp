@@ -20,11 +20,14 @@ using Options = std::map<std::string, std::string>;
 Options options_of(const std::string& url) {
   if (url.find('\0') != std::string::npos) refuse_url("url must not hold a NUL byte");
   char* said = nullptr;
-  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(PQconninfoParse(url.c_str(), &said), &PQconninfoFree);
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
+      PQconninfoParse(url.c_str(), &said), &PQconninfoFree);
   PQfreemem(said);
   if (!parsed) {
-    refuse_url("url is not a PostgreSQL address: it must look like postgresql://user:password@host:5432/database, "
-               "with %40 for @, %3A for : and %2F for / inside the password");
+    refuse_url(
+        "url is not a PostgreSQL address: it must look like "
+        "postgresql://user:password@host:5432/database, "
+        "with %40 for @, %3A for : and %2F for / inside the password");
   }
   Options out;
   for (const PQconninfoOption* o = parsed.get(); o->keyword != nullptr; ++o) {
@@ -46,12 +49,14 @@ std::vector<std::string> list_of(const std::string& text) {
 }
 
 bool is_local(const std::string& host) {
-  return host.empty() || host[0] == '/' || host[0] == '@' || host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
+  return host.empty() || host[0] == '/' || host[0] == '@' || host == "localhost" || host == "::1" ||
+         host.rfind("127.", 0) == 0;
 }
 
 // What libpq would take from the environment must not decide where data goes.
 std::string default_of(const char* keyword) {
-  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> defaults(PQconndefaults(), &PQconninfoFree);
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> defaults(PQconndefaults(),
+                                                                              &PQconninfoFree);
   for (const PQconninfoOption* o = defaults.get(); o != nullptr && o->keyword != nullptr; ++o) {
     if (std::string_view(o->keyword) == keyword && o->val != nullptr) return o->val;
   }
@@ -71,7 +76,8 @@ std::string encoded(const std::string& value) {
 }
 
 void check_hosts(Options& o, Settings& s) {
-  if (o.count("service") != 0) refuse_url("url must not name a service: give host, port and database themselves");
+  if (o.count("service") != 0)
+    refuse_url("url must not name a service: give host, port and database themselves");
   if (o["host"].empty() && o["hostaddr"].empty()) o["host"] = default_of("host");
   if (o["host"].empty() && o["hostaddr"].empty()) o.erase("host");
   for (const char* which : {"host", "hostaddr"}) {
@@ -88,7 +94,8 @@ void check_hosts(Options& o, Settings& s) {
   }
   for (const std::string& port : list_of(o["port"])) {
     if (port.find_first_not_of("0123456789") != std::string::npos) {
-      refuse_url("the port in url is not a number: write %3A for a : and %2F for a / inside the password");
+      refuse_url(
+          "the port in url is not a number: write %3A for a : and %2F for a / inside the password");
     }
   }
   if (o["port"].empty()) o.erase("port");
@@ -100,8 +107,12 @@ void check_tls(Options& o, const Settings& s, bool plaintext) {
   const bool weak = mode == "disable" || mode == "allow" || mode == "prefer";
   if (mode.empty()) o["sslmode"] = plaintext ? "prefer" : "require";
   if (weak && !plaintext) {
-    throw Error(Z4J_BAD_CONFIG, "sslmode=" + mode + " would send the password and all data in clear text over the network: use require, "
-                "verify-ca or verify-full, or set plaintext to true if the network is trusted", "/url");
+    throw Error(
+        Z4J_BAD_CONFIG,
+        "sslmode=" + mode +
+            " would send the password and all data in clear text over the network: use require, "
+            "verify-ca or verify-full, or set plaintext to true if the network is trusted",
+        "/url");
   }
 }
 
@@ -117,7 +128,8 @@ std::string resolved(std::string_view value, const Host* host) {
 }
 
 bool is_name(const std::string& s) {
-  return !s.empty() && s.size() <= 63 && s.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos &&
+  return !s.empty() && s.size() <= 63 &&
+         s.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos &&
          s.find_first_of("0123456789") != 0 && s.rfind("pg_", 0) != 0;
 }
 
@@ -130,9 +142,11 @@ void read_address(Settings& s, const std::string& url, bool plaintext) {
   if (s.password.empty()) o.erase("password");
   s.user = o["user"];
   s.database = o.count("dbname") != 0 ? o["dbname"] : s.user;
-  const std::string place = o.count("host") != 0 ? o["host"] : o.count("hostaddr") != 0 ? o["hostaddr"] : "the local socket";
-  s.shown = (s.database.empty() ? std::string("PostgreSQL") : "database " + s.database) + " at " + place +
-            (o["port"].empty() ? "" : ":" + o["port"]);
+  const std::string place = o.count("host") != 0       ? o["host"]
+                            : o.count("hostaddr") != 0 ? o["hostaddr"]
+                                                       : "the local socket";
+  s.shown = (s.database.empty() ? std::string("PostgreSQL") : "database " + s.database) + " at " +
+            place + (o["port"].empty() ? "" : ":" + o["port"]);
   const auto preset = [&](const char* key, const std::string& value) {
     if (o[key].empty()) o[key] = value;
   };
@@ -161,7 +175,10 @@ Settings read_settings(std::string_view config_json, const Host* host) {
   Settings s;
   s.schema = json::text(*o, "schema", s.schema);
   s.grant_to = json::text(*o, "grant_to");
-  if (!is_name(s.schema)) throw Error(Z4J_BAD_CONFIG, "schema must be lower-case letters, digits and _, and not begin with pg_", "/schema");
+  if (!is_name(s.schema))
+    throw Error(Z4J_BAD_CONFIG,
+                "schema must be lower-case letters, digits and _, and not begin with pg_",
+                "/schema");
   s.writers = json::integer(*o, "writers", s.writers);
   s.readers = json::integer(*o, "readers", s.readers);
   s.max_connections = json::integer(*o, "max_connections", s.max_connections);
@@ -170,7 +187,9 @@ Settings read_settings(std::string_view config_json, const Host* host) {
   s.idle_timeout_ms = json::integer(*o, "idle_timeout_ms", s.idle_timeout_ms);
   s.connect_timeout_s = json::integer(*o, "connect_timeout_s", s.connect_timeout_s);
   const std::string_view given = json::text(*o, "url");
-  if (given.empty()) throw Error(Z4J_BAD_CONFIG, "url is missing: give postgresql://user:password@host:5432/database", "/url");
+  if (given.empty())
+    throw Error(Z4J_BAD_CONFIG,
+                "url is missing: give postgresql://user:password@host:5432/database", "/url");
   const std::string url = resolved(given, host);
   if (!url.empty()) read_address(s, url, json::boolean(*o, "plaintext"));
   return s;

@@ -1,0 +1,26 @@
+// Any bytes as JSON. What is taken must come back the same: the canonical text is a fixed point, and
+// what write() makes of a value reads as that value.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "base/json.hpp"
+
+namespace json = z4j::base::json;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const json::Limits limits{.max_bytes = 1u << 20, .max_depth = 64};
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const auto canonical = json::canonical(text, limits);
+  if (canonical) {
+    const auto again = json::canonical(*canonical, limits);
+    if (!again || *again != *canonical) std::abort();
+  }
+  const auto value = json::parse(text, limits);
+  if (value) {
+    const auto again = json::parse(json::write(*value), limits);
+    if (!again || json::write(*again) != json::write(*value)) std::abort();
+  }
+  return 0;
+}
