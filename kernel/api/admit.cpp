@@ -12,7 +12,9 @@ namespace {
 
 using base::json::Object;
 
-bool changes_something(const net::Request& request) { return request.method != "GET" && request.method != "HEAD"; }
+bool changes_something(const net::Request& request) {
+  return request.method != "GET" && request.method != "HEAD";
+}
 
 // A page elsewhere must not act for the signed-in user, nor sign anybody in.
 bool comes_from_elsewhere(const Site& site, const net::Request& request) {
@@ -21,7 +23,8 @@ bool comes_from_elsewhere(const Site& site, const net::Request& request) {
 }
 
 net::Response csrf_refusal(const net::Request& request, std::string_view message) {
-  return error_answer(request, 403, "forbidden", message, Object{{"reason", core::refuse::kCsrfMismatch}});
+  return error_answer(request, 403, "forbidden", message,
+                      Object{{"reason", core::refuse::kCsrfMismatch}});
 }
 
 net::Response metrics_refusal() {
@@ -65,9 +68,11 @@ std::optional<net::Response> check_action(Site& site, core::Action action, Call&
   if (decision.allowed()) return std::nullopt;
   call.project.reset();
   const auto status = decision.status();
-  if (decision.verdict != core::Verdict::forbidden || decision.needs_global_admin) return refuse(call, status.error());
-  return error_answer(request, 403, "forbidden", status.error().message,
-                      Object{{"have", core::to_string(decision.have)}, {"need", core::to_string(decision.need)}});
+  if (decision.verdict != core::Verdict::forbidden || decision.needs_global_admin)
+    return refuse(call, status.error());
+  return error_answer(
+      request, 403, "forbidden", status.error().message,
+      Object{{"have", core::to_string(decision.have)}, {"need", core::to_string(decision.need)}});
 }
 
 }  // namespace
@@ -77,7 +82,8 @@ std::optional<net::Response> admit(Site& site, const Policy& policy, Call& call)
   if (policy.bucket != nullptr) {
     const auto taken = site.limits.take(*policy.bucket, core::client_key(request.client_ip));
     if (!taken.allowed)
-      return too_many(request, "too many requests of kind " + std::string(policy.bucket->name), taken.retry_after_s);
+      return too_many(request, "too many requests of kind " + std::string(policy.bucket->name),
+                      taken.retry_after_s);
   }
   if (policy.gate == Gate::metrics) {
     if (!site.parts.settings.metrics_enabled) return detail_answer(404, "Not Found");

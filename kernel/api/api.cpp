@@ -14,9 +14,11 @@ namespace z4j::api {
 namespace {
 
 constexpr std::string_view kPagePolicy =
-    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; style-src-elem 'self'; style-src-attr "
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; style-src-elem "
+    "'self'; style-src-attr "
     "'unsafe-inline'; "
-    "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; "
     "frame-src 'none'; "
     "base-uri 'none'; object-src 'none'";
 
@@ -62,10 +64,13 @@ net::Response Api::handle(const net::Request& request) {
   try {
     response = answer(request);
   } catch (const std::exception& error) {
-    site_->parts.log.error("request handler failed", {{"method", request.method}, {"path", request.path},
-                                                      {"request_id", request.request_id}, {"error", error.what()}});
-    response = error_answer(request, 500, "internal_error",
-                            "something went wrong on our side; the log has it under this request id");
+    site_->parts.log.error("request handler failed", {{"method", request.method},
+                                                      {"path", request.path},
+                                                      {"request_id", request.request_id},
+                                                      {"error", error.what()}});
+    response =
+        error_answer(request, 500, "internal_error",
+                     "something went wrong on our side; the log has it under this request id");
   }
   add_headers(request, response);
   return response;
@@ -73,7 +78,8 @@ net::Response Api::handle(const net::Request& request) {
 
 net::Response Api::answer(const net::Request& request) {
   if (!site_->answers_host(request.host))
-    return error_answer(request, 400, "invalid_host", "this Host is not answered; see server.allowed_hosts");
+    return error_answer(request, 400, "invalid_host",
+                        "this Host is not answered; see server.allowed_hosts");
   if (request.method == "OPTIONS") return preflight(request);
   Router::Match match = router_->find(request.method, request.path);
   if (match.route == nullptr) {
@@ -97,7 +103,8 @@ net::Response Api::preflight(const net::Request& request) const {
     return detail_answer(405, "Method Not Allowed");
   net::Response r = no_content();
   r.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE");
-  r.headers.emplace_back("Access-Control-Allow-Headers", "Authorization, Content-Type, X-CSRF-Token");
+  r.headers.emplace_back("Access-Control-Allow-Headers",
+                         "Authorization, Content-Type, X-CSRF-Token");
   r.headers.emplace_back("Access-Control-Max-Age", "600");
   return r;
 }
@@ -111,16 +118,19 @@ void Api::add_headers(const net::Request& request, net::Response& response) cons
            {{"X-Content-Type-Options", "nosniff"},
             {"X-Frame-Options", "DENY"},
             {"Permissions-Policy",
-             "geolocation=(), microphone=(), camera=(), payment=(), usb=(), accelerometer=(), gyroscope=(), "
+             "geolocation=(), microphone=(), camera=(), payment=(), usb=(), accelerometer=(), "
+             "gyroscope=(), "
              "magnetometer=()"},
             {"Cross-Origin-Opener-Policy", "same-origin"},
             {"Cross-Origin-Resource-Policy", "same-origin"}}}) {
     headers.emplace_back(name, value);
   }
-  headers.emplace_back("Referrer-Policy", is_setup ? "no-referrer" : "strict-origin-when-cross-origin");
+  headers.emplace_back("Referrer-Policy",
+                       is_setup ? "no-referrer" : "strict-origin-when-cross-origin");
   if ((is_setup || path.starts_with("/api/v1/")) && !has_header(response, "Cache-Control"))
     headers.emplace_back("Cache-Control", "no-store");
-  if (response.content_type.starts_with("text/html") && !has_header(response, "Content-Security-Policy")) {
+  if (response.content_type.starts_with("text/html") &&
+      !has_header(response, "Content-Security-Policy")) {
     headers.emplace_back("Content-Security-Policy", kPagePolicy);
   }
   if (!site_->is_dev && settings.hsts && settings.public_url.starts_with("https://")) {

@@ -1,8 +1,8 @@
 // The HTTP API: who may ask, what is answered, and what dashboards hear as it changes.
 //
-// Every request takes one way: host, route, rate limit, sign-in, role, handler, headers. An unknown path
-// answers {"detail":"Not Found"}; errors of ours are the envelope {error, message, request_id, details}.
-// docs/reference/api.md lists the endpoints. Thread-safe.
+// Every request takes one way: host, route, rate limit, sign-in, role, handler, headers. An unknown
+// path answers {"detail":"Not Found"}; errors of ours are the envelope {error, message, request_id,
+// details}. docs/reference/api.md lists the endpoints. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -56,9 +56,9 @@ struct Parts {
   // The task names an agent knows: an array of {"name","workers"}.
   std::function<base::json::Array(const base::Uuid& agent)> agent_registry = {};
   // What the engine itself has waiting in a queue: {"items":[...],"next":...}.
-  std::function<base::Result<base::json::Object>(const base::Uuid& project, const std::string& engine,
-                                                 const std::string& queue, std::uint32_t limit,
-                                                 const std::string& cursor)>
+  std::function<base::Result<base::json::Object>(
+      const base::Uuid& project, const std::string& engine, const std::string& queue,
+      std::uint32_t limit, const std::string& cursor)>
       waiting_tasks = {};
   // Figures of ingest for one agent, not stored yet: {"waiting_bytes", "duplicates", ...}.
   std::function<base::json::Object(const base::Uuid& agent)> ingest_stats = {};

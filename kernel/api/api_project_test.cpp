@@ -98,7 +98,8 @@ class ApiProjectTest : public CppUnit::TestFixture {
         .num(task_col::created_at, sort_at)
         .num(task_col::updated_at, sort_at);
   }
-  void add_task(const std::string& id, base::TimeUs sort_at, const std::function<void(core::Rows&)>& more = {}) {
+  void add_task(const std::string& id, base::TimeUs sort_at,
+                const std::function<void(core::Rows&)>& more = {}) {
     core::Rows rows(core::Table::tasks);
     task_row(rows, f_.project.id, id, sort_at);
     if (more) more(rows);
@@ -121,23 +122,28 @@ class ApiProjectTest : public CppUnit::TestFixture {
   }
 
   void projects_are_made_changed_and_archived() {
-    const Answered made =
-        root_->post("/api/v1/projects", Object{{"slug", "shop"}, {"name", "Shop"}, {"retention_days", "7"}});
+    const Answered made = root_->post(
+        "/api/v1/projects", Object{{"slug", "shop"}, {"name", "Shop"}, {"retention_days", "7"}});
     CPPUNIT_ASSERT_EQUAL_MESSAGE(made.response.body, 201, made.status);
     CPPUNIT_ASSERT_EQUAL(std::string("7"), made.text("retention_days"));
     CPPUNIT_ASSERT_EQUAL(std::string("null"), made.text("allowed_schedulers"));
-    CPPUNIT_ASSERT_EQUAL(409, root_->post("/api/v1/projects", Object{{"slug", "shop"}, {"name", "Shop"}}).status);
-    CPPUNIT_ASSERT_EQUAL(409, root_->post("/api/v1/projects", Object{{"slug", "Bad Slug"}, {"name", "Shop"}}).status);
+    CPPUNIT_ASSERT_EQUAL(
+        409, root_->post("/api/v1/projects", Object{{"slug", "shop"}, {"name", "Shop"}}).status);
+    CPPUNIT_ASSERT_EQUAL(
+        409,
+        root_->post("/api/v1/projects", Object{{"slug", "Bad Slug"}, {"name", "Shop"}}).status);
     CPPUNIT_ASSERT_EQUAL(422, root_->post("/api/v1/projects", Object{{"slug", "x2"}}).status);
-    CPPUNIT_ASSERT_EQUAL(std::string("Store"),
-                         root_->call("PATCH", "/api/v1/projects/shop", R"({"name":"Store"})").text("name"));
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("Store"),
+        root_->call("PATCH", "/api/v1/projects/shop", R"({"name":"Store"})").text("name"));
     CPPUNIT_ASSERT_EQUAL(std::size_t{2}, root_->get("/api/v1/projects").array().size());
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, viewer_->get("/api/v1/projects").array().size());
     CPPUNIT_ASSERT_EQUAL(404, viewer_->get("/api/v1/projects/shop").status);
     CPPUNIT_ASSERT_EQUAL(204, root_->call("DELETE", "/api/v1/projects/shop").status);
     CPPUNIT_ASSERT_EQUAL(404, root_->get("/api/v1/projects/shop").status);
     CPPUNIT_ASSERT_EQUAL(409, root_->call("DELETE", "/api/v1/projects/default").status);
-    CPPUNIT_ASSERT_EQUAL(std::string("viewer"), root_->get(std::string(kBase) + "/memberships").text("0/role"));
+    CPPUNIT_ASSERT_EQUAL(std::string("viewer"),
+                         root_->get(std::string(kBase) + "/memberships").text("0/role"));
   }
 
   void row_08_agents_show_online_state_and_last_event_time() {
@@ -157,18 +163,22 @@ class ApiProjectTest : public CppUnit::TestFixture {
     const Answered stored = get("/agents/" + agent_.text());
     CPPUNIT_ASSERT_EQUAL(std::string("celery"), stored.text("engines/0/name"));
     CPPUNIT_ASSERT_EQUAL(std::string("1.2.3"), stored.text("engines/0/version"));
-    CPPUNIT_ASSERT_EQUAL(std::string(R"(["retry_task","cancel_task"])"), stored.text("engines/0/capabilities"));
+    CPPUNIT_ASSERT_EQUAL(std::string(R"(["retry_task","cancel_task"])"),
+                         stored.text("engines/0/capabilities"));
     f_.open([](Parts& parts) {
       parts.agent_live = [](const base::Uuid&) {
         return Object{{"engines", base::json::Array{Object{{"name", "celery"}, {"health", "ok"}}}},
                       {"registry_size", 3}};
       };
-      parts.agent_registry = [](const base::Uuid&) { return base::json::Array{Object{{"name", "mail.send"}}}; };
+      parts.agent_registry = [](const base::Uuid&) {
+        return base::json::Array{Object{{"name", "mail.send"}}};
+      };
     });
     const Answered live = get("/agents/" + agent_.text());
     CPPUNIT_ASSERT_EQUAL(std::string("ok"), live.text("engines/0/health"));
     CPPUNIT_ASSERT_EQUAL(std::string("3"), live.text("registry_size"));
-    CPPUNIT_ASSERT_EQUAL(std::string("mail.send"), get("/agents/" + agent_.text() + "/registry").text("items/0/name"));
+    CPPUNIT_ASSERT_EQUAL(std::string("mail.send"),
+                         get("/agents/" + agent_.text() + "/registry").text("items/0/name"));
     CPPUNIT_ASSERT_EQUAL(404, get("/agents/" + base::Uuid::random().text()).status);
     CPPUNIT_ASSERT_EQUAL(404, get("/agents/x").status);
   }
@@ -189,8 +199,9 @@ class ApiProjectTest : public CppUnit::TestFixture {
 
   void local_agents_are_neither_deleted_nor_rotated() {
     add_agent();
-    for (const Answered& no : {root_->call("DELETE", std::string(kBase) + "/agents/" + agent_.text()),
-                               root_->post(std::string(kBase) + "/agents/" + agent_.text() + "/rotate")}) {
+    for (const Answered& no :
+         {root_->call("DELETE", std::string(kBase) + "/agents/" + agent_.text()),
+          root_->post(std::string(kBase) + "/agents/" + agent_.text() + "/rotate")}) {
       CPPUNIT_ASSERT_EQUAL(409, no.status);
       CPPUNIT_ASSERT_EQUAL(std::string("local_agent"), no.text("details/reason"));
     }
@@ -226,7 +237,8 @@ class ApiProjectTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("1"), list.text("0/retried"));
     CPPUNIT_ASSERT_EQUAL(std::string("[\"mail\"]"), list.text("0/queues"));
     CPPUNIT_ASSERT_EQUAL(std::string("(missing)"), list.text("0/metadata"));
-    CPPUNIT_ASSERT_EQUAL(std::string(R"({"conf":{}})"), get("/workers/" + worker.text()).text("metadata"));
+    CPPUNIT_ASSERT_EQUAL(std::string(R"({"conf":{}})"),
+                         get("/workers/" + worker.text()).text("metadata"));
     CPPUNIT_ASSERT_EQUAL(404, get("/workers/" + base::Uuid::random().text()).status);
 
     core::Rows queues(core::Table::queues);
@@ -288,7 +300,8 @@ class ApiProjectTest : public CppUnit::TestFixture {
   void tasks_page_through_without_gap_or_repeat() {
     core::Rows rows(core::Table::tasks);
     for (int i = 0; i < 23; ++i)
-      task_row(rows, f_.project.id, "t" + std::to_string(i), 1'000'000 * (1 + i / 5));  // equal times too
+      task_row(rows, f_.project.id, "t" + std::to_string(i),
+               1'000'000 * (1 + i / 5));  // equal times too
     f_.insert(std::move(rows));
     std::set<std::string> seen;
     std::string cursor;
@@ -348,8 +361,9 @@ class ApiProjectTest : public CppUnit::TestFixture {
     add_task("b", 2);
     const std::string cursor = get("/tasks?limit=1").text("next_cursor");
     for (const std::string& query :
-         {std::string("limit=0"), std::string("limit=5001"), std::string("limit=many"), std::string("cursor=AAAA"),
-          "cursor=" + cursor + "AA", "cursor=" + std::string(5000, 'a')}) {
+         {std::string("limit=0"), std::string("limit=5001"), std::string("limit=many"),
+          std::string("cursor=AAAA"), "cursor=" + cursor + "AA",
+          "cursor=" + std::string(5000, 'a')}) {
       CPPUNIT_ASSERT_EQUAL_MESSAGE(query, 422, get("/tasks?" + query).status);
     }
     CPPUNIT_ASSERT_EQUAL(422, get("/commands?cursor=" + cursor).status);
@@ -358,7 +372,8 @@ class ApiProjectTest : public CppUnit::TestFixture {
   }
 
   void a_task_shows_its_events_and_its_workflow() {
-    add_task("root/1", 1'000'000, [](core::Rows& r) { r.text(task_col::name, "flow").num(task_col::received_at, 1); });
+    add_task("root/1", 1'000'000,
+             [](core::Rows& r) { r.text(task_col::name, "flow").num(task_col::received_at, 1); });
     add_task("child", 2'000'000, [](core::Rows& r) {
       r.text(task_col::parent_task_id, "root/1")
           .text(task_col::root_task_id, "root/1")
@@ -396,9 +411,10 @@ class ApiProjectTest : public CppUnit::TestFixture {
     const Answered page = get("/events?engine=celery&task_id=child&limit=2");
     CPPUNIT_ASSERT_EQUAL(std::string("1970-01-01T00:00:02Z"), page.text("items/0/occurred_at"));
     CPPUNIT_ASSERT_EQUAL(std::string("h"), page.text("items/0/payload/hostname"));
-    CPPUNIT_ASSERT_EQUAL(
-        std::size_t{1},
-        get("/events?engine=celery&task_id=child&limit=2&cursor=" + page.text("next_cursor")).items().size());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, get("/events?engine=celery&task_id=child&limit=2&cursor=" +
+                                             page.text("next_cursor"))
+                                             .items()
+                                             .size());
     CPPUNIT_ASSERT_EQUAL(422, get("/events?engine=celery").status);
   }
 
@@ -412,7 +428,8 @@ class ApiProjectTest : public CppUnit::TestFixture {
     std::string text;
     while (csv.response.stream(text)) {
     }
-    CPPUNIT_ASSERT_EQUAL(std::string("task_id,name,args\r\nt2,,\r\n'=cmd(),\"a,\"\"b\"\"\",[-1]\r\n"), text);
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("task_id,name,args\r\nt2,,\r\n'=cmd(),\"a,\"\"b\"\"\",[-1]\r\n"), text);
     const Answered file = get("/tasks?format=json&fields=task_id");
     text.clear();
     while (file.response.stream(text)) {
@@ -448,10 +465,14 @@ class ApiProjectTest : public CppUnit::TestFixture {
   }
 
   void a_retry_runs_once_per_key_and_is_linked() {
-    add_task("a", 1, [](core::Rows& r) { r.text(task_col::name, "mail.send").text(task_col::state, "failure"); });
+    add_task("a", 1, [](core::Rows& r) {
+      r.text(task_col::name, "mail.send").text(task_col::state, "failure");
+    });
     Browser op(f_, f_.sign_in("op", false, core::Role::op));
-    const Object body{
-        {"agent_id", f_.routes.agent_id.text()}, {"engine", "celery"}, {"task_id", "a"}, {"idempotency_key", "k1"}};
+    const Object body{{"agent_id", f_.routes.agent_id.text()},
+                      {"engine", "celery"},
+                      {"task_id", "a"},
+                      {"idempotency_key", "k1"}};
     const Answered sent = op.post(std::string(kBase) + "/commands/retry-task", body);
     CPPUNIT_ASSERT_EQUAL_MESSAGE(sent.response.body, 202, sent.status);
     CPPUNIT_ASSERT_EQUAL(std::string("dispatched"), sent.text("status"));
@@ -475,9 +496,9 @@ class ApiProjectTest : public CppUnit::TestFixture {
 
   void row_34_an_offline_agent_is_told_at_once() {
     f_.routes.is_online = false;
-    const Answered no =
-        root_->post(std::string(kBase) + "/commands/cancel-task",
-                    Object{{"agent_id", f_.routes.agent_id.text()}, {"engine", "celery"}, {"task_id", "a"}});
+    const Answered no = root_->post(
+        std::string(kBase) + "/commands/cancel-task",
+        Object{{"agent_id", f_.routes.agent_id.text()}, {"engine", "celery"}, {"task_id", "a"}});
     CPPUNIT_ASSERT_EQUAL(503, no.status);
     CPPUNIT_ASSERT_EQUAL(std::string("agent_offline"), no.text("error"));
     CPPUNIT_ASSERT_EQUAL(f_.routes.agent_id.text(), no.text("details/agent_id"));
@@ -487,33 +508,41 @@ class ApiProjectTest : public CppUnit::TestFixture {
 
   void commands_keep_roles_and_rules() {
     const std::string path = std::string(kBase) + "/commands/";
-    const Answered low = viewer_->post(path + "retry-task", Object{{"engine", "celery"}, {"task_id", "a"}});
+    const Answered low =
+        viewer_->post(path + "retry-task", Object{{"engine", "celery"}, {"task_id", "a"}});
     CPPUNIT_ASSERT_EQUAL(403, low.status);
     CPPUNIT_ASSERT_EQUAL(std::string("viewer"), low.text("details/have"));
     CPPUNIT_ASSERT_EQUAL(std::string("operator"), low.text("details/need"));
-    CPPUNIT_ASSERT_EQUAL(422, root_->post(path + "retry-task", Object{{"engine", "celery"}}).status);
+    CPPUNIT_ASSERT_EQUAL(422,
+                         root_->post(path + "retry-task", Object{{"engine", "celery"}}).status);
     CPPUNIT_ASSERT_EQUAL(
-        422, root_->post(path + "retry-task", Object{{"engine", "celery"}, {"task_id", "a"}, {"eta_seconds", 86'401}})
+        422, root_
+                 ->post(path + "retry-task",
+                        Object{{"engine", "celery"}, {"task_id", "a"}, {"eta_seconds", 86'401}})
                  .status);
     CPPUNIT_ASSERT_EQUAL(422, root_->post(path + "bulk-retry", Object{{"max", 10'001}}).status);
-    CPPUNIT_ASSERT_EQUAL(422, root_->post(path + "bulk-retry", Object{{"filter", Object{{"nonsense", 1}}}}).status);
+    CPPUNIT_ASSERT_EQUAL(
+        422, root_->post(path + "bulk-retry", Object{{"filter", Object{{"nonsense", 1}}}}).status);
     CPPUNIT_ASSERT_EQUAL(
         404, root_
-                 ->post(path + "cancel-task",
-                        Object{{"agent_id", base::Uuid::random().text()}, {"engine", "celery"}, {"task_id", "a"}})
+                 ->post(path + "cancel-task", Object{{"agent_id", base::Uuid::random().text()},
+                                                     {"engine", "celery"},
+                                                     {"task_id", "a"}})
                  .status);
     f_.routes.capabilities = 0;
     const Answered unable = root_->post(path + "purge-queue", Object{{"queue", "mail"}});
     CPPUNIT_ASSERT_EQUAL(409, unable.status);
     CPPUNIT_ASSERT_EQUAL(std::string("capability_missing"), unable.text("details/reason"));
     f_.routes.capabilities = Z4J_ENGINE_PURGE;
-    CPPUNIT_ASSERT_EQUAL(202, root_->post(path + "purge-queue", Object{{"queue", "mail"}, {"force", "on"}}).status);
+    CPPUNIT_ASSERT_EQUAL(
+        202, root_->post(path + "purge-queue", Object{{"queue", "mail"}, {"force", "on"}}).status);
     CPPUNIT_ASSERT_EQUAL(404, get("/commands/" + base::Uuid::random().text()).status);
   }
 
   void hostile_text_comes_back_as_json_text() {
     const std::string evil = "<script>\"\\\n\x01</script>\xe2\x80\xa8";
-    add_task("x", 1, [&](core::Rows& r) { r.text(task_col::name, evil).text(task_col::exception, evil); });
+    add_task("x", 1,
+             [&](core::Rows& r) { r.text(task_col::name, evil).text(task_col::exception, evil); });
     const Answered task = get("/tasks/celery/x");
     CPPUNIT_ASSERT_EQUAL(evil, task.text("name"));
     CPPUNIT_ASSERT_EQUAL(std::string("application/json"), task.response.content_type);

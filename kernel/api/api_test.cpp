@@ -46,7 +46,8 @@ class ApiTest : public CppUnit::TestFixture {
     Browser browser(fixture_);
     CPPUNIT_ASSERT_EQUAL(404, browser.get("/setup").status);
     const std::string token = *fixture_.setup->mint_token().value();
-    CPPUNIT_ASSERT_EQUAL(std::string("true"), browser.get("/api/v1/setup/status").text("first_boot"));
+    CPPUNIT_ASSERT_EQUAL(std::string("true"),
+                         browser.get("/api/v1/setup/status").text("first_boot"));
     const Answered page = browser.get("/setup?token=" + token);
     CPPUNIT_ASSERT_EQUAL(200, page.status);
     CPPUNIT_ASSERT(page.response.body.find(token) == std::string::npos);
@@ -71,7 +72,8 @@ class ApiTest : public CppUnit::TestFixture {
     const Answered me = browser.get("/api/v1/auth/me");
     CPPUNIT_ASSERT_EQUAL(200, me.status);
     CPPUNIT_ASSERT_EQUAL(std::string("default"), me.text("memberships/0/project_slug"));
-    CPPUNIT_ASSERT_EQUAL(std::string("false"), browser.get("/api/v1/setup/status").text("first_boot"));
+    CPPUNIT_ASSERT_EQUAL(std::string("false"),
+                         browser.get("/api/v1/setup/status").text("first_boot"));
     CPPUNIT_ASSERT_EQUAL(404, browser.get("/setup").status);
     CPPUNIT_ASSERT_EQUAL(401, Browser(fixture_).get("/api/v1/setup/status").status);
     const Answered again = browser.post("/api/v1/setup/complete", body);
@@ -82,7 +84,8 @@ class ApiTest : public CppUnit::TestFixture {
   void weak_passwords_are_told_in_both_shapes() {
     const std::string token = *fixture_.setup->mint_token().value();
     const Answered answer = Browser(fixture_).post(
-        "/api/v1/setup/complete", Object{{"token", token}, {"email", "a@b.c"}, {"password", "password1"}});
+        "/api/v1/setup/complete",
+        Object{{"token", token}, {"email", "a@b.c"}, {"password", "password1"}});
     CPPUNIT_ASSERT_EQUAL(422, answer.status);
     CPPUNIT_ASSERT_EQUAL(std::string("validation_error"), answer.text("error"));
     CPPUNIT_ASSERT_EQUAL(std::string("password_too_short"), answer.text("details/code"));
@@ -91,17 +94,20 @@ class ApiTest : public CppUnit::TestFixture {
   }
 
   void login_sets_cookies_and_logout_ends_the_session() {
-    CPPUNIT_ASSERT(fixture_.setup->bootstrap("root@localhost", ApiFixture::kPassword, "Root", "test").ok());
+    CPPUNIT_ASSERT(
+        fixture_.setup->bootstrap("root@localhost", ApiFixture::kPassword, "Root", "test").ok());
     Browser browser(fixture_);
     const Answered in =
-        browser.post("/api/v1/auth/login", Object{{"email", "root@localhost"}, {"password", ApiFixture::kPassword}});
+        browser.post("/api/v1/auth/login",
+                     Object{{"email", "root@localhost"}, {"password", ApiFixture::kPassword}});
     CPPUNIT_ASSERT_EQUAL_MESSAGE(in.response.body, 200, in.status);
     CPPUNIT_ASSERT_EQUAL(std::string("false"), in.text("mfa_required"));
     CPPUNIT_ASSERT_EQUAL(std::string("(missing)"), in.text("user/password_hash"));
     CPPUNIT_ASSERT(in.header("Set-Cookie").find("HttpOnly") != std::string::npos);
     CPPUNIT_ASSERT(in.header("Set-Cookie").find("SameSite=Lax") != std::string::npos);
     CPPUNIT_ASSERT_EQUAL(browser.csrf, browser.get("/api/v1/auth/csrf").text("csrf_token"));
-    const Answered patched = browser.call("PATCH", "/api/v1/auth/me", R"({"display_name":"Boss","timezone":null})");
+    const Answered patched =
+        browser.call("PATCH", "/api/v1/auth/me", R"({"display_name":"Boss","timezone":null})");
     CPPUNIT_ASSERT_EQUAL(std::string("Boss"), patched.text("display_name"));
     const auto cookies = browser.cookies;
     CPPUNIT_ASSERT_EQUAL(204, browser.post("/api/v1/auth/logout").status);
@@ -110,10 +116,11 @@ class ApiTest : public CppUnit::TestFixture {
   }
 
   void a_wrong_password_answers_401_with_its_reason() {
-    CPPUNIT_ASSERT(fixture_.setup->bootstrap("root@localhost", ApiFixture::kPassword, "Root", "test").ok());
+    CPPUNIT_ASSERT(
+        fixture_.setup->bootstrap("root@localhost", ApiFixture::kPassword, "Root", "test").ok());
     for (const char* email : {"root@localhost", "nobody@localhost"}) {
-      const Answered no =
-          Browser(fixture_).post("/api/v1/auth/login", Object{{"email", email}, {"password", "something else"}});
+      const Answered no = Browser(fixture_).post(
+          "/api/v1/auth/login", Object{{"email", email}, {"password", "something else"}});
       CPPUNIT_ASSERT_EQUAL(401, no.status);
       CPPUNIT_ASSERT_EQUAL(std::string("unauthenticated"), no.text("error"));
       CPPUNIT_ASSERT_EQUAL(std::string("invalid_credentials"), no.text("message"));
@@ -129,19 +136,25 @@ class ApiTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(403, without.status);
     CPPUNIT_ASSERT_EQUAL(std::string("csrf_mismatch"), without.text("details/reason"));
     browser.csrf = csrf;
-    for (const char* origin : {"https://evil.example", "null", "http://localhost:7701", "https://localhost:7700"}) {
-      CPPUNIT_ASSERT_EQUAL_MESSAGE(origin, 403,
-                                   browser.call("POST", "/api/v1/auth/logout", "{}", {{"origin", origin}}).status);
-      CPPUNIT_ASSERT_EQUAL(403,
-                           Browser(fixture_).call("POST", "/api/v1/auth/login", "{}", {{"origin", origin}}).status);
+    for (const char* origin :
+         {"https://evil.example", "null", "http://localhost:7701", "https://localhost:7700"}) {
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(
+          origin, 403,
+          browser.call("POST", "/api/v1/auth/logout", "{}", {{"origin", origin}}).status);
+      CPPUNIT_ASSERT_EQUAL(
+          403,
+          Browser(fixture_).call("POST", "/api/v1/auth/login", "{}", {{"origin", origin}}).status);
     }
     CPPUNIT_ASSERT_EQUAL(
-        204, browser.call("POST", "/api/v1/auth/logout", "{}", {{"origin", "http://localhost:7700"}}).status);
+        204,
+        browser.call("POST", "/api/v1/auth/logout", "{}", {{"origin", "http://localhost:7700"}})
+            .status);
   }
 
   void unknown_paths_and_methods_answer_as_upstream() {
     Browser browser(fixture_);
-    for (const char* path : {"/favicon.ico", "/api/v1/nothing", "/api/v1/health/", "//", "/api/v1/projects/%ff"}) {
+    for (const char* path :
+         {"/favicon.ico", "/api/v1/nothing", "/api/v1/health/", "//", "/api/v1/projects/%ff"}) {
       const Answered no = browser.get(path);
       CPPUNIT_ASSERT_EQUAL_MESSAGE(path, 404, no.status);
       CPPUNIT_ASSERT_EQUAL(std::string(R"({"detail":"Not Found"})"), no.response.body);
@@ -151,8 +164,10 @@ class ApiTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("GET"), wrong.header("Allow"));
     CPPUNIT_ASSERT_EQUAL(405, browser.call("HEAD", "/api/v1/health").status);
     CPPUNIT_ASSERT_EQUAL(405, browser.call("OPTIONS", "/api/v1/health").status);
-    CPPUNIT_ASSERT_EQUAL(std::string(R"({"status":"ok"})"), browser.get("/api/v1/health").response.body);
-    CPPUNIT_ASSERT_EQUAL(std::string(R"({"status":"ready"})"), browser.get("/api/v1/health/ready").response.body);
+    CPPUNIT_ASSERT_EQUAL(std::string(R"({"status":"ok"})"),
+                         browser.get("/api/v1/health").response.body);
+    CPPUNIT_ASSERT_EQUAL(std::string(R"({"status":"ready"})"),
+                         browser.get("/api/v1/health/ready").response.body);
     CPPUNIT_ASSERT_EQUAL(401, browser.get("/api/v1/health/system").status);
     CPPUNIT_ASSERT_EQUAL(200, browser.get("/").status);
   }
@@ -173,8 +188,8 @@ class ApiTest : public CppUnit::TestFixture {
 
   void bad_fields_are_all_named_and_never_quoted() {
     Browser browser(fixture_);
-    const Answered no =
-        browser.call("POST", "/api/v1/auth/login", R"({"email":5,"remember_me":"perhaps","password":""})");
+    const Answered no = browser.call("POST", "/api/v1/auth/login",
+                                     R"({"email":5,"remember_me":"perhaps","password":""})");
     CPPUNIT_ASSERT_EQUAL(422, no.status);
     CPPUNIT_ASSERT_EQUAL(std::string("validation_failed"), no.text("error"));
     CPPUNIT_ASSERT_EQUAL(std::string("body.email"), no.text("details/errors/0/loc"));
@@ -182,14 +197,16 @@ class ApiTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::size_t{3}, no.json.at("detail").as_array().size());
     CPPUNIT_ASSERT(no.response.body.find("perhaps") == std::string::npos);
     const std::string deep(5000, '[');
-    for (const std::string& body : {std::string("{"), std::string("[]"), std::string("{\"a\":\"\xff\"}"), deep}) {
+    for (const std::string& body :
+         {std::string("{"), std::string("[]"), std::string("{\"a\":\"\xff\"}"), deep}) {
       CPPUNIT_ASSERT_EQUAL(422, browser.call("POST", "/api/v1/auth/login", body).status);
     }
   }
 
   void the_21st_login_of_a_minute_waits() {
     Browser browser(fixture_);
-    for (int i = 0; i < 20; ++i) CPPUNIT_ASSERT_EQUAL(422, browser.post("/api/v1/auth/login").status);
+    for (int i = 0; i < 20; ++i)
+      CPPUNIT_ASSERT_EQUAL(422, browser.post("/api/v1/auth/login").status);
     const Answered no = browser.post("/api/v1/auth/login");
     CPPUNIT_ASSERT_EQUAL(429, no.status);
     CPPUNIT_ASSERT_EQUAL(std::string("rate_limited"), no.text("error"));
@@ -205,10 +222,12 @@ class ApiTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, list.array().size());
     CPPUNIT_ASSERT_EQUAL(std::string("true"), list.text("0/is_current"));
     Browser other(fixture_, fixture_.sign_in("other", false));
-    CPPUNIT_ASSERT_EQUAL(404, other.post("/api/v1/auth/sessions/" + list.text("0/id") + "/revoke").status);
+    CPPUNIT_ASSERT_EQUAL(
+        404, other.post("/api/v1/auth/sessions/" + list.text("0/id") + "/revoke").status);
     CPPUNIT_ASSERT_EQUAL(404, other.post("/api/v1/auth/sessions/none/revoke").status);
-    CPPUNIT_ASSERT_EQUAL(std::string("true"),
-                         browser.post("/api/v1/auth/sessions/" + list.text("0/id") + "/revoke").text("revoked"));
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("true"),
+        browser.post("/api/v1/auth/sessions/" + list.text("0/id") + "/revoke").text("revoked"));
     CPPUNIT_ASSERT_EQUAL(401, browser.get("/api/v1/auth/me").status);
   }
 
@@ -222,19 +241,24 @@ class ApiTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL(std::string(), answer.header("Access-Control-Allow-Origin"));
       CPPUNIT_ASSERT_EQUAL(std::string(), answer.header("Strict-Transport-Security"));
     }
-    CPPUNIT_ASSERT_EQUAL(std::string("no-store"), browser.get("/api/v1/auth/me").header("Cache-Control"));
-    CPPUNIT_ASSERT(browser.get("/").header("Content-Security-Policy").find("frame-ancestors 'none'") !=
-                   std::string::npos);
+    CPPUNIT_ASSERT_EQUAL(std::string("no-store"),
+                         browser.get("/api/v1/auth/me").header("Cache-Control"));
+    CPPUNIT_ASSERT(
+        browser.get("/").header("Content-Security-Policy").find("frame-ancestors 'none'") !=
+        std::string::npos);
   }
 
   void cross_origin_pages_are_allowed_by_setting_only() {
     fixture_.settings.cors_origins = {"https://console.example"};
     Browser browser(fixture_);
-    const Answered yes = browser.call("OPTIONS", "/api/v1/projects", {}, {{"origin", "https://console.example"}});
+    const Answered yes =
+        browser.call("OPTIONS", "/api/v1/projects", {}, {{"origin", "https://console.example"}});
     CPPUNIT_ASSERT_EQUAL(204, yes.status);
-    CPPUNIT_ASSERT_EQUAL(std::string("https://console.example"), yes.header("Access-Control-Allow-Origin"));
+    CPPUNIT_ASSERT_EQUAL(std::string("https://console.example"),
+                         yes.header("Access-Control-Allow-Origin"));
     CPPUNIT_ASSERT_EQUAL(std::string("true"), yes.header("Access-Control-Allow-Credentials"));
-    const Answered no = browser.call("OPTIONS", "/api/v1/projects", {}, {{"origin", "https://console.example.evil"}});
+    const Answered no = browser.call("OPTIONS", "/api/v1/projects", {},
+                                     {{"origin", "https://console.example.evil"}});
     CPPUNIT_ASSERT_EQUAL(405, no.status);
     CPPUNIT_ASSERT_EQUAL(std::string(), no.header("Access-Control-Allow-Origin"));
   }
@@ -242,18 +266,21 @@ class ApiTest : public CppUnit::TestFixture {
   void production_cookies_are_host_cookies() {
     fixture_.settings.environment = "production";
     fixture_.settings.public_url = "https://z4j.example";
-    CPPUNIT_ASSERT(fixture_.setup->bootstrap("root@localhost", ApiFixture::kPassword, "Root", "test").ok());
+    CPPUNIT_ASSERT(
+        fixture_.setup->bootstrap("root@localhost", ApiFixture::kPassword, "Root", "test").ok());
     Browser browser(fixture_);
     browser.host = "z4j.example";
     const Answered in =
-        browser.post("/api/v1/auth/login", Object{{"email", "root@localhost"}, {"password", ApiFixture::kPassword}});
+        browser.post("/api/v1/auth/login",
+                     Object{{"email", "root@localhost"}, {"password", ApiFixture::kPassword}});
     CPPUNIT_ASSERT_EQUAL(200, in.status);
     CPPUNIT_ASSERT(in.header("Set-Cookie").starts_with("__Host-z4j_session="));
     CPPUNIT_ASSERT(in.header("Set-Cookie").find("; Secure") != std::string::npos);
     CPPUNIT_ASSERT(in.header("Strict-Transport-Security").starts_with("max-age=31536000"));
   }
 
-  // docs/reference/api.md tells of every route and who may use it; nothing stands in it that is not there.
+  // docs/reference/api.md tells of every route and who may use it; nothing stands in it that is not
+  // there.
   void every_route_has_a_policy_row() {
     std::ifstream file(std::string(Z4J_SOURCE_DIR) + "/docs/reference/api.md");
     CPPUNIT_ASSERT(file.good());
@@ -262,8 +289,8 @@ class ApiTest : public CppUnit::TestFixture {
     while (std::getline(file, line)) {
       std::istringstream cells(line);
       std::string skip, method, path, who;
-      if (!line.starts_with("| `") || !std::getline(cells, skip, '|') || !std::getline(cells, path, '|') ||
-          !std::getline(cells, who, '|'))
+      if (!line.starts_with("| `") || !std::getline(cells, skip, '|') ||
+          !std::getline(cells, path, '|') || !std::getline(cells, who, '|'))
         continue;
       path = path.substr(2, path.rfind('`') - 2);
       if (path.find(" /") == std::string::npos) continue;  // a row of another table
@@ -271,17 +298,20 @@ class ApiTest : public CppUnit::TestFixture {
       documented.insert(path + " : " + who);
     }
     for (const Route& route : fixture_.api().router().routes()) {
-      built.insert(std::string(route.method) + " " + std::string(route.path) + " : " + to_text(route.policy));
+      built.insert(std::string(route.method) + " " + std::string(route.path) + " : " +
+                   to_text(route.policy));
     }
     for (const std::string& row : built)
       CPPUNIT_ASSERT_MESSAGE("not in docs/reference/api.md: " + row, documented.contains(row));
-    for (const std::string& row : documented) CPPUNIT_ASSERT_MESSAGE("no such route: " + row, built.contains(row));
+    for (const std::string& row : documented)
+      CPPUNIT_ASSERT_MESSAGE("no such route: " + row, built.contains(row));
   }
 
   // Every route, asked by nobody, a stranger to the project, and each role.
   void every_route_keeps_its_policy() {
     fixture_.open([](Parts& parts) {
-      parts.waiting_tasks = [](const base::Uuid&, const std::string&, const std::string&, std::uint32_t,
+      parts.waiting_tasks = [](const base::Uuid&, const std::string&, const std::string&,
+                               std::uint32_t,
                                const std::string&) { return base::Result<Object>(Object()); };
     });
     Browser nobody(fixture_), stranger(fixture_, fixture_.sign_in("stranger", false)),
@@ -294,7 +324,8 @@ class ApiTest : public CppUnit::TestFixture {
       for (std::size_t at = path.find('{'); at != std::string::npos; at = path.find('{')) {
         const std::size_t end = path.find('}', at);
         const auto known = values.find(path.substr(at, end - at + 1));
-        path.replace(at, end - at + 1, known != values.end() ? known->second : base::Uuid::random().text());
+        path.replace(at, end - at + 1,
+                     known != values.end() ? known->second : base::Uuid::random().text());
       }
       return who.call(std::string(route.method), path).status;
     };
@@ -310,11 +341,13 @@ class ApiTest : public CppUnit::TestFixture {
       }
       const core::Role need = core::needed_role(*route.policy.action);
       CPPUNIT_ASSERT_EQUAL_MESSAGE(name, 404, ask(stranger, route));
-      for (const auto& [who, role] :
-           {std::pair{&viewer, core::Role::viewer}, {&op, core::Role::op}, {&admin, core::Role::admin}}) {
+      for (const auto& [who, role] : {std::pair{&viewer, core::Role::viewer},
+                                      {&op, core::Role::op},
+                                      {&admin, core::Role::admin}}) {
         const int status = ask(*who, route);
-        CPPUNIT_ASSERT_MESSAGE(name + " " + std::to_string(status),
-                               role < need ? status == 403 : status != 403 && status != 401 && status < 500);
+        CPPUNIT_ASSERT_MESSAGE(
+            name + " " + std::to_string(status),
+            role < need ? status == 403 : status != 403 && status != 401 && status < 500);
       }
     }
   }
@@ -330,15 +363,18 @@ class ApiTest : public CppUnit::TestFixture {
     const Answered no = browser.get("/metrics");
     CPPUNIT_ASSERT_EQUAL(401, no.status);
     CPPUNIT_ASSERT_EQUAL(std::string("Bearer"), no.header("WWW-Authenticate"));
-    CPPUNIT_ASSERT_EQUAL(401, browser.call("GET", "/metrics", {}, {{"authorization", "Bearer wrong"}}).status);
+    CPPUNIT_ASSERT_EQUAL(
+        401, browser.call("GET", "/metrics", {}, {{"authorization", "Bearer wrong"}}).status);
     fixture_.api().observe("GET", "/api/v1/health", 200, 0.003);
     fixture_.api().observe("BREW", "", 404, 20);
-    const Answered yes = browser.call("GET", "/metrics", {}, {{"authorization", "Bearer metrics-token"}});
+    const Answered yes =
+        browser.call("GET", "/metrics", {}, {{"authorization", "Bearer metrics-token"}});
     CPPUNIT_ASSERT_EQUAL(200, yes.status);
     for (const char* line :
          {"z4j_http_request_duration_seconds_bucket{method=\"GET\",route=\"/api/v1/"
           "health\",status=\"200\",le=\"0.005\"} 1\n",
-          "z4j_http_request_duration_seconds_count{method=\"OTHER\",route=\"unmatched\",status=\"404\"} 1\n",
+          "z4j_http_request_duration_seconds_count{method=\"OTHER\",route=\"unmatched\",status="
+          "\"404\"} 1\n",
           "z4j_ingest_queue_bytes 7\n", "z4j_store_up 1\n", "# TYPE z4j_brain_rss_bytes gauge\n",
           "z4j_ws_connections 0\n"}) {
       CPPUNIT_ASSERT_MESSAGE(line, yes.response.body.find(line) != std::string::npos);
@@ -361,7 +397,8 @@ class ApiTest : public CppUnit::TestFixture {
     Browser root(fixture_, fixture_.sign_in("root", true));
     const Answered list = root.get("/api/v1/plugins");
     CPPUNIT_ASSERT_EQUAL(std::string("spare"), list.text("items/0/instance"));
-    CPPUNIT_ASSERT_EQUAL(std::string("/nowhere/spare.sqlite"), list.text("items/0/configured/settings/path"));
+    CPPUNIT_ASSERT_EQUAL(std::string("/nowhere/spare.sqlite"),
+                         list.text("items/0/configured/settings/path"));
     CPPUNIT_ASSERT_EQUAL(std::string("null"), list.text("items/0/override"));
     const Answered off = root.post("/api/v1/plugins/spare/disable");
     CPPUNIT_ASSERT_EQUAL_MESSAGE(off.response.body, 200, off.status);
@@ -369,18 +406,21 @@ class ApiTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(1, reloads);
     CPPUNIT_ASSERT_EQUAL(404, root.post("/api/v1/plugins/none/enable").status);
 
-    const Answered bad =
-        root.post("/api/v1/plugins/spare/validate", Object{{"settings", Object{{"path", 5}, {"nonsense", 1}}}});
+    const Answered bad = root.post("/api/v1/plugins/spare/validate",
+                                   Object{{"settings", Object{{"path", 5}, {"nonsense", 1}}}});
     CPPUNIT_ASSERT_EQUAL(std::string("false"), bad.text("valid"));
-    CPPUNIT_ASSERT_EQUAL(422,
-                         root.call("PUT", "/api/v1/plugins/spare/settings", R"({"settings":{"nonsense":1}})").status);
+    CPPUNIT_ASSERT_EQUAL(
+        422, root.call("PUT", "/api/v1/plugins/spare/settings", R"({"settings":{"nonsense":1}})")
+                 .status);
     CPPUNIT_ASSERT_EQUAL(1, reloads);
-    const Answered set =
-        root.call("PUT", "/api/v1/plugins/spare/settings", R"({"settings":{"path":"/elsewhere/x.sqlite"}})");
+    const Answered set = root.call("PUT", "/api/v1/plugins/spare/settings",
+                                   R"({"settings":{"path":"/elsewhere/x.sqlite"}})");
     CPPUNIT_ASSERT_EQUAL_MESSAGE(set.response.body, 200, set.status);
     CPPUNIT_ASSERT_EQUAL(std::string("/elsewhere/x.sqlite"), set.text("override/settings/path"));
-    CPPUNIT_ASSERT_EQUAL(std::string("/nowhere/spare.sqlite"), set.text("configured/settings/path"));
-    CPPUNIT_ASSERT_EQUAL(std::string("null"), root.call("DELETE", "/api/v1/plugins/spare/override").text("override"));
+    CPPUNIT_ASSERT_EQUAL(std::string("/nowhere/spare.sqlite"),
+                         set.text("configured/settings/path"));
+    CPPUNIT_ASSERT_EQUAL(std::string("null"),
+                         root.call("DELETE", "/api/v1/plugins/spare/override").text("override"));
     CPPUNIT_ASSERT_EQUAL(3, reloads);
   }
 };

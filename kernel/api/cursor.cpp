@@ -14,7 +14,8 @@ constexpr std::int64_t kMaxLimit = 5000;
 }  // namespace
 
 std::string write_cursor(List list, const core::Place& place) {
-  return base::base64url(std::string(1, static_cast<char>(list)) + std::to_string(place.at) + "." + place.id.text());
+  return base::base64url(std::string(1, static_cast<char>(list)) + std::to_string(place.at) + "." +
+                         place.id.text());
 }
 
 std::optional<core::Place> read_cursor(List list, std::string_view text) {
@@ -25,7 +26,8 @@ std::optional<core::Place> read_cursor(List list, std::string_view text) {
   core::Place place;
   const auto [rest, error] = std::from_chars(plain->data() + 1, end, place.at);
   if (error != std::errc() || rest == end || *rest != '.') return std::nullopt;
-  const auto id = base::Uuid::parse(std::string_view(rest + 1, static_cast<std::size_t>(end - rest - 1)));
+  const auto id =
+      base::Uuid::parse(std::string_view(rest + 1, static_cast<std::size_t>(end - rest - 1)));
   if (!id) return std::nullopt;
   place.id = *id;
   return place;

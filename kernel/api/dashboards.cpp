@@ -17,8 +17,8 @@ constexpr std::int64_t kLookAgainMs = 3'000;
 constexpr auto kTick = std::chrono::milliseconds(500);
 constexpr std::size_t kMessageDepth = 8;
 
-constexpr std::uint16_t kBadSubscribe = 4400, kNotSignedIn = 4401, kTooMany = 4402, kRefused = 4403, kGoingAway = 1001,
-                        kTryLater = 1013;
+constexpr std::uint16_t kBadSubscribe = 4400, kNotSignedIn = 4401, kTooMany = 4402, kRefused = 4403,
+                        kGoingAway = 1001, kTryLater = 1013;
 
 std::string event_text(std::string_view topic) {
   return base::json::write(Object{{"type", "event"}, {"topic", topic}});
@@ -54,8 +54,9 @@ void Dashboards::use(net::SocketSender& sender) {
 
 void Dashboards::start(net::SocketSender& sender) {
   use(sender);
-  site_.parts.live.start(
-      [&sender](core::Live::Subscriber id, std::string_view topic) { sender.send(id, event_text(topic)); });
+  site_.parts.live.start([&sender](core::Live::Subscriber id, std::string_view topic) {
+    sender.send(id, event_text(topic));
+  });
   thread_ = std::thread([this] { run(); });
 }
 
@@ -100,8 +101,9 @@ void Dashboards::end(net::SocketId id, std::uint16_t code, const char* reason) {
 
 void Dashboards::open(net::SocketId id, const net::Request& request) {
   const std::string_view origin = request.header("origin");
-  const bool is_welcome = site_.answers_host(request.host) &&
-                          (origin.empty() ? site_.is_dev : site_.from(origin, request) != Site::From::stranger);
+  const bool is_welcome =
+      site_.answers_host(request.host) &&
+      (origin.empty() ? site_.is_dev : site_.from(origin, request) != Site::From::stranger);
   if (!is_welcome) return end(id, kRefused, "this origin is not allowed");
   const std::string_view cookie = request.cookie(site_.session_cookie);
   if (cookie.empty()) return end(id, kNotSignedIn, "not signed in");
@@ -139,7 +141,8 @@ void Dashboards::message(net::SocketId id, std::string_view text) {
     }
   }
   const auto said = message_of(text);
-  if (said && base::json::text(*said, "type") == "ping" && sender != nullptr) sender->send(id, R"({"type":"pong"})");
+  if (said && base::json::text(*said, "type") == "ping" && sender != nullptr)
+    sender->send(id, R"({"type":"pong"})");
 }
 
 void Dashboards::closed(net::SocketId id) {
@@ -151,7 +154,8 @@ void Dashboards::closed(net::SocketId id) {
 void Dashboards::run() {
   std::unique_lock lock(mutex_);
   while (!is_stopping_) {
-    wake_.wait_for(lock, kTick, [this] { return is_stopping_ || !fresh_.empty() || !asking_.empty(); });
+    wake_.wait_for(lock, kTick,
+                   [this] { return is_stopping_ || !fresh_.empty() || !asking_.empty(); });
     if (is_stopping_) return;
     lock.unlock();
     work();
@@ -173,11 +177,14 @@ void Dashboards::work() {
     const std::string cookie = found->second.cookie;
     const std::string asked = found->second.asked.value_or("");
     lock.unlock();
-    if (is_fresh) identify(id, cookie);
-    else subscribe(id, cookie, asked);
+    if (is_fresh)
+      identify(id, cookie);
+    else
+      subscribe(id, cookie, asked);
   }
   end_late_ones();
-  if (const std::int64_t now_ms = site_.parts.clock.steady_ms(); now_ms - looked_ms_ >= kLookAgainMs) {
+  if (const std::int64_t now_ms = site_.parts.clock.steady_ms();
+      now_ms - looked_ms_ >= kLookAgainMs) {
     looked_ms_ = now_ms;
     look_again();
   }
@@ -202,7 +209,8 @@ void Dashboards::subscribe(net::SocketId id, const std::string& cookie, const st
   const auto project = said && base::json::text(*said, "type") == "subscribe"
                            ? base::Uuid::parse(base::json::text(*said, "project_id"))
                            : std::nullopt;
-  if (!project) return end(id, kBadSubscribe, "expected is {\"type\":\"subscribe\",\"project_id\":\"UUID\"}");
+  if (!project)
+    return end(id, kBadSubscribe, "expected is {\"type\":\"subscribe\",\"project_id\":\"UUID\"}");
   auto principal = site_.parts.auth.authenticate(cookie);
   if (!principal) return end(id, kNotSignedIn, "not signed in");
   const bool may_see = core::decide(*principal, core::Action::read_project, &*project).allowed();
@@ -236,7 +244,8 @@ void Dashboards::end_late_ones() {
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, socket] : sockets_) {
-      if (socket.phase != Socket::Phase::live && now_ms - socket.opened_ms >= kSubscribeMs) late.push_back(id);
+      if (socket.phase != Socket::Phase::live && now_ms - socket.opened_ms >= kSubscribeMs)
+        late.push_back(id);
     }
   }
   for (const net::SocketId id : late) end(id, kBadSubscribe, "no subscribe message in 10 seconds");
@@ -252,14 +261,17 @@ void Dashboards::look_again() {
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, socket] : sockets_) {
-      if (socket.phase == Socket::Phase::live) by_cookie[socket.cookie].push_back({id, socket.project});
+      if (socket.phase == Socket::Phase::live)
+        by_cookie[socket.cookie].push_back({id, socket.project});
     }
   }
   for (const auto& [cookie, watches] : by_cookie) {
     auto principal = site_.parts.auth.authenticate(cookie);
-    if (!principal && principal.error().code != base::Code::denied) continue;  // the store is away: nothing is known
+    if (!principal && principal.error().code != base::Code::denied)
+      continue;  // the store is away: nothing is known
     for (const Watch& watch : watches) {
-      if (!principal) end(watch.id, kNotSignedIn, "signed out");
+      if (!principal)
+        end(watch.id, kNotSignedIn, "signed out");
       else if (!core::decide(*principal, core::Action::read_project, &watch.project).allowed())
         end(watch.id, kRefused, "no such project");
     }

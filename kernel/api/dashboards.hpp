@@ -1,11 +1,11 @@
 // `/ws/dashboard`: sockets that hear which kind of thing changed in one project.
 //
 // The handshake is accepted first; refusals follow as close codes: 4403 origin, 4401 session, 4400
-// subscribe, 4403 project, 4402 too many, 4408 idle. A socket lives no longer than the right to see its
-// project: sessions and roles are looked at again every few seconds.
+// subscribe, 4403 project, 4402 too many, 4408 idle. A socket lives no longer than the right to see
+// its project: sessions and roles are looked at again every few seconds.
 //
-// Threads: the server's loop calls open, message, closed, which only take notes; one thread of ours asks
-// the store. No thread per socket. Bounds: 50 sockets per user, kMaxSockets in all.
+// Threads: the server's loop calls open, message, closed, which only take notes; one thread of ours
+// asks the store. No thread per socket. Bounds: 50 sockets per user, kMaxSockets in all.
 #pragma once
 
 #include <chrono>
@@ -53,9 +53,9 @@ class Dashboards {
  private:
   struct Socket {
     std::string cookie;
-    std::optional<std::string> asked;       // the first message, not looked at yet
+    std::optional<std::string> asked;  // the first message, not looked at yet
     std::int64_t opened_ms = 0;
-    base::Uuid user, project;               // once known
+    base::Uuid user, project;  // once known
     enum class Phase { fresh, known, live } phase = Phase::fresh;
   };
 
@@ -76,7 +76,7 @@ class Dashboards {
   std::deque<net::SocketId> fresh_, asking_;           // to identify, to subscribe
   net::SocketSender* sender_ = nullptr;                // from start() to stop()
   bool is_stopping_ = false;
-  std::int64_t looked_ms_ = 0;                         // work()'s own
+  std::int64_t looked_ms_ = 0;  // work()'s own
   std::thread thread_;
 };
 

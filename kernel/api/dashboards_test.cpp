@@ -65,7 +65,8 @@ class DashboardsTest : public CppUnit::TestFixture {
   std::string subscribe_text(const base::Uuid& project) {
     return R"({"type":"subscribe","project_id":")" + project.text() + "\"}";
   }
-  void open(net::SocketId id, const Browser& browser, const std::string& origin = "http://localhost:7700") {
+  void open(net::SocketId id, const Browser& browser,
+            const std::string& origin = "http://localhost:7700") {
     net::Request request = browser.make("/ws/dashboard");
     if (!origin.empty()) request.headers.emplace_back("origin", origin);
     endpoint_.open(id, request);
@@ -78,8 +79,9 @@ class DashboardsTest : public CppUnit::TestFixture {
 
  public:
   void setUp() override {
-    site_ = std::make_unique<Site>(Parts{*f_.store, *f_.auth, *f_.setup, *f_.projects, *f_.commands, *f_.overrides,
-                                         f_.live, *f_.plugins, f_.settings, f_.log, f_.clock});
+    site_ = std::make_unique<Site>(Parts{*f_.store, *f_.auth, *f_.setup, *f_.projects, *f_.commands,
+                                         *f_.overrides, f_.live, *f_.plugins, f_.settings, f_.log,
+                                         f_.clock});
     dashboards_ = std::make_unique<Dashboards>(*site_);
     dashboards_->use(sender_);
     endpoint_ = dashboards_->endpoint();
@@ -123,8 +125,8 @@ class DashboardsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(4403, sender_.code(4));
     net::SocketId id = 5;
     for (const std::string& text :
-         {std::string("{}"), std::string("["), std::string(R"({"type":"subscribe","project_id":"x"})"),
-          std::string(4000, '[')}) {
+         {std::string("{}"), std::string("["),
+          std::string(R"({"type":"subscribe","project_id":"x"})"), std::string(4000, '[')}) {
       open(id, viewer);
       dashboards_->work();
       endpoint_.message(id, text);

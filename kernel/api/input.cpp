@@ -18,7 +18,9 @@ constexpr std::size_t kMaxProblems = 32;
 constexpr std::size_t kMaxBodyDepth = 64;
 constexpr double kExactDoubles = 9007199254740992.0;  // 2^53
 
-std::string_view view_of(const Value& value) { return {value.get_string().data(), value.get_string().size()}; }
+std::string_view view_of(const Value& value) {
+  return {value.get_string().data(), value.get_string().size()};
+}
 
 std::optional<std::int64_t> integer_of(const Value& value) {
   if (value.is_int64()) return value.get_int64();
@@ -38,10 +40,14 @@ std::optional<std::int64_t> integer_of(const Value& value) {
 std::optional<bool> boolean_of(const Value& value) {
   if (value.is_bool()) return value.get_bool();
   std::string word;
-  if (value.is_string()) word = core::ascii_lower(view_of(value));
-  else if (value.is_int64()) word = std::to_string(value.get_int64());
-  if (word == "true" || word == "on" || word == "yes" || word == "1" || word == "t" || word == "y") return true;
-  if (word == "false" || word == "off" || word == "no" || word == "0" || word == "f" || word == "n") return false;
+  if (value.is_string())
+    word = core::ascii_lower(view_of(value));
+  else if (value.is_int64())
+    word = std::to_string(value.get_int64());
+  if (word == "true" || word == "on" || word == "yes" || word == "1" || word == "t" || word == "y")
+    return true;
+  if (word == "false" || word == "off" || word == "no" || word == "0" || word == "f" || word == "n")
+    return false;
   return std::nullopt;
 }
 
@@ -59,9 +65,11 @@ Input Input::of_query(const net::Request& request) {
 Input Input::of_body(const net::Request& request) {
   Input in("body");
   if (request.body.empty()) return in;
-  auto parsed = base::json::parse(request.body, {.max_bytes = request.body.size(), .max_depth = kMaxBodyDepth});
+  auto parsed = base::json::parse(request.body,
+                                  {.max_bytes = request.body.size(), .max_depth = kMaxBodyDepth});
   if (!parsed) {
-    in.problem({}, "json_invalid", "the body is not JSON that is read here: " + parsed.error().message);
+    in.problem({}, "json_invalid",
+               "the body is not JSON that is read here: " + parsed.error().message);
   } else if (!parsed->is_object()) {
     in.problem({}, "model_attributes_type", "the body must be a JSON object");
   } else {
@@ -71,7 +79,8 @@ Input Input::of_body(const net::Request& request) {
 }
 
 void Input::problem(std::string_view name, std::string_view type, std::string message) {
-  if (problems_.size() < kMaxProblems) problems_.push_back({std::string(name), std::string(type), std::move(message)});
+  if (problems_.size() < kMaxProblems)
+    problems_.push_back({std::string(name), std::string(type), std::move(message)});
 }
 
 bool Input::is_null(std::string_view name) const {
@@ -100,16 +109,19 @@ std::optional<std::string> Input::text(std::string_view name, Length length, Nee
   }
   const std::size_t size = core::count_characters(text);
   if (size < length.min) {
-    problem(name, "string_too_short", "must have at least " + std::to_string(length.min) + " characters");
+    problem(name, "string_too_short",
+            "must have at least " + std::to_string(length.min) + " characters");
   } else if (size > length.max) {
-    problem(name, "string_too_long", "must have at most " + std::to_string(length.max) + " characters");
+    problem(name, "string_too_long",
+            "must have at most " + std::to_string(length.max) + " characters");
   } else {
     return std::string(text);
   }
   return std::nullopt;
 }
 
-std::optional<std::int64_t> Input::integer(std::string_view name, std::int64_t min, std::int64_t max, Need need) {
+std::optional<std::int64_t> Input::integer(std::string_view name, std::int64_t min,
+                                           std::int64_t max, Need need) {
   const Value* found = value(name, need);
   if (found == nullptr) return std::nullopt;
   const std::optional<std::int64_t> number = integer_of(*found);
@@ -145,7 +157,8 @@ std::optional<base::Uuid> Input::uuid(std::string_view name, Need need) {
 std::optional<base::TimeUs> Input::time(std::string_view name) {
   const Value* found = value(name, Need::optional);
   if (found == nullptr) return std::nullopt;
-  const std::string text = found->is_string() ? std::string(view_of(*found)) : base::json::write(*found);
+  const std::string text =
+      found->is_string() ? std::string(view_of(*found)) : base::json::write(*found);
   auto time = base::parse_time(text);
   if (time) return *time;
   problem(name, "datetime_parsing",
@@ -169,7 +182,8 @@ std::optional<Array> Input::array(std::string_view name) {
   return std::nullopt;
 }
 
-std::optional<std::vector<std::string>> Input::texts(std::string_view name, std::size_t max_count, Length each) {
+std::optional<std::vector<std::string>> Input::texts(std::string_view name, std::size_t max_count,
+                                                     Length each) {
   auto list = array(name);
   if (!list) return std::nullopt;
   if (list->size() > max_count) {
@@ -178,11 +192,12 @@ std::optional<std::vector<std::string>> Input::texts(std::string_view name, std:
   }
   std::vector<std::string> out;
   for (const Value& member : *list) {
-    if (!member.is_string() || !core::is_utf8(view_of(member)) || core::count_characters(view_of(member)) < each.min ||
+    if (!member.is_string() || !core::is_utf8(view_of(member)) ||
+        core::count_characters(view_of(member)) < each.min ||
         core::count_characters(view_of(member)) > each.max) {
       problem(name, "string_type",
-              "each member must be text of " + std::to_string(each.min) + " to " + std::to_string(each.max) +
-                  " characters");
+              "each member must be text of " + std::to_string(each.min) + " to " +
+                  std::to_string(each.max) + " characters");
       return std::nullopt;
     }
     out.emplace_back(view_of(member));
@@ -196,12 +211,14 @@ net::Response Input::refused(const net::Request& request) const {
     const std::string part(part_);
     Array loc{part};
     if (!p.name.empty()) loc.emplace_back(p.name);
-    errors.push_back(Object{{"loc", p.name.empty() ? part : part + "." + p.name}, {"type", p.type}});
+    errors.push_back(
+        Object{{"loc", p.name.empty() ? part : part + "." + p.name}, {"type", p.type}});
     detail.push_back(Object{{"type", p.type}, {"loc", std::move(loc)}, {"msg", p.message}});
   }
   const Problem& first = problems_.front();
   return json_answer(422, Object{{"error", "validation_failed"},
-                                 {"message", first.name.empty() ? first.message : first.name + " " + first.message},
+                                 {"message", first.name.empty() ? first.message
+                                                                : first.name + " " + first.message},
                                  {"request_id", base::json::text_or_null(request.request_id)},
                                  {"details", Object{{"errors", std::move(errors)}}},
                                  {"detail", std::move(detail)}});

@@ -1,8 +1,8 @@
 // The fields of a query or of a JSON body: each is asked for with its rule, and every problem is
 // remembered, so that one answer names them all.
 //
-// Values are never quoted back. Numbers and booleans may come as text ("5", "on"); texts may not come
-// as numbers. Null is the same as missing.
+// Values are never quoted back. Numbers and booleans may come as text ("5", "on"); texts may not
+// come as numbers. Null is the same as missing.
 #pragma once
 
 #include <cstdint>
@@ -30,17 +30,19 @@ class Input {
   // No body counts as {}.
   [[nodiscard]] static Input of_body(const net::Request& request);
 
-  [[nodiscard]] std::optional<std::string> text(std::string_view name, Length length, Need need = Need::optional);
-  [[nodiscard]] std::optional<std::int64_t> integer(std::string_view name, std::int64_t min, std::int64_t max,
-                                                    Need need = Need::optional);
+  [[nodiscard]] std::optional<std::string> text(std::string_view name, Length length,
+                                                Need need = Need::optional);
+  [[nodiscard]] std::optional<std::int64_t> integer(std::string_view name, std::int64_t min,
+                                                    std::int64_t max, Need need = Need::optional);
   [[nodiscard]] bool boolean(std::string_view name, bool fallback);
   [[nodiscard]] std::optional<base::Uuid> uuid(std::string_view name, Need need = Need::optional);
   [[nodiscard]] std::optional<base::TimeUs> time(std::string_view name);
-  [[nodiscard]] std::optional<base::json::Object> object(std::string_view name, Need need = Need::optional);
+  [[nodiscard]] std::optional<base::json::Object> object(std::string_view name,
+                                                         Need need = Need::optional);
   [[nodiscard]] std::optional<base::json::Array> array(std::string_view name);
   // A list of texts.
-  [[nodiscard]] std::optional<std::vector<std::string>> texts(std::string_view name, std::size_t max_count,
-                                                              Length each);
+  [[nodiscard]] std::optional<std::vector<std::string>> texts(std::string_view name,
+                                                              std::size_t max_count, Length each);
   // There, even as null.
   [[nodiscard]] bool has(std::string_view name) const { return fields_.contains(name); }
   [[nodiscard]] bool is_null(std::string_view name) const;

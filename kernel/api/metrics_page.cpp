@@ -1,7 +1,7 @@
 // `/metrics`: figures of the process, of ingest, of the fleet, for Prometheus.
 //
-// Label sets are bounded: agents, queues and plugin instances by caps, routes by the table of routes. No
-// figure needs a scan of tasks or events.
+// Label sets are bounded: agents, queues and plugin instances by caps, routes by the table of
+// routes. No figure needs a scan of tasks or events.
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,16 +32,20 @@ void write_process(const Site& site, core::MetricText& out) {
   if (!site.parts.server_stats) return;
   const net::ServerStats s = site.parts.server_stats();
   const auto whole = [](std::uint64_t n) { return static_cast<std::int64_t>(n); };
-  out.family("z4j_front_connections", "gauge", "open public connections").sample({}, whole(s.connections_open));
+  out.family("z4j_front_connections", "gauge", "open public connections")
+      .sample({}, whole(s.connections_open));
   out.family("z4j_front_connections_total", "counter", "accepted public connections")
       .sample({}, whole(s.connections_total));
   out.family("z4j_front_connections_refused_total", "counter", "connections beyond the cap")
       .sample({}, whole(s.connections_refused));
   out.family("z4j_ws_connections", "gauge", "open WebSockets").sample({}, whole(s.sockets_open));
-  out.family("z4j_ws_dropped_slow_total", "counter", "WebSockets closed because their peer read too slowly")
+  out.family("z4j_ws_dropped_slow_total", "counter",
+             "WebSockets closed because their peer read too slowly")
       .sample({}, whole(s.sockets_dropped_slow));
-  out.family("z4j_http_requests_total", "counter", "answered requests").sample({}, whole(s.requests_total));
-  out.family("z4j_http_requests_refused_total", "counter", "requests that the front answered itself")
+  out.family("z4j_http_requests_total", "counter", "answered requests")
+      .sample({}, whole(s.requests_total));
+  out.family("z4j_http_requests_refused_total", "counter",
+             "requests that the front answered itself")
       .sample({}, whole(s.requests_refused));
   out.family("z4j_brain_threads", "gauge", "threads of the front and the API pool")
       .sample({}, static_cast<std::int64_t>(s.threads));
@@ -52,14 +56,17 @@ base::Status write_agents(Site& site, core::MetricText& out) {
   if (!agents) return std::move(agents).error();
   out.family("z4j_events_persisted_total", "counter", "events stored, duplicates not counted");
   for (const core::FleetAgent& a : *agents) {
-    out.sample({{"project", a.project_id.text()}, {"agent", a.name}, {"agent_id", a.id.text()}}, a.events_persisted);
+    out.sample({{"project", a.project_id.text()}, {"agent", a.name}, {"agent_id", a.id.text()}},
+               a.events_persisted);
   }
   out.family("z4j_events_dropped_total", "counter", "events lost before they could be stored");
   for (const core::FleetAgent& a : *agents) {
-    out.sample({{"project", a.project_id.text()}, {"agent", a.name}, {"agent_id", a.id.text()}}, a.events_dropped);
+    out.sample({{"project", a.project_id.text()}, {"agent", a.name}, {"agent_id", a.id.text()}},
+               a.events_dropped);
   }
   std::map<std::string, std::int64_t> online;
-  for (const core::FleetAgent& a : *agents) online[a.project_id.text()] += a.state == "online" ? 1 : 0;
+  for (const core::FleetAgent& a : *agents)
+    online[a.project_id.text()] += a.state == "online" ? 1 : 0;
   out.family("z4j_agents_online", "gauge", "agents that are online");
   for (const auto& [project, count] : online) out.sample({{"project", project}}, count);
   return {};
@@ -79,7 +86,8 @@ base::Status write_queues(Site& site, core::MetricText& out) {
   out.family("z4j_queue_depth", "gauge", "waiting messages, as last reported");
   for (const core::FleetQueue& q : *queues) {
     if (q.pending_count)
-      out.sample({{"project", q.project_id.text()}, {"queue", q.name}, {"engine", q.engine}}, *q.pending_count);
+      out.sample({{"project", q.project_id.text()}, {"queue", q.name}, {"engine", q.engine}},
+                 *q.pending_count);
   }
   const base::TimeUs now = site.parts.clock.now();
   out.family("z4j_queue_oldest_age_seconds", "gauge", "how long the oldest message has waited");
@@ -104,16 +112,20 @@ void write_plugins(Site& site, core::MetricText& out) {
   const auto whole = [](std::uint64_t n) { return static_cast<std::int64_t>(n); };
   out.family("z4j_plugin_up", "gauge", "1 while the instance is started");
   for (const auto& r : reports)
-    out.sample({{"instance", r.name}, {"plugin", r.plugin}}, std::int64_t{r.state == plugin::State::started ? 1 : 0});
+    out.sample({{"instance", r.name}, {"plugin", r.plugin}},
+               std::int64_t{r.state == plugin::State::started ? 1 : 0});
   out.family("z4j_plugin_health", "gauge", "0 ok, 1 degraded, 2 failing");
   for (const auto& r : reports)
     out.sample({{"instance", r.name}, {"plugin", r.plugin}}, static_cast<std::int64_t>(r.health));
   out.family("z4j_plugin_calls_total", "counter", "calls into the instance");
-  for (const auto& r : reports) out.sample({{"instance", r.name}, {"plugin", r.plugin}}, whole(r.calls));
+  for (const auto& r : reports)
+    out.sample({{"instance", r.name}, {"plugin", r.plugin}}, whole(r.calls));
   out.family("z4j_plugin_errors_total", "counter", "calls that failed");
-  for (const auto& r : reports) out.sample({{"instance", r.name}, {"plugin", r.plugin}}, whole(r.errors));
+  for (const auto& r : reports)
+    out.sample({{"instance", r.name}, {"plugin", r.plugin}}, whole(r.errors));
   out.family("z4j_plugin_faults_total", "counter", "broken rules of the contract");
-  for (const auto& r : reports) out.sample({{"instance", r.name}, {"plugin", r.plugin}}, whole(r.faults));
+  for (const auto& r : reports)
+    out.sample({{"instance", r.name}, {"plugin", r.plugin}}, whole(r.faults));
 }
 
 net::Response get_metrics(Site& site, Call&) {
@@ -126,7 +138,8 @@ net::Response get_metrics(Site& site, Call&) {
   if (stored) stored = write_workers(site, out);
   if (stored) stored = write_queues(site, out);
   if (stored) stored = write_commands(site, out);
-  out.family("z4j_store_up", "gauge", "1 when the store answered this scrape").sample({}, std::int64_t{stored ? 1 : 0});
+  out.family("z4j_store_up", "gauge", "1 when the store answered this scrape")
+      .sample({}, std::int64_t{stored ? 1 : 0});
   if (site.parts.more_metrics) site.parts.more_metrics(out);
   net::Response r;
   r.content_type = "text/plain; version=0.0.4; charset=utf-8";
@@ -136,6 +149,8 @@ net::Response get_metrics(Site& site, Call&) {
 
 }  // namespace
 
-void add_metrics_route(Router& router) { router.add("GET", "/metrics", {Gate::metrics}, get_metrics); }
+void add_metrics_route(Router& router) {
+  router.add("GET", "/metrics", {Gate::metrics}, get_metrics);
+}
 
 }  // namespace z4j::api

@@ -27,19 +27,22 @@ Object details_of(const base::Error& error) {
 
 // A rule of the kernel that the request broke: 422, in both shapes.
 net::Response broken_rule(const net::Request& request, const base::Error& error) {
-  const std::string field = error.where.starts_with("password_") ? "password" : error.where.empty() ? "" : error.where;
+  const std::string field = error.where.starts_with("password_") ? "password"
+                            : error.where.empty()                ? ""
+                                                                 : error.where;
   Array loc{"body"};
   if (!field.empty()) loc.emplace_back(field);
   Object details = details_of(error);
   if (!error.where.empty()) details["code"] = error.where;
-  details["errors"] = Array{Object{{"loc", field.empty() ? "body" : "body." + field}, {"type", "value_error"}}};
-  return json_answer(
-      422,
-      Object{{"error", "validation_error"},
-             {"message", error.message},
-             {"request_id", base::json::text_or_null(request.request_id)},
-             {"details", std::move(details)},
-             {"detail", Array{Object{{"type", "value_error"}, {"loc", std::move(loc)}, {"msg", error.message}}}}});
+  details["errors"] =
+      Array{Object{{"loc", field.empty() ? "body" : "body." + field}, {"type", "value_error"}}};
+  return json_answer(422, Object{{"error", "validation_error"},
+                                 {"message", error.message},
+                                 {"request_id", base::json::text_or_null(request.request_id)},
+                                 {"details", std::move(details)},
+                                 {"detail", Array{Object{{"type", "value_error"},
+                                                         {"loc", std::move(loc)},
+                                                         {"msg", error.message}}}}});
 }
 
 net::Response unavailable(const net::Request& request, std::string_view message, unsigned retry_s) {
@@ -76,20 +79,22 @@ net::Response detail_answer(int status, std::string_view detail) {
   return json_answer(status, Object{{"detail", detail}});
 }
 
-net::Response error_answer(const net::Request& request, int status, std::string_view code, std::string_view message,
-                           Object details) {
+net::Response error_answer(const net::Request& request, int status, std::string_view code,
+                           std::string_view message, Object details) {
   return json_answer(status, Object{{"error", code},
                                     {"message", message},
                                     {"request_id", base::json::text_or_null(request.request_id)},
                                     {"details", std::move(details)}});
 }
 
-net::Response too_many(const net::Request& request, std::string_view message, unsigned retry_after_s) {
-  net::Response r = json_answer(429, Object{{"error", "rate_limited"},
-                                            {"message", message},
-                                            {"request_id", base::json::text_or_null(request.request_id)},
-                                            {"details", Object{{"retry_after_seconds", retry_after_s}}},
-                                            {"detail", message}});
+net::Response too_many(const net::Request& request, std::string_view message,
+                       unsigned retry_after_s) {
+  net::Response r =
+      json_answer(429, Object{{"error", "rate_limited"},
+                              {"message", message},
+                              {"request_id", base::json::text_or_null(request.request_id)},
+                              {"details", Object{{"retry_after_seconds", retry_after_s}}},
+                              {"detail", message}});
   r.headers.emplace_back("Retry-After", std::to_string(retry_after_s));
   return r;
 }
@@ -101,18 +106,23 @@ net::Response refusal(const net::Request& request, const base::Error& error) {
       if (error.where == core::refuse::kUnauthenticated || error.where == core::refuse::kForbidden)
         details.erase("reason");
       const bool asks = core::refuse::asks_for_sign_in(error);
-      return error_answer(request, asks ? 401 : 403, asks ? "unauthenticated" : "forbidden", error.message,
-                          std::move(details));
+      return error_answer(request, asks ? 401 : 403, asks ? "unauthenticated" : "forbidden",
+                          error.message, std::move(details));
     }
-    case Code::not_found: return error_answer(request, 404, "not_found", error.message, details_of(error));
+    case Code::not_found:
+      return error_answer(request, 404, "not_found", error.message, details_of(error));
     case Code::conflict:
     case Code::unsupported:
-    case Code::bad_state: return error_answer(request, 409, "conflict", error.message, details_of(error));
+    case Code::bad_state:
+      return error_answer(request, 409, "conflict", error.message, details_of(error));
     case Code::invalid:
-    case Code::bad_config: return broken_rule(request, error);
-    case Code::too_large: return error_answer(request, 413, "payload_too_large", error.message, details_of(error));
+    case Code::bad_config:
+      return broken_rule(request, error);
+    case Code::too_large:
+      return error_answer(request, 413, "payload_too_large", error.message, details_of(error));
     case Code::busy:
-      if (error.where == core::refuse::kRateLimited) return too_many(request, error.message, retry_after_s(error, 60));
+      if (error.where == core::refuse::kRateLimited)
+        return too_many(request, error.message, retry_after_s(error, 60));
       return unavailable(request, error.message, retry_after_s(error, kBusyRetryS));
     case Code::unavailable:
       if (error.where == core::refuse::kAgentOffline) {
@@ -120,10 +130,13 @@ net::Response refusal(const net::Request& request, const base::Error& error) {
       }
       return unavailable(request, "the brain can't reach what it needs for this answer; try again",
                          retry_after_s(error, kBusyRetryS));
-    case Code::timeout: return unavailable(request, "this took too long; try again", retry_after_s(error, kBusyRetryS));
+    case Code::timeout:
+      return unavailable(request, "this took too long; try again",
+                         retry_after_s(error, kBusyRetryS));
     case Code::io:
     case Code::cancelled:
-      return unavailable(request, "the brain can't answer this now; try again", retry_after_s(error, kBusyRetryS));
+      return unavailable(request, "the brain can't answer this now; try again",
+                         retry_after_s(error, kBusyRetryS));
     case Code::unknown:
       return error_answer(request, 503, "unavailable",
                           "it is not known whether this happened; look before trying again");

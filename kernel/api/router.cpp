@@ -22,8 +22,11 @@ bool fits(std::string_view pattern, std::string_view path,
     const std::string_view have = path.substr(0, path_end);
     if (want.size() > 2 && want[1] == '{') {
       bool is_good = true;
-      std::string value = net::percent_decode(have.substr(std::min<std::size_t>(1, have.size())), false, is_good);
-      if (!is_good || value.empty() || value.find('\0') != std::string::npos || !core::is_utf8(value)) return false;
+      std::string value =
+          net::percent_decode(have.substr(std::min<std::size_t>(1, have.size())), false, is_good);
+      if (!is_good || value.empty() || value.find('\0') != std::string::npos ||
+          !core::is_utf8(value))
+        return false;
       params.emplace_back(want.substr(2, want.size() - 3), std::move(value));
     } else if (want != have) {
       return false;
@@ -44,7 +47,8 @@ const std::string& Call::param(std::string_view name) const {
 }
 
 core::Actor Call::actor() const {
-  core::Actor actor{std::nullopt, std::nullopt, request.client_ip, std::string(request.header("user-agent"))};
+  core::Actor actor{std::nullopt, std::nullopt, request.client_ip,
+                    std::string(request.header("user-agent"))};
   if (principal) actor.user_id = principal->user.id;
   return actor;
 }
@@ -88,16 +92,23 @@ std::string to_text(const Policy& policy) {
   if (policy.action) {
     if (core::needs_global_admin(*policy.action)) return "administrator";
     switch (core::needed_role(*policy.action)) {
-      case core::Role::viewer: return "viewer";
-      case core::Role::op: return "operator";
-      default: return "project admin";
+      case core::Role::viewer:
+        return "viewer";
+      case core::Role::op:
+        return "operator";
+      default:
+        return "project admin";
     }
   }
   switch (policy.gate) {
-    case Gate::open: return "open";
-    case Gate::signed_in: return "signed in";
-    case Gate::first_boot: return "open until set up, then signed in";
-    case Gate::metrics: break;
+    case Gate::open:
+      return "open";
+    case Gate::signed_in:
+      return "signed in";
+    case Gate::first_boot:
+      return "open until set up, then signed in";
+    case Gate::metrics:
+      break;
   }
   return "metrics token";
 }

@@ -1,4 +1,5 @@
-// Which handler answers a method and path, and who may ask: one row per endpoint, checked in one place.
+// Which handler answers a method and path, and who may ask: one row per endpoint, checked in one
+// place.
 #pragma once
 
 #include <optional>
@@ -40,10 +41,12 @@ struct Call {
   base::Log& log;
   std::vector<std::pair<std::string_view, std::string>> params;  // of the path, decoded
   std::optional<core::Principal> principal;                      // signed_in
-  std::optional<core::Project> project;                          // when the path has {slug} and the policy an action
+  std::optional<core::Project> project;  // when the path has {slug} and the policy an action
 
   [[nodiscard]] const std::string& param(std::string_view name) const;
-  [[nodiscard]] core::Client client() const { return {request.client_ip, std::string(request.header("user-agent"))}; }
+  [[nodiscard]] core::Client client() const {
+    return {request.client_ip, std::string(request.header("user-agent"))};
+  }
   [[nodiscard]] core::Actor actor() const;
 };
 
@@ -65,8 +68,8 @@ class Router {
   struct Match {
     const Route* route = nullptr;  // none: see allowed
     std::vector<std::pair<std::string_view, std::string>> params;
-    std::string allowed;           // methods that this path has; empty: no such path
-    std::string_view path;         // the template, when the path is known
+    std::string allowed;    // methods that this path has; empty: no such path
+    std::string_view path;  // the template, when the path is known
   };
   [[nodiscard]] Match find(std::string_view method, std::string_view path) const;
   [[nodiscard]] const std::vector<Route>& routes() const noexcept { return routes_; }
@@ -75,7 +78,8 @@ class Router {
   std::vector<Route> routes_;
 };
 
-// As docs/reference/api.md writes it: "open", "signed in", "viewer", "project admin", "administrator", ...
+// As docs/reference/api.md writes it: "open", "signed in", "viewer", "project admin",
+// "administrator", ...
 [[nodiscard]] std::string to_text(const Policy& policy);
 
 }  // namespace z4j::api

@@ -11,7 +11,8 @@ using base::json::Array;
 using base::json::Object;
 
 net::Response signed_in_answer(const Site& site, const core::SignedIn& signed_in) {
-  net::Response r = json_answer(200, Object{{"user", to_json(signed_in.user)}, {"mfa_required", false}});
+  net::Response r =
+      json_answer(200, Object{{"user", to_json(signed_in.user)}, {"mfa_required", false}});
   site.set_session(r, signed_in);
   return r;
 }
@@ -28,16 +29,18 @@ net::Response log_in(Site& site, Call& call) {
 }
 
 net::Response log_out(Site& site, Call& call) {
-  if (auto done = site.parts.auth.logout(*call.principal, call.client()); !done) return refuse(call, done.error());
+  if (auto done = site.parts.auth.logout(*call.principal, call.client()); !done)
+    return refuse(call, done.error());
   net::Response r = no_content();
   site.clear_session(r);
   return r;
 }
 
 net::Response get_password_policy(Site& site, Call&) {
-  return json_answer(200, Object{{"min_length", site.parts.settings.password_min_length},
-                                 {"required_character_classes", 3},
-                                 {"character_class_names", Array{"lowercase", "uppercase", "digit", "symbol"}}});
+  return json_answer(
+      200, Object{{"min_length", site.parts.settings.password_min_length},
+                  {"required_character_classes", 3},
+                  {"character_class_names", Array{"lowercase", "uppercase", "digit", "symbol"}}});
 }
 
 // For clients that keep no cookie jar of their own.
@@ -105,7 +108,8 @@ void add_auth_routes(Router& router) {
   router.add("PATCH", "/api/v1/auth/me", {Gate::signed_in}, patch_me);
   router.add("POST", "/api/v1/auth/change-password", {Gate::signed_in}, change_password);
   router.add("GET", "/api/v1/auth/sessions", {Gate::signed_in}, list_sessions);
-  router.add("POST", "/api/v1/auth/sessions/{session_id}/revoke", {Gate::signed_in}, revoke_session);
+  router.add("POST", "/api/v1/auth/sessions/{session_id}/revoke", {Gate::signed_in},
+             revoke_session);
 }
 
 }  // namespace z4j::api

@@ -10,7 +10,8 @@ namespace {
 
 using base::json::Object;
 
-constexpr std::string_view kStatuses[] = {"pending", "dispatched", "completed", "failed", "timeout", "cancelled"};
+constexpr std::string_view kStatuses[] = {"pending", "dispatched", "completed",
+                                          "failed",  "timeout",    "cancelled"};
 
 // What every command has; `agent_id` may be left out: then any agent that is online and can.
 core::CommandRequest read_request(Input& in, const Call& call) {
@@ -81,8 +82,8 @@ net::Response purge_queue(Site& site, Call& call) {
 net::Response list_commands(Site& site, Call& call) {
   Input query = Input::of_query(call.request);
   const config::Settings& settings = site.parts.settings;
-  const Paging paging =
-      read_paging(query, List::commands, settings.rest_default_page_size, settings.rest_max_page_size);
+  const Paging paging = read_paging(query, List::commands, settings.rest_default_page_size,
+                                    settings.rest_max_page_size);
   const auto asked = query.text("status", {0, 40});
   if (!query.ok()) return query.refused(call.request);
   std::optional<std::string_view> status;
@@ -112,16 +113,18 @@ net::Response get_command(Site& site, Call& call) {
 
 void add_command_routes(Router& router) {
   using core::Action;
-  router.add("GET", "/api/v1/projects/{slug}/commands", {Gate::signed_in, Action::read_project}, list_commands);
-  router.add("POST", "/api/v1/projects/{slug}/commands/retry-task", {Gate::signed_in, Action::retry_task}, retry_task);
-  router.add("POST", "/api/v1/projects/{slug}/commands/cancel-task", {Gate::signed_in, Action::cancel_task},
-             cancel_task);
+  router.add("GET", "/api/v1/projects/{slug}/commands", {Gate::signed_in, Action::read_project},
+             list_commands);
+  router.add("POST", "/api/v1/projects/{slug}/commands/retry-task",
+             {Gate::signed_in, Action::retry_task}, retry_task);
+  router.add("POST", "/api/v1/projects/{slug}/commands/cancel-task",
+             {Gate::signed_in, Action::cancel_task}, cancel_task);
   router.add("POST", "/api/v1/projects/{slug}/commands/bulk-retry",
              {Gate::signed_in, Action::bulk_retry, &core::kBulkActionBucket}, bulk_retry);
   router.add("POST", "/api/v1/projects/{slug}/commands/purge-queue",
              {Gate::signed_in, Action::purge_queue, &core::kBulkActionBucket}, purge_queue);
-  router.add("GET", "/api/v1/projects/{slug}/commands/{command_id}", {Gate::signed_in, Action::read_project},
-             get_command);
+  router.add("GET", "/api/v1/projects/{slug}/commands/{command_id}",
+             {Gate::signed_in, Action::read_project}, get_command);
 }
 
 }  // namespace z4j::api

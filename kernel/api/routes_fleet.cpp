@@ -25,10 +25,11 @@ Array engines_of(const core::FleetAgent& agent) {
   for (const auto& name : agent.engine_adapters) {
     if (!name.is_string()) continue;
     const base::json::Value* can = agent.capabilities.if_contains(name.get_string());
-    out.push_back(Object{{"name", name},
-                         {"version", base::json::text_or_null(agent.agent_version)},
-                         {"capabilities", can != nullptr && can->is_array() ? *can : base::json::Value(Array())},
-                         {"health", nullptr}});
+    out.push_back(Object{
+        {"name", name},
+        {"version", base::json::text_or_null(agent.agent_version)},
+        {"capabilities", can != nullptr && can->is_array() ? *can : base::json::Value(Array())},
+        {"health", nullptr}});
   }
   return out;
 }
@@ -47,7 +48,8 @@ net::Response get_agent(Site& site, Call& call) {
   out["engines"] = engines_of(*agent);
   out["registry_size"] = nullptr;
   if (site.parts.agent_live) {
-    for (auto& member : site.parts.agent_live(agent->id)) out[member.key()] = std::move(member.value());
+    for (auto& member : site.parts.agent_live(agent->id))
+      out[member.key()] = std::move(member.value());
   }
   return json_answer(200, out);
 }
@@ -55,20 +57,21 @@ net::Response get_agent(Site& site, Call& call) {
 net::Response get_agent_registry(Site& site, Call& call) {
   auto agent = find_agent(site, call);
   if (!agent) return refuse(call, agent.error());
-  return json_answer(200,
-                     Object{{"items", site.parts.agent_registry ? site.parts.agent_registry(agent->id) : Array()},
-                            {"next_cursor", nullptr}});
+  return json_answer(
+      200,
+      Object{{"items", site.parts.agent_registry ? site.parts.agent_registry(agent->id) : Array()},
+             {"next_cursor", nullptr}});
 }
 
 // Local agents stand and fall with the configuration; remote ones come with the agent gateway.
 net::Response refuse_agent_change(Site& site, Call& call) {
   auto agent = find_agent(site, call);
   if (!agent) return refuse(call, agent.error());
-  return error_answer(
-      call.request, 409, "conflict",
-      "agent " + agent->name +
-          " is an engine instance of this brain: it has no token, and goes when its [plugin] table goes",
-      Object{{"reason", "local_agent"}});
+  return error_answer(call.request, 409, "conflict",
+                      "agent " + agent->name +
+                          " is an engine instance of this brain: it has no token, and goes when "
+                          "its [plugin] table goes",
+                      Object{{"reason", "local_agent"}});
 }
 
 net::Response list_workers(Site& site, Call& call) {
@@ -96,25 +99,29 @@ net::Response list_queues(Site& site, Call& call) {
 
 net::Response list_waiting(Site& site, Call& call) {
   Input query = Input::of_query(call.request);
-  const std::int64_t limit = query.integer("limit", 1, 500).value_or(site.parts.settings.rest_default_page_size);
+  const std::int64_t limit =
+      query.integer("limit", 1, 500).value_or(site.parts.settings.rest_default_page_size);
   const auto cursor = query.text("cursor", {1, 1000});
   if (!query.ok()) return query.refused(call.request);
   if (!site.parts.waiting_tasks) {
     return refuse(call, core::refuse::error(base::Code::unavailable, core::refuse::kAgentOffline,
                                             "no engine can be asked for this queue"));
   }
-  auto waiting = site.parts.waiting_tasks(call.project->id, call.param("engine"), call.param("queue"),
-                                          static_cast<std::uint32_t>(limit), cursor.value_or(""));
+  auto waiting =
+      site.parts.waiting_tasks(call.project->id, call.param("engine"), call.param("queue"),
+                               static_cast<std::uint32_t>(limit), cursor.value_or(""));
   if (!waiting) return refuse(call, waiting.error());
   const Array* items = base::json::array(*waiting, "items");
-  return json_answer(200, Object{{"items", items != nullptr ? *items : Array()},
-                                 {"next_cursor", base::json::text_or_null(base::json::text(*waiting, "next"))}});
+  return json_answer(
+      200, Object{{"items", items != nullptr ? *items : Array()},
+                  {"next_cursor", base::json::text_or_null(base::json::text(*waiting, "next"))}});
 }
 
 net::Response list_gaps(Site& site, Call& call) {
   Input query = Input::of_query(call.request);
   const config::Settings& settings = site.parts.settings;
-  const Paging paging = read_paging(query, List::gaps, settings.rest_default_page_size, settings.rest_max_page_size);
+  const Paging paging =
+      read_paging(query, List::gaps, settings.rest_default_page_size, settings.rest_max_page_size);
   if (!query.ok()) return query.refused(call.request);
   auto page = site.fleet.gaps(call.project->id, paging.after, paging.limit);
   return page ? json_answer(200, page_json(to_json_array(page->items), List::gaps, page->next))
@@ -125,8 +132,9 @@ net::Response list_gaps(Site& site, Call& call) {
 net::Response list_event_sources(Site& site, Call& call) {
   auto agents = site.fleet.agents(call.project->id);
   if (!agents) return refuse(call, agents.error());
-  std::stable_sort(agents->begin(), agents->end(),
-                   [](const auto& a, const auto& b) { return a.events_persisted > b.events_persisted; });
+  std::stable_sort(agents->begin(), agents->end(), [](const auto& a, const auto& b) {
+    return a.events_persisted > b.events_persisted;
+  });
   Array items;
   for (const core::FleetAgent& a : *agents) {
     Object ingest;
@@ -150,12 +158,15 @@ void add_fleet_routes(Router& router) {
   router.add("GET", "/api/v1/projects/{slug}/agents", viewer, list_agents);
   router.add("GET", "/api/v1/projects/{slug}/agents/{agent_id}", viewer, get_agent);
   router.add("DELETE", "/api/v1/projects/{slug}/agents/{agent_id}", admin, refuse_agent_change);
-  router.add("POST", "/api/v1/projects/{slug}/agents/{agent_id}/rotate", admin, refuse_agent_change);
-  router.add("GET", "/api/v1/projects/{slug}/agents/{agent_id}/registry", viewer, get_agent_registry);
+  router.add("POST", "/api/v1/projects/{slug}/agents/{agent_id}/rotate", admin,
+             refuse_agent_change);
+  router.add("GET", "/api/v1/projects/{slug}/agents/{agent_id}/registry", viewer,
+             get_agent_registry);
   router.add("GET", "/api/v1/projects/{slug}/workers", viewer, list_workers);
   router.add("GET", "/api/v1/projects/{slug}/workers/{worker_id}", viewer, get_worker);
   router.add("GET", "/api/v1/projects/{slug}/queues", viewer, list_queues);
-  router.add("GET", "/api/v1/projects/{slug}/queues/{engine}/{queue}/waiting", viewer, list_waiting);
+  router.add("GET", "/api/v1/projects/{slug}/queues/{engine}/{queue}/waiting", viewer,
+             list_waiting);
   router.add("GET", "/api/v1/projects/{slug}/gaps", viewer, list_gaps);
   router.add("GET", "/api/v1/projects/{slug}/event-sources", viewer, list_event_sources);
 }

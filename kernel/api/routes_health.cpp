@@ -40,7 +40,8 @@ net::Response get_system(Site& site, Call&) {
              {"abi_version", std::to_string(Z4J_ABI_MAJOR) + "." + std::to_string(Z4J_ABI_MINOR)},
              {"uptime_seconds", (site.parts.clock.now() - site.started_at) / base::kSecondUs}};
   const auto stats = site.parts.store.stats();
-  const auto parsed = stats ? base::json::parse(*stats) : base::Result<base::json::Value>(stats.error());
+  const auto parsed =
+      stats ? base::json::parse(*stats) : base::Result<base::json::Value>(stats.error());
   if (parsed && parsed->is_object()) {
     const Object& o = parsed->get_object();
     out["database_type"] = text_or_null(base::json::text(o, "product"));
@@ -55,7 +56,8 @@ net::Response get_system(Site& site, Call&) {
 net::Response get_root(Site&, Call&) {
   return html_answer(200,
                      "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>z4j</title>"
-                     "<h1>z4j</h1><p>The brain is running. Its API is at <a href=\"/api/v1/health\">/api/v1</a>; no "
+                     "<h1>z4j</h1><p>The brain is running. Its API is at <a "
+                     "href=\"/api/v1/health\">/api/v1</a>; no "
                      "dashboard is installed.</p></html>");
 }
 

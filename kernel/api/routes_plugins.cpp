@@ -1,6 +1,7 @@
 // Plugin instances: how they are, and what an administrator changes about them.
 //
-// The file is the base; a change here is a stored override, shown beside the file's value and removable.
+// The file is the base; a change here is a stored override, shown beside the file's value and
+// removable.
 #include <algorithm>
 
 #include "api/input.hpp"
@@ -22,8 +23,8 @@ constexpr std::string_view kMask = "********";
 
 const config::PluginEntry* entry_of(const Site& site, std::string_view instance) {
   const auto& entries = site.parts.entries;
-  const auto found =
-      std::find_if(entries.begin(), entries.end(), [&](const config::PluginEntry& e) { return e.name == instance; });
+  const auto found = std::find_if(entries.begin(), entries.end(),
+                                  [&](const config::PluginEntry& e) { return e.name == instance; });
   return found == entries.end() ? nullptr : &*found;
 }
 
@@ -45,52 +46,56 @@ std::string schema_of(Site& site, const std::string& plugin) {
 }
 
 Object report_json(const plugin::Report& r) {
-  return {{"instance", r.name},
-          {"plugin", r.plugin},
-          {"plugin_id", text_or_null(r.plugin_id)},
-          {"version", text_or_null(r.version)},
-          {"kinds", text_or_null(r.kinds)},
-          {"engine", text_or_null(r.engine_name)},
-          {"project", r.project},
-          {"state", plugin::to_string(r.state)},
-          {"health", plugin::to_string(r.health)},
-          {"why", text_or_null(r.why)},
-          {"step", text_or_null(r.step)},
-          {"what_to_do", text_or_null(r.what_to_do)},
-          {"problems", problems_json(r.problems)},
-          {"required", r.required},
-          {"started_at", r.started_at > 0 ? Value(base::format_time(r.started_at)) : Value(nullptr)},
-          {"calls", r.calls},
-          {"errors", r.errors},
-          {"faults", r.faults},
-          {"late_answers", r.late_answers},
-          {"operations_open", r.ops_open},
-          {"operations_expired", r.ops_expired},
-          {"slow_calls", r.slow_calls},
-          {"log_lines_suppressed", r.log_lines_suppressed}};
+  return {
+      {"instance", r.name},
+      {"plugin", r.plugin},
+      {"plugin_id", text_or_null(r.plugin_id)},
+      {"version", text_or_null(r.version)},
+      {"kinds", text_or_null(r.kinds)},
+      {"engine", text_or_null(r.engine_name)},
+      {"project", r.project},
+      {"state", plugin::to_string(r.state)},
+      {"health", plugin::to_string(r.health)},
+      {"why", text_or_null(r.why)},
+      {"step", text_or_null(r.step)},
+      {"what_to_do", text_or_null(r.what_to_do)},
+      {"problems", problems_json(r.problems)},
+      {"required", r.required},
+      {"started_at", r.started_at > 0 ? Value(base::format_time(r.started_at)) : Value(nullptr)},
+      {"calls", r.calls},
+      {"errors", r.errors},
+      {"faults", r.faults},
+      {"late_answers", r.late_answers},
+      {"operations_open", r.ops_open},
+      {"operations_expired", r.ops_expired},
+      {"slow_calls", r.slow_calls},
+      {"log_lines_suppressed", r.log_lines_suppressed}};
 }
 
 Value override_json(const std::optional<core::PluginOverride>& o, const std::string& schema) {
   if (!o) return nullptr;
-  return Object{
-      {"enabled", o->enabled ? Value(*o->enabled) : Value(nullptr)},
-      {"settings", o->settings ? Value(schema.empty() ? Object() : config::masked_settings(schema, *o->settings))
-                               : Value(nullptr)},
-      {"updated_by", id_or_null(o->updated_by)},
-      {"updated_at", base::format_time(o->updated_at)}};
+  return Object{{"enabled", o->enabled ? Value(*o->enabled) : Value(nullptr)},
+                {"settings",
+                 o->settings ? Value(schema.empty() ? Object()
+                                                    : config::masked_settings(schema, *o->settings))
+                             : Value(nullptr)},
+                {"updated_by", id_or_null(o->updated_by)},
+                {"updated_at", base::format_time(o->updated_at)}};
 }
 
-// The report, and beside it the file's word and the override's. An instance that never ran is listed too.
-Object plugin_json(Site& site, const plugin::Report& report, const std::optional<core::PluginOverride>& o) {
+// The report, and beside it the file's word and the override's. An instance that never ran is
+// listed too.
+Object plugin_json(Site& site, const plugin::Report& report,
+                   const std::optional<core::PluginOverride>& o) {
   Object out = report_json(report);
   const config::PluginEntry* entry = entry_of(site, report.name);
   out["configured"] = nullptr;
   out["override"] = nullptr;
   if (entry == nullptr) return out;
   const std::string schema = schema_of(site, entry->plugin);
-  out["configured"] =
-      Object{{"enabled", entry->enabled},
-             {"settings", schema.empty() ? Object() : config::masked_settings(schema, entry->settings)}};
+  out["configured"] = Object{
+      {"enabled", entry->enabled},
+      {"settings", schema.empty() ? Object() : config::masked_settings(schema, entry->settings)}};
   out["override"] = override_json(o, schema);
   return out;
 }
@@ -107,11 +112,13 @@ plugin::Report listed(const config::PluginEntry& entry) {
 std::vector<plugin::Report> all_reports(Site& site) {
   std::vector<plugin::Report> reports = site.parts.plugins.reports();
   for (const config::PluginEntry& entry : site.parts.entries) {
-    const bool is_known =
-        std::any_of(reports.begin(), reports.end(), [&](const plugin::Report& r) { return r.name == entry.name; });
+    const bool is_known = std::any_of(reports.begin(), reports.end(), [&](const plugin::Report& r) {
+      return r.name == entry.name;
+    });
     if (!is_known) reports.push_back(listed(entry));
   }
-  std::sort(reports.begin(), reports.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::sort(reports.begin(), reports.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
   return reports;
 }
 
@@ -120,9 +127,10 @@ net::Response list_plugins(Site& site, Call& call) {
   if (!overrides) return refuse(call, overrides.error());
   Array items;
   for (const plugin::Report& report : all_reports(site)) {
-    const auto found =
-        std::find_if(overrides->begin(), overrides->end(), [&](const auto& o) { return o.instance == report.name; });
-    items.push_back(plugin_json(site, report, found == overrides->end() ? std::nullopt : std::optional(*found)));
+    const auto found = std::find_if(overrides->begin(), overrides->end(),
+                                    [&](const auto& o) { return o.instance == report.name; });
+    items.push_back(plugin_json(site, report,
+                                found == overrides->end() ? std::nullopt : std::optional(*found)));
   }
   return json_answer(200, Object{{"items", std::move(items)}, {"next_cursor", nullptr}});
 }
@@ -149,10 +157,12 @@ Target target_of(Site& site, const Call& call) {
   t.entry = entry_of(site, call.param("instance"));
   if (t.entry != nullptr) return t;
   const bool is_running = site.parts.plugins.report(call.param("instance")).ok();
-  t.refused = is_running ? error_answer(call.request, 409, "conflict",
-                                        "this instance belongs to the brain itself and can't be changed here",
-                                        Object{{"reason", "not_configurable"}})
-                         : error_answer(call.request, 404, "not_found", "plugin instance not found");
+  t.refused =
+      is_running
+          ? error_answer(call.request, 409, "conflict",
+                         "this instance belongs to the brain itself and can't be changed here",
+                         Object{{"reason", "not_configurable"}})
+          : error_answer(call.request, 404, "not_found", "plugin instance not found");
   return t;
 }
 
@@ -172,11 +182,13 @@ net::Response set_enabled(Site& site, Call& call, bool enabled) {
   const Target target = target_of(site, call);
   if (target.entry == nullptr) return target.refused;
   if (!enabled && target.entry->required) {
-    return error_answer(call.request, 409, "conflict",
-                        "this instance is required by the configuration: the brain does not run without it",
-                        Object{{"reason", "required"}});
+    return error_answer(
+        call.request, 409, "conflict",
+        "this instance is required by the configuration: the brain does not run without it",
+        Object{{"reason", "required"}});
   }
-  return follow(site, call, site.parts.overrides.set_enabled(target.entry->name, enabled, call.actor()));
+  return follow(site, call,
+                site.parts.overrides.set_enabled(target.entry->name, enabled, call.actor()));
 }
 
 net::Response enable_plugin(Site& site, Call& call) { return set_enabled(site, call, true); }
@@ -193,12 +205,15 @@ Object merged(const config::PluginEntry& entry, const Object& over) {
 Object unmasked(Object asked, const std::optional<core::PluginOverride>& o) {
   std::vector<std::string> masked;
   for (const auto& member : asked) {
-    if (member.value().is_string() && member.value().get_string() == kMask) masked.emplace_back(member.key());
+    if (member.value().is_string() && member.value().get_string() == kMask)
+      masked.emplace_back(member.key());
   }
   for (const std::string& key : masked) {
     const Value* stored = o && o->settings ? o->settings->if_contains(key) : nullptr;
-    if (stored != nullptr) asked[key] = *stored;
-    else asked.erase(key);
+    if (stored != nullptr)
+      asked[key] = *stored;
+    else
+      asked.erase(key);
   }
   return asked;
 }
@@ -207,14 +222,16 @@ struct Asked {
   Object settings;
   std::vector<config::Problem> problems;
 };
-base::Result<Asked> check_settings_of(Site& site, const config::PluginEntry& entry, const Object& asked) {
+base::Result<Asked> check_settings_of(Site& site, const config::PluginEntry& entry,
+                                      const Object& asked) {
   auto stored = site.parts.overrides.find(entry.name);
   if (!stored) return std::move(stored).error();
   auto described = site.parts.plugins.describe(entry.plugin);
   if (!described) return std::move(described).error();
   Asked out;
   out.settings = unmasked(asked, *stored);
-  out.problems = config::check_settings(described->schema_json, merged(entry, out.settings)).problems;
+  out.problems =
+      config::check_settings(described->schema_json, merged(entry, out.settings)).problems;
   return out;
 }
 
@@ -226,7 +243,8 @@ net::Response validate_plugin(Site& site, Call& call) {
   if (!in.ok()) return in.refused(call.request);
   auto asked = check_settings_of(site, *target.entry, *settings);
   if (!asked) return refuse(call, asked.error());
-  return json_answer(200, Object{{"valid", asked->problems.empty()}, {"problems", problems_json(asked->problems)}});
+  return json_answer(200, Object{{"valid", asked->problems.empty()},
+                                 {"problems", problems_json(asked->problems)}});
 }
 
 net::Response put_plugin_settings(Site& site, Call& call) {
@@ -237,9 +255,12 @@ net::Response put_plugin_settings(Site& site, Call& call) {
   if (!in.ok()) return in.refused(call.request);
   auto asked = check_settings_of(site, *target.entry, *settings);
   if (!asked) return refuse(call, asked.error());
-  for (const config::Problem& p : asked->problems) in.problem("settings" + p.where, "value_error", p.text());
+  for (const config::Problem& p : asked->problems)
+    in.problem("settings" + p.where, "value_error", p.text());
   if (!in.ok()) return in.refused(call.request);
-  return follow(site, call, site.parts.overrides.set_settings(target.entry->name, asked->settings, call.actor()));
+  return follow(
+      site, call,
+      site.parts.overrides.set_settings(target.entry->name, asked->settings, call.actor()));
 }
 
 net::Response remove_plugin_override(Site& site, Call& call) {

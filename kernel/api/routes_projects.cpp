@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::size_t kMaxSchedulers = 32;
 
-net::Response project_answer(const Call& call, int status, const base::Result<core::Project>& project) {
+net::Response project_answer(const Call& call, int status,
+                             const base::Result<core::Project>& project) {
   return project ? json_answer(status, to_json(*project)) : refuse(call, project.error());
 }
 
@@ -29,10 +30,12 @@ net::Response create_project(Site& site, Call& call) {
   draft.environment = in.text("environment", {1, 40}).value_or(draft.environment);
   draft.timezone = in.text("timezone", {1, 64}).value_or(draft.timezone);
   draft.retention_days = in.integer("retention_days", 1, 3650).value_or(draft.retention_days);
-  draft.default_scheduler_owner = in.text("default_scheduler_owner", {1, 40}).value_or(draft.default_scheduler_owner);
+  draft.default_scheduler_owner =
+      in.text("default_scheduler_owner", {1, 40}).value_or(draft.default_scheduler_owner);
   draft.allowed_schedulers = in.texts("allowed_schedulers", kMaxSchedulers, {1, 40});
   if (!in.ok()) return in.refused(call.request);
-  return project_answer(call, 201, site.parts.projects.create(*call.principal, draft, call.actor()));
+  return project_answer(call, 201,
+                        site.parts.projects.create(*call.principal, draft, call.actor()));
 }
 
 net::Response patch_project(Site& site, Call& call) {
@@ -48,7 +51,9 @@ net::Response patch_project(Site& site, Call& call) {
   patch.sets_allowed_schedulers = in.has("allowed_schedulers");
   patch.allowed_schedulers = in.texts("allowed_schedulers", kMaxSchedulers, {1, 40});
   if (!in.ok()) return in.refused(call.request);
-  return project_answer(call, 200, site.parts.projects.patch(*call.principal, call.param("slug"), patch, call.actor()));
+  return project_answer(
+      call, 200,
+      site.parts.projects.patch(*call.principal, call.param("slug"), patch, call.actor()));
 }
 
 net::Response archive_project(Site& site, Call& call) {
@@ -66,11 +71,16 @@ net::Response list_members(Site& site, Call& call) {
 void add_project_routes(Router& router) {
   using core::Action;
   router.add("GET", "/api/v1/projects", {Gate::signed_in}, list_projects);
-  router.add("POST", "/api/v1/projects", {Gate::signed_in, Action::manage_projects}, create_project);
-  router.add("GET", "/api/v1/projects/{slug}", {Gate::signed_in, Action::read_project}, get_project);
-  router.add("PATCH", "/api/v1/projects/{slug}", {Gate::signed_in, Action::manage_projects}, patch_project);
-  router.add("DELETE", "/api/v1/projects/{slug}", {Gate::signed_in, Action::manage_projects}, archive_project);
-  router.add("GET", "/api/v1/projects/{slug}/memberships", {Gate::signed_in, Action::read_members}, list_members);
+  router.add("POST", "/api/v1/projects", {Gate::signed_in, Action::manage_projects},
+             create_project);
+  router.add("GET", "/api/v1/projects/{slug}", {Gate::signed_in, Action::read_project},
+             get_project);
+  router.add("PATCH", "/api/v1/projects/{slug}", {Gate::signed_in, Action::manage_projects},
+             patch_project);
+  router.add("DELETE", "/api/v1/projects/{slug}", {Gate::signed_in, Action::manage_projects},
+             archive_project);
+  router.add("GET", "/api/v1/projects/{slug}/memberships", {Gate::signed_in, Action::read_members},
+             list_members);
 }
 
 }  // namespace z4j::api

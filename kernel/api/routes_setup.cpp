@@ -10,7 +10,8 @@ namespace {
 
 using base::json::Object;
 
-// The token stays in the address bar and travels in the body; nothing of the request is written into the page.
+// The token stays in the address bar and travels in the body; nothing of the request is written
+// into the page.
 constexpr std::string_view kSetupPage =
     R"(<!doctype html><html lang="en"><meta charset="utf-8"><title>z4j setup</title>
 <meta name="viewport" content="width=device-width"><style nonce="NONCE">
@@ -42,19 +43,22 @@ net::Response get_setup_page(Site& site, Call& call) {
   auto active = site.parts.setup.has_active_token();
   if (!active) return refuse(call, active.error());
   if (!*active)
-    return html_answer(404,
-                       "<!doctype html><title>z4j</title><p>Setup is done, or its link has expired: restart the "
-                       "brain to get a new one.</p>");
+    return html_answer(
+        404,
+        "<!doctype html><title>z4j</title><p>Setup is done, or its link has expired: restart the "
+        "brain to get a new one.</p>");
   const std::string nonce = base::random_token();
   std::string page(kSetupPage);
   constexpr std::string_view kMark = "NONCE";
-  for (std::size_t at = page.find(kMark); at != std::string::npos; at = page.find(kMark, at + nonce.size()))
+  for (std::size_t at = page.find(kMark); at != std::string::npos;
+       at = page.find(kMark, at + nonce.size()))
     page.replace(at, kMark.size(), nonce);
   net::Response r = html_answer(200, std::move(page));
-  r.headers.emplace_back("Content-Security-Policy",
-                         "default-src 'none'; script-src 'self' 'nonce-" + nonce + "'; style-src 'self' 'nonce-" +
-                             nonce +
-                             "'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
+  r.headers.emplace_back(
+      "Content-Security-Policy",
+      "default-src 'none'; script-src 'self' 'nonce-" + nonce + "'; style-src 'self' 'nonce-" +
+          nonce +
+          "'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
   return r;
 }
 
@@ -71,10 +75,11 @@ net::Response complete_setup(Site& site, Call& call) {
   const auto display_name = in.text("display_name", {0, 200});
   const auto password = in.text("password", {8, 256}, Need::required);
   if (!in.ok()) return in.refused(call.request);
-  auto done = site.parts.setup.complete(*token, *email, display_name.value_or(""), *password, call.client());
+  auto done = site.parts.setup.complete(*token, *email, display_name.value_or(""), *password,
+                                        call.client());
   if (!done) return refuse(call, done.error());
-  net::Response r =
-      json_answer(200, Object{{"user", to_json(done->signed_in.user)}, {"project_id", done->project_id.text()}});
+  net::Response r = json_answer(200, Object{{"user", to_json(done->signed_in.user)},
+                                            {"project_id", done->project_id.text()}});
   site.set_session(r, done->signed_in);
   return r;
 }
@@ -84,7 +89,8 @@ net::Response complete_setup(Site& site, Call& call) {
 void add_setup_routes(Router& router) {
   router.add("GET", "/setup", {Gate::open}, get_setup_page);
   router.add("GET", "/api/v1/setup/status", {Gate::first_boot}, get_setup_status);
-  router.add("POST", "/api/v1/setup/complete", {Gate::open, std::nullopt, &core::kSetupCompleteBucket}, complete_setup);
+  router.add("POST", "/api/v1/setup/complete",
+             {Gate::open, std::nullopt, &core::kSetupCompleteBucket}, complete_setup);
 }
 
 }  // namespace z4j::api

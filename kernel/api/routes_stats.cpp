@@ -23,11 +23,14 @@ struct Span {
 };
 constexpr std::array<Span, 5> kTrendWindows{
     {{"1h", 3600}, {"6h", 21'600}, {"24h", 86'400}, {"72h", 259'200}, {"7d", 604'800}}};
-constexpr std::array<Span, 5> kTrendBuckets{{{"1m", 60}, {"5m", 300}, {"15m", 900}, {"1h", 3600}, {"1d", 86'400}}};
+constexpr std::array<Span, 5> kTrendBuckets{
+    {{"1m", 60}, {"5m", 300}, {"15m", 900}, {"1h", 3600}, {"1d", 86'400}}};
 
-const Span* read_span(Input& query, std::string_view name, const std::array<Span, 5>& known, std::string_view usual) {
+const Span* read_span(Input& query, std::string_view name, const std::array<Span, 5>& known,
+                      std::string_view usual) {
   const std::string text = query.text(name, {0, 20}).value_or(std::string(usual));
-  const auto found = std::find_if(known.begin(), known.end(), [&](const Span& s) { return s.name == text; });
+  const auto found =
+      std::find_if(known.begin(), known.end(), [&](const Span& s) { return s.name == text; });
   if (found != known.end()) return &*found;
   std::string expected = "must be one of";
   for (const Span& s : known) expected += " " + std::string(s.name);
@@ -68,11 +71,12 @@ net::Response get_stats(Site& site, Call& call) {
                   {"commands_failed_24h", stats->commands_failed},
                   {"commands_timeout_24h", stats->commands_timeout},
                   {"queue_depths", std::move(depths)},
-                  {"system_health", Object{{"status", stats->health()},
-                                           {"agents_all_online", stats->are_agents_online()},
-                                           {"queue_depth_ok", stats->are_queues_short()},
-                                           {"failure_rate_ok", stats->failure_rate() < core::kHighFailureRate},
-                                           {"brain_db_ok", true}}},
+                  {"system_health",
+                   Object{{"status", stats->health()},
+                          {"agents_all_online", stats->are_agents_online()},
+                          {"queue_depth_ok", stats->are_queues_short()},
+                          {"failure_rate_ok", stats->failure_rate() < core::kHighFailureRate},
+                          {"brain_db_ok", true}}},
                   {"tasks_capped", stats->tasks_capped}});
 }
 
@@ -82,7 +86,8 @@ net::Response get_trends(Site& site, Call& call) {
   const Span* bucket = read_span(query, "bucket", kTrendBuckets, "1h");
   if (!query.ok()) return query.refused(call.request);
   if (window->seconds / bucket->seconds > kMaxBuckets)
-    return detail_answer(400, "this window has more than 500 buckets of that size; take a larger bucket");
+    return detail_answer(
+        400, "this window has more than 500 buckets of that size; take a larger bucket");
   auto points = site.stats.trends(call.project->id, window->seconds, bucket->seconds);
   if (!points) return refuse(call, points.error());
   Array series;
@@ -95,7 +100,9 @@ net::Response get_trends(Site& site, Call& call) {
                             {"total", p.success + p.failure + p.retry + p.revoked},
                             {"avg_runtime_ms", number_or_null(p.avg_runtime_ms)}});
   }
-  return json_answer(200, Object{{"window", window->name}, {"bucket", bucket->name}, {"series", std::move(series)}});
+  return json_answer(
+      200,
+      Object{{"window", window->name}, {"bucket", bucket->name}, {"series", std::move(series)}});
 }
 
 }  // namespace

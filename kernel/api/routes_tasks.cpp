@@ -21,7 +21,8 @@ constexpr std::string_view kPriorities[] = {"critical", "high", "normal", "low"}
 core::TaskFilter read_filter(Input& query) {
   core::TaskFilter filter;
   if (const auto state = query.text("state", {0, 40})) {
-    if (std::find(core::kTaskStateNames.begin(), core::kTaskStateNames.end(), *state) != core::kTaskStateNames.end())
+    if (std::find(core::kTaskStateNames.begin(), core::kTaskStateNames.end(), *state) !=
+        core::kTaskStateNames.end())
       filter.state = *state;
   }
   if (const auto list = query.text("priority", {0, 200})) {
@@ -48,12 +49,15 @@ net::Response list_tasks(Site& site, Call& call) {
   Input query = Input::of_query(call.request);
   const config::Settings& settings = site.parts.settings;
   const core::TaskFilter filter = read_filter(query);
-  const Paging paging = read_paging(query, List::tasks, settings.rest_default_page_size, settings.rest_max_page_size);
+  const Paging paging =
+      read_paging(query, List::tasks, settings.rest_default_page_size, settings.rest_max_page_size);
   const auto format = query.text("format", {0, 10});
   const auto fields = query.text("fields", {0, 500});
-  if (format && *format != "csv" && *format != "json") query.problem("format", "literal_error", "must be csv or json");
+  if (format && *format != "csv" && *format != "json")
+    query.problem("format", "literal_error", "must be csv or json");
   if (!query.ok()) return query.refused(call.request);
-  if (format) return export_tasks(site, *call.project, filter, paging.after, *format, fields.value_or(""));
+  if (format)
+    return export_tasks(site, *call.project, filter, paging.after, *format, fields.value_or(""));
   auto page = site.tasks.list(call.project->id, filter, paging.after, paging.limit);
   return page ? json_answer(200, page_json(to_json_array(page->items), List::tasks, page->next))
               : refuse(call, page.error());
@@ -88,7 +92,8 @@ net::Response list_events(Site& site, Call& call) {
   const config::Settings& settings = site.parts.settings;
   const auto engine = query.text("engine", {1, 40}, Need::required);
   const auto task_id = query.text("task_id", {1, 200}, Need::required);
-  const Paging paging = read_paging(query, List::events, settings.rest_default_page_size, settings.rest_max_page_size);
+  const Paging paging = read_paging(query, List::events, settings.rest_default_page_size,
+                                    settings.rest_max_page_size);
   if (!query.ok()) return query.refused(call.request);
   auto page = site.tasks.events(call.project->id, *engine, *task_id, paging.after, paging.limit);
   return page ? json_answer(200, page_json(to_json_array(page->items), List::events, page->next))

@@ -16,11 +16,17 @@ Value time_value(base::TimeUs time) { return Value(base::format_time(time)); }
 
 }  // namespace
 
-Value time_or_null(const std::optional<base::TimeUs>& time) { return time ? time_value(*time) : Value(nullptr); }
+Value time_or_null(const std::optional<base::TimeUs>& time) {
+  return time ? time_value(*time) : Value(nullptr);
+}
 
-Value number_or_null(const std::optional<std::int64_t>& number) { return number ? Value(*number) : Value(nullptr); }
+Value number_or_null(const std::optional<std::int64_t>& number) {
+  return number ? Value(*number) : Value(nullptr);
+}
 
-Value id_or_null(const std::optional<base::Uuid>& id) { return id ? Value(id->text()) : Value(nullptr); }
+Value id_or_null(const std::optional<base::Uuid>& id) {
+  return id ? Value(id->text()) : Value(nullptr);
+}
 
 Value offset_time_or_null(const std::optional<base::TimeUs>& time) {
   if (!time) return nullptr;
@@ -44,8 +50,9 @@ Object to_json(const core::Me& me) {
   Object out = to_json(me.user);
   Array memberships;
   for (const core::MembershipView& m : me.memberships) {
-    memberships.push_back(Object{
-        {"project_id", m.project_id.text()}, {"project_slug", m.project_slug}, {"role", core::to_string(m.role)}});
+    memberships.push_back(Object{{"project_id", m.project_id.text()},
+                                 {"project_slug", m.project_slug},
+                                 {"role", core::to_string(m.role)}});
   }
   out["memberships"] = std::move(memberships);
   return out;
@@ -53,7 +60,8 @@ Object to_json(const core::Me& me) {
 
 Object to_json(const core::Project& p) {
   Value schedulers(nullptr);
-  if (p.allowed_schedulers) schedulers = Array(p.allowed_schedulers->begin(), p.allowed_schedulers->end());
+  if (p.allowed_schedulers)
+    schedulers = Array(p.allowed_schedulers->begin(), p.allowed_schedulers->end());
   return {{"id", p.id.text()},
           {"slug", p.slug},
           {"name", p.name},
@@ -81,7 +89,8 @@ Object to_json(const core::Member& m) {
 Object to_json(const core::FleetAgent& a) {
   const bool has_connected = a.last_connect_at.has_value();
   // A local agent's version is this program's own.
-  const Value version_status = a.agent_version.empty() ? Value(nullptr) : Value(a.is_local ? "current" : "unknown");
+  const Value version_status =
+      a.agent_version.empty() ? Value(nullptr) : Value(a.is_local ? "current" : "unknown");
   return {{"id", a.id.text()},
           {"project_id", a.project_id.text()},
           {"name", a.name},
@@ -188,9 +197,14 @@ Object to_json(const core::TaskView& t) {
 }
 
 Object to_json(const core::TaskEventView& e) {
-  return {{"id", e.id.text()},         {"project_id", e.project_id.text()}, {"agent_id", e.agent_id.text()},
-          {"engine", e.engine},        {"task_id", e.task_id},              {"kind", e.kind},
-          {"occurred_at", time_value(e.occurred_at)}, {"payload", e.payload}};
+  return {{"id", e.id.text()},
+          {"project_id", e.project_id.text()},
+          {"agent_id", e.agent_id.text()},
+          {"engine", e.engine},
+          {"task_id", e.task_id},
+          {"kind", e.kind},
+          {"occurred_at", time_value(e.occurred_at)},
+          {"payload", e.payload}};
 }
 
 Object to_json(const core::Command& c) {
@@ -212,7 +226,8 @@ Object to_json(const core::Command& c) {
 }
 
 Object page_json(Array items, List list, const std::optional<core::Place>& next) {
-  return {{"items", std::move(items)}, {"next_cursor", next ? Value(write_cursor(list, *next)) : Value(nullptr)}};
+  return {{"items", std::move(items)},
+          {"next_cursor", next ? Value(write_cursor(list, *next)) : Value(nullptr)}};
 }
 
 }  // namespace z4j::api

@@ -1,5 +1,5 @@
-// How the kernel's things look in JSON: member names, order and nulls as clients know them. Members that
-// are ours alone stand last.
+// How the kernel's things look in JSON: member names, order and nulls as clients know them. Members
+// that are ours alone stand last.
 #pragma once
 
 #include <optional>
@@ -43,6 +43,7 @@ template <class T>
 }
 
 // {"items": [...], "next_cursor": ...}
-[[nodiscard]] base::json::Object page_json(base::json::Array items, List list, const std::optional<core::Place>& next);
+[[nodiscard]] base::json::Object page_json(base::json::Array items, List list,
+                                           const std::optional<core::Place>& next);
 
 }  // namespace z4j::api

@@ -45,7 +45,8 @@ Site::Site(Parts given)
       public_origin_(origin_of(parts.settings.public_url)) {
   for (const std::string& host : parts.settings.allowed_hosts) hosts_.push_back(host_name(host));
   if (!public_origin_.empty())
-    hosts_.push_back(host_name(std::string_view(public_origin_).substr(public_origin_.find("://") + 3)));
+    hosts_.push_back(
+        host_name(std::string_view(public_origin_).substr(public_origin_.find("://") + 3)));
   if (is_dev || parts.settings.binds_loopback())
     hosts_.insert(hosts_.end(), std::begin(kLoopbackNames), std::end(kLoopbackNames));
 }
@@ -62,8 +63,8 @@ Site::From Site::from(std::string_view origin, const net::Request& request) cons
       asking == origin_of(request.scheme + "://" + request.host))
     return From::own;
   const auto& allowed = parts.settings.cors_origins;
-  const bool is_allowed =
-      std::any_of(allowed.begin(), allowed.end(), [&](const std::string& o) { return origin_of(o) == asking; });
+  const bool is_allowed = std::any_of(allowed.begin(), allowed.end(),
+                                      [&](const std::string& o) { return origin_of(o) == asking; });
   return is_allowed ? From::allowed : From::stranger;
 }
 
@@ -81,9 +82,10 @@ std::string Site::cookie(std::string_view name, std::string_view value, std::int
 }
 
 void Site::set_session(net::Response& response, const core::SignedIn& signed_in) const {
-  response.headers.emplace_back("Set-Cookie", cookie(session_cookie, signed_in.cookie, signed_in.max_age_s, false));
-  response.headers.emplace_back("Set-Cookie",
-                                cookie(csrf_cookie, signed_in.session.csrf_token, signed_in.max_age_s, true));
+  response.headers.emplace_back(
+      "Set-Cookie", cookie(session_cookie, signed_in.cookie, signed_in.max_age_s, false));
+  response.headers.emplace_back(
+      "Set-Cookie", cookie(csrf_cookie, signed_in.session.csrf_token, signed_in.max_age_s, true));
 }
 
 void Site::clear_session(net::Response& response) const {

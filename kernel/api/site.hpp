@@ -39,8 +39,8 @@ struct Site {
   void clear_session(net::Response& response) const;
 
  private:
-  [[nodiscard]] std::string cookie(std::string_view name, std::string_view value, std::int64_t max_age_s,
-                                   bool for_scripts) const;
+  [[nodiscard]] std::string cookie(std::string_view name, std::string_view value,
+                                   std::int64_t max_age_s, bool for_scripts) const;
   std::vector<std::string> hosts_;  // lower case, without port
   std::string public_origin_;       // scheme://host[:port], "" when no public URL is set
 };

@@ -23,13 +23,23 @@ struct Column {
   std::string_view member;  // of the task's JSON
   bool is_usual;
 };
-constexpr Column kColumns[] = {
-    {"task_id", "task_id", true},         {"name", "name", true},               {"state", "state", true},
-    {"priority", "priority", true},       {"queue", "queue", true},             {"worker", "worker_name", true},
-    {"received_at", "received_at", true}, {"started_at", "started_at", true},   {"finished_at", "finished_at", true},
-    {"runtime_ms", "runtime_ms", true},   {"retry_count", "retry_count", true}, {"exception", "exception", true},
-    {"traceback", "traceback", false},    {"args", "args", false},              {"kwargs", "kwargs", false},
-    {"result", "result", false},          {"tags", "tags", false}};
+constexpr Column kColumns[] = {{"task_id", "task_id", true},
+                               {"name", "name", true},
+                               {"state", "state", true},
+                               {"priority", "priority", true},
+                               {"queue", "queue", true},
+                               {"worker", "worker_name", true},
+                               {"received_at", "received_at", true},
+                               {"started_at", "started_at", true},
+                               {"finished_at", "finished_at", true},
+                               {"runtime_ms", "runtime_ms", true},
+                               {"retry_count", "retry_count", true},
+                               {"exception", "exception", true},
+                               {"traceback", "traceback", false},
+                               {"args", "args", false},
+                               {"kwargs", "kwargs", false},
+                               {"result", "result", false},
+                               {"tags", "tags", false}};
 
 std::vector<const Column*> chosen_columns(std::string_view fields) {
   std::vector<const Column*> out;
@@ -53,9 +63,12 @@ std::vector<const Column*> chosen_columns(std::string_view fields) {
 // One CSV cell. A spreadsheet must not take data for a formula.
 void append_cell(std::string& out, const Value& value) {
   std::string text;
-  if (value.is_string()) text.assign(value.get_string().data(), value.get_string().size());
-  else if (!value.is_null()) text = base::json::write(value);
-  if (value.is_string() && !text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos)
+  if (value.is_string())
+    text.assign(value.get_string().data(), value.get_string().size());
+  else if (!value.is_null())
+    text = base::json::write(value);
+  if (value.is_string() && !text.empty() &&
+      std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos)
     text.insert(0, 1, '\'');
   if (text.find_first_of("\",\r\n") == std::string::npos) {
     out += text;
@@ -110,7 +123,8 @@ struct Exporter {
 
   bool next(std::string& out) {
     if (is_done) return false;
-    const auto want = static_cast<std::uint32_t>(std::min<std::size_t>(kExportPage, kExportRows - rows));
+    const auto want =
+        static_cast<std::uint32_t>(std::min<std::size_t>(kExportPage, kExportRows - rows));
     auto page = tasks.list(project, filter, after, want);
     // The head is out already: a cut connection is the only honest way to say so.
     if (!page) throw std::runtime_error("export broke off: " + page.error().text());
@@ -131,8 +145,8 @@ net::Response export_tasks(Site& site, const core::Project& project, const core:
       Exporter{site.tasks, project.id, filter, after, chosen_columns(fields), format == "csv"});
   net::Response r;
   r.content_type = exporter->is_csv ? "text/csv; charset=utf-8" : "application/json";
-  r.headers.emplace_back("Content-Disposition",
-                         "attachment; filename=\"z4j-tasks-" + project.slug + "." + std::string(format) + "\"");
+  r.headers.emplace_back("Content-Disposition", "attachment; filename=\"z4j-tasks-" + project.slug +
+                                                    "." + std::string(format) + "\"");
   bool has_head = false;
   r.stream = [exporter, has_head](std::string& out) mutable {
     if (!has_head) {

@@ -11,8 +11,9 @@
 namespace z4j::api {
 
 // `format` is csv or json; `fields` a comma list, "" for the usual ones. At most 50,000 rows.
-[[nodiscard]] net::Response export_tasks(Site& site, const core::Project& project, const core::TaskFilter& filter,
-                                         const std::optional<core::Place>& after, std::string_view format,
-                                         std::string_view fields);
+[[nodiscard]] net::Response export_tasks(Site& site, const core::Project& project,
+                                         const core::TaskFilter& filter,
+                                         const std::optional<core::Place>& after,
+                                         std::string_view format, std::string_view fields);
 
 }  // namespace z4j::api

@@ -9,7 +9,8 @@ namespace z4j::base {
 namespace {
 
 bool two_digits(std::string_view s, std::size_t at, int& out) {
-  if (at + 2 > s.size() || s[at] < '0' || s[at] > '9' || s[at + 1] < '0' || s[at + 1] > '9') return false;
+  if (at + 2 > s.size() || s[at] < '0' || s[at] > '9' || s[at + 1] < '0' || s[at + 1] > '9')
+    return false;
   out = (s[at] - '0') * 10 + (s[at + 1] - '0');
   return true;
 }
@@ -24,7 +25,8 @@ Error not_a_time(std::string_view text) {
 std::optional<TimeUs> unix_seconds(std::string_view text) {
   double seconds = 0;
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (ec != std::errc() || end != text.data() + text.size() || !std::isfinite(seconds)) return std::nullopt;
+  if (ec != std::errc() || end != text.data() + text.size() || !std::isfinite(seconds))
+    return std::nullopt;
   if (std::abs(seconds) > 2.5e11) return std::nullopt;
   return static_cast<TimeUs>(std::llround(seconds * 1e6));
 }
@@ -50,9 +52,10 @@ std::string format_time(TimeUs t, TimeForm form) {
   const year_month_day date(day);
   const hh_mm_ss<microseconds> clock(at - day);
   char text[80];
-  int n = std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
-                        static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                        static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+  int n = std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d",
+                        static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                        static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
+                        static_cast<int>(clock.minutes().count()),
                         static_cast<int>(clock.seconds().count()));
   const long long micros = clock.subseconds().count();
   const auto used = static_cast<std::size_t>(n);
@@ -69,8 +72,9 @@ std::string format_time(TimeUs t, TimeForm form) {
 Result<TimeUs> parse_time(std::string_view s) {
   if (s.size() > 64) return not_a_time(s);
   int century = 0, yy = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  const bool has_date = two_digits(s, 0, century) && two_digits(s, 2, yy) && s.size() >= 10 && s[4] == '-' &&
-                        two_digits(s, 5, month) && s[7] == '-' && two_digits(s, 8, day);
+  const bool has_date = two_digits(s, 0, century) && two_digits(s, 2, yy) && s.size() >= 10 &&
+                        s[4] == '-' && two_digits(s, 5, month) && s[7] == '-' &&
+                        two_digits(s, 8, day);
   if (!has_date) {
     if (const auto t = unix_seconds(s)) return *t;
     return not_a_time(s);
@@ -83,8 +87,8 @@ Result<TimeUs> parse_time(std::string_view s) {
   std::int64_t offset_s = 0;
   std::size_t at = 10;
   if (at < s.size()) {
-    if ((s[at] != 'T' && s[at] != 't' && s[at] != ' ') || !two_digits(s, 11, hour) || s.size() < 16 || s[13] != ':' ||
-        !two_digits(s, 14, minute)) {
+    if ((s[at] != 'T' && s[at] != 't' && s[at] != ' ') || !two_digits(s, 11, hour) ||
+        s.size() < 16 || s[13] != ':' || !two_digits(s, 14, minute)) {
       return not_a_time(s);
     }
     at = 16;

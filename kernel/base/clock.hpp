@@ -20,7 +20,7 @@ inline constexpr TimeUs kDayUs = 86'400 * kSecondUs;
 class Clock {
  public:
   virtual ~Clock() = default;
-  [[nodiscard]] virtual TimeUs now() const = 0;           // wall clock, UTC; may step
+  [[nodiscard]] virtual TimeUs now() const = 0;              // wall clock, UTC; may step
   [[nodiscard]] virtual std::int64_t steady_ms() const = 0;  // never steps; for deadlines
 };
 
@@ -43,13 +43,13 @@ class ManualClock final : public Clock {
   std::atomic<TimeUs> now_;
 };
 
-// How a time is written: `2026-05-13T10:42:18.123456Z`, the fraction only when not zero (HTTP API), or
-// always six digits and `+00:00` (audit rows).
+// How a time is written: `2026-05-13T10:42:18.123456Z`, the fraction only when not zero (HTTP API),
+// or always six digits and `+00:00` (audit rows).
 enum class TimeForm { api, audit };
 [[nodiscard]] std::string format_time(TimeUs t, TimeForm form = TimeForm::api);
 
-// ISO 8601 date and time, "T" or a blank between them, fraction of any length, offset "Z" or +hh:mm or
-// +hhmm or none (then UTC); or a Unix number of seconds. Years 1 to 9999.
+// ISO 8601 date and time, "T" or a blank between them, fraction of any length, offset "Z" or +hh:mm
+// or +hhmm or none (then UTC); or a Unix number of seconds. Years 1 to 9999.
 [[nodiscard]] Result<TimeUs> parse_time(std::string_view text);
 
 }  // namespace z4j::base

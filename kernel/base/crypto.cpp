@@ -90,7 +90,8 @@ Digest HmacKey::sign(std::string_view message) {
   Digest out{};
   std::size_t size = 0;
   Z4J_CHECK(EVP_MAC_init(context_->ctx, nullptr, 0, nullptr) == 1 &&
-            EVP_MAC_update(context_->ctx, reinterpret_cast<const unsigned char*>(message.data()), message.size()) == 1 &&
+            EVP_MAC_update(context_->ctx, reinterpret_cast<const unsigned char*>(message.data()),
+                           message.size()) == 1 &&
             EVP_MAC_final(context_->ctx, out.data(), &size, out.size()) == 1 && size == out.size());
   return out;
 }
@@ -102,7 +103,9 @@ Digest sha256(std::string_view data) {
   return out;
 }
 
-Digest hmac_sha256(std::string_view key, std::string_view message) { return HmacKey(key).sign(message); }
+Digest hmac_sha256(std::string_view key, std::string_view message) {
+  return HmacKey(key).sign(message);
+}
 
 std::string hex(std::string_view bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -126,7 +129,10 @@ std::optional<std::string> unhex(std::string_view text) {
     int byte = 0;
     for (std::size_t j = i; j < i + 2; ++j) {
       const char c = text[j];
-      const int v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+      const int v = c >= '0' && c <= '9'   ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
       if (v < 0) return std::nullopt;
       byte = byte * 16 + v;
     }
@@ -135,7 +141,9 @@ std::optional<std::string> unhex(std::string_view text) {
   return out;
 }
 
-std::string base64url(std::string_view bytes, Padding padding) { return encode64(bytes, kBase64Url, padding); }
+std::string base64url(std::string_view bytes, Padding padding) {
+  return encode64(bytes, kBase64Url, padding);
+}
 std::optional<std::string> unbase64url(std::string_view text) { return decode64(text, kBase64Url); }
 std::string base64(std::string_view bytes) { return encode64(bytes, kBase64, Padding::equals); }
 std::optional<std::string> unbase64(std::string_view text) { return decode64(text, kBase64); }
@@ -154,9 +162,11 @@ bool equal_constant_time(std::string_view a, std::string_view b) noexcept {
 
 std::string hash_password(std::string_view password) {
   const std::string salt = random_bytes(16);
-  std::string out(argon2_encodedlen(kArgonTime, kArgonMemoryKib, kArgonLanes, 16, 32, Argon2_id), '\0');
-  const int rc = argon2id_hash_encoded(kArgonTime, kArgonMemoryKib, kArgonLanes, password.data(), password.size(),
-                                       salt.data(), salt.size(), 32, out.data(), out.size());
+  std::string out(argon2_encodedlen(kArgonTime, kArgonMemoryKib, kArgonLanes, 16, 32, Argon2_id),
+                  '\0');
+  const int rc =
+      argon2id_hash_encoded(kArgonTime, kArgonMemoryKib, kArgonLanes, password.data(),
+                            password.size(), salt.data(), salt.size(), 32, out.data(), out.size());
   if (rc != ARGON2_OK) throw Bug(std::string("argon2: ") + argon2_error_message(rc));
   out.resize(out.find('\0'));
   return out;

@@ -1,4 +1,5 @@
-// Hashes, MACs, passwords, random bytes and their text forms. OpenSSL and libargon2 stay behind this header.
+// Hashes, MACs, passwords, random bytes and their text forms. OpenSSL and libargon2 stay behind
+// this header.
 #pragma once
 
 #include <array>
@@ -15,8 +16,8 @@ using Digest = std::array<std::uint8_t, 32>;
 [[nodiscard]] Digest sha256(std::string_view data);
 [[nodiscard]] Digest hmac_sha256(std::string_view key, std::string_view message);
 
-// HMAC-SHA256 with one key for many messages; about three times faster than hmac_sha256 on short ones.
-// One thread at a time.
+// HMAC-SHA256 with one key for many messages; about three times faster than hmac_sha256 on short
+// ones. One thread at a time.
 class HmacKey {
  public:
   explicit HmacKey(std::string_view key);

@@ -18,8 +18,9 @@ class CryptoTest : public CppUnit::TestFixture {
  public:
   // RFC 4231 test case 2.
   void hmac_equals_the_published_example() {
-    CPPUNIT_ASSERT_EQUAL(std::string("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
-                         hex(hmac_sha256("Jefe", "what do ya want for nothing?")));
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
+        hex(hmac_sha256("Jefe", "what do ya want for nothing?")));
   }
   void one_key_signs_many_messages() {
     HmacKey key("k");
@@ -29,7 +30,8 @@ class CryptoTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(hmac_sha256("k", "a") == first);
   }
   void base64_forms_go_there_and_back() {
-    for (const std::string& bytes : {std::string(), std::string("f"), std::string("fo"), std::string("foo"), std::string("\xff\xfe\x00\x01", 4)}) {
+    for (const std::string& bytes : {std::string(), std::string("f"), std::string("fo"),
+                                     std::string("foo"), std::string("\xff\xfe\x00\x01", 4)}) {
       CPPUNIT_ASSERT_EQUAL(bytes, *unbase64url(base64url(bytes)));
       CPPUNIT_ASSERT_EQUAL(bytes, *unbase64url(base64url(bytes, Padding::equals)));
       CPPUNIT_ASSERT_EQUAL(bytes, *unbase64(base64(bytes)));

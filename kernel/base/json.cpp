@@ -22,13 +22,27 @@ void append_string(std::string& out, std::string_view s) {
     out.append(s, plain_from, i - plain_from);
     plain_from = i + 1;
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\b': out += "\\b"; break;
-      case '\t': out += "\\t"; break;
-      case '\n': out += "\\n"; break;
-      case '\f': out += "\\f"; break;
-      case '\r': out += "\\r"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
       default:
         out += "\\u00";
         out += kDigits[c >> 4];
@@ -57,7 +71,9 @@ struct CanonicalMember {
 
 void CanonicalNode::write(std::string& out) {
   switch (kind) {
-    case Kind::scalar: out += text; return;
+    case Kind::scalar:
+      out += text;
+      return;
     case Kind::array: {
       out += '[';
       for (std::size_t i = 0; i < items.size(); ++i) {
@@ -68,12 +84,14 @@ void CanonicalNode::write(std::string& out) {
       return;
     }
     case Kind::object: {
-      std::stable_sort(members.begin(), members.end(),
-                       [](const CanonicalMember& a, const CanonicalMember& b) { return a.key < b.key; });
+      std::stable_sort(
+          members.begin(), members.end(),
+          [](const CanonicalMember& a, const CanonicalMember& b) { return a.key < b.key; });
       out += '{';
       bool first = true;
       for (std::size_t i = 0; i < members.size(); ++i) {
-        if (i + 1 < members.size() && members[i + 1].key == members[i].key) continue;  // the last wins
+        if (i + 1 < members.size() && members[i + 1].key == members[i].key)
+          continue;  // the last wins
         if (!first) out += ',';
         first = false;
         append_string(out, members[i].key);
@@ -86,8 +104,8 @@ void CanonicalNode::write(std::string& out) {
   }
 }
 
-// The events of boost::json::basic_parser, kept as canonical nodes: unlike a DOM it sees the text of
-// each number, so integers beyond 64 bits survive.
+// The events of boost::json::basic_parser, kept as canonical nodes: unlike a DOM it sees the text
+// of each number, so integers beyond 64 bits survive.
 struct CanonicalHandler {
   static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
   static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
@@ -154,8 +172,8 @@ struct CanonicalHandler {
     add_scalar(std::move(out));
     return true;
   }
-  // from_chars does not say on which side a number is out of range; a tiny one has a negative exponent
-  // or leading zeros after the point.
+  // from_chars does not say on which side a number is out of range; a tiny one has a negative
+  // exponent or leading zeros after the point.
   static bool is_underflow(const std::string& text) {
     const std::size_t e = text.find_first_of("eE");
     if (e != std::string::npos) return text[e + 1] == '-';
@@ -168,13 +186,19 @@ struct CanonicalHandler {
   bool on_object_end(std::size_t, ErrorCode&) { return end(); }
   bool on_array_begin(ErrorCode&) { return begin(CanonicalNode::Kind::array); }
   bool on_array_end(std::size_t, ErrorCode&) { return end(); }
-  bool on_key_part(Text s, std::size_t, ErrorCode&) { pending.append(s.data(), s.size()); return true; }
+  bool on_key_part(Text s, std::size_t, ErrorCode&) {
+    pending.append(s.data(), s.size());
+    return true;
+  }
   bool on_key(Text s, std::size_t, ErrorCode&) {
     pending.append(s.data(), s.size());
     stack.back().key = std::exchange(pending, {});
     return true;
   }
-  bool on_string_part(Text s, std::size_t, ErrorCode&) { pending.append(s.data(), s.size()); return true; }
+  bool on_string_part(Text s, std::size_t, ErrorCode&) {
+    pending.append(s.data(), s.size());
+    return true;
+  }
   bool on_string(Text s, std::size_t, ErrorCode&) {
     pending.append(s.data(), s.size());
     std::string out;
@@ -182,12 +206,21 @@ struct CanonicalHandler {
     add_scalar(std::move(out));
     return true;
   }
-  bool on_number_part(Text s, ErrorCode&) { pending.append(s.data(), s.size()); return true; }
+  bool on_number_part(Text s, ErrorCode&) {
+    pending.append(s.data(), s.size());
+    return true;
+  }
   bool on_int64(std::int64_t, Text s, ErrorCode& ec) { return number(s, ec); }
   bool on_uint64(std::uint64_t, Text s, ErrorCode& ec) { return number(s, ec); }
   bool on_double(double, Text s, ErrorCode& ec) { return number(s, ec); }
-  bool on_bool(bool b, ErrorCode&) { add_scalar(b ? "true" : "false"); return true; }
-  bool on_null(ErrorCode&) { add_scalar("null"); return true; }
+  bool on_bool(bool b, ErrorCode&) {
+    add_scalar(b ? "true" : "false");
+    return true;
+  }
+  bool on_null(ErrorCode&) {
+    add_scalar("null");
+    return true;
+  }
   bool on_comment_part(Text, ErrorCode&) { return true; }
   bool on_comment(Text, ErrorCode&) { return true; }
 };
@@ -203,15 +236,27 @@ void append_value(std::string& out, const Value& value, Members order) {
   };
   bool first = true;
   switch (value.kind()) {
-    case boost::json::kind::null: out += "null"; return;
-    case boost::json::kind::bool_: out += value.get_bool() ? "true" : "false"; return;
-    case boost::json::kind::int64: out += std::to_string(value.get_int64()); return;
-    case boost::json::kind::uint64: out += std::to_string(value.get_uint64()); return;
-    case boost::json::kind::double_:
-      if (order == Members::as_given && !std::isfinite(value.get_double())) out += "null";  // JSON has no word for it
-      else append_float(out, value.get_double());
+    case boost::json::kind::null:
+      out += "null";
       return;
-    case boost::json::kind::string: append_string(out, {value.get_string().data(), value.get_string().size()}); return;
+    case boost::json::kind::bool_:
+      out += value.get_bool() ? "true" : "false";
+      return;
+    case boost::json::kind::int64:
+      out += std::to_string(value.get_int64());
+      return;
+    case boost::json::kind::uint64:
+      out += std::to_string(value.get_uint64());
+      return;
+    case boost::json::kind::double_:
+      if (order == Members::as_given && !std::isfinite(value.get_double()))
+        out += "null";  // JSON has no word for it
+      else
+        append_float(out, value.get_double());
+      return;
+    case boost::json::kind::string:
+      append_string(out, {value.get_string().data(), value.get_string().size()});
+      return;
     case boost::json::kind::array:
       out += '[';
       for (const Value& item : value.get_array()) {
@@ -229,7 +274,8 @@ void append_value(std::string& out, const Value& value, Members order) {
         std::vector<const boost::json::key_value_pair*> members;
         members.reserve(object.size());
         for (const auto& member : object) members.push_back(&member);
-        std::sort(members.begin(), members.end(), [](const auto* a, const auto* b) { return a->key() < b->key(); });
+        std::sort(members.begin(), members.end(),
+                  [](const auto* a, const auto* b) { return a->key() < b->key(); });
         for (const auto* member : members) append_member(*member, first);
       }
       out += '}';
@@ -240,18 +286,28 @@ void append_value(std::string& out, const Value& value, Members order) {
 
 Error parse_error(const boost::json::error_code& ec, std::size_t at, const Limits& limits) {
   if (ec == boost::json::error::too_deep) {
-    return Error{.code = Code::too_large, .message = "JSON nested deeper than " + std::to_string(limits.max_depth), .where = {}, .hint = {}};
+    return Error{.code = Code::too_large,
+                 .message = "JSON nested deeper than " + std::to_string(limits.max_depth),
+                 .where = {},
+                 .hint = {}};
   }
-  return Error{.code = Code::invalid, .message = "not valid JSON: " + ec.message() + " at byte " + std::to_string(at), .where = {}, .hint = {}};
+  return Error{.code = Code::invalid,
+               .message = "not valid JSON: " + ec.message() + " at byte " + std::to_string(at),
+               .where = {},
+               .hint = {}};
 }
 
 Error too_many_bytes(std::size_t size, const Limits& limits) {
   return Error{.code = Code::too_large,
-               .message = "JSON of " + std::to_string(size) + " bytes; at most " + std::to_string(limits.max_bytes),
-               .where = {}, .hint = {}};
+               .message = "JSON of " + std::to_string(size) + " bytes; at most " +
+                          std::to_string(limits.max_bytes),
+               .where = {},
+               .hint = {}};
 }
 
-bool only_blanks(std::string_view rest) { return rest.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+bool only_blanks(std::string_view rest) {
+  return rest.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
 
 }  // namespace
 
@@ -300,7 +356,8 @@ std::string write_canonical(const Value& value) {
 void append_float(std::string& out, double number) {
   Z4J_CHECK(std::isfinite(number));
   char digits[40];
-  const auto done = std::to_chars(digits, digits + sizeof digits, number, std::chars_format::scientific);
+  const auto done =
+      std::to_chars(digits, digits + sizeof digits, number, std::chars_format::scientific);
   std::string_view text(digits, static_cast<std::size_t>(done.ptr - digits));
   if (text.front() == '-') {
     out += '-';
@@ -378,6 +435,8 @@ bool boolean(const Object& o, std::string_view key, bool fallback) {
   return v != nullptr && v->is_bool() ? v->get_bool() : fallback;
 }
 
-Value text_or_null(std::string_view s) { return s.empty() ? Value(nullptr) : Value(boost::json::string_view(s)); }
+Value text_or_null(std::string_view s) {
+  return s.empty() ? Value(nullptr) : Value(boost::json::string_view(s));
+}
 
 }  // namespace z4j::base::json

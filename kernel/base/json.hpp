@@ -1,4 +1,5 @@
-// JSON: Boost.JSON behind our names, with limits, and the canonical text that MACs are computed over.
+// JSON: Boost.JSON behind our names, with limits, and the canonical text that MACs are computed
+// over.
 #pragma once
 
 #include <boost/json.hpp>
@@ -25,9 +26,11 @@ struct Limits {
 
 // One JSON value in UTF-8 (RFC 8259), nothing after it. Errors: invalid with the byte offset,
 // too_large. With `memory` (for example a boost::json::monotonic_resource) the value lives there.
-[[nodiscard]] Result<Value> parse(std::string_view text, const Limits& limits = {}, StoragePtr memory = {});
+[[nodiscard]] Result<Value> parse(std::string_view text, const Limits& limits = {},
+                                  StoragePtr memory = {});
 
-// Compact, members in their order, non-ASCII raw, floats as append_float(); null for NaN and infinities.
+// Compact, members in their order, non-ASCII raw, floats as append_float(); null for NaN and
+// infinities.
 [[nodiscard]] std::string write(const Value& value);
 
 // The canonical text of `text`: members sorted by key at every level (UTF-8 byte order), no white
@@ -40,10 +43,12 @@ struct Limits {
 void append_float(std::string& out, double number);
 
 // Member of that type, or the fallback; never throws. text() borrows from `object`.
-[[nodiscard]] std::string_view text(const Object& object, std::string_view key, std::string_view fallback = {});
+[[nodiscard]] std::string_view text(const Object& object, std::string_view key,
+                                    std::string_view fallback = {});
 [[nodiscard]] const Object* object(const Object& object, std::string_view key);
 [[nodiscard]] const Array* array(const Object& object, std::string_view key);
-[[nodiscard]] std::int64_t integer(const Object& object, std::string_view key, std::int64_t fallback = 0);
+[[nodiscard]] std::int64_t integer(const Object& object, std::string_view key,
+                                   std::int64_t fallback = 0);
 [[nodiscard]] double number(const Object& object, std::string_view key, double fallback = 0);
 [[nodiscard]] bool boolean(const Object& object, std::string_view key, bool fallback = false);
 // Text or null.

@@ -51,8 +51,10 @@ class JsonTest : public CppUnit::TestFixture {
 
   void writes_members_in_their_order_and_floats_for_people() {
     const std::string source = R"({"b":[1,0.25,0.0,-7,1e22,true,null],"a":"é\"\n"})";
-    CPPUNIT_ASSERT_EQUAL(std::string(R"({"b":[1,0.25,0.0,-7,1e+22,true,null],"a":"é\"\n"})"), write(parse(source).value()));
-    CPPUNIT_ASSERT_EQUAL(std::string("[null]"), write(Array{std::numeric_limits<double>::quiet_NaN()}));
+    CPPUNIT_ASSERT_EQUAL(std::string(R"({"b":[1,0.25,0.0,-7,1e+22,true,null],"a":"é\"\n"})"),
+                         write(parse(source).value()));
+    CPPUNIT_ASSERT_EQUAL(std::string("[null]"),
+                         write(Array{std::numeric_limits<double>::quiet_NaN()}));
   }
 
   void canonical_of_a_value_equals_canonical_of_its_text() {
@@ -75,7 +77,8 @@ class JsonTest : public CppUnit::TestFixture {
   }
 
   void refuses_text_over_its_byte_limit() {
-    CPPUNIT_ASSERT(parse("[1,2,3]", Limits{.max_bytes = 6, .max_depth = 4}).error().code == Code::too_large);
+    CPPUNIT_ASSERT(parse("[1,2,3]", Limits{.max_bytes = 6, .max_depth = 4}).error().code ==
+                   Code::too_large);
   }
 
   void survives_a_hundred_thousand_brackets() {

@@ -10,7 +10,8 @@ namespace {
 constexpr std::size_t kLongestValue = 4096;
 
 bool names_a_secret(std::string_view key) {
-  static constexpr std::string_view kParts[] = {"password", "token", "secret", "authorization", "cookie", "passwd", "api_key"};
+  static constexpr std::string_view kParts[] = {"password", "token",  "secret", "authorization",
+                                                "cookie",   "passwd", "api_key"};
   for (const auto part : kParts) {
     if (key.find(part) != std::string_view::npos) return true;
   }
@@ -52,11 +53,16 @@ void write_to_stderr(std::string_view line) {
 
 std::string_view to_string(Level level) noexcept {
   switch (level) {
-    case Level::trace: return "trace";
-    case Level::debug: return "debug";
-    case Level::info: return "info";
-    case Level::warn: return "warn";
-    case Level::error: return "error";
+    case Level::trace:
+      return "trace";
+    case Level::debug:
+      return "debug";
+    case Level::info:
+      return "info";
+    case Level::warn:
+      return "warn";
+    case Level::error:
+      return "error";
   }
   return "error";
 }
@@ -80,7 +86,8 @@ std::unique_ptr<Log> Log::to_stderr(Form form, Level lowest, const Clock& clock)
 
 Log& Log::quiet() {
   static const SystemClock clock;
-  static Log log(Form::json, Level::error, [](std::string_view) {}, clock);
+  static Log log(
+      Form::json, Level::error, [](std::string_view) {}, clock);
   return log;
 }
 
@@ -89,7 +96,8 @@ void Log::write(Level level, std::string_view event, const Field* fields, std::s
   std::string line;
   const std::string time = format_time(clock_.now());
   if (form_ == Form::json) {
-    line += "{\"timestamp\":\"" + time + "\",\"level\":\"" + std::string(to_string(level)) + "\",\"event\":\"";
+    line += "{\"timestamp\":\"" + time + "\",\"level\":\"" + std::string(to_string(level)) +
+            "\",\"event\":\"";
     append_escaped(line, event);
     line += '"';
   } else {

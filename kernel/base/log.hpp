@@ -31,8 +31,10 @@ struct Field {
   Field(std::string_view name, const std::string& text) : key(name), value(text) {}
   template <class T, std::enable_if_t<std::is_arithmetic_v<T>, int> = 0>
   Field(std::string_view name, T number) : key(name), bare(true) {
-    if constexpr (std::is_same_v<T, bool>) value = number ? "true" : "false";
-    else value = std::to_string(number);
+    if constexpr (std::is_same_v<T, bool>)
+      value = number ? "true" : "false";
+    else
+      value = std::to_string(number);
   }
   std::string_view key;
   std::string value;
@@ -53,7 +55,9 @@ class Log {
   [[nodiscard]] bool keeps(Level level) const noexcept { return level >= lowest_; }
   [[nodiscard]] Level lowest() const noexcept { return lowest_; }
   void write(Level level, std::string_view event, const Field* fields, std::size_t count);
-  void write(Level level, std::string_view event, Fields fields) { write(level, event, fields.begin(), fields.size()); }
+  void write(Level level, std::string_view event, Fields fields) {
+    write(level, event, fields.begin(), fields.size());
+  }
 
   void debug(std::string_view event, Fields fields = {}) { write(Level::debug, event, fields); }
   void info(std::string_view event, Fields fields = {}) { write(Level::info, event, fields); }

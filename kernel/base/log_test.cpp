@@ -14,16 +14,22 @@ class LogTest : public CppUnit::TestFixture {
 
   ManualClock clock_{0};
   std::string out_;
-  Log::Sink sink() { return [this](std::string_view line) { out_ += line; }; }
+  Log::Sink sink() {
+    return [this](std::string_view line) { out_ += line; };
+  }
 
  public:
   void a_line_cannot_be_split_by_data() {
-    Log(Log::Form::json, Level::info, sink(), clock_).info("seen", {{"name", "a\nb\x1b[31m\""}, {"n", 3}});
-    CPPUNIT_ASSERT_EQUAL(std::string("{\"timestamp\":\"1970-01-01T00:00:00Z\",\"level\":\"info\",\"event\":\"seen\","
-                                     "\"name\":\"a\\nb\\u001b[31m\\\"\",\"n\":3}\n"), out_);
+    Log(Log::Form::json, Level::info, sink(), clock_)
+        .info("seen", {{"name", "a\nb\x1b[31m\""}, {"n", 3}});
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("{\"timestamp\":\"1970-01-01T00:00:00Z\",\"level\":\"info\",\"event\":\"seen\","
+                    "\"name\":\"a\\nb\\u001b[31m\\\"\",\"n\":3}\n"),
+        out_);
   }
   void values_under_secret_names_are_masked() {
-    Log(Log::Form::console, Level::info, sink(), clock_).info("x", {{"hmac_secret", "abc"}, {"user", "u"}});
+    Log(Log::Form::console, Level::info, sink(), clock_)
+        .info("x", {{"hmac_secret", "abc"}, {"user", "u"}});
     CPPUNIT_ASSERT(out_.find("abc") == std::string::npos);
     CPPUNIT_ASSERT(out_.find("user=\"u\"") != std::string::npos);
   }

@@ -1,9 +1,9 @@
 // A value or an Error: how functions report what can go wrong in a healthy system.
 //
 // Codes are those of the plugin ABI (sdk/include/z4j/abi.h), so that a driver's answer keeps its
-// class on the way up: 1xx the caller is wrong, 2xx the world is wrong (retry may help), 3xx a plugin
-// is wrong, 4xx we are. Messages start with lower case, say what was tried, what is expected and what
-// to do next, and hold no secret.
+// class on the way up: 1xx the caller is wrong, 2xx the world is wrong (retry may help), 3xx a
+// plugin is wrong, 4xx we are. Messages start with lower case, say what was tried, what is expected
+// and what to do next, and hold no secret.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +19,23 @@ namespace z4j::base {
 
 enum class Code : std::int32_t {
   ok = 0,
-  invalid = 100, not_found = 101, conflict = 102, unsupported = 103, denied = 104, bad_config = 105,
-  bad_state = 106, too_large = 107,
-  busy = 200, unavailable = 201, timeout = 202, io = 203, cancelled = 204, unknown = 205,
-  internal = 300, no_memory = 301, corrupt = 302,
+  invalid = 100,
+  not_found = 101,
+  conflict = 102,
+  unsupported = 103,
+  denied = 104,
+  bad_config = 105,
+  bad_state = 106,
+  too_large = 107,
+  busy = 200,
+  unavailable = 201,
+  timeout = 202,
+  io = 203,
+  cancelled = 204,
+  unknown = 205,
+  internal = 300,
+  no_memory = 301,
+  corrupt = 302,
   bug = 400
 };
 
@@ -51,15 +64,26 @@ class Bug : public std::logic_error {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}        // NOLINT(google-explicit-constructor)
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}    // NOLINT(google-explicit-constructor)
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool ok() const noexcept { return state_.index() == 0; }
   explicit operator bool() const noexcept { return ok(); }
 
-  [[nodiscard]] T& value() & { check(); return *std::get_if<0>(&state_); }
-  [[nodiscard]] const T& value() const& { check(); return *std::get_if<0>(&state_); }
-  [[nodiscard]] T&& value() && { check(); return std::move(*std::get_if<0>(&state_)); }
+  [[nodiscard]] T& value() & {
+    check();
+    return *std::get_if<0>(&state_);
+  }
+  [[nodiscard]] const T& value() const& {
+    check();
+    return *std::get_if<0>(&state_);
+  }
+  [[nodiscard]] T&& value() && {
+    check();
+    return std::move(*std::get_if<0>(&state_));
+  }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T* operator->() { return &value(); }

@@ -52,7 +52,8 @@ Uuid Uuid::random() {
 
 Uuid Uuid::ordered(std::int64_t unix_ms) {
   Uuid u = random();
-  for (std::size_t i = 0; i < 6; ++i) u.bytes[i] = static_cast<std::uint8_t>(unix_ms >> (40 - 8 * i));
+  for (std::size_t i = 0; i < 6; ++i)
+    u.bytes[i] = static_cast<std::uint8_t>(unix_ms >> (40 - 8 * i));
   stamp(u, 7);
   return u;
 }
@@ -64,7 +65,8 @@ Uuid Uuid::named(const Uuid& ns, std::string_view name) {
   unsigned int size = 0;
   Z4J_CHECK(EVP_DigestInit_ex(ctx, sha1, nullptr) == 1 &&
             EVP_DigestUpdate(ctx, ns.bytes.data(), ns.bytes.size()) == 1 &&
-            EVP_DigestUpdate(ctx, name.data(), name.size()) == 1 && EVP_DigestFinal_ex(ctx, digest, &size) == 1);
+            EVP_DigestUpdate(ctx, name.data(), name.size()) == 1 &&
+            EVP_DigestFinal_ex(ctx, digest, &size) == 1);
   Uuid u;
   std::memcpy(u.bytes.data(), digest, 16);
   stamp(u, 5);

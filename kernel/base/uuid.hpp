@@ -14,12 +14,12 @@ struct Uuid {
 
   // With hyphens, without, in braces, or as urn:uuid:; any case. Empty otherwise.
   [[nodiscard]] static std::optional<Uuid> parse(std::string_view text);
-  [[nodiscard]] static Uuid random();                                   // v4
-  [[nodiscard]] static Uuid ordered(std::int64_t unix_ms);              // v7: sorts by time
+  [[nodiscard]] static Uuid random();                                      // v4
+  [[nodiscard]] static Uuid ordered(std::int64_t unix_ms);                 // v7: sorts by time
   [[nodiscard]] static Uuid named(const Uuid& ns, std::string_view name);  // v5, SHA-1
-  [[nodiscard]] static Uuid from_bytes(std::string_view sixteen);       // requires 16 bytes
+  [[nodiscard]] static Uuid from_bytes(std::string_view sixteen);          // requires 16 bytes
 
-  [[nodiscard]] std::string text() const;                               // lower case, hyphens
+  [[nodiscard]] std::string text() const;  // lower case, hyphens
   [[nodiscard]] std::string_view view() const noexcept {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }

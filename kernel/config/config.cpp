@@ -26,20 +26,28 @@ constexpr std::size_t kMaxNamesInWarning = 20;
 
 bool is_label(std::string_view name) {
   if (name.empty() || name.size() > 63 || name.front() == '-') return false;
-  return std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
 }
 
-std::string did_you_mean(const std::string& near) { return near.empty() ? std::string() : "did you mean " + near + "?"; }
+std::string did_you_mean(const std::string& near) {
+  return near.empty() ? std::string() : "did you mean " + near + "?";
+}
 
-void set_setting(Loaded& out, const Setting& setting, const js::Value& value, const js::Value& as_given, const std::string& where, const char* source) {
+void set_setting(Loaded& out, const Setting& setting, const js::Value& value,
+                 const js::Value& as_given, const std::string& where, const char* source) {
   if (assign(out.settings, setting, value)) {
     out.sources[std::string(setting.key)] = source;
     return;
   }
   const bool from_variable = where == setting.variable;
-  out.problems.push_back(Problem{where, (from_variable ? std::string() : std::string(setting.key) + " ") +
-                                            (setting.secrecy == Secrecy::secret ? "has a wrong value" : "is " + shown(as_given)),
-                                 expected_of(setting), {}});
+  out.problems.push_back(Problem{
+      where,
+      (from_variable ? std::string() : std::string(setting.key) + " ") +
+          (setting.secrecy == Secrecy::secret ? "has a wrong value" : "is " + shown(as_given)),
+      expected_of(setting),
+      {}});
 }
 
 // Takes a parsed file's tables apart.
@@ -52,8 +60,10 @@ class FileSettings {
   }
 
  private:
-  void problem(const std::string& pointer, std::string message, std::string expected, std::string hint) {
-    out_.problems.push_back(Problem{toml_.where(pointer), std::move(message), std::move(expected), std::move(hint)});
+  void problem(const std::string& pointer, std::string message, std::string expected,
+               std::string hint) {
+    out_.problems.push_back(
+        Problem{toml_.where(pointer), std::move(message), std::move(expected), std::move(hint)});
   }
 
   void section(const std::string& name, const js::Value& value) {
@@ -66,8 +76,10 @@ class FileSettings {
       std::string near = nearest(name, sections);
       if (!near.empty()) near = "[" + near + "]";
       if (name == "home") near.clear();
-      problem(pointer, value.is_object() ? "unknown section [" + name + "]" : "unknown setting " + name, {},
-              name == "home" ? "the home folder is set by the variable Z4J_HOME" : did_you_mean(near));
+      problem(
+          pointer, value.is_object() ? "unknown section [" + name + "]" : "unknown setting " + name,
+          {},
+          name == "home" ? "the home folder is set by the variable Z4J_HOME" : did_you_mean(near));
       return;
     }
     if (!value.is_object()) {
@@ -76,8 +88,10 @@ class FileSettings {
     }
     for (const auto& member : value.get_object()) {
       const std::string key(member.key());
-      if (name == "plugin") plugin(key, member.value(), pointer + pointer_step(key));
-      else setting(name + "." + key, member.value(), pointer + pointer_step(key));
+      if (name == "plugin")
+        plugin(key, member.value(), pointer + pointer_step(key));
+      else
+        setting(name + "." + key, member.value(), pointer + pointer_step(key));
     }
   }
 
@@ -95,13 +109,16 @@ class FileSettings {
 
   void plugin(const std::string& name, const js::Value& value, const std::string& pointer) {
     const std::string full = "plugin." + name;
-    if (!is_label(name)) problem(pointer, "\"" + name + "\" is not an instance name", "lower-case letters, digits and hyphens, at most 63", {});
+    if (!is_label(name))
+      problem(pointer, "\"" + name + "\" is not an instance name",
+              "lower-case letters, digits and hyphens, at most 63", {});
     if (!value.is_object()) {
       problem(pointer, full + " must be a table", "[" + full + "]", {});
       return;
     }
     if (out_.plugins.size() == kMaxPlugins) {
-      problem(pointer, full + " is one plugin too many", "at most " + std::to_string(kMaxPlugins), {});
+      problem(pointer, full + " is one plugin too many", "at most " + std::to_string(kMaxPlugins),
+              {});
       return;
     }
     PluginEntry entry;
@@ -112,40 +129,62 @@ class FileSettings {
       const std::string key(member.key());
       const std::string at = pointer + pointer_step(key);
       const auto text = [&](std::string& to, auto is_good, const char* expected) {
-        const bool good = member.value().is_string() && is_good(std::string_view(member.value().get_string()));
-        if (good) to = std::string(member.value().get_string());
-        else problem(at, full + "." + key + " is " + shown(member.value()), std::string("must be ") + expected, {});
+        const bool good =
+            member.value().is_string() && is_good(std::string_view(member.value().get_string()));
+        if (good)
+          to = std::string(member.value().get_string());
+        else
+          problem(at, full + "." + key + " is " + shown(member.value()),
+                  std::string("must be ") + expected, {});
       };
       const auto flag = [&](bool& to) {
-        if (member.value().is_bool()) to = member.value().get_bool();
-        else problem(at, full + "." + key + " is " + shown(member.value()), "must be true or false", {});
+        if (member.value().is_bool())
+          to = member.value().get_bool();
+        else
+          problem(at, full + "." + key + " is " + shown(member.value()), "must be true or false",
+                  {});
       };
       if (key == "plugin") {
         names_plugin = true;
         text(entry.plugin, is_label, "the file's name without .so, such as \"storage-sqlite\"");
       } else if (key == "project") {
-        text(entry.project, is_label, "a project's slug: lower-case letters, digits and hyphens, at most 63");
+        text(entry.project, is_label,
+             "a project's slug: lower-case letters, digits and hyphens, at most 63");
       } else if (key == "sha256") {
-        text(entry.sha256, [](std::string_view t) {
-          return t.empty() || (t.size() == 64 && std::all_of(t.begin(), t.end(), [](unsigned char c) { return std::isxdigit(c) != 0; }));
-        }, "64 hexadecimal digits, as sha256sum prints them");
-        std::transform(entry.sha256.begin(), entry.sha256.end(), entry.sha256.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        text(
+            entry.sha256,
+            [](std::string_view t) {
+              return t.empty() ||
+                     (t.size() == 64 && std::all_of(t.begin(), t.end(), [](unsigned char c) {
+                        return std::isxdigit(c) != 0;
+                      }));
+            },
+            "64 hexadecimal digits, as sha256sum prints them");
+        std::transform(entry.sha256.begin(), entry.sha256.end(), entry.sha256.begin(),
+                       [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
       } else if (key == "enabled") {
         flag(entry.enabled);
       } else if (key == "required") {
         flag(entry.required);
       } else if (key == "settings") {
-        if (member.value().is_object()) entry.settings = member.value().get_object();
-        else problem(at, full + ".settings must be a table", "[" + full + ".settings]", {});
+        if (member.value().is_object())
+          entry.settings = member.value().get_object();
+        else
+          problem(at, full + ".settings must be a table", "[" + full + ".settings]", {});
       } else {
-        const std::string near = nearest(key, {"plugin", "project", "sha256", "enabled", "required", "settings"});
+        const std::string near =
+            nearest(key, {"plugin", "project", "sha256", "enabled", "required", "settings"});
         problem(at, "unknown setting " + full + "." + key, {},
-                near.empty() ? "a plugin's own settings stand under [" + full + ".settings]" : did_you_mean(near));
+                near.empty() ? "a plugin's own settings stand under [" + full + ".settings]"
+                             : did_you_mean(near));
       }
     }
-    if (!names_plugin) problem(pointer, full + " does not say which plugin it is", "plugin = \"storage-sqlite\", for example", {});
+    if (!names_plugin)
+      problem(pointer, full + " does not say which plugin it is",
+              "plugin = \"storage-sqlite\", for example", {});
     const std::string below = pointer + "/settings/";
-    for (auto it = toml_.lines.lower_bound(below); it != toml_.lines.end() && it->first.rfind(below, 0) == 0; ++it) {
+    for (auto it = toml_.lines.lower_bound(below);
+         it != toml_.lines.end() && it->first.rfind(below, 0) == 0; ++it) {
       entry.setting_where[it->first.substr(below.size() - 1)] = toml_.where(it->first);
     }
     out_.plugins.push_back(std::move(entry));
@@ -172,7 +211,8 @@ void add_name(std::string& list, std::size_t& count, const std::string& name) {
 }
 
 std::string with_rest(std::string list, std::size_t count) {
-  if (count > kMaxNamesInWarning) list += " and " + std::to_string(count - kMaxNamesInWarning) + " more";
+  if (count > kMaxNamesInWarning)
+    list += " and " + std::to_string(count - kMaxNamesInWarning) + " more";
   return list;
 }
 
@@ -193,20 +233,33 @@ void take_environment(const LoadOptions& options, Loaded& out) {
       if (own != options.environment.end() && !own->second.empty()) continue;
       if (name == "Z4J_LOG_JSON" && options.environment.count("Z4J_LOG_FORMAT") != 0) continue;
       js::Value form(value);
-      if (name == "Z4J_LOG_JSON") form = value == "true" || value == "1" ? "json" : value == "false" || value == "0" ? "console" : "?";
-      if (assign(out.settings, *find_setting("log.form"), form)) out.sources["log.form"] = "environment";
-      else out.problems.push_back(Problem{name, "is " + shown(js::Value(value)), name == "Z4J_LOG_JSON" ? "must be true or false" : "must be json or text", {}});
+      if (name == "Z4J_LOG_JSON")
+        form = value == "true" || value == "1"    ? "json"
+               : value == "false" || value == "0" ? "console"
+                                                  : "?";
+      if (assign(out.settings, *find_setting("log.form"), form))
+        out.sources["log.form"] = "environment";
+      else
+        out.problems.push_back(
+            Problem{name,
+                    "is " + shown(js::Value(value)),
+                    name == "Z4J_LOG_JSON" ? "must be true or false" : "must be json or text",
+                    {}});
     } else if (s != nullptr) {
-      if (s->key != "home") set_setting(out, *s, from_text(*s, value), js::Value(value), name, "environment");
+      if (s->key != "home")
+        set_setting(out, *s, from_text(*s, value), js::Value(value), name, "environment");
     } else if (is_foreign_variable(name)) {
       add_name(foreign, foreign_count, name);
     } else if (referenced.count(name) == 0) {
       const std::string near = nearest(name, known);
-      add_name(unknown, unknown_count, name.substr(0, 80) + (near.empty() ? "" : " (near " + near + ")"));
+      add_name(unknown, unknown_count,
+               name.substr(0, 80) + (near.empty() ? "" : " (near " + near + ")"));
     }
   }
-  if (foreign_count != 0) out.warnings.push_back("not used by this brain: " + with_rest(foreign, foreign_count));
-  if (unknown_count != 0) out.warnings.push_back("unknown variables, not used: " + with_rest(unknown, unknown_count));
+  if (foreign_count != 0)
+    out.warnings.push_back("not used by this brain: " + with_rest(foreign, foreign_count));
+  if (unknown_count != 0)
+    out.warnings.push_back("unknown variables, not used: " + with_rest(unknown, unknown_count));
 }
 
 void take_overrides(const LoadOptions& options, Loaded& out) {
@@ -216,10 +269,14 @@ void take_overrides(const LoadOptions& options, Loaded& out) {
     if (s == nullptr) {
       std::vector<std::string> known;
       for (const Setting& each : setting_table()) known.emplace_back(each.key);
-      out.problems.push_back(Problem{where, "unknown setting " + name.substr(0, 80), {}, did_you_mean(nearest(name, known))});
-    } else if (s->secrecy == Secrecy::secret || (s->secrecy == Secrecy::url && mask_url(value) != value)) {
-      out.problems.push_back(Problem{where, std::string(s->key) + " holds a secret", "must not stand on a command line, where every user of this machine can read it",
-                                     "set " + std::string(s->variable) + " in secret.env of the home folder"});
+      out.problems.push_back(Problem{
+          where, "unknown setting " + name.substr(0, 80), {}, did_you_mean(nearest(name, known))});
+    } else if (s->secrecy == Secrecy::secret ||
+               (s->secrecy == Secrecy::url && mask_url(value) != value)) {
+      out.problems.push_back(
+          Problem{where, std::string(s->key) + " holds a secret",
+                  "must not stand on a command line, where every user of this machine can read it",
+                  "set " + std::string(s->variable) + " in secret.env of the home folder"});
     } else if (s->key != "home") {
       set_setting(out, *s, from_text(*s, value), js::Value(value), where, "command line");
     }
@@ -227,11 +284,13 @@ void take_overrides(const LoadOptions& options, Loaded& out) {
 }
 
 // The whole file, or a problem.
-std::optional<std::string> read_config_file(const std::string& path, bool must_exist, Loaded& out, bool& open_to_others) {
+std::optional<std::string> read_config_file(const std::string& path, bool must_exist, Loaded& out,
+                                            bool& open_to_others) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     if (errno == ENOENT && !must_exist) return std::nullopt;
-    out.problems.push_back(Problem{path, std::string("can't be read: ") + std::strerror(errno), "a readable TOML file", "check the path and its permissions"});
+    out.problems.push_back(Problem{path, std::string("can't be read: ") + std::strerror(errno),
+                                   "a readable TOML file", "check the path and its permissions"});
     return std::nullopt;
   }
   struct stat facts {};
@@ -252,14 +311,17 @@ std::optional<std::string> read_config_file(const std::string& path, bool must_e
   return std::nullopt;
 }
 
-void take_all(const LoadOptions& options, const TomlSource* toml, bool open_to_others, Loaded& out) {
+void take_all(const LoadOptions& options, const TomlSource* toml, bool open_to_others,
+              Loaded& out) {
   out.settings.home = home_directory(options);
   const auto home_from = [&](const std::map<std::string, std::string>& from, const char* name) {
     const auto at = from.find(name);
     return at != from.end() && !at->second.empty();
   };
-  if (home_from(options.overrides, "home") || home_from(options.overrides, "Z4J_HOME")) out.sources["home"] = "command line";
-  else if (home_from(options.environment, "Z4J_HOME")) out.sources["home"] = "environment";
+  if (home_from(options.overrides, "home") || home_from(options.overrides, "Z4J_HOME"))
+    out.sources["home"] = "command line";
+  else if (home_from(options.environment, "Z4J_HOME"))
+    out.sources["home"] = "environment";
   if (toml != nullptr) {
     out.problems.insert(out.problems.end(), toml->problems.begin(), toml->problems.end());
     FileSettings(*toml, out).take();
@@ -268,8 +330,12 @@ void take_all(const LoadOptions& options, const TomlSource* toml, bool open_to_o
       if (!open_to_others || s.secrecy != Secrecy::secret || from == out.sources.end()) continue;
       const std::string value = value_text(out.settings, s);
       if (value.empty() || value == "[]") continue;
-      out.problems.push_back(Problem{toml->name, "holds " + std::string(s.key) + " and is open to other users", {},
-                                     "run: chmod 600 " + toml->name + ", or set " + std::string(s.variable) + " in secret.env of the home folder"});
+      out.problems.push_back(Problem{toml->name,
+                                     "holds " + std::string(s.key) + " and is open to other users",
+                                     {},
+                                     "run: chmod 600 " + toml->name + ", or set " +
+                                         std::string(s.variable) +
+                                         " in secret.env of the home folder"});
     }
   }
   take_environment(options, out);
@@ -289,10 +355,13 @@ std::string Problem::text() const {
 
 bool Settings::binds_loopback() const {
   return bind_host == "localhost" || bind_host == "::1" || bind_host == "[::1]" ||
-         (bind_host.rfind("127.", 0) == 0 && bind_host.find_first_not_of("0123456789.") == std::string::npos);
+         (bind_host.rfind("127.", 0) == 0 &&
+          bind_host.find_first_not_of("0123456789.") == std::string::npos);
 }
 
-bool Settings::is_dev() const { return binds_loopback() && (environment == "dev" || environment == "auto"); }
+bool Settings::is_dev() const {
+  return binds_loopback() && (environment == "dev" || environment == "auto");
+}
 
 std::string home_directory(const LoadOptions& options) {
   const auto value = [](const std::map<std::string, std::string>& from, const char* name) {
@@ -311,9 +380,11 @@ std::string home_directory(const LoadOptions& options) {
 
 Loaded load(const LoadOptions& options) {
   Loaded out;
-  const std::string path = options.file.empty() ? home_directory(options) + "/z4j.toml" : options.file;
+  const std::string path =
+      options.file.empty() ? home_directory(options) + "/z4j.toml" : options.file;
   bool open_to_others = false;
-  const std::optional<std::string> text = read_config_file(path, !options.file.empty(), out, open_to_others);
+  const std::optional<std::string> text =
+      read_config_file(path, !options.file.empty(), out, open_to_others);
   if (!text) {
     take_all(options, nullptr, false, out);
     return out;

@@ -1,8 +1,8 @@
-// What the brain is told: a TOML file merged with Z4J_* variables, checked whole, with a place for every
-// problem.
+// What the brain is told: a TOML file merged with Z4J_* variables, checked whole, with a place for
+// every problem.
 //
-// Order: built-in default < file < Z4J_* variable < command line. All problems are found in one pass;
-// nothing starts with a broken config. Plain data once loaded; functions here are reentrant.
+// Order: built-in default < file < Z4J_* variable < command line. All problems are found in one
+// pass; nothing starts with a broken config. Plain data once loaded; functions here are reentrant.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,9 @@
 
 namespace z4j::config {
 
-// One thing wrong. `where` is "path:line", a variable's name, a command-line flag or a JSON pointer;
-// `expected` says what would be right; `hint` names the nearest known key or the way out. No secret and
-// no password of a URL stands in any of them.
+// One thing wrong. `where` is "path:line", a variable's name, a command-line flag or a JSON
+// pointer; `expected` says what would be right; `hint` names the nearest known key or the way out.
+// No secret and no password of a URL stands in any of them.
 struct Problem {
   std::string where, message, expected, hint;
   [[nodiscard]] std::string text() const;
@@ -30,34 +30,34 @@ struct PluginEntry {
   std::string plugin;               // the file's stem: "storage-sqlite"
   std::string project = "default";  // slug of the project it works for
   bool enabled = true;
-  bool required = false;            // the brain does not start without it
-  std::string sha256;               // pinned file hash, lower-case hex, or ""
-  base::json::Object settings;      // as written; checked against the plugin's schema when it loads
-  std::string where;                // path:line of the table
+  bool required = false;        // the brain does not start without it
+  std::string sha256;           // pinned file hash, lower-case hex, or ""
+  base::json::Object settings;  // as written; checked against the plugin's schema when it loads
+  std::string where;            // path:line of the table
   std::map<std::string, std::string> setting_where;  // JSON pointer (RFC 6901) -> path:line
 };
 
 // The kernel's own settings; docs/operate/settings.md lists their names, bounds and defaults.
 // Times end in their unit; sizes are bytes.
 struct Settings {
-  std::string home;                        // $Z4J_HOME, default ~/.z4j
-  std::string environment = "auto";        // auto, dev, production
+  std::string home;                  // $Z4J_HOME, default ~/.z4j
+  std::string environment = "auto";  // auto, dev, production
   std::string bind_host = "127.0.0.1";
-  std::int64_t bind_port = 7700;           // 0: any free port
-  std::string public_url;                  // base of links; "" on loopback: http://localhost:PORT
+  std::int64_t bind_port = 7700;  // 0: any free port
+  std::string public_url;         // base of links; "" on loopback: http://localhost:PORT
   bool allow_http_public_url = false;
-  std::vector<std::string> allowed_hosts;  // beside the public URL's host
+  std::vector<std::string> allowed_hosts;    // beside the public URL's host
   std::vector<std::string> trusted_proxies;  // addresses or CIDR blocks
   std::vector<std::string> cors_origins;
   std::string tls_certificate_file, tls_key_file;
   bool hsts = true;
-  std::int64_t max_body_bytes = 8192;      // of one HTTP request; also redaction's cap per string
-  std::int64_t api_threads = 32;           // requests handled at once
+  std::int64_t max_body_bytes = 8192;  // of one HTTP request; also redaction's cap per string
+  std::int64_t api_threads = 32;       // requests handled at once
   int rest_default_page_size = 50, rest_max_page_size = 500;
   int ws_idle_timeout_s = 90;
-  std::string database_url;                // "" = SQLite under home
+  std::string database_url;  // "" = SQLite under home
   int event_retention_days = 30;
-  std::string secret, session_secret;      // "" = minted into home/secret.env
+  std::string secret, session_secret;  // "" = minted into home/secret.env
   std::vector<std::string> previous_secrets, previous_session_secrets;
   std::string bootstrap_admin_email, bootstrap_admin_password, bootstrap_admin_display_name;
   int password_min_length = 12;
@@ -69,17 +69,17 @@ struct Settings {
   double login_backoff_base_s = 0.5, login_backoff_max_s = 5;
   bool metrics_enabled = true, metrics_public = false;
   std::string metrics_auth_token;
-  std::string log_level = "info";          // trace, debug, info, warn, error
-  std::string log_form = "auto";           // console, json; auto: console on a terminal
+  std::string log_level = "info";  // trace, debug, info, warn, error
+  std::string log_form = "auto";   // console, json; auto: console on a terminal
   std::size_t ingest_queue_bytes = std::size_t{64} << 20;
   int agent_offline_timeout_s = 30, command_timeout_s = 60;
   std::vector<std::string> redaction_extra_keys, redaction_extra_values;  // RE2 patterns
-  std::string plugin_directory;            // "" = beside the program
-  std::string http_root;                   // instance name of the plugin mounted at "/", or ""
+  std::string plugin_directory;                                           // "" = beside the program
+  std::string http_root;  // instance name of the plugin mounted at "/", or ""
 
   [[nodiscard]] bool binds_loopback() const;
-  // The rules of a developer's machine hold (plain cookies, loopback host names): environment dev or
-  // auto, and a loopback bind.
+  // The rules of a developer's machine hold (plain cookies, loopback host names): environment dev
+  // or auto, and a loopback bind.
   [[nodiscard]] bool is_dev() const;
 };
 
@@ -93,9 +93,11 @@ struct Loaded {
 };
 
 struct LoadOptions {
-  std::string file;                                     // "" = home/z4j.toml when it is there
-  std::map<std::string, std::string> environment = {};  // HOME and the Z4J_* variables; empty ones count as unset
-  std::map<std::string, std::string> overrides = {};    // from the command line: key or variable -> value
+  std::string file;  // "" = home/z4j.toml when it is there
+  std::map<std::string, std::string> environment =
+      {};  // HOME and the Z4J_* variables; empty ones count as unset
+  std::map<std::string, std::string> overrides =
+      {};  // from the command line: key or variable -> value
 };
 
 // Reads, merges, checks. Bad input never throws: it becomes problems.
@@ -106,19 +108,20 @@ struct LoadOptions {
 [[nodiscard]] std::string home_directory(const LoadOptions& options);
 
 // KEY=VALUE lines of home/config.env and home/secret.env: blank lines, "#" comments, "export " and
-// quotes around the value are allowed. At most 64 KiB. Errors: not_found, io, denied (a `secret` file
-// that group or others can read, or that is not ours), invalid with path:line; values are never shown.
+// quotes around the value are allowed. At most 64 KiB. Errors: not_found, io, denied (a `secret`
+// file that group or others can read, or that is not ours), invalid with path:line; values are
+// never shown.
 enum class EnvFileKind { plain, secret };
-[[nodiscard]] base::Result<std::map<std::string, std::string>> read_env_file(const std::string& path,
-                                                                             EnvFileKind kind);
+[[nodiscard]] base::Result<std::map<std::string, std::string>> read_env_file(
+    const std::string& path, EnvFileKind kind);
 
 // One setting as check-config and the admin API show it. A secret that is set reads "********", the
 // password within a URL "***".
 struct SettingRow {
-  std::string name;         // the Z4J_* variable
-  std::string key;          // "server.port", or "home" for what only a variable sets
-  std::string value;        // text bare, lists as JSON
-  std::string source;       // "default", "file", "environment", "command line"
+  std::string name;    // the Z4J_* variable
+  std::string key;     // "server.port", or "home" for what only a variable sets
+  std::string value;   // text bare, lists as JSON
+  std::string source;  // "default", "file", "environment", "command line"
   bool is_secret = false;
   std::string description;
 };

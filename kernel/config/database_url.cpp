@@ -4,8 +4,12 @@ namespace z4j::config {
 namespace {
 
 base::Error database_url_error(std::string message) {
-  return base::Error{.code = base::Code::bad_config, .message = std::move(message), .where = {},
-                     .hint = "use sqlite:///PATH (four slashes for an absolute path) or postgresql://USER@HOST/NAME"};
+  return base::Error{
+      .code = base::Code::bad_config,
+      .message = std::move(message),
+      .where = {},
+      .hint =
+          "use sqlite:///PATH (four slashes for an absolute path) or postgresql://USER@HOST/NAME"};
 }
 
 // asyncpg's "ssl=" is libpq's "sslmode=".
@@ -21,14 +25,17 @@ std::string plain_query(std::string url) {
 
 base::Result<DatabaseUrl> parse_database_url(std::string_view url) {
   for (const char c : url) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return database_url_error("has a control character");
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      return database_url_error("has a control character");
   }
   DatabaseUrl out;
   for (const std::string_view scheme : {"sqlite+aiosqlite:///", "sqlite:///"}) {
     if (url.rfind(scheme, 0) != 0) continue;
     out.path = std::string(url.substr(scheme.size()));
-    if (out.path.empty() || out.path == ":memory:" || out.path.back() == '/') return database_url_error("names no SQLite file");
-    if (out.path.find('?') != std::string::npos) return database_url_error("has options that an SQLite database does not take");
+    if (out.path.empty() || out.path == ":memory:" || out.path.back() == '/')
+      return database_url_error("names no SQLite file");
+    if (out.path.find('?') != std::string::npos)
+      return database_url_error("has options that an SQLite database does not take");
     return out;
   }
   for (const std::string_view scheme : {"postgresql+asyncpg://", "postgresql://", "postgres://"}) {

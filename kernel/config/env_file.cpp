@@ -19,14 +19,19 @@ struct OwnedFd {
   }
 };
 
-base::Error env_file_error(base::Code code, std::string where, std::string message, std::string hint = {}) {
-  return base::Error{.code = code, .message = std::move(message), .where = std::move(where), .hint = std::move(hint)};
+base::Error env_file_error(base::Code code, std::string where, std::string message,
+                           std::string hint = {}) {
+  return base::Error{.code = code,
+                     .message = std::move(message),
+                     .where = std::move(where),
+                     .hint = std::move(hint)};
 }
 
 bool is_variable_name(std::string_view name) {
   if (name.empty() || (name.front() >= '0' && name.front() <= '9')) return false;
   for (const char c : name) {
-    if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')) return false;
+    if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'))
+      return false;
   }
   return true;
 }
@@ -40,21 +45,28 @@ std::string_view without_blanks(std::string_view text) {
 
 }  // namespace
 
-base::Result<std::map<std::string, std::string>> read_env_file(const std::string& path, EnvFileKind kind) {
-  // The open file is judged, not the path, so it can't be exchanged in between. O_NONBLOCK: a FIFO must not hang us.
+base::Result<std::map<std::string, std::string>> read_env_file(const std::string& path,
+                                                               EnvFileKind kind) {
+  // The open file is judged, not the path, so it can't be exchanged in between. O_NONBLOCK: a FIFO
+  // must not hang us.
   const OwnedFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.fd < 0) {
     if (errno == ENOENT) return env_file_error(base::Code::not_found, path, "does not exist");
-    return env_file_error(base::Code::io, path, std::string("can't be read: ") + std::strerror(errno), "check the path and its permissions");
+    return env_file_error(base::Code::io, path,
+                          std::string("can't be read: ") + std::strerror(errno),
+                          "check the path and its permissions");
   }
   struct stat facts {};
-  if (::fstat(file.fd, &facts) != 0 || !S_ISREG(facts.st_mode)) return env_file_error(base::Code::invalid, path, "is not a regular file");
+  if (::fstat(file.fd, &facts) != 0 || !S_ISREG(facts.st_mode))
+    return env_file_error(base::Code::invalid, path, "is not a regular file");
   if (kind == EnvFileKind::secret) {
     if ((facts.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-      return env_file_error(base::Code::denied, path, "holds secrets and is open to other users", "run: chmod 600 " + path);
+      return env_file_error(base::Code::denied, path, "holds secrets and is open to other users",
+                            "run: chmod 600 " + path);
     }
     if (facts.st_uid != ::geteuid() && facts.st_uid != 0) {
-      return env_file_error(base::Code::denied, path, "holds secrets and belongs to another user", "run: chown " + std::to_string(::geteuid()) + " " + path);
+      return env_file_error(base::Code::denied, path, "holds secrets and belongs to another user",
+                            "run: chown " + std::to_string(::geteuid()) + " " + path);
     }
   }
   std::string text;
@@ -62,10 +74,13 @@ base::Result<std::map<std::string, std::string>> read_env_file(const std::string
   for (;;) {
     const ssize_t n = ::read(file.fd, buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return env_file_error(base::Code::io, path, std::string("can't be read: ") + std::strerror(errno));
+    if (n < 0)
+      return env_file_error(base::Code::io, path,
+                            std::string("can't be read: ") + std::strerror(errno));
     if (n == 0) break;
     text.append(buffer, static_cast<std::size_t>(n));
-    if (text.size() > kMaxEnvFileBytes) return env_file_error(base::Code::too_large, path, "is larger than 64 KiB");
+    if (text.size() > kMaxEnvFileBytes)
+      return env_file_error(base::Code::too_large, path, "is larger than 64 KiB");
   }
   std::map<std::string, std::string> out;
   std::size_t number = 0;
@@ -77,17 +92,22 @@ base::Result<std::map<std::string, std::string>> read_env_file(const std::string
     if (line.empty() || line.front() == '#') continue;
     if (line.rfind("export ", 0) == 0) line = without_blanks(line.substr(7));
     const std::size_t equals = line.find('=');
-    if (equals == std::string_view::npos || !is_variable_name(without_blanks(line.substr(0, equals)))) {
+    if (equals == std::string_view::npos ||
+        !is_variable_name(without_blanks(line.substr(0, equals)))) {
       return env_file_error(base::Code::invalid, where, "is not a KEY=VALUE line");
     }
     std::string_view value = without_blanks(line.substr(equals + 1));
-    if (value.find('\0') != std::string_view::npos) return env_file_error(base::Code::invalid, where, "holds a NUL byte");
+    if (value.find('\0') != std::string_view::npos)
+      return env_file_error(base::Code::invalid, where, "holds a NUL byte");
     if (!value.empty() && (value.front() == '"' || value.front() == '\'')) {
-      if (value.size() < 2 || value.back() != value.front()) return env_file_error(base::Code::invalid, where, "has a quote that does not close");
+      if (value.size() < 2 || value.back() != value.front())
+        return env_file_error(base::Code::invalid, where, "has a quote that does not close");
       value = value.substr(1, value.size() - 2);
     }
     const std::string name(without_blanks(line.substr(0, equals)));
-    if (!out.emplace(name, value).second) return env_file_error(base::Code::invalid, where, name + " stands there twice", "keep one of the two lines");
+    if (!out.emplace(name, value).second)
+      return env_file_error(base::Code::invalid, where, name + " stands there twice",
+                            "keep one of the two lines");
   }
   return out;
 }

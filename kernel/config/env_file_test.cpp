@@ -23,7 +23,8 @@ class EnvFileTest : public CppUnit::TestFixture {
   std::string folder_;
 
   std::string path() const { return folder_ + "/x.env"; }
-  base::Result<std::map<std::string, std::string>> read(const std::string& text, EnvFileKind kind = EnvFileKind::plain) const {
+  base::Result<std::map<std::string, std::string>> read(
+      const std::string& text, EnvFileKind kind = EnvFileKind::plain) const {
     std::ofstream(path(), std::ios::binary) << text;
     return read_env_file(path(), kind);
   }
@@ -37,7 +38,8 @@ class EnvFileTest : public CppUnit::TestFixture {
   void tearDown() override { std::filesystem::remove_all(folder_); }
 
   void reads_keys_with_comments_quotes_and_export() {
-    const auto values = read("# note\r\n\nZ4J_A=1\r\nexport Z4J_B = \"two words \"\nZ4J_C='a=b#c'\nZ4J_D=\nZ4J_E=x=y");
+    const auto values = read(
+        "# note\r\n\nZ4J_A=1\r\nexport Z4J_B = \"two words \"\nZ4J_C='a=b#c'\nZ4J_D=\nZ4J_E=x=y");
     CPPUNIT_ASSERT(values.ok());
     CPPUNIT_ASSERT_EQUAL(std::size_t{5}, values->size());
     CPPUNIT_ASSERT_EQUAL(std::string("1"), values->at("Z4J_A"));
@@ -47,7 +49,8 @@ class EnvFileTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("x=y"), values->at("Z4J_E"));
   }
   void a_bad_line_is_named_and_not_shown() {
-    for (const char* text : {"\nhunter22\n", "\n1=hunter22\n", "\nZ4J_A=\"hunter22\n", "\nZ4J A=hunter22\n"}) {
+    for (const char* text :
+         {"\nhunter22\n", "\n1=hunter22\n", "\nZ4J_A=\"hunter22\n", "\nZ4J A=hunter22\n"}) {
       const auto values = read(text);
       CPPUNIT_ASSERT_MESSAGE(text, !values.ok());
       CPPUNIT_ASSERT_EQUAL(path() + ":2", values.error().where);
@@ -55,7 +58,8 @@ class EnvFileTest : public CppUnit::TestFixture {
     }
   }
   void a_key_twice_is_refused() {
-    CPPUNIT_ASSERT_EQUAL(std::string("Z4J_A stands there twice"), read("Z4J_A=1\nZ4J_A=2\n").error().message);
+    CPPUNIT_ASSERT_EQUAL(std::string("Z4J_A stands there twice"),
+                         read("Z4J_A=1\nZ4J_A=2\n").error().message);
   }
   void a_secret_file_open_to_others_is_refused() {
     CPPUNIT_ASSERT(read("Z4J_A=1\n").ok());
@@ -70,11 +74,13 @@ class EnvFileTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(read_env_file(path(), EnvFileKind::secret).ok());
   }
   void missing_large_and_odd_files_have_their_own_errors() {
-    CPPUNIT_ASSERT(read_env_file(folder_ + "/none", EnvFileKind::plain).error().code == base::Code::not_found);
+    CPPUNIT_ASSERT(read_env_file(folder_ + "/none", EnvFileKind::plain).error().code ==
+                   base::Code::not_found);
     CPPUNIT_ASSERT(read(std::string(70'000, '#')).error().code == base::Code::too_large);
     CPPUNIT_ASSERT(read_env_file(folder_, EnvFileKind::plain).error().code == base::Code::invalid);
     CPPUNIT_ASSERT_EQUAL(0, ::mkfifo((folder_ + "/fifo").c_str(), 0600));
-    CPPUNIT_ASSERT(read_env_file(folder_ + "/fifo", EnvFileKind::plain).error().code == base::Code::invalid);
+    CPPUNIT_ASSERT(read_env_file(folder_ + "/fifo", EnvFileKind::plain).error().code ==
+                   base::Code::invalid);
   }
 };
 

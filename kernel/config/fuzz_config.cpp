@@ -12,8 +12,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   // "SCHEMA\0TOML", or TOML alone.
   const std::size_t cut = text.find('\0');
-  const std::string_view schema = cut == std::string_view::npos ? std::string_view() : text.substr(0, cut);
-  const config::Loaded loaded = config::load_text(config::LoadOptions{"f", {}}, cut == std::string_view::npos ? text : text.substr(cut + 1));
+  const std::string_view schema =
+      cut == std::string_view::npos ? std::string_view() : text.substr(0, cut);
+  const config::Loaded loaded = config::load_text(
+      config::LoadOptions{"f", {}}, cut == std::string_view::npos ? text : text.substr(cut + 1));
   static_cast<void>(config::list_settings(loaded));
   if (schema.empty()) return 0;
   const bool good = config::check_schema(schema).ok();

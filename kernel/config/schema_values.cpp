@@ -18,19 +18,37 @@ struct ValueUnit {
   double factor;
 };
 
-constexpr std::array<ValueUnit, 6> kDurationUnits{
-    {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}, {"w", 604'800'000}}};
-constexpr std::array<ValueUnit, 9> kByteUnits{{{"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"KiB", 1024},
-                                               {"MiB", 1048576}, {"GiB", 1073741824}, {"TiB", 1099511627776.0}}};
+constexpr std::array<ValueUnit, 6> kDurationUnits{{{"ms", 1},
+                                                   {"s", 1000},
+                                                   {"m", 60'000},
+                                                   {"h", 3'600'000},
+                                                   {"d", 86'400'000},
+                                                   {"w", 604'800'000}}};
+constexpr std::array<ValueUnit, 9> kByteUnits{{{"B", 1},
+                                               {"kB", 1e3},
+                                               {"MB", 1e6},
+                                               {"GB", 1e9},
+                                               {"TB", 1e12},
+                                               {"KiB", 1024},
+                                               {"MiB", 1048576},
+                                               {"GiB", 1073741824},
+                                               {"TiB", 1099511627776.0}}};
 constexpr double kMostUnits = 9e15;  // a double counts whole numbers exactly up to here
 
 template <std::size_t N>
-base::Result<std::int64_t> with_unit(std::string_view text, const std::array<ValueUnit, N>& units, double bare, const char* expected) {
-  const base::Error bad{.code = base::Code::invalid, .message = std::string("is not ") + expected, .where = {}, .hint = {}};
+base::Result<std::int64_t> with_unit(std::string_view text, const std::array<ValueUnit, N>& units,
+                                     double bare, const char* expected) {
+  const base::Error bad{.code = base::Code::invalid,
+                        .message = std::string("is not ") + expected,
+                        .where = {},
+                        .hint = {}};
   // Digits first: from_chars also reads "inf", "nan" and a sign.
-  if (text.empty() || text.size() > 64 || std::isdigit(static_cast<unsigned char>(text.front())) == 0) return bad;
+  if (text.empty() || text.size() > 64 ||
+      std::isdigit(static_cast<unsigned char>(text.front())) == 0)
+    return bad;
   double number = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  const auto [end, ec] =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (ec != std::errc()) return bad;
   const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
   double factor = unit.empty() ? bare : 0;
@@ -46,11 +64,16 @@ struct CronField {
   std::string_view names;  // three letters each, the first for `low`
 };
 
-constexpr std::array<CronField, 5> kCronFields{{{0, 59, {}}, {0, 23, {}}, {1, 31, {}}, {1, 12, "janfebmaraprmayjunjulaugsepoctnovdec"}, {0, 7, "sunmontuewedthufrisat"}}};
+constexpr std::array<CronField, 5> kCronFields{{{0, 59, {}},
+                                                {0, 23, {}},
+                                                {1, 31, {}},
+                                                {1, 12, "janfebmaraprmayjunjulaugsepoctnovdec"},
+                                                {0, 7, "sunmontuewedthufrisat"}}};
 
 bool cron_value(const CronField& field, std::string_view text, int& out) {
   std::string word(text);
-  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(word.begin(), word.end(), word.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (word.size() == 3 && !field.names.empty()) {
     for (std::size_t i = 0; i < field.names.size(); i += 3) {
       if (field.names.substr(i, 3) == word) {
@@ -60,7 +83,8 @@ bool cron_value(const CronField& field, std::string_view text, int& out) {
     }
   }
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return ec == std::errc() && end == text.data() + text.size() && out >= field.low && out <= field.high;
+  return ec == std::errc() && end == text.data() + text.size() && out >= field.low &&
+         out <= field.high;
 }
 
 bool cron_item(const CronField& field, std::string_view item) {
@@ -75,26 +99,37 @@ bool cron_item(const CronField& field, std::string_view item) {
   int from = 0, to = 0;
   const std::size_t dash = item.find('-');
   if (dash == std::string_view::npos) return cron_value(field, item, from);
-  return cron_value(field, item.substr(0, dash), from) && cron_value(field, item.substr(dash + 1), to) && from <= to;
+  return cron_value(field, item.substr(0, dash), from) &&
+         cron_value(field, item.substr(dash + 1), to) && from <= to;
 }
 
 }  // namespace
 
-base::Result<std::int64_t> parse_duration_ms(std::string_view text) { return with_unit(text, kDurationUnits, 1000, "a duration such as \"5s\""); }
+base::Result<std::int64_t> parse_duration_ms(std::string_view text) {
+  return with_unit(text, kDurationUnits, 1000, "a duration such as \"5s\"");
+}
 
-base::Result<std::int64_t> parse_byte_count(std::string_view text) { return with_unit(text, kByteUnits, 1, "a size such as \"64MiB\""); }
+base::Result<std::int64_t> parse_byte_count(std::string_view text) {
+  return with_unit(text, kByteUnits, 1, "a size such as \"64MiB\"");
+}
 
 bool is_uri(std::string_view text) {
   const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size() || std::isalpha(static_cast<unsigned char>(text.front())) == 0) return false;
+  if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size() ||
+      std::isalpha(static_cast<unsigned char>(text.front())) == 0)
+    return false;
   for (const char c : text.substr(0, colon)) {
-    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '+' && c != '-' && c != '.') return false;
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '+' && c != '-' && c != '.')
+      return false;
   }
   for (std::size_t i = colon + 1; i < text.size(); ++i) {
     const char c = text[i];
     if (c == '%') {
-      if (i + 2 >= text.size() || std::isxdigit(static_cast<unsigned char>(text[i + 1])) == 0 || std::isxdigit(static_cast<unsigned char>(text[i + 2])) == 0) return false;
-    } else if (std::isalnum(static_cast<unsigned char>(c)) == 0 && std::string_view("-._~:/?#[]@!$&'()*+,;=").find(c) == std::string_view::npos) {
+      if (i + 2 >= text.size() || std::isxdigit(static_cast<unsigned char>(text[i + 1])) == 0 ||
+          std::isxdigit(static_cast<unsigned char>(text[i + 2])) == 0)
+        return false;
+    } else if (std::isalnum(static_cast<unsigned char>(c)) == 0 &&
+               std::string_view("-._~:/?#[]@!$&'()*+,;=").find(c) == std::string_view::npos) {
       return false;
     }
   }
@@ -102,7 +137,8 @@ bool is_uri(std::string_view text) {
 }
 
 bool is_cron(std::string_view text) {
-  for (const std::string_view word : {"@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"}) {
+  for (const std::string_view word :
+       {"@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"}) {
     if (text == word) return true;
   }
   if (text.size() > 512) return false;
@@ -126,14 +162,20 @@ bool is_cron(std::string_view text) {
 
 bool is_timezone(std::string_view text) {
   if (text == "UTC") return true;
-  if (text.empty() || text.size() > 64 || std::isalpha(static_cast<unsigned char>(text.front())) == 0 || text.back() == '/' || text.find("//") != std::string_view::npos) return false;
+  if (text.empty() || text.size() > 64 ||
+      std::isalpha(static_cast<unsigned char>(text.front())) == 0 || text.back() == '/' ||
+      text.find("//") != std::string_view::npos)
+    return false;
   for (const char c : text) {
-    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '/' && c != '_' && c != '-' && c != '+') return false;
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '/' && c != '_' && c != '-' &&
+        c != '+')
+      return false;
   }
   struct stat facts {};
   const std::string database = "/usr/share/zoneinfo";
   if (::stat(database.c_str(), &facts) != 0) return true;
-  return ::stat((database + "/" + std::string(text)).c_str(), &facts) == 0 && S_ISREG(facts.st_mode);
+  return ::stat((database + "/" + std::string(text)).c_str(), &facts) == 0 &&
+         S_ISREG(facts.st_mode);
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string>& known) {
@@ -149,7 +191,8 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
       row[0] = i;
       for (std::size_t j = 1; j < row.size(); ++j) {
         const std::size_t above = row[j];
-        row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (word[i - 1] == candidate[j - 1] ? 0u : 1u)});
+        row[j] = std::min(
+            {row[j] + 1, row[j - 1] + 1, diagonal + (word[i - 1] == candidate[j - 1] ? 0u : 1u)});
         diagonal = above;
       }
     }

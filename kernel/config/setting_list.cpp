@@ -8,7 +8,8 @@ namespace {
 std::string listed_value(const Settings& settings, const Setting& setting) {
   std::string value = value_text(settings, setting);
   if (setting.secrecy == Secrecy::url) return mask_url(value);
-  if (setting.secrecy == Secrecy::secret) return value.empty() || value == "[]" ? std::string() : "********";
+  if (setting.secrecy == Secrecy::secret)
+    return value.empty() || value == "[]" ? std::string() : "********";
   return value;
 }
 
@@ -39,25 +40,32 @@ std::vector<SettingRow> list_settings(const Loaded& loaded) {
   std::vector<SettingRow> rows;
   for (const Setting& s : setting_table()) {
     const auto from = loaded.sources.find(std::string(s.key));
-    rows.push_back(SettingRow{std::string(s.variable), std::string(s.key), listed_value(loaded.settings, s),
-                              from == loaded.sources.end() ? "default" : from->second, s.secrecy == Secrecy::secret, std::string(s.meaning)});
+    rows.push_back(SettingRow{std::string(s.variable), std::string(s.key),
+                              listed_value(loaded.settings, s),
+                              from == loaded.sources.end() ? "default" : from->second,
+                              s.secrecy == Secrecy::secret, std::string(s.meaning)});
   }
   return rows;
 }
 
 std::vector<KnownSetting> known_settings() {
   std::vector<KnownSetting> rows;
-  for (const Setting& s : setting_table()) rows.push_back(KnownSetting{s.key, s.variable, s.meaning});
+  for (const Setting& s : setting_table())
+    rows.push_back(KnownSetting{s.key, s.variable, s.meaning});
   return rows;
 }
 
 std::string settings_document() {
   std::string out =
       "# Settings\n\n"
-      "Each setting has a key in `z4j.toml` and a variable. The command line wins over the variable, the variable over the\n"
-      "file, the file over the default. Empty variables count as unset. Lists in variables are JSON or comma-separated.\n"
-      "Variables may also stand as `KEY=VALUE` lines in `config.env` and `secret.env` of the home folder; `secret.env` must be\n"
-      "readable by its owner only. `z4j-brain check-config` shows every problem at once and where each value comes from.\n";
+      "Each setting has a key in `z4j.toml` and a variable. The command line wins over the "
+      "variable, the variable over the\n"
+      "file, the file over the default. Empty variables count as unset. Lists in variables are "
+      "JSON or comma-separated.\n"
+      "Variables may also stand as `KEY=VALUE` lines in `config.env` and `secret.env` of the home "
+      "folder; `secret.env` must be\n"
+      "readable by its owner only. `z4j-brain check-config` shows every problem at once and where "
+      "each value comes from.\n";
   std::string section;
   const Settings defaults;
   for (const Setting& s : setting_table()) {
@@ -68,8 +76,9 @@ std::string settings_document() {
       out += "| Key | Variable | Value | Default | Meaning |\n|---|---|---|---|---|\n";
     }
     const std::string value = listed_value(defaults, s);
-    out += "| " + std::string(s.key) + " | " + std::string(s.variable) + " | " + cell(document_type(s)) + " | " +
-           (value.empty() ? "" : "`" + cell(value) + "`") + " | " + cell(s.meaning) + " |\n";
+    out += "| " + std::string(s.key) + " | " + std::string(s.variable) + " | " +
+           cell(document_type(s)) + " | " + (value.empty() ? "" : "`" + cell(value) + "`") + " | " +
+           cell(s.meaning) + " |\n";
   }
   out +=
       "\n## [plugin.NAME]\n\n"
@@ -80,7 +89,8 @@ std::string settings_document() {
       "| enabled | true, false | `true` | start it |\n"
       "| required | true, false | `false` | the brain does not start without it |\n"
       "| sha256 | 64 hexadecimal digits | | pins the file |\n"
-      "| settings | table | | what `z4j-brain plugin describe FILE` lists; a secret may be `\"secret:NAME\"`, NAME being a variable or a file in `secrets/` of the home folder |\n";
+      "| settings | table | | what `z4j-brain plugin describe FILE` lists; a secret may be "
+      "`\"secret:NAME\"`, NAME being a variable or a file in `secrets/` of the home folder |\n";
   return out;
 }
 

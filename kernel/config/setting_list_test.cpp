@@ -72,12 +72,15 @@ class SettingListTest : public CppUnit::TestFixture {
   void every_default_is_within_its_own_bounds() {
     Settings settings;
     for (const Setting& s : setting_table()) {
-      CPPUNIT_ASSERT_MESSAGE(std::string(s.key), assign(settings, s, from_text(s, value_text(settings, s))));
+      CPPUNIT_ASSERT_MESSAGE(std::string(s.key),
+                             assign(settings, s, from_text(s, value_text(settings, s))));
     }
   }
   void rows_tell_value_and_source_and_hide_secrets() {
     const std::string secret(40, 's');
-    const Loaded loaded = load_text(LoadOptions{"f", {{"Z4J_SECRET", secret}, {"Z4J_ALLOWED_HOSTS", "a,b"}}}, "[server]\nport = 5\n");
+    const Loaded loaded =
+        load_text(LoadOptions{"f", {{"Z4J_SECRET", secret}, {"Z4J_ALLOWED_HOSTS", "a,b"}}},
+                  "[server]\nport = 5\n");
     CPPUNIT_ASSERT_EQUAL(std::string("5"), row(loaded, "server.port").value);
     CPPUNIT_ASSERT_EQUAL(std::string("file"), row(loaded, "server.port").source);
     CPPUNIT_ASSERT_EQUAL(std::string("Z4J_BIND_PORT"), row(loaded, "server.port").name);
@@ -86,11 +89,14 @@ class SettingListTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(row(loaded, "security.secret").is_secret);
     CPPUNIT_ASSERT_EQUAL(std::string(), row(loaded, "security.session_secret").value);
     CPPUNIT_ASSERT_EQUAL(std::string("default"), row(loaded, "security.session_secret").source);
-    for (const SettingRow& r : list_settings(loaded)) CPPUNIT_ASSERT(r.value.find("sss") == std::string::npos);
+    for (const SettingRow& r : list_settings(loaded))
+      CPPUNIT_ASSERT(r.value.find("sss") == std::string::npos);
   }
   void passwords_in_urls_are_hidden() {
-    const Loaded loaded = load_text(LoadOptions{"f", {{"Z4J_DATABASE_URL", "postgresql://u:p@ss@h/d?password=pass2&x=1"}}}, "");
-    CPPUNIT_ASSERT_EQUAL(std::string("postgresql://u:***@h/d?password=***&x=1"), row(loaded, "database.url").value);
+    const Loaded loaded = load_text(
+        LoadOptions{"f", {{"Z4J_DATABASE_URL", "postgresql://u:p@ss@h/d?password=pass2&x=1"}}}, "");
+    CPPUNIT_ASSERT_EQUAL(std::string("postgresql://u:***@h/d?password=***&x=1"),
+                         row(loaded, "database.url").value);
     CPPUNIT_ASSERT_EQUAL(std::string("redis://***@h"), mask_url("redis://tokenonly@h"));
     CPPUNIT_ASSERT_EQUAL(std::string("sqlite:///a:b"), mask_url("sqlite:///a:b"));
   }
@@ -106,15 +112,22 @@ class SettingListTest : public CppUnit::TestFixture {
     const Settings defaults;
     for (const Setting& s : setting_table()) {
       if (!s.in_file) continue;
-      CPPUNIT_ASSERT_MESSAGE(std::string(s.key) + " is not in config/z4j.toml", awake.sources.count(std::string(s.key)) == 1);
-      CPPUNIT_ASSERT_EQUAL_MESSAGE(std::string(s.key), value_text(defaults, s), value_text(awake.settings, s));
-      CPPUNIT_ASSERT_MESSAGE(std::string(s.variable) + " is not named in config/z4j.toml", shipped.find("(" + std::string(s.variable) + ")") != std::string::npos);
+      CPPUNIT_ASSERT_MESSAGE(std::string(s.key) + " is not in config/z4j.toml",
+                             awake.sources.count(std::string(s.key)) == 1);
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(std::string(s.key), value_text(defaults, s),
+                                   value_text(awake.settings, s));
+      CPPUNIT_ASSERT_MESSAGE(
+          std::string(s.variable) + " is not named in config/z4j.toml",
+          shipped.find("(" + std::string(s.variable) + ")") != std::string::npos);
     }
   }
   void the_shipped_examples_load() {
     int count = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(std::string(Z4J_SOURCE_DIR) + "/config/examples")) {
-      const Loaded loaded = load_text(LoadOptions{entry.path().filename().string(), {{"Z4J_HOME", "/nonexistent"}}}, text_of_file(entry.path()));
+    for (const auto& entry :
+         std::filesystem::directory_iterator(std::string(Z4J_SOURCE_DIR) + "/config/examples")) {
+      const Loaded loaded =
+          load_text(LoadOptions{entry.path().filename().string(), {{"Z4J_HOME", "/nonexistent"}}},
+                    text_of_file(entry.path()));
       CPPUNIT_ASSERT_EQUAL_MESSAGE(entry.path().string(), std::string(), all_of(loaded));
       CPPUNIT_ASSERT_MESSAGE(entry.path().string(), !loaded.plugins.empty());
       ++count;
@@ -125,7 +138,8 @@ class SettingListTest : public CppUnit::TestFixture {
   void the_shipped_document_is_current() {
     const std::string path = std::string(Z4J_SOURCE_DIR) + "/docs/operate/settings.md";
     if (std::getenv("Z4J_UPDATE_DOCS") != nullptr) std::ofstream(path) << settings_document();
-    CPPUNIT_ASSERT_MESSAGE("docs/operate/settings.md is old; run this test with Z4J_UPDATE_DOCS=1", text_of_file(path) == settings_document());
+    CPPUNIT_ASSERT_MESSAGE("docs/operate/settings.md is old; run this test with Z4J_UPDATE_DOCS=1",
+                           text_of_file(path) == settings_document());
   }
 };
 

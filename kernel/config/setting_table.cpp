@@ -18,15 +18,17 @@ constexpr std::size_t kMaxTextBytes = 8192;
 constexpr double kDayS = 86'400, kMaxLifetimeS = 10 * 365 * kDayS;
 
 std::string plain_number(double n) {
-  if (n == std::floor(n) && std::fabs(n) < 1e15) return std::to_string(static_cast<std::int64_t>(n));
+  if (n == std::floor(n) && std::fabs(n) < 1e15)
+    return std::to_string(static_cast<std::int64_t>(n));
   std::string out;
   js::append_float(out, n);
   return out;
 }
 
 bool is_good_text(std::string_view text) {
-  return text.size() <= kMaxTextBytes &&
-         std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  return text.size() <= kMaxTextBytes && std::none_of(text.begin(), text.end(), [](char c) {
+           return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+         });
 }
 
 bool is_choice(std::string_view choices, std::string_view word) {
@@ -42,7 +44,8 @@ bool is_choice(std::string_view choices, std::string_view word) {
 std::string own_word(const Setting& setting, std::string_view word) {
   std::string out(word);
   if (setting.choices.empty()) return out;
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (setting.key == "log.level" && out == "warning") return "warn";
   if (setting.key == "log.level" && (out == "critical" || out == "fatal")) return "error";
   if (setting.key == "log.form" && out == "text") return "console";
@@ -56,10 +59,14 @@ std::string_view trimmed(std::string_view text) {
 }
 
 bool number_of(const js::Value& value, double& out) {
-  if (value.is_int64()) out = static_cast<double>(value.get_int64());
-  else if (value.is_uint64()) out = static_cast<double>(value.get_uint64());
-  else if (value.is_double()) out = value.get_double();
-  else return false;
+  if (value.is_int64())
+    out = static_cast<double>(value.get_int64());
+  else if (value.is_uint64())
+    out = static_cast<double>(value.get_uint64());
+  else if (value.is_double())
+    out = value.get_double();
+  else
+    return false;
   return std::isfinite(out);
 }
 
@@ -68,66 +75,198 @@ bool number_of(const js::Value& value, double& out) {
 const std::vector<Setting>& setting_table() {
   using S = Settings;
   static const std::vector<Setting> table = {
-      {"home", "Z4J_HOME", "folder of everything the brain keeps: database, secrets, this file; default ~/.z4j", &S::home, 0, 0, {}, Secrecy::open, Unit::none, false},
+      {"home",
+       "Z4J_HOME",
+       "folder of everything the brain keeps: database, secrets, this file; default ~/.z4j",
+       &S::home,
+       0,
+       0,
+       {},
+       Secrecy::open,
+       Unit::none,
+       false},
 
-      {"server.environment", "Z4J_ENVIRONMENT", "dev relaxes cookies and host names on a loopback bind, production never does; auto: dev on a loopback bind. Any other text means production", &S::environment},
-      {"server.host", "Z4J_BIND_HOST", "address to listen on; off loopback public_url is required and production rules hold", &S::bind_host},
-      {"server.port", "Z4J_BIND_PORT", "port to listen on, 0 for any free one", &S::bind_port, 0, 65535},
-      {"server.public_url", "Z4J_PUBLIC_URL", "address people reach the brain at, base of all links; empty on loopback: http://localhost:PORT", &S::public_url, 0, 0, {}, Secrecy::url},
-      {"server.allow_http_public_url", "Z4J_ALLOW_HTTP_PUBLIC_URL", "let public_url be plain http outside dev; for closed networks only", &S::allow_http_public_url},
-      {"server.allowed_hosts", "Z4J_ALLOWED_HOSTS", "host names requests may ask for, beside the one of public_url", &S::allowed_hosts},
-      {"server.trusted_proxies", "Z4J_TRUSTED_PROXIES", "addresses or CIDR blocks of reverse proxies whose X-Forwarded-* headers are believed", &S::trusted_proxies},
-      {"server.cors_origins", "Z4J_CORS_ORIGINS", "browser origins of other sites that may call the API with cookies", &S::cors_origins},
-      {"server.tls_certificate_file", "Z4J_TLS_CERTIFICATE_FILE", "PEM file with the certificate chain; with tls_key_file", &S::tls_certificate_file},
-      {"server.tls_key_file", "Z4J_TLS_KEY_FILE", "PEM file with the certificate's private key", &S::tls_key_file},
-      {"server.hsts", "Z4J_HSTS", "tell browsers to use https only; sent outside dev when public_url is https", &S::hsts},
-      {"server.max_body_bytes", "Z4J_MAX_PAYLOAD_SIZE_BYTES", "largest HTTP request body, and where redaction cuts a string", &S::max_body_bytes, 128, 64 << 20, {}, Secrecy::open, Unit::bytes},
-      {"server.api_threads", "Z4J_API_THREADS", "requests handled at once", &S::api_threads, 2, 512},
-      {"server.default_page_size", "Z4J_REST_DEFAULT_PAGE_SIZE", "rows of a page when a request does not say", &S::rest_default_page_size, 1, 1000},
-      {"server.max_page_size", "Z4J_REST_MAX_PAGE_SIZE", "most rows of a page", &S::rest_max_page_size, 1, 5000},
-      {"server.websocket_idle_timeout_seconds", "Z4J_WS_IDLE_TIMEOUT_SECONDS", "a WebSocket without a frame for so long is closed", &S::ws_idle_timeout_s, 15, 3600},
+      {"server.environment", "Z4J_ENVIRONMENT",
+       "dev relaxes cookies and host names on a loopback bind, production never does; auto: dev on "
+       "a loopback bind. Any other text means production",
+       &S::environment},
+      {"server.host", "Z4J_BIND_HOST",
+       "address to listen on; off loopback public_url is required and production rules hold",
+       &S::bind_host},
+      {"server.port", "Z4J_BIND_PORT", "port to listen on, 0 for any free one", &S::bind_port, 0,
+       65535},
+      {"server.public_url",
+       "Z4J_PUBLIC_URL",
+       "address people reach the brain at, base of all links; empty on loopback: "
+       "http://localhost:PORT",
+       &S::public_url,
+       0,
+       0,
+       {},
+       Secrecy::url},
+      {"server.allow_http_public_url", "Z4J_ALLOW_HTTP_PUBLIC_URL",
+       "let public_url be plain http outside dev; for closed networks only",
+       &S::allow_http_public_url},
+      {"server.allowed_hosts", "Z4J_ALLOWED_HOSTS",
+       "host names requests may ask for, beside the one of public_url", &S::allowed_hosts},
+      {"server.trusted_proxies", "Z4J_TRUSTED_PROXIES",
+       "addresses or CIDR blocks of reverse proxies whose X-Forwarded-* headers are believed",
+       &S::trusted_proxies},
+      {"server.cors_origins", "Z4J_CORS_ORIGINS",
+       "browser origins of other sites that may call the API with cookies", &S::cors_origins},
+      {"server.tls_certificate_file", "Z4J_TLS_CERTIFICATE_FILE",
+       "PEM file with the certificate chain; with tls_key_file", &S::tls_certificate_file},
+      {"server.tls_key_file", "Z4J_TLS_KEY_FILE", "PEM file with the certificate's private key",
+       &S::tls_key_file},
+      {"server.hsts", "Z4J_HSTS",
+       "tell browsers to use https only; sent outside dev when public_url is https", &S::hsts},
+      {"server.max_body_bytes",
+       "Z4J_MAX_PAYLOAD_SIZE_BYTES",
+       "largest HTTP request body, and where redaction cuts a string",
+       &S::max_body_bytes,
+       128,
+       64 << 20,
+       {},
+       Secrecy::open,
+       Unit::bytes},
+      {"server.api_threads", "Z4J_API_THREADS", "requests handled at once", &S::api_threads, 2,
+       512},
+      {"server.default_page_size", "Z4J_REST_DEFAULT_PAGE_SIZE",
+       "rows of a page when a request does not say", &S::rest_default_page_size, 1, 1000},
+      {"server.max_page_size", "Z4J_REST_MAX_PAGE_SIZE", "most rows of a page",
+       &S::rest_max_page_size, 1, 5000},
+      {"server.websocket_idle_timeout_seconds", "Z4J_WS_IDLE_TIMEOUT_SECONDS",
+       "a WebSocket without a frame for so long is closed", &S::ws_idle_timeout_s, 15, 3600},
 
-      {"database.url", "Z4J_DATABASE_URL", "where state lives: sqlite:///PATH or postgresql://...; empty: an SQLite file under the home folder", &S::database_url, 0, 0, {}, Secrecy::url},
-      {"database.event_retention_days", "Z4J_EVENT_RETENTION_DAYS", "events older than this are deleted", &S::event_retention_days, 1, 3650},
+      {"database.url",
+       "Z4J_DATABASE_URL",
+       "where state lives: sqlite:///PATH or postgresql://...; empty: an SQLite file under the "
+       "home folder",
+       &S::database_url,
+       0,
+       0,
+       {},
+       Secrecy::url},
+      {"database.event_retention_days", "Z4J_EVENT_RETENTION_DAYS",
+       "events older than this are deleted", &S::event_retention_days, 1, 3650},
 
-      {"security.secret", "Z4J_SECRET", "master key, at least 32 bytes: audit chain, token digests; empty: made at first start and kept in secret.env of the home folder", &S::secret, 0, 0, {}, Secrecy::secret},
-      {"security.previous_secrets", "Z4J_PREVIOUS_SECRETS", "old master keys that still verify", &S::previous_secrets, 0, 0, {}, Secrecy::secret},
-      {"security.session_secret", "Z4J_SESSION_SECRET", "key of session cookies, at least 32 bytes; empty: made like the master key", &S::session_secret, 0, 0, {}, Secrecy::secret},
-      {"security.previous_session_secrets", "Z4J_PREVIOUS_SESSION_SECRETS", "old cookie keys that still verify", &S::previous_session_secrets, 0, 0, {}, Secrecy::secret},
-      {"security.bootstrap_admin_email", "Z4J_BOOTSTRAP_ADMIN_EMAIL", "first administrator, made at first start instead of printing a setup link; with a password", &S::bootstrap_admin_email},
-      {"security.bootstrap_admin_password", "Z4J_BOOTSTRAP_ADMIN_PASSWORD", "password of the first administrator", &S::bootstrap_admin_password, 0, 0, {}, Secrecy::secret},
-      {"security.bootstrap_admin_display_name", "Z4J_BOOTSTRAP_ADMIN_DISPLAY_NAME", "name of the first administrator", &S::bootstrap_admin_display_name},
-      {"security.password_min_length", "Z4J_PASSWORD_MIN_LENGTH", "fewest characters of a new password", &S::password_min_length, 8, 128},
-      {"security.first_boot_token_ttl_seconds", "Z4J_FIRST_BOOT_TOKEN_TTL_SECONDS", "how long the setup link of the first start is good", &S::first_boot_token_ttl_s, 60, kDayS},
+      {"security.secret",
+       "Z4J_SECRET",
+       "master key, at least 32 bytes: audit chain, token digests; empty: made at first start and "
+       "kept in secret.env of the home folder",
+       &S::secret,
+       0,
+       0,
+       {},
+       Secrecy::secret},
+      {"security.previous_secrets",
+       "Z4J_PREVIOUS_SECRETS",
+       "old master keys that still verify",
+       &S::previous_secrets,
+       0,
+       0,
+       {},
+       Secrecy::secret},
+      {"security.session_secret",
+       "Z4J_SESSION_SECRET",
+       "key of session cookies, at least 32 bytes; empty: made like the master key",
+       &S::session_secret,
+       0,
+       0,
+       {},
+       Secrecy::secret},
+      {"security.previous_session_secrets",
+       "Z4J_PREVIOUS_SESSION_SECRETS",
+       "old cookie keys that still verify",
+       &S::previous_session_secrets,
+       0,
+       0,
+       {},
+       Secrecy::secret},
+      {"security.bootstrap_admin_email", "Z4J_BOOTSTRAP_ADMIN_EMAIL",
+       "first administrator, made at first start instead of printing a setup link; with a password",
+       &S::bootstrap_admin_email},
+      {"security.bootstrap_admin_password",
+       "Z4J_BOOTSTRAP_ADMIN_PASSWORD",
+       "password of the first administrator",
+       &S::bootstrap_admin_password,
+       0,
+       0,
+       {},
+       Secrecy::secret},
+      {"security.bootstrap_admin_display_name", "Z4J_BOOTSTRAP_ADMIN_DISPLAY_NAME",
+       "name of the first administrator", &S::bootstrap_admin_display_name},
+      {"security.password_min_length", "Z4J_PASSWORD_MIN_LENGTH",
+       "fewest characters of a new password", &S::password_min_length, 8, 128},
+      {"security.first_boot_token_ttl_seconds", "Z4J_FIRST_BOOT_TOKEN_TTL_SECONDS",
+       "how long the setup link of the first start is good", &S::first_boot_token_ttl_s, 60, kDayS},
 
-      {"sessions.absolute_lifetime_seconds", "Z4J_SESSION_ABSOLUTE_LIFETIME_SECONDS", "longest life of a session", &S::session_absolute_lifetime_s, 60, kMaxLifetimeS},
-      {"sessions.idle_timeout_seconds", "Z4J_SESSION_IDLE_TIMEOUT_SECONDS", "a session unused for so long ends", &S::session_idle_timeout_s, 60, kMaxLifetimeS},
-      {"sessions.remember_me_lifetime_seconds", "Z4J_SESSION_REMEMBER_ME_LIFETIME_SECONDS", "longest life of a keep-me-signed-in session, which has no idle end", &S::session_remember_me_lifetime_s, 60, kMaxLifetimeS},
-      {"sessions.cookie_samesite", "Z4J_SESSION_COOKIE_SAMESITE", "SameSite attribute of the session cookie", &S::session_cookie_samesite, 0, 0, "lax|strict"},
+      {"sessions.absolute_lifetime_seconds", "Z4J_SESSION_ABSOLUTE_LIFETIME_SECONDS",
+       "longest life of a session", &S::session_absolute_lifetime_s, 60, kMaxLifetimeS},
+      {"sessions.idle_timeout_seconds", "Z4J_SESSION_IDLE_TIMEOUT_SECONDS",
+       "a session unused for so long ends", &S::session_idle_timeout_s, 60, kMaxLifetimeS},
+      {"sessions.remember_me_lifetime_seconds", "Z4J_SESSION_REMEMBER_ME_LIFETIME_SECONDS",
+       "longest life of a keep-me-signed-in session, which has no idle end",
+       &S::session_remember_me_lifetime_s, 60, kMaxLifetimeS},
+      {"sessions.cookie_samesite", "Z4J_SESSION_COOKIE_SAMESITE",
+       "SameSite attribute of the session cookie", &S::session_cookie_samesite, 0, 0, "lax|strict"},
 
-      {"login.lockout_threshold", "Z4J_LOGIN_LOCKOUT_THRESHOLD", "failed sign-ins before an account locks", &S::login_lockout_threshold, 3, 100},
-      {"login.lockout_seconds", "Z4J_LOGIN_LOCKOUT_DURATION_SECONDS", "how long it stays locked", &S::login_lockout_s, 60, kDayS},
-      {"login.min_duration_ms", "Z4J_LOGIN_MIN_DURATION_MS", "a sign-in takes at least this long, right or wrong", &S::login_min_duration_ms, 0, 2000},
-      {"login.backoff_base_seconds", "Z4J_LOGIN_BACKOFF_BASE_SECONDS", "pause after the first failed sign-in, doubled with each further one", &S::login_backoff_base_s, 0, 10},
-      {"login.backoff_max_seconds", "Z4J_LOGIN_BACKOFF_MAX_SECONDS", "longest such pause", &S::login_backoff_max_s, 0, 60},
+      {"login.lockout_threshold", "Z4J_LOGIN_LOCKOUT_THRESHOLD",
+       "failed sign-ins before an account locks", &S::login_lockout_threshold, 3, 100},
+      {"login.lockout_seconds", "Z4J_LOGIN_LOCKOUT_DURATION_SECONDS", "how long it stays locked",
+       &S::login_lockout_s, 60, kDayS},
+      {"login.min_duration_ms", "Z4J_LOGIN_MIN_DURATION_MS",
+       "a sign-in takes at least this long, right or wrong", &S::login_min_duration_ms, 0, 2000},
+      {"login.backoff_base_seconds", "Z4J_LOGIN_BACKOFF_BASE_SECONDS",
+       "pause after the first failed sign-in, doubled with each further one",
+       &S::login_backoff_base_s, 0, 10},
+      {"login.backoff_max_seconds", "Z4J_LOGIN_BACKOFF_MAX_SECONDS", "longest such pause",
+       &S::login_backoff_max_s, 0, 60},
 
       {"metrics.enabled", "Z4J_METRICS_ENABLED", "serve /metrics", &S::metrics_enabled},
-      {"metrics.public", "Z4J_METRICS_PUBLIC", "serve /metrics without a token", &S::metrics_public},
-      {"metrics.auth_token", "Z4J_METRICS_AUTH_TOKEN", "bearer token that /metrics asks for; empty: made at first start and kept in secret.env", &S::metrics_auth_token, 0, 0, {}, Secrecy::secret},
+      {"metrics.public", "Z4J_METRICS_PUBLIC", "serve /metrics without a token",
+       &S::metrics_public},
+      {"metrics.auth_token",
+       "Z4J_METRICS_AUTH_TOKEN",
+       "bearer token that /metrics asks for; empty: made at first start and kept in secret.env",
+       &S::metrics_auth_token,
+       0,
+       0,
+       {},
+       Secrecy::secret},
 
-      {"log.level", "Z4J_LOG_LEVEL", "lowest level kept", &S::log_level, 0, 0, "trace|debug|info|warn|error"},
-      {"log.form", "Z4J_LOG_FORM", "console, json, or auto: console on a terminal, json otherwise", &S::log_form, 0, 0, "auto|console|json"},
+      {"log.level", "Z4J_LOG_LEVEL", "lowest level kept", &S::log_level, 0, 0,
+       "trace|debug|info|warn|error"},
+      {"log.form", "Z4J_LOG_FORM", "console, json, or auto: console on a terminal, json otherwise",
+       &S::log_form, 0, 0, "auto|console|json"},
 
-      {"ingest.queue_bytes", "Z4J_INGEST_QUEUE_BYTES", "events waiting for the database, at most; when full, plugins and agents are told to wait", &S::ingest_queue_bytes, 1 << 20, 16e9, {}, Secrecy::open, Unit::bytes},
-      {"ingest.agent_offline_timeout_seconds", "Z4J_AGENT_OFFLINE_TIMEOUT_SECONDS", "an agent silent for so long counts as offline", &S::agent_offline_timeout_s, 1, 3600},
-      {"ingest.command_timeout_seconds", "Z4J_COMMAND_TIMEOUT_SECONDS", "deadline of a command such as retry or cancel", &S::command_timeout_s, 1, kDayS},
+      {"ingest.queue_bytes",
+       "Z4J_INGEST_QUEUE_BYTES",
+       "events waiting for the database, at most; when full, plugins and agents are told to wait",
+       &S::ingest_queue_bytes,
+       1 << 20,
+       16e9,
+       {},
+       Secrecy::open,
+       Unit::bytes},
+      {"ingest.agent_offline_timeout_seconds", "Z4J_AGENT_OFFLINE_TIMEOUT_SECONDS",
+       "an agent silent for so long counts as offline", &S::agent_offline_timeout_s, 1, 3600},
+      {"ingest.command_timeout_seconds", "Z4J_COMMAND_TIMEOUT_SECONDS",
+       "deadline of a command such as retry or cancel", &S::command_timeout_s, 1, kDayS},
 
-      {"redaction.extra_keys", "Z4J_REDACTION_EXTRA_KEY_PATTERNS", "RE2 patterns: values under a key that matches one whole are blanked, beside the built-in ones", &S::redaction_extra_keys},
-      {"redaction.extra_values", "Z4J_REDACTION_EXTRA_VALUE_PATTERNS", "RE2 patterns: a text in which one is found is blanked, beside the built-in ones", &S::redaction_extra_values},
+      {"redaction.extra_keys", "Z4J_REDACTION_EXTRA_KEY_PATTERNS",
+       "RE2 patterns: values under a key that matches one whole are blanked, beside the built-in "
+       "ones",
+       &S::redaction_extra_keys},
+      {"redaction.extra_values", "Z4J_REDACTION_EXTRA_VALUE_PATTERNS",
+       "RE2 patterns: a text in which one is found is blanked, beside the built-in ones",
+       &S::redaction_extra_values},
 
-      {"plugins.directory", "Z4J_PLUGIN_DIRECTORY", "where plugin files lie; empty: beside the program", &S::plugin_directory},
+      {"plugins.directory", "Z4J_PLUGIN_DIRECTORY",
+       "where plugin files lie; empty: beside the program", &S::plugin_directory},
 
-      {"http.root", "Z4J_HTTP_ROOT", "name of the plugin instance that answers at \"/\"; empty: none", &S::http_root},
+      {"http.root", "Z4J_HTTP_ROOT",
+       "name of the plugin instance that answers at \"/\"; empty: none", &S::http_root},
   };
   return table;
 }
@@ -142,18 +281,25 @@ const Setting* find_setting(std::string_view name) {
 std::string expected_of(const Setting& setting) {
   if (!setting.choices.empty()) {
     std::string out = "must be one of \"";
-    for (const char c : setting.choices) out += c == '|' ? std::string("\", \"") : std::string(1, c);
+    for (const char c : setting.choices)
+      out += c == '|' ? std::string("\", \"") : std::string(1, c);
     return out + "\"";
   }
   return std::visit(
       [&](auto member) -> std::string {
         using T = std::decay_t<decltype(std::declval<Settings>().*member)>;
-        if constexpr (std::is_same_v<T, bool>) return "must be true or false";
-        else if constexpr (std::is_same_v<T, std::string>) return "must be text of at most 8192 bytes without control characters";
-        else if constexpr (std::is_same_v<T, std::vector<std::string>>) return "must be a list of at most 256 texts";
+        if constexpr (std::is_same_v<T, bool>)
+          return "must be true or false";
+        else if constexpr (std::is_same_v<T, std::string>)
+          return "must be text of at most 8192 bytes without control characters";
+        else if constexpr (std::is_same_v<T, std::vector<std::string>>)
+          return "must be a list of at most 256 texts";
         else {
-          const std::string kind = setting.unit == Unit::bytes ? "a size such as \"64MiB\"" : std::is_same_v<T, double> ? "a number" : "a whole number";
-          return "must be " + kind + " from " + plain_number(setting.low) + " to " + plain_number(setting.high);
+          const std::string kind = setting.unit == Unit::bytes ? "a size such as \"64MiB\""
+                                   : std::is_same_v<T, double> ? "a number"
+                                                               : "a whole number";
+          return "must be " + kind + " from " + plain_number(setting.low) + " to " +
+                 plain_number(setting.high);
         }
       },
       setting.member);
@@ -169,13 +315,16 @@ bool assign(Settings& settings, const Setting& setting, const js::Value& value) 
         } else if constexpr (std::is_same_v<T, std::string>) {
           if (!value.is_string()) return false;
           const std::string word = own_word(setting, value.get_string());
-          if (!is_good_text(word) || (!setting.choices.empty() && !is_choice(setting.choices, word))) return false;
+          if (!is_good_text(word) ||
+              (!setting.choices.empty() && !is_choice(setting.choices, word)))
+            return false;
           settings.*member = word;
         } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
           if (!value.is_array() || value.get_array().size() > kMaxListItems) return false;
           T list;
           for (const js::Value& item : value.get_array()) {
-            if (!item.is_string() || item.get_string().empty() || !is_good_text(item.get_string())) return false;
+            if (!item.is_string() || item.get_string().empty() || !is_good_text(item.get_string()))
+              return false;
             list.emplace_back(item.get_string());
           }
           settings.*member = std::move(list);
@@ -204,7 +353,8 @@ js::Value from_text(const Setting& setting, std::string_view text) {
           return js::Value(std::string(text));
         } else if constexpr (std::is_same_v<T, bool>) {
           std::string word(text);
-          std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+          std::transform(word.begin(), word.end(), word.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
           if (is_choice("true|1|yes|on", word)) return true;
           if (is_choice("false|0|no|off", word)) return false;
           return nullptr;
@@ -217,7 +367,8 @@ js::Value from_text(const Setting& setting, std::string_view text) {
           js::Array list;
           while (!text.empty()) {
             const std::size_t comma = text.find(',');
-            if (const std::string_view item = trimmed(text.substr(0, comma)); !item.empty()) list.emplace_back(std::string(item));
+            if (const std::string_view item = trimmed(text.substr(0, comma)); !item.empty())
+              list.emplace_back(std::string(item));
             text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
           }
           return list;
@@ -246,14 +397,18 @@ std::string value_text(const Settings& settings, const Setting& setting) {
       [&](auto member) -> std::string {
         const auto& value = settings.*member;
         using T = std::decay_t<decltype(value)>;
-        if constexpr (std::is_same_v<T, bool>) return value ? "true" : "false";
-        else if constexpr (std::is_same_v<T, std::string>) return value;
+        if constexpr (std::is_same_v<T, bool>)
+          return value ? "true" : "false";
+        else if constexpr (std::is_same_v<T, std::string>)
+          return value;
         else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
           js::Array list;
           for (const std::string& item : value) list.emplace_back(item);
           return js::write(list);
-        } else if constexpr (std::is_same_v<T, double>) return plain_number(value);
-        else return std::to_string(value);
+        } else if constexpr (std::is_same_v<T, double>)
+          return plain_number(value);
+        else
+          return std::to_string(value);
       },
       setting.member);
 }
@@ -268,8 +423,10 @@ std::string mask_url(std::string_view text) {
     const std::size_t from = colon != std::string::npos && colon < at ? colon + 1 : scheme + 3;
     out.replace(from, at - from, "***");
   }
-  for (const std::string_view name : {"password=", "passwd=", "secret=", "token=", "sslpassword="}) {
-    for (std::size_t at = out.find(name); at != std::string::npos; at = out.find(name, at + name.size())) {
+  for (const std::string_view name :
+       {"password=", "passwd=", "secret=", "token=", "sslpassword="}) {
+    for (std::size_t at = out.find(name); at != std::string::npos;
+         at = out.find(name, at + name.size())) {
       const std::size_t from = at + name.size();
       out.replace(from, std::min(out.find('&', from), out.size()) - from, "***");
     }
@@ -280,7 +437,8 @@ std::string mask_url(std::string_view text) {
 std::string shown(const js::Value& value) {
   if (value.is_array()) return "a list";
   if (value.is_object()) return "a table";
-  std::string text = value.is_string() ? js::write(js::Value(mask_url(value.get_string()))) : js::write(value);
+  std::string text =
+      value.is_string() ? js::write(js::Value(mask_url(value.get_string()))) : js::write(value);
   if (text.size() <= 80) return text;
   std::size_t cut = 80;
   while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0u) == 0x80u) --cut;

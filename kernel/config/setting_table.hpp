@@ -1,5 +1,5 @@
-// The one table of the kernel's settings: key, variable, member, bounds, secrecy, meaning. Everything
-// that knows a setting by name (file, variables, listing, document) walks this table.
+// The one table of the kernel's settings: key, variable, member, bounds, secrecy, meaning.
+// Everything that knows a setting by name (file, variables, listing, document) walks this table.
 #pragma once
 
 #include <string>
@@ -12,8 +12,9 @@
 
 namespace z4j::config {
 
-using Member = std::variant<std::string Settings::*, bool Settings::*, int Settings::*, std::int64_t Settings::*,
-                            std::size_t Settings::*, double Settings::*, std::vector<std::string> Settings::*>;
+using Member = std::variant<std::string Settings::*, bool Settings::*, int Settings::*,
+                            std::int64_t Settings::*, std::size_t Settings::*, double Settings::*,
+                            std::vector<std::string> Settings::*>;
 
 // secret: never shown. url: shown without its password.
 enum class Secrecy { open, url, secret };
@@ -23,11 +24,11 @@ enum class Unit { none, bytes };
 struct Setting {
   std::string_view key, variable, meaning;
   Member member;
-  double low = 0, high = 0;           // numbers: bounds, both included
-  std::string_view choices = {};      // texts: "a|b|c", or any
+  double low = 0, high = 0;       // numbers: bounds, both included
+  std::string_view choices = {};  // texts: "a|b|c", or any
   Secrecy secrecy = Secrecy::open;
   Unit unit = Unit::none;
-  bool in_file = true;                // false: only a variable or the command line sets it
+  bool in_file = true;  // false: only a variable or the command line sets it
 };
 
 [[nodiscard]] const std::vector<Setting>& setting_table();
@@ -37,9 +38,10 @@ struct Setting {
 // "must be a whole number from 0 to 65535".
 [[nodiscard]] std::string expected_of(const Setting& setting);
 // False, and nothing changed, when the value is of the wrong type or out of bounds.
-[[nodiscard]] bool assign(Settings& settings, const Setting& setting, const base::json::Value& value);
-// A variable's text as a value for assign(): numbers, true/false/1/0/yes/no/on/off, lists as JSON or
-// comma-separated. Null when it can't be one.
+[[nodiscard]] bool assign(Settings& settings, const Setting& setting,
+                          const base::json::Value& value);
+// A variable's text as a value for assign(): numbers, true/false/1/0/yes/no/on/off, lists as JSON
+// or comma-separated. Null when it can't be one.
 [[nodiscard]] base::json::Value from_text(const Setting& setting, std::string_view text);
 // Text bare, lists as JSON, unmasked.
 [[nodiscard]] std::string value_text(const Settings& settings, const Setting& setting);

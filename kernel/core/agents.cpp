@@ -26,7 +26,8 @@ constexpr double kMostDropped = 1e15;
 
 }  // namespace
 
-LocalAgents::LocalAgents(plugin::Host& host, Store& store, const base::Clock& clock, base::Log& log, Options options)
+LocalAgents::LocalAgents(plugin::Host& host, Store& store, const base::Clock& clock, base::Log& log,
+                         Options options)
     : host_(host),
       store_(store),
       clock_(clock),
@@ -48,8 +49,9 @@ LocalAgents::SourcePtr LocalAgents::find(const std::string& instance) const {
 
 LocalAgents::SourcePtr LocalAgents::find(const base::Uuid& agent_id) const {
   const std::shared_lock lock(sources_mutex_);
-  const auto at = std::find_if(sources_.begin(), sources_.end(),
-                               [&](const auto& s) { return s.second->events.agent_id == agent_id; });
+  const auto at = std::find_if(sources_.begin(), sources_.end(), [&](const auto& s) {
+    return s.second->events.agent_id == agent_id;
+  });
   return at != sources_.end() ? at->second : nullptr;
 }
 
@@ -103,7 +105,8 @@ base::Status LocalAgents::prepare(const config::PluginEntry& entry) {
     if (auto saved = save_local_agent(store_, row, "starting", clock_.now()); !saved) return saved;
   }
   auto source = std::make_shared<Source>(store_, clock_, log_, options_.redact,
-                                         EventSource{row.project_id, row.id, entry.name}, row.engine, row.version);
+                                         EventSource{row.project_id, row.id, entry.name},
+                                         row.engine, row.version);
   source->seen_before = *known ? (*known)->last_seen_at : std::nullopt;
   source->is_restart = before != nullptr;
   if (before && before->events.agent_id == row.id && before->seen_at > 0) {
@@ -181,13 +184,16 @@ void LocalAgents::health(const std::string& instance) {
   inbox_->arrived.notify_all();
 }
 
-void LocalAgents::metric(const std::string& instance, std::string_view name, std::string_view labels_json,
-                         double value, int kind) {
-  if (name != "events_dropped" || kind != 0 || !(value >= 1) || value > kMostDropped || !options_.dropped) return;
+void LocalAgents::metric(const std::string& instance, std::string_view name,
+                         std::string_view labels_json, double value, int kind) {
+  if (name != "events_dropped" || kind != 0 || !(value >= 1) || value > kMostDropped ||
+      !options_.dropped)
+    return;
   const SourcePtr source = find(instance);
   if (!source) return;
   std::string why = "not said";
-  if (auto labels = json::parse(labels_json, {.max_bytes = 4096, .max_depth = 4}); labels && labels->is_object()) {
+  if (auto labels = json::parse(labels_json, {.max_bytes = 4096, .max_depth = 4});
+      labels && labels->is_object()) {
     if (const std::string_view said = json::text(labels->get_object(), "why"); !said.empty())
       why = clean_text(said, 60);
   }
@@ -199,31 +205,33 @@ std::vector<EngineRoute> LocalAgents::routes(const base::Uuid& project) {
   for (const SourcePtr& source : sources()) {
     if (source->events.project_id != project) continue;
     const std::lock_guard lock(source->facts_mutex);
-    out.push_back(
-        {source->events.agent_id, source->engine, source->presence.capabilities, source->presence.is_online});
+    out.push_back({source->events.agent_id, source->engine, source->presence.capabilities,
+                   source->presence.is_online});
   }
   return out;
 }
 
 void LocalAgents::command(const base::Uuid& agent_id, const std::string& engine, std::uint64_t verb,
-                          std::string target, std::string args_json, int deadline_ms, plugin::Answer answer) {
+                          std::string target, std::string args_json, int deadline_ms,
+                          plugin::Answer answer) {
   const SourcePtr source = find(agent_id);
   if (!source || source->engine != engine || source->phase != Source::Phase::running) {
     return answer(refuse::error(base::Code::unavailable, refuse::kAgentOffline,
                                 "the engine of this agent does not run; nothing was sent"));
   }
   if (target.size() > kTargetBytes || args_json.size() > kArgumentBytes) {
-    return answer(refuse::error(base::Code::too_large, "command",
-                                "the command has more than 2 MiB of arguments, or a target of more than 4 KiB"));
+    return answer(refuse::error(
+        base::Code::too_large, "command",
+        "the command has more than 2 MiB of arguments, or a target of more than 4 KiB"));
   }
   if (++source->open_commands > options_.max_open_commands) {
     --source->open_commands;
-    return answer(
-        base::Error{.code = base::Code::busy,
-                    .message = "engine instance \"" + source->events.instance + "\" has too many commands open",
-                    .where = {},
-                    .hint = "try again in a moment",
-                    .retry_after_ms = 1000});
+    return answer(base::Error{
+        .code = base::Code::busy,
+        .message = "engine instance \"" + source->events.instance + "\" has too many commands open",
+        .where = {},
+        .hint = "try again in a moment",
+        .retry_after_ms = 1000});
   }
   host_.command(source->events.instance, verb, std::move(target), std::move(args_json), deadline_ms,
                 [source, answer = std::move(answer)](base::Result<std::string> result) {
@@ -337,10 +345,12 @@ bool LocalAgents::ask(const SourcePtr& source) {
   }
   if (const auto rebuilt = source->reconcile.looked_at_all()) {
     if (*rebuilt > 0)
-      log_.info("task states read back", {{"instance", source->events.instance}, {"tasks", *rebuilt}});
+      log_.info("task states read back",
+                {{"instance", source->events.instance}, {"tasks", *rebuilt}});
     if (source->gap) {
       if (auto noted = note_rebuilt(store_, *source->gap, *rebuilt); !noted) {
-        log_.warn("gap not completed", {{"instance", source->events.instance}, {"why", noted.error().text()}});
+        log_.warn("gap not completed",
+                  {{"instance", source->events.instance}, {"why", noted.error().text()}});
       }
       source->gap.reset();
     }
@@ -353,10 +363,12 @@ bool LocalAgents::push_proven(Source& source) {
   if (batch == nullptr || clock_.steady_ms() < source.next_push_ms) return false;
   if (auto pushed = options_.push(source.events, *batch); !pushed) {
     if (pushed.error().is_world()) {
-      source.next_push_ms = clock_.steady_ms() + std::max(kBusyRetryMs, pushed.error().retry_after_ms);
+      source.next_push_ms =
+          clock_.steady_ms() + std::max(kBusyRetryMs, pushed.error().retry_after_ms);
       return false;
     }
-    log_.error("reconciled events not taken", {{"instance", source.events.instance}, {"why", pushed.error().text()}});
+    log_.error("reconciled events not taken",
+               {{"instance", source.events.instance}, {"why", pushed.error().text()}});
   }
   source.reconcile.events_gone();
   return true;
@@ -367,8 +379,8 @@ void LocalAgents::sample(Source& source) {
   const auto report = host_.report(source.events.instance);
   Presence now;
   std::string state = "listed", health = "failing";
-  const bool is_before_start =
-      source.phase == Source::Phase::prepared && (!report || report->state <= plugin::State::created);
+  const bool is_before_start = source.phase == Source::Phase::prepared &&
+                               (!report || report->state <= plugin::State::created);
   if (is_before_start) {
     now.reason = "starting";
   } else if (!report) {
@@ -377,14 +389,17 @@ void LocalAgents::sample(Source& source) {
     state = plugin::to_string(report->state);
     health = plugin::to_string(report->health);
     const bool is_started = report->state == plugin::State::started;
-    now.is_online = is_started && source.phase == Source::Phase::running && report->health != plugin::Health::failing;
+    now.is_online = is_started && source.phase == Source::Phase::running &&
+                    report->health != plugin::Health::failing;
     now.capabilities = report->capabilities;
     if (is_started)
       now.reason = report->health == plugin::Health::ok ? "" : report->why;
     else
       now.reason = report->why.empty() ? "plugin is " + state : report->why;
-    if (is_started && now.reason.empty() && report->health != plugin::Health::ok) now.reason = "health is " + health;
-    if (now.is_online && report->health == plugin::Health::ok && (now.capabilities & Z4J_ENGINE_SNAPSHOT) == 0)
+    if (is_started && now.reason.empty() && report->health != plugin::Health::ok)
+      now.reason = "health is " + health;
+    if (now.is_online && report->health == plugin::Health::ok &&
+        (now.capabilities & Z4J_ENGINE_SNAPSHOT) == 0)
       source.seen(clock_.now());
   }
   const std::lock_guard lock(source.facts_mutex);
@@ -415,7 +430,10 @@ base::Status LocalAgents::write_presence(const std::vector<SourcePtr>& sources, 
       w.presence = source->presence;
     }
     w.has_news = !source->written || *source->written != w.presence;
-    if (!w.has_news && !(with_times && w.seen_at > source->written_seen_at)) continue;
+    // The first sign of life is written at once: without it, an early end would leave no gap to
+    // show.
+    const bool writes_time = with_times || source->written_seen_at == 0;
+    if (!w.has_news && !(writes_time && w.seen_at > source->written_seen_at)) continue;
     rows.push_back({source->events.agent_id, source->engine, w.presence,
                     w.seen_at > 0 ? std::optional(w.seen_at) : std::nullopt});
     writes.push_back(std::move(w));
@@ -432,7 +450,8 @@ base::Status LocalAgents::write_presence(const std::vector<SourcePtr>& sources, 
       gap = base::Uuid::random();
       add_gap(commit,
               {*gap, regained->events.project_id, regained->events.agent_id, regained->engine,
-               regained->is_restart ? "engine plugin did not run" : "brain down", *regained->seen_before, now},
+               regained->is_restart ? "engine plugin did not run" : "brain down",
+               *regained->seen_before, now},
               now);
     }
   }
@@ -454,7 +473,8 @@ void LocalAgents::sweep() {
   std::vector<base::Uuid> mine;
   for (const SourcePtr& source : sources()) mine.push_back(source->events.agent_id);
   const base::TimeUs now = clock_.now();
-  const auto stale = sweep_stale_local_agents(store_, mine, now - options_.offline_timeout_s * base::kSecondUs, now);
+  const auto stale = sweep_stale_local_agents(
+      store_, mine, now - options_.offline_timeout_s * base::kSecondUs, now);
   if (!stale) {
     log_.warn("stale agents not swept", {{"why", stale.error().text()}});
   } else {
@@ -489,8 +509,9 @@ void LocalAgents::run() {
   for (;;) {
     {
       std::unique_lock lock(inbox_->mutex);
-      inbox_->arrived.wait_for(lock, kRoundEvery,
-                               [this] { return inbox_->is_stopping || inbox_->is_poked || !inbox_->items.empty(); });
+      inbox_->arrived.wait_for(lock, kRoundEvery, [this] {
+        return inbox_->is_stopping || inbox_->is_poked || !inbox_->items.empty();
+      });
       if (inbox_->is_stopping) return;
     }
     work();

@@ -1,15 +1,17 @@
 // Engine plugins of this brain as agents of their projects: instance NAME is agent "local:NAME".
 //
-// Keeps their rows (state, sign of life, capabilities), carries events, commands and snapshots between
-// engines and the rest of the kernel, shows when they were out of sight, and asks them what became of
-// tasks that are not over. Such an agent has no token and goes when its config entry goes.
+// Keeps their rows (state, sign of life, capabilities), carries events, commands and snapshots
+// between engines and the rest of the kernel, shows when they were out of sight, and asks them what
+// became of tasks that are not over. Such an agent has no token and goes when its config entry
+// goes.
 //
 // Life of an instance: prepare() before it is started, since engines may emit from their start();
 // add() once it runs; remove() before it is stopped. Events are taken from prepare() on, and after
 // remove() until the next prepare(), so that nothing is lost when an engine empties its buffers.
 //
-// Threads: thread-safe. start() runs one thread that asks engines and writes rows; tests may call work()
-// instead. emit(), health() and metric() do not block. The host must outlive this object, or be stopped.
+// Threads: thread-safe. start() runs one thread that asks engines and writes rows; tests may call
+// work() instead. emit(), health() and metric() do not block. The host must outlive this object, or
+// be stopped.
 #pragma once
 
 #include <condition_variable>
@@ -59,7 +61,8 @@ class LocalAgents final : public EngineRoutes {
     std::int64_t max_open_commands = 256;  // per instance
   };
 
-  LocalAgents(plugin::Host& host, Store& store, const base::Clock& clock, base::Log& log, Options options);
+  LocalAgents(plugin::Host& host, Store& store, const base::Clock& clock, base::Log& log,
+              Options options);
   ~LocalAgents() override;  // stop()
   LocalAgents(const LocalAgents&) = delete;
   LocalAgents& operator=(const LocalAgents&) = delete;
@@ -79,17 +82,19 @@ class LocalAgents final : public EngineRoutes {
   // For the host's callbacks.
   [[nodiscard]] base::Status emit(const std::string& instance, const z4j_event_batch& batch);
   void health(const std::string& instance);
-  void metric(const std::string& instance, std::string_view name, std::string_view labels_json, double value,
-              int kind);
+  void metric(const std::string& instance, std::string_view name, std::string_view labels_json,
+              double value, int kind);
 
   [[nodiscard]] std::vector<EngineRoute> routes(const base::Uuid& project) override;
-  void command(const base::Uuid& agent_id, const std::string& engine, std::uint64_t verb, std::string target,
-               std::string args_json, int deadline_ms, plugin::Answer answer) override;
+  void command(const base::Uuid& agent_id, const std::string& engine, std::uint64_t verb,
+               std::string target, std::string args_json, int deadline_ms,
+               plugin::Answer answer) override;
 
   // None when the agent is no engine instance of this brain.
   [[nodiscard]] std::optional<LocalEngine> engine(const base::Uuid& agent_id) const;
   // Task names that the agent's workers know, sorted; null like engine().
-  [[nodiscard]] std::shared_ptr<const Snapshots::Registry> registry(const base::Uuid& agent_id) const;
+  [[nodiscard]] std::shared_ptr<const Snapshots::Registry> registry(
+      const base::Uuid& agent_id) const;
   // Over all instances: see reconcile.hpp.
   [[nodiscard]] std::size_t lost_candidates() const;
 

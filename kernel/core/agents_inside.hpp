@@ -13,15 +13,17 @@ namespace z4j::core {
 struct LocalAgents::Source {
   enum class Phase { prepared, running, removed };
 
-  Source(Store& store, const base::Clock& clock, base::Log& log, const Redact& redact, EventSource from,
-         std::string engine_name, std::string plugin_version)
+  Source(Store& store, const base::Clock& clock, base::Log& log, const Redact& redact,
+         EventSource from, std::string engine_name, std::string plugin_version)
       : events(std::move(from)),
         engine(std::move(engine_name)),
         version(std::move(plugin_version)),
         snapshots(store, clock, log, events.instance, owner(), redact),
         reconcile(store, clock, log, events.instance, owner()) {}
 
-  [[nodiscard]] SnapshotRows::Owner owner() const { return {events.project_id, events.agent_id, engine}; }
+  [[nodiscard]] SnapshotRows::Owner owner() const {
+    return {events.project_id, events.agent_id, engine};
+  }
   void seen(base::TimeUs at) {
     base::TimeUs before = seen_at;
     while (before < at && !seen_at.compare_exchange_weak(before, at)) {
@@ -62,7 +64,8 @@ struct LocalAgents::Inbox {
   };
   std::mutex mutex;
   std::condition_variable arrived;
-  std::deque<Item> items;  // at most one per instance and kind; guarded by mutex, as are those below
+  std::deque<Item>
+      items;  // at most one per instance and kind; guarded by mutex, as are those below
   bool is_stopping = false;
   bool is_poked = false;  // something to look at that is no answer
 };

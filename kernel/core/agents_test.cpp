@@ -50,7 +50,8 @@ class AgentsTest : public CppUnit::TestFixture {
   std::unique_ptr<LocalAgents> agents_;
   base::Uuid project_;
 
-  std::function<base::Status(const EventSource&, const z4j_event_batch&)> forward_;  // instead of what follows
+  std::function<base::Status(const EventSource&, const z4j_event_batch&)>
+      forward_;  // instead of what follows
   std::mutex mutex_;
   std::vector<std::pair<std::string, std::uint16_t>> pushed_;  // task id, kind; guarded by mutex_
   base::Status push_answer_;
@@ -65,12 +66,16 @@ class AgentsTest : public CppUnit::TestFixture {
     options.directories = {std::string(Z4J_BINARY_DIR) + "/tests/plugins"};
     options.host_version = "test";
     plugin::Callbacks callbacks;
-    callbacks.emit = [this](const std::string& i, const z4j_event_batch& b) { return agents_->emit(i, b); };
-    callbacks.health = [this](const std::string& i, plugin::Health, std::string_view) { agents_->health(i); };
-    callbacks.metric = [this](const std::string& i, std::string_view n, std::string_view l, double v, int k) {
-      agents_->metric(i, n, l, v, k);
+    callbacks.emit = [this](const std::string& i, const z4j_event_batch& b) {
+      return agents_->emit(i, b);
     };
-    host_ = std::make_unique<plugin::Host>(options, std::move(callbacks), base::Log::quiet(), host_clock_);
+    callbacks.health = [this](const std::string& i, plugin::Health, std::string_view) {
+      agents_->health(i);
+    };
+    callbacks.metric = [this](const std::string& i, std::string_view n, std::string_view l,
+                              double v, int k) { agents_->metric(i, n, l, v, k); };
+    host_ = std::make_unique<plugin::Host>(options, std::move(callbacks), base::Log::quiet(),
+                                           host_clock_);
     make_agents();
     project_ = base::Uuid::random();
     Rows rows(Table::projects);
@@ -100,14 +105,16 @@ class AgentsTest : public CppUnit::TestFixture {
       if (forward_) return forward_(source, batch);
       const std::lock_guard lock(mutex_);
       if (source.project_id != project_)
-        return base::Error{.code = base::Code::invalid, .message = "another project", .where = {}, .hint = {}};
+        return base::Error{
+            .code = base::Code::invalid, .message = "another project", .where = {}, .hint = {}};
       if (!push_answer_) {
         ++refused_;
         return push_answer_;
       }
       for (std::uint32_t i = 0; i < batch.rows; ++i) {
         const auto* o = batch.task_id.offsets;
-        pushed_.emplace_back(std::string(batch.task_id.data + o[i], o[i + 1] - o[i]), batch.kind[i]);
+        pushed_.emplace_back(std::string(batch.task_id.data + o[i], o[i + 1] - o[i]),
+                             batch.kind[i]);
       }
       return {};
     };
@@ -119,9 +126,11 @@ class AgentsTest : public CppUnit::TestFixture {
     options.on_changed = [this](const base::Uuid&, std::string_view) { ++changes_; };
     options.host_name = "here";
     options.max_open_commands = max_open;
-    agents_ = std::make_unique<LocalAgents>(*host_, *store_, clock_, base::Log::quiet(), std::move(options));
+    agents_ = std::make_unique<LocalAgents>(*host_, *store_, clock_, base::Log::quiet(),
+                                            std::move(options));
   }
-  static config::PluginEntry entry(const std::string& settings = "{}", const std::string& name = "one") {
+  static config::PluginEntry entry(const std::string& settings = "{}",
+                                   const std::string& name = "one") {
     config::PluginEntry e;
     e.name = name;
     e.plugin = "test-engine";
@@ -140,7 +149,9 @@ class AgentsTest : public CppUnit::TestFixture {
     query.where.eq(agent_col::id, id);
     return store_->first(query.all()).value().value();
   }
-  std::string column(const base::Uuid& id, std::uint16_t number) { return std::string(agent(id).text(number)); }
+  std::string column(const base::Uuid& id, std::uint16_t number) {
+    return std::string(agent(id).text(number));
+  }
   // Rounds until it holds; a minute of ours passes in each when `seconds` says so.
   template <class F>
   void until(F&& holds, std::int64_t seconds = 0) {
@@ -156,8 +167,8 @@ class AgentsTest : public CppUnit::TestFixture {
     const std::lock_guard lock(mutex_);
     return std::find(pushed_.begin(), pushed_.end(), std::pair(task, kind)) != pushed_.end();
   }
-  base::Result<std::string> run(const base::Uuid& agent, std::uint64_t verb, const std::string& target,
-                                const std::string& args = "{}") {
+  base::Result<std::string> run(const base::Uuid& agent, std::uint64_t verb,
+                                const std::string& target, const std::string& args = "{}") {
     auto answer = std::make_shared<std::promise<base::Result<std::string>>>();
     auto future = answer->get_future();
     agents_->command(agent, "test", verb, target, args, 20'000,
@@ -196,9 +207,11 @@ class AgentsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(row.is_null(agent_col::token_hash));
     CPPUNIT_ASSERT_EQUAL(std::string("online"), std::string(row.text(agent_col::state)));
     CPPUNIT_ASSERT(row.is_null(agent_col::state_reason));
-    CPPUNIT_ASSERT_EQUAL(std::string(R"(["test"])"), json::write(row.json(agent_col::engine_adapters)));
-    CPPUNIT_ASSERT_EQUAL(std::string(R"({"test":["bulk_retry","cancel_task","retry_task","submit_task"]})"),
-                         json::write(row.json(agent_col::capabilities)));
+    CPPUNIT_ASSERT_EQUAL(std::string(R"(["test"])"),
+                         json::write(row.json(agent_col::engine_adapters)));
+    CPPUNIT_ASSERT_EQUAL(
+        std::string(R"({"test":["bulk_retry","cancel_task","retry_task","submit_task"]})"),
+        json::write(row.json(agent_col::capabilities)));
     CPPUNIT_ASSERT_EQUAL(std::string("2"), std::string(row.text(agent_col::protocol_version)));
     CPPUNIT_ASSERT_EQUAL(std::string("here"), std::string(row.text(agent_col::host_name)));
     CPPUNIT_ASSERT(!row.text(agent_col::agent_version).empty());
@@ -247,8 +260,9 @@ class AgentsTest : public CppUnit::TestFixture {
   void takes_events_from_the_start_to_after_the_end() {
     const base::Uuid id = start(entry(R"({"events":[{"kind":"started","task_id":"t1"}]})"));
     CPPUNIT_ASSERT(has_pushed("t1", Z4J_EV_STARTED));
-    CPPUNIT_ASSERT(
-        run(id, Z4J_ENGINE_ENQUEUE, "test:emit", R"({"events":[{"kind":"succeeded","task_id":"t1"}]})").ok());
+    CPPUNIT_ASSERT(run(id, Z4J_ENGINE_ENQUEUE, "test:emit",
+                       R"({"events":[{"kind":"succeeded","task_id":"t1"}]})")
+                       .ok());
     CPPUNIT_ASSERT(has_pushed("t1", Z4J_EV_SUCCEEDED));
     agents_->remove("one");
     z4j::BatchBuilder batch;
@@ -268,22 +282,24 @@ class AgentsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("too old"), dropped_why_);
   }
   void carries_commands() {
-    const base::Uuid id =
-        start(entry(R"({"calls":{"command/RETRY":{"answer":{"outcome":"done","new_task_id":"n"}}}})"));
+    const base::Uuid id = start(
+        entry(R"({"calls":{"command/RETRY":{"answer":{"outcome":"done","new_task_id":"n"}}}})"));
     CPPUNIT_ASSERT_EQUAL(std::string(R"({"outcome":"done","new_task_id":"n"})"),
                          run(id, Z4J_ENGINE_RETRY, "t").value());
   }
   void a_command_for_an_agent_that_is_gone_is_refused() {
     const base::Uuid id = start(entry());
-    CPPUNIT_ASSERT(run(base::Uuid::random(), Z4J_ENGINE_RETRY, "t").error().code == base::Code::unavailable);
-    CPPUNIT_ASSERT(run(id, Z4J_ENGINE_RETRY, std::string(5000, 't')).error().code == base::Code::too_large);
+    CPPUNIT_ASSERT(run(base::Uuid::random(), Z4J_ENGINE_RETRY, "t").error().code ==
+                   base::Code::unavailable);
+    CPPUNIT_ASSERT(run(id, Z4J_ENGINE_RETRY, std::string(5000, 't')).error().code ==
+                   base::Code::too_large);
     agents_->remove("one");
     CPPUNIT_ASSERT(run(id, Z4J_ENGINE_RETRY, "t").error().code == base::Code::unavailable);
   }
   void open_commands_are_bounded() {
     make_agents(1);
-    const base::Uuid id =
-        start(entry(R"({"calls":{"command/RETRY/slow":{"never":true},"command/RETRY/quick":{"answer":{}}}})"));
+    const base::Uuid id = start(entry(
+        R"({"calls":{"command/RETRY/slow":{"never":true},"command/RETRY/quick":{"answer":{}}}})"));
     std::promise<void> late;
     agents_->command(id, "test", Z4J_ENGINE_RETRY, "slow", "{}", 500,
                      [&late](const base::Result<std::string>&) { late.set_value(); });
@@ -297,8 +313,8 @@ class AgentsTest : public CppUnit::TestFixture {
         "snapshot/queues":{"answer":{"items":[{"name":"q","pending":4}],"next":null}},
         "snapshot/registry":{"answer":{"items":[{"name":"app.add","workers":["w1"]}],"next":null}}}})"));
     until([&] {
-      return store_->count(Table::workers, {}).value() == 1 && store_->count(Table::queues, {}).value() == 1 &&
-             !agents_->registry(id)->empty();
+      return store_->count(Table::workers, {}).value() == 1 &&
+             store_->count(Table::queues, {}).value() == 1 && !agents_->registry(id)->empty();
     });
     CPPUNIT_ASSERT_EQUAL(std::string("app.add"), agents_->registry(id)->at(0).name);
     CPPUNIT_ASSERT(agents_->registry(base::Uuid::random()) == nullptr);
@@ -310,10 +326,12 @@ class AgentsTest : public CppUnit::TestFixture {
   }
   void ill_health_shows_with_its_reason() {
     const base::Uuid id = start(entry());
-    CPPUNIT_ASSERT(run(id, Z4J_ENGINE_ENQUEUE, "test:health", R"({"state":1,"why":"broker away"})").ok());
+    CPPUNIT_ASSERT(
+        run(id, Z4J_ENGINE_ENQUEUE, "test:health", R"({"state":1,"why":"broker away"})").ok());
     until([&] { return column(id, agent_col::state_reason) == "broker away"; });
     CPPUNIT_ASSERT_EQUAL(std::string("online"), column(id, agent_col::state));
-    CPPUNIT_ASSERT(run(id, Z4J_ENGINE_ENQUEUE, "test:health", R"({"state":2,"why":"wrong password"})").ok());
+    CPPUNIT_ASSERT(
+        run(id, Z4J_ENGINE_ENQUEUE, "test:health", R"({"state":2,"why":"wrong password"})").ok());
     until([&] { return column(id, agent_col::state) == "offline"; });
     CPPUNIT_ASSERT_EQUAL(std::string("wrong password"), column(id, agent_col::state_reason));
     CPPUNIT_ASSERT(run(id, Z4J_ENGINE_ENQUEUE, "test:health", R"({"state":0,"why":""})").ok());
@@ -322,7 +340,8 @@ class AgentsTest : public CppUnit::TestFixture {
   }
   void the_sign_of_life_is_written_and_never_goes_back() {
     const base::Uuid id = start(entry());
-    until([&] { return agent(id).num(agent_col::last_seen_at) > 1'800'000'000 * base::kSecondUs; }, 1);
+    until([&] { return agent(id).num(agent_col::last_seen_at) > 1'800'000'000 * base::kSecondUs; },
+          1);
     clock_.advance(100 * base::kSecondUs);
     z4j::BatchBuilder batch;
     batch.begin_row(1, Z4J_EV_STARTED);
@@ -396,7 +415,8 @@ class AgentsTest : public CppUnit::TestFixture {
     until([&] { return state() == "failure"; });
     Query query(Table::tasks);
     const Row row = store_->first(query.all()).value().value();
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{1'800'000'010} * base::kSecondUs, row.num(task_col::finished_at));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{1'800'000'010} * base::kSecondUs,
+                         row.num(task_col::finished_at));
     CPPUNIT_ASSERT_EQUAL(std::string("ValueError: x"), std::string(row.text(task_col::exception)));
     CPPUNIT_ASSERT_EQUAL(std::string("app.add"), std::string(row.text(task_col::name)));
     until([&] { return gaps().size() == 1 && gaps().at(0).num(model::gaps::rebuilt) == 1; });
@@ -405,8 +425,11 @@ class AgentsTest : public CppUnit::TestFixture {
   }
   void a_full_queue_delays_what_was_proven() {
     store_open_task("t1");
-    push_answer_ =
-        base::Error{.code = base::Code::busy, .message = "full", .where = {}, .hint = {}, .retry_after_ms = 100};
+    push_answer_ = base::Error{.code = base::Code::busy,
+                               .message = "full",
+                               .where = {},
+                               .hint = {},
+                               .retry_after_ms = 100};
     (void)start(entry(
         R"({"calls":{"snapshot/state":{"answer":{"items":[{"task_id":"t1","state":"success","evidence":"result"}]}}}})"));
     until([&] {
@@ -439,10 +462,11 @@ class AgentsTest : public CppUnit::TestFixture {
   }
   void runs_and_stops_on_its_own_thread() {
     agents_->start();
-    const base::Uuid id =
-        start(entry(R"({"calls":{"snapshot/registry":{"answer":{"items":[{"name":"app.add"}]}}}})"));
+    const base::Uuid id = start(
+        entry(R"({"calls":{"snapshot/registry":{"answer":{"items":[{"name":"app.add"}]}}}})"));
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (agents_->registry(id)->empty() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    while (agents_->registry(id)->empty() && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();
     CPPUNIT_ASSERT(!agents_->registry(id)->empty());
     agents_->stop();
     agents_->stop();

@@ -15,17 +15,19 @@ namespace log_col = model::audit_log;
 namespace head_col = model::audit_head;
 namespace json = base::json;
 
-constexpr std::size_t kAuditActionChars = 80, kAuditTargetTypeChars = 40, kAuditTargetIdChars = 200, kAuditResultChars = 20,
-                      kAuditUserAgentChars = 1024, kAuditAddressChars = 64;
+constexpr std::size_t kAuditActionChars = 80, kAuditTargetTypeChars = 40, kAuditTargetIdChars = 200,
+                      kAuditResultChars = 20, kAuditUserAgentChars = 1024, kAuditAddressChars = 64;
 constexpr std::size_t kAuditMetadataBytes = 64u << 10;
 constexpr std::uint32_t kAuditPageRows = 1000;
 constexpr int kAuditBusyTries = 3;
 
-// Another kernel was faster. A pause of random length, longer with each race lost, gives each its turn.
+// Another kernel was faster. A pause of random length, longer with each race lost, gives each its
+// turn.
 void step_aside(int races_lost) {
   const unsigned most_us = 500u << std::min(races_lost, 7);
   const std::string random = base::random_bytes(2);
-  const unsigned fraction = static_cast<unsigned char>(random[0]) * 256u + static_cast<unsigned char>(random[1]);
+  const unsigned fraction =
+      static_cast<unsigned char>(random[0]) * 256u + static_cast<unsigned char>(random[1]);
   std::this_thread::sleep_for(std::chrono::microseconds(most_us * fraction / 65536));
 }
 
@@ -36,7 +38,8 @@ json::Value clean_audit_value(const json::Value& value) {
       return json::Value(clean_text({s.data(), s.size()}, kAuditMetadataBytes));
     }
     case boost::json::kind::double_:
-      if (!std::isfinite(value.get_double())) return json::Value(std::to_string(value.get_double()));
+      if (!std::isfinite(value.get_double()))
+        return json::Value(std::to_string(value.get_double()));
       return value;
     case boost::json::kind::array: {
       json::Array out;
@@ -46,18 +49,22 @@ json::Value clean_audit_value(const json::Value& value) {
     case boost::json::kind::object: {
       json::Object out;
       for (const auto& member : value.get_object()) {
-        out[clean_text({member.key().data(), member.key().size()}, kAuditMetadataBytes)] = clean_audit_value(member.value());
+        out[clean_text({member.key().data(), member.key().size()}, kAuditMetadataBytes)] =
+            clean_audit_value(member.value());
       }
       return out;
     }
-    default: return value;
+    default:
+      return value;
   }
 }
 
 json::Value audit_text(const std::optional<std::string>& text) {
   return text ? json::Value(*text) : json::Value(nullptr);
 }
-json::Value audit_uuid(const std::optional<base::Uuid>& id) { return id ? json::Value(id->text()) : json::Value(nullptr); }
+json::Value audit_uuid(const std::optional<base::Uuid>& id) {
+  return id ? json::Value(id->text()) : json::Value(nullptr);
+}
 
 // All members but metadata.
 json::Object audit_members(const AuditEntry& entry, const AuditLink& link) {
@@ -67,7 +74,8 @@ json::Object audit_members(const AuditEntry& entry, const AuditLink& link) {
           {"target_type", entry.target_type},
           {"target_id", audit_text(entry.target_id)},
           {"result", entry.result},
-          {"outcome", entry.outcome ? json::Value(*entry.outcome) : json::Value(audit_outcome(entry.result))},
+          {"outcome",
+           entry.outcome ? json::Value(*entry.outcome) : json::Value(audit_outcome(entry.result))},
           {"event_id", audit_uuid(entry.event_id)},
           {"user_id", audit_uuid(entry.user_id)},
           {"api_key_id", audit_uuid(entry.api_key_id)},
@@ -93,16 +101,17 @@ bool same_audit_json(const json::Value& a, const json::Value& b) {
     const auto& x = a.get_object();
     const auto& y = b.get_object();
     return x.size() == y.size() && std::all_of(x.begin(), x.end(), [&y](const auto& member) {
-      const auto* other = y.if_contains(member.key());
-      return other != nullptr && same_audit_json(member.value(), *other);
-    });
+             const auto* other = y.if_contains(member.key());
+             return other != nullptr && same_audit_json(member.value(), *other);
+           });
   }
   return a == b;
 }
 
 // Do the columns say what the signed text says?
 bool columns_agree(const AuditRow& row) {
-  if (const auto rebuilt = audit_canonical(row.entry, row.link, row.metadata_json); rebuilt && *rebuilt == row.canonical) {
+  if (const auto rebuilt = audit_canonical(row.entry, row.link, row.metadata_json);
+      rebuilt && *rebuilt == row.canonical) {
     return true;
   }
   const auto parsed_signed = json::parse(row.canonical);
@@ -132,7 +141,8 @@ AuditRow audit_row_of(const Row& row) {
   out.entry.project_id = row.uuid_or_none(log_col::project_id);
   out.entry.source_ip = audit_text_column(row, log_col::source_ip);
   out.entry.user_agent = audit_text_column(row, log_col::user_agent);
-  out.metadata_json = row.is_null(log_col::metadata) ? "null" : std::string(row.text(log_col::metadata));
+  out.metadata_json =
+      row.is_null(log_col::metadata) ? "null" : std::string(row.text(log_col::metadata));
   out.link.id = row.uuid(log_col::id);
   out.link.occurred_at = row.num(log_col::occurred_at);
   out.link.prev_row_hmac = audit_text_column(row, log_col::prev_row_hmac);
@@ -200,13 +210,16 @@ std::string audit_canonical(const AuditEntry& entry, const AuditLink& link) {
   return json::write_canonical(members);
 }
 
-base::Result<std::string> audit_canonical(const AuditEntry& entry, const AuditLink& link, std::string_view metadata_json) {
+base::Result<std::string> audit_canonical(const AuditEntry& entry, const AuditLink& link,
+                                          std::string_view metadata_json) {
   // The members before and after "metadata" in the order of their names.
   const auto metadata = json::canonical(metadata_json);
   if (!metadata) return metadata.error();
   json::Object before, after;
   for (const auto& member : audit_members(entry, link)) {
-    (std::string_view(member.key().data(), member.key().size()) < "metadata" ? before : after)[member.key()] = member.value();
+    (std::string_view(member.key().data(), member.key().size()) < "metadata"
+         ? before
+         : after)[member.key()] = member.value();
   }
   std::string out = json::write_canonical(before);
   out.back() = ',';
@@ -220,19 +233,26 @@ std::string audit_hmac(std::string_view secret, std::string_view canonical) {
 
 std::string_view to_string(AuditFault fault) noexcept {
   switch (fault) {
-    case AuditFault::none: return "none";
-    case AuditFault::mac_mismatch: return "mac_mismatch";
-    case AuditFault::link_mismatch: return "link_mismatch";
-    case AuditFault::missing_mac: return "missing_mac";
-    case AuditFault::prefix_missing: return "prefix_missing";
-    case AuditFault::head_mismatch: return "head_mismatch";
+    case AuditFault::none:
+      return "none";
+    case AuditFault::mac_mismatch:
+      return "mac_mismatch";
+    case AuditFault::link_mismatch:
+      return "link_mismatch";
+    case AuditFault::missing_mac:
+      return "missing_mac";
+    case AuditFault::prefix_missing:
+      return "prefix_missing";
+    case AuditFault::head_mismatch:
+      return "head_mismatch";
   }
   return "none";
 }
 
 // --- AuditVerifier ------------------------------------------------------------------------------
 
-AuditVerifier::AuditVerifier(std::string_view secret, const std::vector<std::string>& previous_secrets) {
+AuditVerifier::AuditVerifier(std::string_view secret,
+                             const std::vector<std::string>& previous_secrets) {
   secrets_.emplace_back(secret);
   secrets_.insert(secrets_.end(), previous_secrets.begin(), previous_secrets.end());
 }
@@ -273,7 +293,8 @@ AuditFault AuditVerifier::take(const AuditRow& row) {
   return fault;
 }
 
-void AuditVerifier::fail(AuditFault fault, std::optional<base::Uuid> id, std::optional<base::TimeUs> at) {
+void AuditVerifier::fail(AuditFault fault, std::optional<base::Uuid> id,
+                         std::optional<base::TimeUs> at) {
   if (!report_.ok) return;
   report_.ok = false;
   report_.reason = fault;
@@ -287,13 +308,16 @@ Audit::Audit(Store& store, const base::Clock& clock, base::Log& log, Options opt
     : store_(store), clock_(clock), log_(log), options_(std::move(options)) {}
 
 std::string Audit::head_mac(std::string_view secret, const Head& head) const {
-  return audit_hmac(secret, "z4j-audit-head-v1\n" + std::to_string(head.seq) + "\n" + head.row_hmac + "\n" +
-                                std::to_string(head.occurred_at));
+  return audit_hmac(secret, "z4j-audit-head-v1\n" + std::to_string(head.seq) + "\n" +
+                                head.row_hmac + "\n" + std::to_string(head.occurred_at));
 }
 
 bool Audit::is_head_genuine(const Head& head) const {
-  const auto fits = [&](const std::string& secret) { return base::equal_constant_time(head_mac(secret, head), head.mac); };
-  return fits(options_.secret) || std::any_of(options_.previous_secrets.begin(), options_.previous_secrets.end(), fits);
+  const auto fits = [&](const std::string& secret) {
+    return base::equal_constant_time(head_mac(secret, head), head.mac);
+  };
+  return fits(options_.secret) ||
+         std::any_of(options_.previous_secrets.begin(), options_.previous_secrets.end(), fits);
 }
 
 base::Result<std::optional<Audit::Head>> Audit::read_head() {
@@ -304,7 +328,8 @@ base::Result<std::optional<Audit::Head>> Audit::read_head() {
   if (!row->has_value()) return std::optional<Head>{};
   const Row& r = **row;
   return std::optional<Head>(Head{r.num(head_col::seq), std::string(r.text(head_col::row_hmac)),
-                                  r.num(head_col::occurred_at), std::string(r.text(head_col::mac))});
+                                  r.num(head_col::occurred_at),
+                                  std::string(r.text(head_col::mac))});
 }
 
 base::Status Audit::open() {
@@ -316,17 +341,24 @@ base::Status Audit::open() {
   }
   Head head;
   Query newest(Table::audit_log);
-  newest.columns({log_col::seq, log_col::row_hmac, log_col::occurred_at}).order({log_col::seq}, true);
+  newest.columns({log_col::seq, log_col::row_hmac, log_col::occurred_at})
+      .order({log_col::seq}, true);
   auto last = store_.first(std::move(newest));
   if (!last) return std::move(last).error();
   if (last->has_value()) {
-    head = Head{(*last)->num(log_col::seq), std::string((*last)->text(log_col::row_hmac)),
-                (*last)->num(log_col::occurred_at), {}};
+    head = Head{(*last)->num(log_col::seq),
+                std::string((*last)->text(log_col::row_hmac)),
+                (*last)->num(log_col::occurred_at),
+                {}};
     log_.error("audit head is missing, entries are not: it was made anew and the loss is recorded");
   }
   Rows rows(Table::audit_head);
-  rows.begin().num(head_col::id, 1).num(head_col::seq, head.seq).text_or_null(head_col::row_hmac, head.row_hmac)
-      .num(head_col::occurred_at, head.occurred_at).text(head_col::mac, head_mac(options_.secret, head));
+  rows.begin()
+      .num(head_col::id, 1)
+      .num(head_col::seq, head.seq)
+      .text_or_null(head_col::row_hmac, head.row_hmac)
+      .num(head_col::occurred_at, head.occurred_at)
+      .text(head_col::mac, head_mac(options_.secret, head));
   Commit commit;
   commit.serial("audit").insert_new(std::move(rows));
   if (auto done = store_.commit(commit); !done) return done;
@@ -340,7 +372,8 @@ base::Status Audit::open() {
   return {};
 }
 
-Rows Audit::chain(const std::vector<AuditEntry>& entries, const std::vector<base::Uuid>& ids, Head& head) const {
+Rows Audit::chain(const std::vector<AuditEntry>& entries, const std::vector<base::Uuid>& ids,
+                  Head& head) const {
   Rows rows(Table::audit_log);
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const AuditEntry& e = entries[i];
@@ -352,10 +385,16 @@ Rows Audit::chain(const std::vector<AuditEntry>& entries, const std::vector<base
     head.seq += 1;
     head.occurred_at = link.occurred_at;
     head.row_hmac = audit_hmac(options_.secret, canonical);
-    rows.begin().num(log_col::seq, head.seq).uuid(log_col::id, link.id).num(log_col::occurred_at, link.occurred_at)
-        .text(log_col::action, e.action).text(log_col::target_type, e.target_type).text(log_col::result, e.result)
+    rows.begin()
+        .num(log_col::seq, head.seq)
+        .uuid(log_col::id, link.id)
+        .num(log_col::occurred_at, link.occurred_at)
+        .text(log_col::action, e.action)
+        .text(log_col::target_type, e.target_type)
+        .text(log_col::result, e.result)
         .text(log_col::outcome, e.outcome ? std::string_view(*e.outcome) : audit_outcome(e.result))
-        .text(log_col::metadata, json::write(e.metadata)).text(log_col::canonical, canonical)
+        .text(log_col::metadata, json::write(e.metadata))
+        .text(log_col::canonical, canonical)
         .text(log_col::row_hmac, head.row_hmac);
     put_audit_text(rows, log_col::target_id, e.target_id);
     put_audit_text(rows, log_col::source_ip, e.source_ip);
@@ -392,7 +431,11 @@ base::Status Audit::commit(std::vector<AuditEntry> entries, const Act& act, Comm
   }
   std::unique_lock lock(turn_, std::defer_lock);
   if (!lock.try_lock_for(std::chrono::milliseconds(options_.turn_timeout_ms))) {
-    return base::Error{base::Code::busy, "the audit log is busy: other changes are still being written", {}, "try again in a moment", 1000};
+    return base::Error{base::Code::busy,
+                       "the audit log is busy: other changes are still being written",
+                       {},
+                       "try again in a moment",
+                       1000};
   }
   int busy_tries = 0;
   bool in_doubt = false;  // an earlier try may have been stored
@@ -401,7 +444,8 @@ base::Status Audit::commit(std::vector<AuditEntry> entries, const Act& act, Comm
       auto found = read_head();
       if (!found) return std::move(found).error();
       if (!found->has_value()) {
-        return base::Error{base::Code::corrupt, "the audit log has no head", "audit_head", "restart the brain, then run audit verify", 0};
+        return base::Error{base::Code::corrupt, "the audit log has no head", "audit_head",
+                           "restart the brain, then run audit verify", 0};
       }
       head_ = std::move(**found);
     }
@@ -420,8 +464,11 @@ base::Status Audit::commit(std::vector<AuditEntry> entries, const Act& act, Comm
     unchanged.eq(head_col::id, 1).eq(head_col::seq, seen_seq);
     next.serial("audit")
         .update(Table::audit_head, std::move(unchanged),
-                {{head_col::seq, head.seq}, {head_col::row_hmac, head.row_hmac}, {head_col::occurred_at, head.occurred_at},
-                 {head_col::mac, head.mac}}, 1, 1)
+                {{head_col::seq, head.seq},
+                 {head_col::row_hmac, head.row_hmac},
+                 {head_col::occurred_at, head.occurred_at},
+                 {head_col::mac, head.mac}},
+                1, 1)
         .insert(std::move(rows));
     base::Status done = store_.commit(next);
     out = std::move(next);
@@ -452,10 +499,15 @@ base::Status Audit::commit(std::vector<AuditEntry> entries, const Act& act, Comm
       case base::Code::unknown:
         in_doubt = true;
         continue;
-      default: return done;
+      default:
+        return done;
     }
   }
-  return base::Error{base::Code::busy, "the audit log could not be extended: others were faster each time", {}, "try again in a moment", 1000};
+  return base::Error{base::Code::busy,
+                     "the audit log could not be extended: others were faster each time",
+                     {},
+                     "try again in a moment",
+                     1000};
 }
 
 void Audit::record(AuditEntry entry) {
@@ -465,7 +517,8 @@ void Audit::record(AuditEntry entry) {
   }
 }
 
-base::Status Audit::page(std::int64_t after_seq, AuditVerifier& verifier, const Head& head, std::size_t& rows) {
+base::Status Audit::page(std::int64_t after_seq, AuditVerifier& verifier, const Head& head,
+                         std::size_t& rows) {
   Query query(Table::audit_log);
   query.all().order({log_col::seq}).limit(kAuditPageRows).timeout_ms(60'000);
   if (after_seq > 0) query.after({Cell(after_seq)});
@@ -489,10 +542,12 @@ base::Result<AuditReport> Audit::verify() {
   AuditVerifier verifier(options_.secret, options_.previous_secrets);
   for (;;) {
     std::size_t rows = 0;
-    if (auto done = page(verifier.last_seq(), verifier, head, rows); !done) return std::move(done).error();
+    if (auto done = page(verifier.last_seq(), verifier, head, rows); !done)
+      return std::move(done).error();
     if (rows < kAuditPageRows) break;
   }
-  if (verifier.last_seq() < head.seq) verifier.fail(AuditFault::head_mismatch, std::nullopt, head.occurred_at);
+  if (verifier.last_seq() < head.seq)
+    verifier.fail(AuditFault::head_mismatch, std::nullopt, head.occurred_at);
   auto after = read_head();
   if (!after) return std::move(after).error();
   const bool has_genuine_head = after->has_value() && is_head_genuine(**after);

@@ -1,12 +1,14 @@
 // The audit log: one entry per security-relevant act, chained by MACs, written in the same commit.
 //
-// An entry's canonical text (16 members, sorted, compact) is MACed with the installation's secret and
-// names the MAC of the entry before it, so a change, a removal or a swap breaks the chain at a known
-// place. The head row says where the chain ends, under a MAC of its own, so a cut tail shows too. The
-// canonical text is stored and is what verification checks; the columns beside it must agree with it.
+// An entry's canonical text (16 members, sorted, compact) is MACed with the installation's secret
+// and names the MAC of the entry before it, so a change, a removal or a swap breaks the chain at a
+// known place. The head row says where the chain ends, under a MAC of its own, so a cut tail shows
+// too. The canonical text is stored and is what verification checks; the columns beside it must
+// agree with it.
 //
-// Threads: all members of Audit are thread-safe; audited commits of one process run one after another,
-// those of several kernels are ordered by the store (serial "audit" and the guard on the head).
+// Threads: all members of Audit are thread-safe; audited commits of one process run one after
+// another, those of several kernels are ordered by the store (serial "audit" and the guard on the
+// head).
 #pragma once
 
 #include <functional>
@@ -34,18 +36,19 @@ struct Actor {
 
 // What to record. Empty optional texts are null.
 struct AuditEntry {
-  std::string action;                  // at most 80 characters; longer is cut
-  std::string target_type;             // 40
+  std::string action;                    // at most 80 characters; longer is cut
+  std::string target_type;               // 40
   std::optional<std::string> target_id;  // 200
-  std::string result = "success";      // 20: success, failed, denied
-  std::optional<std::string> outcome;  // none: derived from result
+  std::string result = "success";        // 20: success, failed, denied
+  std::optional<std::string> outcome;    // none: derived from result
   std::optional<base::Uuid> event_id, user_id, api_key_id, project_id;
   std::optional<std::string> source_ip, user_agent;  // user agent: 1024
   base::json::Object metadata;
 
   // With the actor's fields filled in.
-  [[nodiscard]] static AuditEntry of(const Actor& actor, std::string_view action, std::string_view target_type,
-                                     std::string_view target_id, std::optional<base::Uuid> project_id = std::nullopt);
+  [[nodiscard]] static AuditEntry of(const Actor& actor, std::string_view action,
+                                     std::string_view target_type, std::string_view target_id,
+                                     std::optional<base::Uuid> project_id = std::nullopt);
 };
 
 // An entry with its place in the chain.
@@ -57,12 +60,14 @@ struct AuditLink {
 
 // allow for success, failure for failed, else error.
 [[nodiscard]] std::string_view audit_outcome(std::string_view result) noexcept;
-// What is stored: texts cut, NUL removed, bytes that are not UTF-8 replaced, numbers that JSON can't hold as text.
+// What is stored: texts cut, NUL removed, bytes that are not UTF-8 replaced, numbers that JSON
+// can't hold as text.
 [[nodiscard]] AuditEntry audit_cleaned(AuditEntry entry);
-// The exact bytes that the MAC covers. Requires a cleaned entry. The second form takes the metadata as
-// JSON text, whose integers may have any size; the error is that of the text.
+// The exact bytes that the MAC covers. Requires a cleaned entry. The second form takes the metadata
+// as JSON text, whose integers may have any size; the error is that of the text.
 [[nodiscard]] std::string audit_canonical(const AuditEntry& entry, const AuditLink& link);
-[[nodiscard]] base::Result<std::string> audit_canonical(const AuditEntry& entry, const AuditLink& link,
+[[nodiscard]] base::Result<std::string> audit_canonical(const AuditEntry& entry,
+                                                        const AuditLink& link,
                                                         std::string_view metadata_json);
 // Lower-case hex HMAC-SHA256.
 [[nodiscard]] std::string audit_hmac(std::string_view secret, std::string_view canonical);
@@ -70,25 +75,32 @@ struct AuditLink {
 // A stored entry as the verifier reads it.
 struct AuditRow {
   std::int64_t seq = 0;
-  AuditEntry entry;           // its metadata is not looked at
+  AuditEntry entry;  // its metadata is not looked at
   std::string metadata_json;
   AuditLink link;
   std::string canonical;  // "" when it is lost
   std::string row_hmac;   // "" when it is lost
 };
 
-enum class AuditFault { none, mac_mismatch, link_mismatch, missing_mac, prefix_missing, head_mismatch };
+enum class AuditFault {
+  none,
+  mac_mismatch,
+  link_mismatch,
+  missing_mac,
+  prefix_missing,
+  head_mismatch
+};
 [[nodiscard]] std::string_view to_string(AuditFault fault) noexcept;
 
 struct AuditReport {
   bool ok = true;
-  std::uint64_t rows_verified = 0;   // good ones before the first break
+  std::uint64_t rows_verified = 0;  // good ones before the first break
   std::uint64_t rows_after_break = 0;
   std::uint64_t accepted_with_previous_secret = 0;
   AuditFault reason = AuditFault::none;
-  std::optional<base::Uuid> first_broken_id;       // none for a cut tail: the row is gone
+  std::optional<base::Uuid> first_broken_id;  // none for a cut tail: the row is gone
   std::optional<base::TimeUs> first_broken_at;
-  std::string head_hmac;             // MAC of the newest row that was read
+  std::string head_hmac;  // MAC of the newest row that was read
 };
 
 // Checks rows one by one in chain order; constant memory. One thread at a time.
@@ -127,15 +139,17 @@ class Audit {
   // Creates the head of a new chain. Call once before the first commit.
   [[nodiscard]] base::Status open();
 
-  // Commits the steps that `act` appends together with the entries, all or none. `act` runs once per
-  // try and must append the same steps each time; they stand first, so step numbers of `out` are its
-  // own. Errors: the driver's; conflict only when one of the act's steps conflicted (`out` says which).
+  // Commits the steps that `act` appends together with the entries, all or none. `act` runs once
+  // per try and must append the same steps each time; they stand first, so step numbers of `out`
+  // are its own. Errors: the driver's; conflict only when one of the act's steps conflicted (`out`
+  // says which).
   [[nodiscard]] base::Status commit(std::vector<AuditEntry> entries, const Act& act, Commit& out);
   [[nodiscard]] base::Status commit(std::vector<AuditEntry> entries, const Act& act);
   // Only the record: of an act that failed or was denied. A failure to write it is logged.
   void record(AuditEntry entry);
 
-  // Walks the whole chain in pages; safe while others write. The error is the store's, not the chain's.
+  // Walks the whole chain in pages; safe while others write. The error is the store's, not the
+  // chain's.
   [[nodiscard]] base::Result<AuditReport> verify();
 
  private:
@@ -146,18 +160,20 @@ class Audit {
     std::string mac;
   };
   [[nodiscard]] base::Result<std::optional<Head>> read_head();
-  [[nodiscard]] base::Status page(std::int64_t after_seq, AuditVerifier& verifier, const Head& head, std::size_t& rows);
+  [[nodiscard]] base::Status page(std::int64_t after_seq, AuditVerifier& verifier, const Head& head,
+                                  std::size_t& rows);
   [[nodiscard]] std::string head_mac(std::string_view secret, const Head& head) const;
   [[nodiscard]] bool is_head_genuine(const Head& head) const;
   [[nodiscard]] base::Result<bool> is_stored(const base::Uuid& id);
-  [[nodiscard]] Rows chain(const std::vector<AuditEntry>& entries, const std::vector<base::Uuid>& ids, Head& head) const;
+  [[nodiscard]] Rows chain(const std::vector<AuditEntry>& entries,
+                           const std::vector<base::Uuid>& ids, Head& head) const;
 
   Store& store_;
   const base::Clock& clock_;
   base::Log& log_;
   const Options options_;
-  std::timed_mutex turn_;       // one audited commit at a time
-  std::optional<Head> head_;    // guarded by turn_; none: read it again
+  std::timed_mutex turn_;     // one audited commit at a time
+  std::optional<Head> head_;  // guarded by turn_; none: read it again
 };
 
 }  // namespace z4j::core

@@ -22,9 +22,12 @@ std::string audit_vector_text(const std::string& name) {
   return out.str();
 }
 
-json::Object audit_vector(const std::string& name) { return json::parse(audit_vector_text(name)).value().get_object(); }
+json::Object audit_vector(const std::string& name) {
+  return json::parse(audit_vector_text(name)).value().get_object();
+}
 
-// The text of the "metadata" object of the case called `name`, as the file has it: its numbers are too big for a DOM.
+// The text of the "metadata" object of the case called `name`, as the file has it: its numbers are
+// too big for a DOM.
 std::string raw_metadata(const std::string& file, const std::string& name) {
   std::size_t at = file.find("\"metadata\"", file.find("\"name\": \"" + name + "\""));
   at = file.find('{', at);
@@ -33,8 +36,10 @@ std::string raw_metadata(const std::string& file, const std::string& name) {
   for (std::size_t i = at; i < file.size(); ++i) {
     const char c = file[i];
     if (in_text) {
-      if (c == '\\') ++i;
-      else if (c == '"') in_text = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_text = false;
     } else if (c == '"') {
       in_text = true;
     } else if (c == '{') {
@@ -94,10 +99,14 @@ std::vector<AuditRow> vector_rows(const json::Array& list) {
 std::string_view vector_kind(AuditFault fault) {
   switch (fault) {
     case AuditFault::mac_mismatch:
-    case AuditFault::missing_mac: return "bad_row_hmac";
-    case AuditFault::link_mismatch: return "link_mismatch";
-    case AuditFault::prefix_missing: return "truncated_prefix";
-    default: return "none";
+    case AuditFault::missing_mac:
+      return "bad_row_hmac";
+    case AuditFault::link_mismatch:
+      return "link_mismatch";
+    case AuditFault::prefix_missing:
+      return "truncated_prefix";
+    default:
+      return "none";
   }
 }
 
@@ -120,7 +129,8 @@ class AuditTest : public CppUnit::TestFixture {
   testing::TestStore store_;
   base::ManualClock clock_{1'750'000'000'000'000};
 
-  static Audit::Options options(std::string secret = "0123456789abcdef0123456789abcdef-key-one", std::vector<std::string> previous = {}) {
+  static Audit::Options options(std::string secret = "0123456789abcdef0123456789abcdef-key-one",
+                                std::vector<std::string> previous = {}) {
     Audit::Options o;
     o.secret = std::move(secret);
     o.previous_secrets = std::move(previous);
@@ -140,7 +150,8 @@ class AuditTest : public CppUnit::TestFixture {
   }
   void write(Audit& audit, int entries) {
     CPPUNIT_ASSERT(audit.open().ok());
-    for (int i = 0; i < entries; ++i) CPPUNIT_ASSERT(audit.commit({entry("a" + std::to_string(i))}, {}).ok());
+    for (int i = 0; i < entries; ++i)
+      CPPUNIT_ASSERT(audit.commit({entry("a" + std::to_string(i))}, {}).ok());
   }
   void cut_tail(std::int64_t from_seq) {
     Commit c;
@@ -159,9 +170,11 @@ class AuditTest : public CppUnit::TestFixture {
       const json::Object& c = item.get_object();
       const std::string name(json::text(c, "name"));
       const AuditRow row = vector_row(c.at("input").get_object());
-      const std::string canonical = audit_canonical(row.entry, row.link, raw_metadata(text, name)).value();
+      const std::string canonical =
+          audit_canonical(row.entry, row.link, raw_metadata(text, name)).value();
       CPPUNIT_ASSERT_EQUAL_MESSAGE(name, std::string(json::text(c, "canonical")), canonical);
-      CPPUNIT_ASSERT_EQUAL_MESSAGE(name, std::string(json::text(c, "row_hmac")), audit_hmac(key, canonical));
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(name, std::string(json::text(c, "row_hmac")),
+                                   audit_hmac(key, canonical));
     }
   }
 
@@ -174,12 +187,15 @@ class AuditTest : public CppUnit::TestFixture {
       json::Array problems;
       for (const AuditRow& row : vector_rows(s.at("rows").get_array())) {
         const AuditFault fault = verifier.take(row);
-        if (fault != AuditFault::none) problems.push_back({{"row_id", row.link.id.text()}, {"kind", vector_kind(fault)}});
+        if (fault != AuditFault::none)
+          problems.push_back({{"row_id", row.link.id.text()}, {"kind", vector_kind(fault)}});
       }
-      CPPUNIT_ASSERT_EQUAL_MESSAGE(name, json::write(s.at("problems_in_order")), json::write(problems));
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(name, json::write(s.at("problems_in_order")),
+                                   json::write(problems));
       CPPUNIT_ASSERT_EQUAL_MESSAGE(name, json::boolean(s, "chain_ok"), verifier.report().ok);
       const auto& broken = verifier.report().first_broken_id;
-      CPPUNIT_ASSERT_EQUAL_MESSAGE(name, text_member(s, "expected_first_broken_id").value_or(""), broken ? broken->text() : "");
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(name, text_member(s, "expected_first_broken_id").value_or(""),
+                                   broken ? broken->text() : "");
     }
   }
 
@@ -192,13 +208,17 @@ class AuditTest : public CppUnit::TestFixture {
       const json::Object& v = item.get_object();
       const std::string name(json::text(v, "name"));
       const bool is_open = name == "window_open";
-      AuditVerifier verifier(name == "rolled_back" ? one : two, is_open ? std::vector<std::string>{one} : std::vector<std::string>{});
+      AuditVerifier verifier(name == "rolled_back" ? one : two,
+                             is_open ? std::vector<std::string>{one} : std::vector<std::string>{});
       for (const AuditRow& row : rows) verifier.take(row);
       const AuditReport& report = verifier.report();
       CPPUNIT_ASSERT_EQUAL_MESSAGE(name, json::boolean(v, "chain_ok"), report.ok);
-      CPPUNIT_ASSERT_EQUAL_MESSAGE(name, std::uint64_t{is_open ? 3u : 0u}, report.accepted_with_previous_secret);
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(name, std::uint64_t{is_open ? 3u : 0u},
+                                   report.accepted_with_previous_secret);
       const auto& ids = v.at("problem_row_ids").get_array();
-      if (!ids.empty()) CPPUNIT_ASSERT_EQUAL(std::string(ids.front().get_string().c_str()), report.first_broken_id->text());
+      if (!ids.empty())
+        CPPUNIT_ASSERT_EQUAL(std::string(ids.front().get_string().c_str()),
+                             report.first_broken_id->text());
       ++verifiers;
     }
     CPPUNIT_ASSERT_EQUAL(3, verifiers);
@@ -240,7 +260,8 @@ class AuditTest : public CppUnit::TestFixture {
     Audit audit(*store_, clock_, base::Log::quiet(), options());
     write(audit, 5);  // the clock stands still
     clock_.advance(-10 * base::kSecondUs);
-    CPPUNIT_ASSERT(audit.commit({entry("x"), entry("y")}, [](Commit& c) { put_meta(c, "k"); }).ok());
+    CPPUNIT_ASSERT(
+        audit.commit({entry("x"), entry("y")}, [](Commit& c) { put_meta(c, "k"); }).ok());
     const AuditReport report = audit.verify().value();
     CPPUNIT_ASSERT_MESSAGE(std::string(to_string(report.reason)), report.ok);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{7}, report.rows_verified);
@@ -248,9 +269,11 @@ class AuditTest : public CppUnit::TestFixture {
     query.all().order({model::audit_log::seq});
     const auto rows = store_->read(query).value();
     for (std::size_t i = 1; i < rows.size(); ++i) {
-      CPPUNIT_ASSERT(rows[i].num(model::audit_log::occurred_at) > rows[i - 1].num(model::audit_log::occurred_at));
+      CPPUNIT_ASSERT(rows[i].num(model::audit_log::occurred_at) >
+                     rows[i - 1].num(model::audit_log::occurred_at));
     }
-    CPPUNIT_ASSERT_EQUAL(std::string(rows.back().text(model::audit_log::row_hmac)), report.head_hmac);
+    CPPUNIT_ASSERT_EQUAL(std::string(rows.back().text(model::audit_log::row_hmac)),
+                         report.head_hmac);
   }
 
   void an_act_that_conflicts_leaves_no_entry() {
@@ -258,7 +281,8 @@ class AuditTest : public CppUnit::TestFixture {
     write(audit, 1);
     CPPUNIT_ASSERT(audit.commit({entry("first")}, [](Commit& c) { put_meta(c, "same"); }).ok());
     Commit out;
-    const auto done = audit.commit({entry("second")}, [](Commit& c) { put_meta(c, "same"); }, out);
+    const auto done = audit.commit(
+        {entry("second")}, [](Commit& c) { put_meta(c, "same"); }, out);
     CPPUNIT_ASSERT(!done.ok());
     CPPUNIT_ASSERT(done.error().code == base::Code::conflict);
     CPPUNIT_ASSERT_EQUAL(std::uint32_t{0}, out.bad_step());
@@ -307,18 +331,23 @@ class AuditTest : public CppUnit::TestFixture {
     Commit c;
     Where where;
     where.eq(h::id, 1);
-    c.update(Table::audit_head, where, {{h::seq, 3}, {h::row_hmac, Cell(last->text(model::audit_log::row_hmac))},
-                                        {h::occurred_at, last->num(model::audit_log::occurred_at)}}, 1, 1);
+    c.update(Table::audit_head, where,
+             {{h::seq, 3},
+              {h::row_hmac, Cell(last->text(model::audit_log::row_hmac))},
+              {h::occurred_at, last->num(model::audit_log::occurred_at)}},
+             1, 1);
     CPPUNIT_ASSERT(store_->commit(c).ok());
     CPPUNIT_ASSERT(audit.verify().value().reason == AuditFault::head_mismatch);
   }
 
   void entries_signed_before_a_rotation_still_verify() {
     {
-      Audit before(*store_, clock_, base::Log::quiet(), options("old-secret-old-secret-old-secret"));
+      Audit before(*store_, clock_, base::Log::quiet(),
+                   options("old-secret-old-secret-old-secret"));
       write(before, 2);
     }
-    Audit after(*store_, clock_, base::Log::quiet(), options("new-secret-new-secret-new-secret", {"old-secret-old-secret-old-secret"}));
+    Audit after(*store_, clock_, base::Log::quiet(),
+                options("new-secret-new-secret-new-secret", {"old-secret-old-secret-old-secret"}));
     write(after, 1);
     const AuditReport report = after.verify().value();
     CPPUNIT_ASSERT(report.ok);

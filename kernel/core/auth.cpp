@@ -22,11 +22,13 @@ constexpr unsigned kStrangerTries = 5;  // on a closed account
 constexpr std::int64_t kStrangerWindowS = 3600;
 constexpr std::size_t kAuthCounterKeys = 50'000;
 constexpr std::size_t kCookiePayload = 32, kCookieLength = 32 + 1 + 43;
-constexpr std::uint32_t kSessionListCap = 100, kKnownSourceSessions = 200, kMembershipCap = 500, kSweepRows = 500;
+constexpr std::uint32_t kSessionListCap = 100, kKnownSourceSessions = 200, kMembershipCap = 500,
+                        kSweepRows = 500;
 
 std::string cookie_payload(const base::Uuid& id, base::TimeUs issued_at) {
   std::string bytes(id.view());
-  for (int shift = 56; shift >= 0; shift -= 8) bytes += static_cast<char>(static_cast<std::uint64_t>(issued_at) >> shift & 0xFF);
+  for (int shift = 56; shift >= 0; shift -= 8)
+    bytes += static_cast<char>(static_cast<std::uint64_t>(issued_at) >> shift & 0xFF);
   return base::base64url(bytes);
 }
 
@@ -56,19 +58,23 @@ bool is_domain(std::string_view domain) {
 
 base::Result<std::string> normalise_email(std::string_view text) {
   const auto bad = [](std::string_view why) {
-    return refuse::invalid("email", "e-mail address " + std::string(why) + "; expected is name@domain");
+    return refuse::invalid("email",
+                           "e-mail address " + std::string(why) + "; expected is name@domain");
   };
   const std::string email = ascii_lower(trimmed(text));
   if (email.size() < 3 || email.size() > 320) return bad("must have 3 to 320 characters");
   if (!is_utf8(email)) return bad("is not valid text");
   const std::size_t at = email.rfind('@');
-  if (at == std::string::npos || at == 0 || at > 64) return bad("has no name of 1 to 64 characters before the @");
+  if (at == std::string::npos || at == 0 || at > 64)
+    return bad("has no name of 1 to 64 characters before the @");
   for (const char c : std::string_view(email).substr(0, at)) {
-    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7F || std::string_view("\"(),:;<>@[]\\").find(c) != std::string_view::npos) {
+    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7F ||
+        std::string_view("\"(),:;<>@[]\\").find(c) != std::string_view::npos) {
       return bad("has a character before the @ that is not allowed");
     }
   }
-  if (!is_domain(std::string_view(email).substr(at + 1))) return bad("has no valid domain after the @ (write non-ASCII ones as xn--)");
+  if (!is_domain(std::string_view(email).substr(at + 1)))
+    return bad("has no valid domain after the @ (write non-ASCII ones as xn--)");
   return email;
 }
 
@@ -118,19 +124,26 @@ AuthOptions auth_options(const config::Settings& settings) {
 }
 
 struct Auth::Attempt {
-  std::string email;      // normalised, or "" when it is no address
-  std::string source;     // client_key
-  std::string pair;       // key of account and source
+  std::string email;   // normalised, or "" when it is no address
+  std::string source;  // client_key
+  std::string pair;    // key of account and source
   const Client& client;
   std::optional<Row> user;
-  bool is_closed = false;       // the account is locked
-  bool is_checked = false;      // the password was looked at and was wrong
-  unsigned failures = 0;        // of the pair, this one included
+  bool is_closed = false;   // the account is locked
+  bool is_checked = false;  // the password was looked at and was wrong
+  unsigned failures = 0;    // of the pair, this one included
 };
 
-Auth::Auth(Store& store, Audit& audit, PasswordHasher& hasher, const base::Clock& clock, base::Log& log, AuthOptions options)
-    : store_(store), audit_(audit), hasher_(hasher), clock_(clock), log_(log), options_(std::move(options)),
-      pair_failures_(clock, kAuthCounterKeys), stranger_tries_(clock, kAuthCounterKeys) {}
+Auth::Auth(Store& store, Audit& audit, PasswordHasher& hasher, const base::Clock& clock,
+           base::Log& log, AuthOptions options)
+    : store_(store),
+      audit_(audit),
+      hasher_(hasher),
+      clock_(clock),
+      log_(log),
+      options_(std::move(options)),
+      pair_failures_(clock, kAuthCounterKeys),
+      stranger_tries_(clock, kAuthCounterKeys) {}
 
 base::Result<std::optional<Row>> Auth::user_row(const base::Uuid& id) {
   Query query(Table::users);
@@ -140,7 +153,8 @@ base::Result<std::optional<Row>> Auth::user_row(const base::Uuid& id) {
 
 // --- sign-in ------------------------------------------------------------------------------------
 
-base::Result<SignedIn> Auth::login(std::string_view email, std::string_view password, bool remember_me, const Client& client) {
+base::Result<SignedIn> Auth::login(std::string_view email, std::string_view password,
+                                   bool remember_me, const Client& client) {
   const std::int64_t started_ms = clock_.steady_ms();
   Attempt attempt{{}, client_key(client.ip), {}, client, std::nullopt, false, false, 0};
   if (auto normal = normalise_email(email)) attempt.email = std::move(normal).value();
@@ -151,7 +165,8 @@ base::Result<SignedIn> Auth::login(std::string_view email, std::string_view pass
 }
 
 base::Result<SignedIn> Auth::run(Attempt& attempt, std::string_view password, bool remember_me) {
-  const bool has_shape = !attempt.email.empty() && !password.empty() && password.size() <= 4 * kPasswordMaxLength;
+  const bool has_shape =
+      !attempt.email.empty() && !password.empty() && password.size() <= 4 * kPasswordMaxLength;
   if (has_shape) {
     Query query(Table::users);
     query.where.eq(user_col::email, attempt.email);
@@ -163,7 +178,8 @@ base::Result<SignedIn> Auth::run(Attempt& attempt, std::string_view password, bo
   if (!may) return std::move(may).error();
   const bool can_check = attempt.user && attempt.user->flag(user_col::is_active) && *may;
   if (!can_check) {
-    if (auto done = hasher_.verify_dummy(password.substr(0, 4 * kPasswordMaxLength)); !done) return std::move(done).error();
+    if (auto done = hasher_.verify_dummy(password.substr(0, 4 * kPasswordMaxLength)); !done)
+      return std::move(done).error();
     if (!*may) return refused(attempt, "locked");
     return refused(attempt, attempt.user ? "inactive" : "unknown");
   }
@@ -183,10 +199,13 @@ base::Result<SignedIn> Auth::run(Attempt& attempt, std::string_view password, bo
   // A running lock stays: whoever guesses gets no fresh tries from the owner's sign-in.
   if (!attempt.is_closed) sets.push_back({user_col::locked_until, nullptr});
   const Session session = new_session(user.id, remember_me, attempt.client);
-  AuditEntry entry = AuditEntry::of(actor_of(attempt.client, user.id), "auth.login", "user", user.id.text());
+  AuditEntry entry =
+      AuditEntry::of(actor_of(attempt.client, user.id), "auth.login", "user", user.id.text());
   auto done = audit_.commit({std::move(entry)}, [&](Commit& c) {
     Where unchanged;  // a password changed meanwhile must win
-    unchanged.eq(user_col::id, user.id).eq(user_col::password_hash, seen_hash).eq(user_col::is_active, true);
+    unchanged.eq(user_col::id, user.id)
+        .eq(user_col::password_hash, seen_hash)
+        .eq(user_col::is_active, true);
     c.update(Table::users, std::move(unchanged), sets, 1, 1);
     insert_session(c, session);
   });
@@ -206,15 +225,19 @@ base::Result<bool> Auth::may_try(Attempt& attempt) {
   attempt.is_closed = true;
   auto known = is_known_source(attempt);
   if (!known || *known) return known;
-  if (pair > 0 || stranger_tries_.count(attempt.email, kStrangerWindowS) >= kStrangerTries) return false;
+  if (pair > 0 || stranger_tries_.count(attempt.email, kStrangerWindowS) >= kStrangerTries)
+    return false;
   stranger_tries_.add(attempt.email, kStrangerWindowS);
   return true;
 }
 
 base::Result<bool> Auth::is_known_source(const Attempt& attempt) {
   Query query(Table::sessions);
-  query.where.eq(sess::user_id, attempt.user->uuid(user_col::id)).ge(sess::issued_at, clock_.now() - kKnownSourceUs);
-  query.columns({sess::ip_at_issue, sess::issued_at, sess::id}).order({sess::issued_at, sess::id}, true).limit(kKnownSourceSessions);
+  query.where.eq(sess::user_id, attempt.user->uuid(user_col::id))
+      .ge(sess::issued_at, clock_.now() - kKnownSourceUs);
+  query.columns({sess::ip_at_issue, sess::issued_at, sess::id})
+      .order({sess::issued_at, sess::id}, true)
+      .limit(kKnownSourceSessions);
   bool known = false;
   auto done = store_.each(query, [&](const Row& row) {
     known = client_key(row.text(sess::ip_at_issue)) == attempt.source;
@@ -244,7 +267,8 @@ base::Error Auth::refused(Attempt& attempt, std::string_view why) {
     if (!counts) return;
     const base::TimeUs now = clock_.now();
     const bool lock_ran_out = !attempt.user->is_null(user_col::locked_until);
-    const std::int64_t count = (lock_ran_out ? 0 : attempt.user->num(user_col::failed_login_count)) + 1;
+    const std::int64_t count =
+        (lock_ran_out ? 0 : attempt.user->num(user_col::failed_login_count)) + 1;
     std::vector<Set> sets{{user_col::last_failed_login_at, now}};
     if (lock_ran_out) {
       sets.push_back({user_col::failed_login_count, 1});
@@ -276,7 +300,10 @@ void Auth::hold_back(const Attempt& attempt, std::int64_t started_ms, bool has_f
   const std::int64_t spent_ms = clock_.steady_ms() - started_ms;
   double want_ms = options_.min_duration_ms;
   if (has_failed && attempt.failures > 0) {
-    const double backoff_s = std::min(options_.backoff_max_s, options_.backoff_base_s * std::ldexp(1.0, static_cast<int>(std::min(attempt.failures, 16u))));
+    const double backoff_s =
+        std::min(options_.backoff_max_s,
+                 options_.backoff_base_s *
+                     std::ldexp(1.0, static_cast<int>(std::min(attempt.failures, 16u))));
     if (delayed_.fetch_add(1) < options_.max_delayed) {
       wait(static_cast<std::int64_t>(std::max(want_ms, backoff_s * 1000)) - spent_ms);
       --delayed_;
@@ -295,7 +322,9 @@ Session Auth::new_session(const base::Uuid& user, bool remember_me, const Client
   s.user_id = user;
   s.csrf_token = base::random_token();
   s.issued_at = s.last_seen_at = clock_.now();
-  s.expires_at = s.issued_at + (remember_me ? options_.remembered_lifetime_s : options_.absolute_lifetime_s) * base::kSecondUs;
+  s.expires_at =
+      s.issued_at + (remember_me ? options_.remembered_lifetime_s : options_.absolute_lifetime_s) *
+                        base::kSecondUs;
   s.remember_me = remember_me;
   s.ip_at_issue = clean_text(client.ip, 64);
   s.user_agent_at_issue = clean_text(client.user_agent, 1024);
@@ -304,9 +333,15 @@ Session Auth::new_session(const base::Uuid& user, bool remember_me, const Client
 
 void Auth::insert_session(Commit& commit, const Session& s) const {
   Rows rows(Table::sessions);
-  rows.begin().uuid(sess::id, s.id).uuid(sess::user_id, s.user_id).text(sess::csrf_token, s.csrf_token)
-      .num(sess::issued_at, s.issued_at).num(sess::expires_at, s.expires_at).num(sess::last_seen_at, s.last_seen_at)
-      .num(sess::remember_me, s.remember_me ? 1 : 0).text_or_null(sess::ip_at_issue, s.ip_at_issue)
+  rows.begin()
+      .uuid(sess::id, s.id)
+      .uuid(sess::user_id, s.user_id)
+      .text(sess::csrf_token, s.csrf_token)
+      .num(sess::issued_at, s.issued_at)
+      .num(sess::expires_at, s.expires_at)
+      .num(sess::last_seen_at, s.last_seen_at)
+      .num(sess::remember_me, s.remember_me ? 1 : 0)
+      .text_or_null(sess::ip_at_issue, s.ip_at_issue)
       .text_or_null(sess::user_agent_at_issue, s.user_agent_at_issue);
   commit.insert(std::move(rows));
 }
@@ -324,11 +359,15 @@ std::optional<base::Uuid> Auth::verified(std::string_view cookie, base::TimeUs& 
   Session claimed;
   claimed.id = base::Uuid::from_bytes(std::string_view(*bytes).substr(0, 16));
   std::uint64_t us = 0;
-  for (const char c : std::string_view(*bytes).substr(16)) us = us << 8 | static_cast<unsigned char>(c);
+  for (const char c : std::string_view(*bytes).substr(16))
+    us = us << 8 | static_cast<unsigned char>(c);
   claimed.issued_at = issued_at = static_cast<base::TimeUs>(us);
-  const auto fits = [&](const std::string& secret) { return base::equal_constant_time(sign(claimed, secret), cookie); };
-  const bool good = fits(options_.session_secret) ||
-                    std::any_of(options_.previous_session_secrets.begin(), options_.previous_session_secrets.end(), fits);
+  const auto fits = [&](const std::string& secret) {
+    return base::equal_constant_time(sign(claimed, secret), cookie);
+  };
+  const bool good =
+      fits(options_.session_secret) || std::any_of(options_.previous_session_secrets.begin(),
+                                                   options_.previous_session_secrets.end(), fits);
   if (!good) return std::nullopt;
   return claimed.id;
 }
@@ -357,12 +396,14 @@ base::Result<Principal> Auth::authenticate(std::string_view cookie) {
   const base::TimeUs now = clock_.now();
   const std::int64_t idle_us = options_.idle_timeout_s * base::kSecondUs;
   const bool is_idle = !p.session.remember_me && now - p.session.last_seen_at > idle_us;
-  if (p.session.issued_at != issued_at || now >= p.session.expires_at || is_idle) return refuse::unauthenticated();
+  if (p.session.issued_at != issued_at || now >= p.session.expires_at || is_idle)
+    return refuse::unauthenticated();
 
   auto user = user_row(p.session.user_id);
   if (!user) return std::move(user).error();
   if (!user->has_value() || !(*user)->flag(user_col::is_active)) return refuse::unauthenticated();
-  if (p.session.issued_at + base::kSecondUs < (*user)->num(user_col::password_changed_at)) return refuse::unauthenticated();
+  if (p.session.issued_at + base::kSecondUs < (*user)->num(user_col::password_changed_at))
+    return refuse::unauthenticated();
   p.user = user_of(**user);
 
   namespace m = model::memberships;
@@ -379,25 +420,33 @@ base::Result<Principal> Auth::authenticate(std::string_view cookie) {
     Commit seen;
     Where where;
     where.eq(sess::id, p.session.id);
-    seen.relaxed().update(Table::sessions, std::move(where), {{sess::last_seen_at, now, Z4J_M_MAX}});
-    if (auto written = store_.commit(seen); !written) log_.debug("last_seen_at not written", {{"why", written.error().text()}});
+    seen.relaxed().update(Table::sessions, std::move(where),
+                          {{sess::last_seen_at, now, Z4J_M_MAX}});
+    if (auto written = store_.commit(seen); !written)
+      log_.debug("last_seen_at not written", {{"why", written.error().text()}});
     p.session.last_seen_at = now;
   }
   return p;
 }
 
 base::Status Auth::check_csrf(const Principal& principal, std::string_view token) const {
-  if (!principal.session.csrf_token.empty() && base::equal_constant_time(principal.session.csrf_token, token)) return {};
-  return refuse::error(base::Code::denied, refuse::kCsrfMismatch, "X-CSRF-Token does not belong to this session", "reload the page");
+  if (!principal.session.csrf_token.empty() &&
+      base::equal_constant_time(principal.session.csrf_token, token))
+    return {};
+  return refuse::error(base::Code::denied, refuse::kCsrfMismatch,
+                       "X-CSRF-Token does not belong to this session", "reload the page");
 }
 
 base::Status Auth::logout(const Principal& principal, const Client& client) {
   const Actor actor = actor_of(client, principal.user.id);
-  return audit_.commit({AuditEntry::of(actor, "auth.logout", "session", principal.session.id.text())}, [&](Commit& c) {
-    Where where;
-    where.eq(sess::id, principal.session.id).is_null(sess::revoked_at);
-    c.update(Table::sessions, std::move(where), {{sess::revoked_at, clock_.now()}, {sess::revocation_reason, "logout"}});
-  });
+  return audit_.commit(
+      {AuditEntry::of(actor, "auth.logout", "session", principal.session.id.text())},
+      [&](Commit& c) {
+        Where where;
+        where.eq(sess::id, principal.session.id).is_null(sess::revoked_at);
+        c.update(Table::sessions, std::move(where),
+                 {{sess::revoked_at, clock_.now()}, {sess::revocation_reason, "logout"}});
+      });
 }
 
 base::Result<std::vector<Session>> Auth::sessions(const Principal& principal) {
@@ -413,13 +462,17 @@ base::Result<std::vector<Session>> Auth::sessions(const Principal& principal) {
   return out;
 }
 
-base::Status Auth::revoke_session(const Principal& principal, const base::Uuid& session, const Client& client) {
+base::Status Auth::revoke_session(const Principal& principal, const base::Uuid& session,
+                                  const Client& client) {
   const Actor actor = actor_of(client, principal.user.id);
-  auto done = audit_.commit({AuditEntry::of(actor, "auth.session_revoked", "session", session.text())}, [&](Commit& c) {
-    Where own;
-    own.eq(sess::id, session).eq(sess::user_id, principal.user.id).is_null(sess::revoked_at);
-    c.update(Table::sessions, std::move(own), {{sess::revoked_at, clock_.now()}, {sess::revocation_reason, "user_revoke"}}, 1, 1);
-  });
+  auto done = audit_.commit(
+      {AuditEntry::of(actor, "auth.session_revoked", "session", session.text())}, [&](Commit& c) {
+        Where own;
+        own.eq(sess::id, session).eq(sess::user_id, principal.user.id).is_null(sess::revoked_at);
+        c.update(Table::sessions, std::move(own),
+                 {{sess::revoked_at, clock_.now()}, {sess::revocation_reason, "user_revoke"}}, 1,
+                 1);
+      });
   if (!done && done.error().code == base::Code::conflict) return refuse::not_found("session");
   return done;
 }
@@ -435,33 +488,42 @@ base::Status Auth::sweep_sessions() {
 
 // --- the account --------------------------------------------------------------------------------
 
-base::Status Auth::replace_password(const base::Uuid& user, const std::string& phc, AuditEntry entry, const Session* next) {
+base::Status Auth::replace_password(const base::Uuid& user, const std::string& phc,
+                                    AuditEntry entry, const Session* next) {
   // The new session must not look older than the password.
   const base::TimeUs now = next != nullptr ? next->issued_at : clock_.now();
   return audit_.commit({std::move(entry)}, [&](Commit& c) {
     Where self;
     self.eq(user_col::id, user);
     c.update(Table::users, std::move(self),
-             {{user_col::password_hash, Cell(phc)}, {user_col::password_changed_at, now}, {user_col::failed_login_count, 0},
-              {user_col::locked_until, nullptr}, {user_col::updated_at, now}}, 1, 1);
+             {{user_col::password_hash, Cell(phc)},
+              {user_col::password_changed_at, now},
+              {user_col::failed_login_count, 0},
+              {user_col::locked_until, nullptr},
+              {user_col::updated_at, now}},
+             1, 1);
     Where open;
     open.eq(sess::user_id, user).is_null(sess::revoked_at);
-    c.update(Table::sessions, std::move(open), {{sess::revoked_at, now}, {sess::revocation_reason, "password_changed"}});
+    c.update(Table::sessions, std::move(open),
+             {{sess::revoked_at, now}, {sess::revocation_reason, "password_changed"}});
     if (next != nullptr) insert_session(c, *next);
   });
 }
 
-base::Result<SignedIn> Auth::change_password(const Principal& principal, std::string_view current, std::string_view next,
-                                             const Client& client) {
+base::Result<SignedIn> Auth::change_password(const Principal& principal, std::string_view current,
+                                             std::string_view next, const Client& client) {
   const Actor actor = actor_of(client, principal.user.id);
   const std::string pair = principal.user.email + '\n' + client_key(client.ip);
-  AuditEntry entry = AuditEntry::of(actor, "auth.password_changed", "user", principal.user.id.text());
+  AuditEntry entry =
+      AuditEntry::of(actor, "auth.password_changed", "user", principal.user.id.text());
   auto row = user_row(principal.user.id);
   if (!row) return std::move(row).error();
   if (!row->has_value()) return refuse::unauthenticated();
 
-  const bool is_closed = pair_failures_.count(pair, options_.lockout_s) >= static_cast<unsigned>(options_.lockout_threshold);
-  auto good = hasher_.verify((*row)->text(user_col::password_hash), current.substr(0, 4 * kPasswordMaxLength));
+  const bool is_closed = pair_failures_.count(pair, options_.lockout_s) >=
+                         static_cast<unsigned>(options_.lockout_threshold);
+  auto good = hasher_.verify((*row)->text(user_col::password_hash),
+                             current.substr(0, 4 * kPasswordMaxLength));
   if (!good) return std::move(good).error();
   if (is_closed || !*good) {
     if (!is_closed) pair_failures_.add(pair, options_.lockout_s);
@@ -470,18 +532,22 @@ base::Result<SignedIn> Auth::change_password(const Principal& principal, std::st
     audit_.record(std::move(entry));
     return refuse::unauthenticated(refuse::kWrongCurrentPassword);
   }
-  if (const auto problem = check_password(next, options_.password_min_length)) return problem->error();
+  if (const auto problem = check_password(next, options_.password_min_length))
+    return problem->error();
   auto phc = hasher_.hash(next);
   if (!phc) return std::move(phc).error();
   const Session session = new_session(principal.user.id, principal.session.remember_me, client);
-  if (auto done = replace_password(principal.user.id, *phc, std::move(entry), &session); !done) return std::move(done).error();
+  if (auto done = replace_password(principal.user.id, *phc, std::move(entry), &session); !done)
+    return std::move(done).error();
   return signed_in(user_of(**row), session);
 }
 
-base::Status Auth::set_password(std::string_view email, std::string_view next, std::string_view via) {
+base::Status Auth::set_password(std::string_view email, std::string_view next,
+                                std::string_view via) {
   auto normal = normalise_email(email);
   if (!normal) return std::move(normal).error();
-  if (const auto problem = check_password(next, options_.password_min_length)) return problem->error();
+  if (const auto problem = check_password(next, options_.password_min_length))
+    return problem->error();
   Query query(Table::users);
   query.where.eq(user_col::email, *normal);
   auto row = store_.first(query.columns({user_col::id}));
@@ -519,11 +585,13 @@ base::Result<Me> Auth::me(const Principal& principal) {
   return out;
 }
 
-base::Result<Me> Auth::update_me(const Principal& principal, const MePatch& patch, const Client& client) {
+base::Result<Me> Auth::update_me(const Principal& principal, const MePatch& patch,
+                                 const Client& client) {
   Principal next = principal;
   std::vector<Set> sets;
   json::Array fields;
-  const auto text = [&](const std::optional<std::string>& from, std::string& to, std::uint16_t column, const char* name, std::size_t cut) {
+  const auto text = [&](const std::optional<std::string>& from, std::string& to,
+                        std::uint16_t column, const char* name, std::size_t cut) {
     if (!from) return;
     to = clean_text(*from, cut);
     sets.push_back({column, Cell(to)});
@@ -539,7 +607,8 @@ base::Result<Me> Auth::update_me(const Principal& principal, const MePatch& patc
   if (sets.empty()) return me(principal);
   next.user.updated_at = clock_.now();
   sets.push_back({user_col::updated_at, next.user.updated_at});
-  AuditEntry entry = AuditEntry::of(actor_of(client, principal.user.id), "user.updated", "user", principal.user.id.text());
+  AuditEntry entry = AuditEntry::of(actor_of(client, principal.user.id), "user.updated", "user",
+                                    principal.user.id.text());
   entry.metadata["fields"] = std::move(fields);
   auto done = audit_.commit({std::move(entry)}, [&](Commit& c) {
     Where self;

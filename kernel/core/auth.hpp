@@ -1,17 +1,20 @@
 // Sign-in, sessions and the signed-in user's own account.
 //
-// Passwords guessed: every attempt takes at least the floor time and one argon2 run, whether the account
-// exists or not, and every refusal reads the same. Failures are counted twice:
-//   - per account AND source (address; IPv6 by /64): `lockout_threshold` failures in a row close the
+// Passwords guessed: every attempt takes at least the floor time and one argon2 run, whether the
+// account exists or not, and every refusal reads the same. Failures are counted twice:
+//   - per account AND source (address; IPv6 by /64): `lockout_threshold` failures in a row close
+//   the
 //     account to that source for `lockout_s` from the latest failure;
-//   - per account: `lockout_threshold` failures in a row close it for `lockout_s`, once; later refusals
+//   - per account: `lockout_threshold` failures in a row close it for `lockout_s`, once; later
+//   refusals
 //     don't prolong the lock, and the count starts anew when it ends.
-// A closed account still opens to the right password from a source that signed in to it during the last
-// 30 days, and from a source that never failed on it (a few such tries an hour in all). So guessing is
-// slowed as the defaults promise, and nobody can lock an owner out from afar.
+// A closed account still opens to the right password from a source that signed in to it during the
+// last 30 days, and from a source that never failed on it (a few such tries an hour in all). So
+// guessing is slowed as the defaults promise, and nobody can lock an owner out from afar.
 //
-// A session is a row; the cookie carries its id and issue time, signed with the session secret. What
-// ends it: sign-out, revocation, expiry, idling (not with remember_me), deactivation, a password change.
+// A session is a row; the cookie carries its id and issue time, signed with the session secret.
+// What ends it: sign-out, revocation, expiry, idling (not with remember_me), deactivation, a
+// password change.
 //
 // Threads: thread-safe. Errors: see refusal.hpp; else the store's.
 #pragma once
@@ -35,11 +38,12 @@
 
 namespace z4j::core {
 
-// The address as it is stored and looked up. Blanks around are dropped, ASCII letters made lower case;
-// names like admin@localhost are fine. A domain with other letters must come in its xn-- form.
+// The address as it is stored and looked up. Blanks around are dropped, ASCII letters made lower
+// case; names like admin@localhost are fine. A domain with other letters must come in its xn--
+// form.
 [[nodiscard]] base::Result<std::string> normalise_email(std::string_view text);
 
-[[nodiscard]] User user_of(const Row& row);                      // of a Query on users with all()
+[[nodiscard]] User user_of(const Row& row);  // of a Query on users with all()
 [[nodiscard]] Session session_of(const Row& row);
 
 struct AuthOptions {
@@ -49,7 +53,8 @@ struct AuthOptions {
   int lockout_threshold = 10, lockout_s = 900, min_duration_ms = 300;
   double backoff_base_s = 0.5, backoff_max_s = 5;
   int password_min_length = 12;
-  unsigned max_delayed = 8;  // refusals that may be held back at once; more are told without back-off
+  unsigned max_delayed =
+      8;  // refusals that may be held back at once; more are told without back-off
   std::function<void(int ms)> wait;  // empty: sleeps
 };
 [[nodiscard]] AuthOptions auth_options(const config::Settings& settings);
@@ -83,47 +88,56 @@ struct MePatch {
 
 class Auth {
  public:
-  Auth(Store& store, Audit& audit, PasswordHasher& hasher, const base::Clock& clock, base::Log& log, AuthOptions options);
+  Auth(Store& store, Audit& audit, PasswordHasher& hasher, const base::Clock& clock, base::Log& log,
+       AuthOptions options);
 
-  [[nodiscard]] base::Result<SignedIn> login(std::string_view email, std::string_view password, bool remember_me,
-                                             const Client& client);
-  // The session that the cookie value proves, its user and roles. Writes last_seen_at at most once a minute.
+  [[nodiscard]] base::Result<SignedIn> login(std::string_view email, std::string_view password,
+                                             bool remember_me, const Client& client);
+  // The session that the cookie value proves, its user and roles. Writes last_seen_at at most once
+  // a minute.
   [[nodiscard]] base::Result<Principal> authenticate(std::string_view cookie);
   [[nodiscard]] base::Status check_csrf(const Principal& principal, std::string_view token) const;
 
   [[nodiscard]] base::Status logout(const Principal& principal, const Client& client);
   // Not revoked, newest first, at most 100; expired ones included.
   [[nodiscard]] base::Result<std::vector<Session>> sessions(const Principal& principal);
-  [[nodiscard]] base::Status revoke_session(const Principal& principal, const base::Uuid& session, const Client& client);
+  [[nodiscard]] base::Status revoke_session(const Principal& principal, const base::Uuid& session,
+                                            const Client& client);
   // Ends all sessions and starts a new one.
-  [[nodiscard]] base::Result<SignedIn> change_password(const Principal& principal, std::string_view current,
+  [[nodiscard]] base::Result<SignedIn> change_password(const Principal& principal,
+                                                       std::string_view current,
                                                        std::string_view next, const Client& client);
   [[nodiscard]] base::Result<Me> me(const Principal& principal);
-  [[nodiscard]] base::Result<Me> update_me(const Principal& principal, const MePatch& patch, const Client& client);
+  [[nodiscard]] base::Result<Me> update_me(const Principal& principal, const MePatch& patch,
+                                           const Client& client);
 
   // For the command line: sets it whatever it was, and ends all sessions.
-  [[nodiscard]] base::Status set_password(std::string_view email, std::string_view next, std::string_view via);
+  [[nodiscard]] base::Status set_password(std::string_view email, std::string_view next,
+                                          std::string_view via);
   // Rows of sessions that ended over 30 days ago; at most 500 a call.
   [[nodiscard]] base::Status sweep_sessions();
 
   // For setup: rows of a new user and of a first session.
-  [[nodiscard]] Session new_session(const base::Uuid& user, bool remember_me, const Client& client) const;
+  [[nodiscard]] Session new_session(const base::Uuid& user, bool remember_me,
+                                    const Client& client) const;
   void insert_session(Commit& commit, const Session& session) const;
   [[nodiscard]] SignedIn signed_in(User user, Session session) const;
   [[nodiscard]] const AuthOptions& options() const noexcept { return options_; }
 
  private:
   struct Attempt;  // what is known of one sign-in
-  [[nodiscard]] base::Result<SignedIn> run(Attempt& attempt, std::string_view password, bool remember_me);
+  [[nodiscard]] base::Result<SignedIn> run(Attempt& attempt, std::string_view password,
+                                           bool remember_me);
   [[nodiscard]] base::Result<bool> may_try(Attempt& attempt);
   [[nodiscard]] base::Result<bool> is_known_source(const Attempt& attempt);
   [[nodiscard]] base::Error refused(Attempt& attempt, std::string_view why);
   void hold_back(const Attempt& attempt, std::int64_t started_ms, bool has_failed);
   [[nodiscard]] std::string sign(const Session& session, std::string_view secret) const;
-  [[nodiscard]] std::optional<base::Uuid> verified(std::string_view cookie, base::TimeUs& issued_at) const;
+  [[nodiscard]] std::optional<base::Uuid> verified(std::string_view cookie,
+                                                   base::TimeUs& issued_at) const;
   [[nodiscard]] base::Result<std::optional<Row>> user_row(const base::Uuid& id);
-  [[nodiscard]] base::Status replace_password(const base::Uuid& user, const std::string& phc, AuditEntry entry,
-                                              const Session* next);
+  [[nodiscard]] base::Status replace_password(const base::Uuid& user, const std::string& phc,
+                                              AuditEntry entry, const Session* next);
 
   Store& store_;
   Audit& audit_;
@@ -131,8 +145,8 @@ class Auth {
   const base::Clock& clock_;
   base::Log& log_;
   const AuthOptions options_;
-  FailureCounts pair_failures_;     // account and source
-  FailureCounts stranger_tries_;    // tries of fresh sources on a closed account
+  FailureCounts pair_failures_;   // account and source
+  FailureCounts stranger_tries_;  // tries of fresh sources on a closed account
   std::atomic<unsigned> delayed_{0};
 };
 

@@ -15,10 +15,12 @@ namespace json = base::json;
 
 constexpr std::int64_t kArgsIsRepr = 1, kKwargsIsRepr = 2, kArgsRedacted = 4, kArgsCut = 8;
 constexpr std::size_t kPlanErrorBytes = 1024, kPlanReasonBytes = 900;
-constexpr std::array<std::string_view, 9> kTaskStates{"pending", "received", "started",  "success", "failure",
-                                                      "retry",   "revoked",  "rejected", "unknown"};
+constexpr std::array<std::string_view, 9> kTaskStates{"pending", "received", "started",
+                                                      "success", "failure",  "retry",
+                                                      "revoked", "rejected", "unknown"};
 constexpr std::array<std::string_view, 4> kTaskPriorities{"critical", "high", "normal", "low"};
-constexpr std::array<std::string_view, 3> kServerOwnedKeys{"task_names", "task_priorities", "overrides"};
+constexpr std::array<std::string_view, 3> kServerOwnedKeys{"task_names", "task_priorities",
+                                                           "overrides"};
 
 template <class List>
 bool is_in(const List& list, std::string_view word) {
@@ -27,12 +29,14 @@ bool is_in(const List& list, std::string_view word) {
 
 // A text that Python reads as the recorded value.
 std::string recorded_repr(const json::Value& value, bool is_repr) {
-  if (is_repr && value.is_string()) return std::string(value.get_string().c_str(), value.get_string().size());
+  if (is_repr && value.is_string())
+    return std::string(value.get_string().c_str(), value.get_string().size());
   return python_literal(value);
 }
 
 base::Error bad_filter(std::string_view key, std::string_view expected) {
-  return refuse::invalid("filter." + clean_text(key, 40), "filter \"" + clean_text(key, 40) + "\" must be " + std::string(expected));
+  return refuse::invalid("filter." + clean_text(key, 40),
+                         "filter \"" + clean_text(key, 40) + "\" must be " + std::string(expected));
 }
 
 base::Result<base::TimeUs> filter_time(std::string_view key, const json::Value& value) {
@@ -49,14 +53,18 @@ base::Result<base::TimeUs> filter_time(std::string_view key, const json::Value& 
 }  // namespace
 
 base::Status check_task_name(std::string_view engine, std::string_view task_id) {
-  if (engine.empty() || engine.size() > 40) return refuse::invalid("engine", "engine must have 1 to 40 characters");
-  if (task_id.empty() || count_characters(task_id) > 200) return refuse::invalid("task_id", "task_id must have 1 to 200 characters");
+  if (engine.empty() || engine.size() > 40)
+    return refuse::invalid("engine", "engine must have 1 to 40 characters");
+  if (task_id.empty() || count_characters(task_id) > 200)
+    return refuse::invalid("task_id", "task_id must have 1 to 200 characters");
   return {};
 }
 
 base::Status check(const RetryTask& asked) {
   if (auto named = check_task_name(asked.engine, asked.task_id); !named) return named;
-  const auto too_big = [](const json::Value& value) { return json::write(value).size() > kOverrideBytes; };
+  const auto too_big = [](const json::Value& value) {
+    return json::write(value).size() > kOverrideBytes;
+  };
   if (asked.override_args && too_big(*asked.override_args)) {
     return refuse::invalid("override_args", "override_args is larger than 64 KiB as JSON");
   }
@@ -79,14 +87,17 @@ StoredTask stored_task_of(const Row& row) {
   t.args = row.json(task_col::args);
   t.kwargs = row.json(task_col::kwargs);
   t.args_flags = row.num(task_col::args_flags);
-  if (!row.is_null(task_col::retried_as)) t.retried_as = std::string(row.text(task_col::retried_as));
+  if (!row.is_null(task_col::retried_as))
+    t.retried_as = std::string(row.text(task_col::retried_as));
   return t;
 }
 
 std::string python_literal(const json::Value& value) {
   switch (value.kind()) {
-    case boost::json::kind::null: return "None";
-    case boost::json::kind::bool_: return value.get_bool() ? "True" : "False";
+    case boost::json::kind::null:
+      return "None";
+    case boost::json::kind::bool_:
+      return value.get_bool() ? "True" : "False";
     case boost::json::kind::array: {
       std::string out = "[";
       for (const auto& item : value.get_array()) {
@@ -99,11 +110,13 @@ std::string python_literal(const json::Value& value) {
       std::string out = "{";
       for (const auto& member : value.get_object()) {
         if (out.size() > 1) out += ", ";
-        out += json::write_canonical(json::Value(member.key())) + ": " + python_literal(member.value());
+        out += json::write_canonical(json::Value(member.key())) + ": " +
+               python_literal(member.value());
       }
       return out + "}";
     }
-    default: return json::write_canonical(value);  // JSON's numbers and strings are Python's
+    default:
+      return json::write_canonical(value);  // JSON's numbers and strings are Python's
   }
 }
 
@@ -120,8 +133,11 @@ std::string retry_args(const RetryTask& asked, const std::optional<StoredTask>& 
   if (task) {
     json::Object recorded;
     const bool is_whole = (task->args_flags & (kArgsRedacted | kArgsCut)) == 0;
-    if (is_whole && !task->args.is_null()) recorded["args_repr"] = recorded_repr(task->args, (task->args_flags & kArgsIsRepr) != 0);
-    if (is_whole && !task->kwargs.is_null()) recorded["kwargs_repr"] = recorded_repr(task->kwargs, (task->args_flags & kKwargsIsRepr) != 0);
+    if (is_whole && !task->args.is_null())
+      recorded["args_repr"] = recorded_repr(task->args, (task->args_flags & kArgsIsRepr) != 0);
+    if (is_whole && !task->kwargs.is_null())
+      recorded["kwargs_repr"] =
+          recorded_repr(task->kwargs, (task->args_flags & kKwargsIsRepr) != 0);
     if (!task->name.empty()) recorded["task_name"] = task->name;
     if (!task->queue.empty()) recorded["queue"] = task->queue;
     if (!recorded.empty()) args["recorded"] = std::move(recorded);
@@ -131,10 +147,14 @@ std::string retry_args(const RetryTask& asked, const std::optional<StoredTask>& 
 
 std::string_view to_string(CommandOutcome::Kind kind) noexcept {
   switch (kind) {
-    case CommandOutcome::Kind::done: return "done";
-    case CommandOutcome::Kind::sent: return "sent";
-    case CommandOutcome::Kind::refused: return "refused";
-    case CommandOutcome::Kind::unknown: return "unknown";
+    case CommandOutcome::Kind::done:
+      return "done";
+    case CommandOutcome::Kind::sent:
+      return "sent";
+    case CommandOutcome::Kind::refused:
+      return "refused";
+    case CommandOutcome::Kind::unknown:
+      return "unknown";
   }
   return "unknown";
 }
@@ -143,7 +163,8 @@ std::string CommandOutcome::error() const {
   if (worked()) return {};
   const std::string prefix = kind == Kind::refused ? "refused" : "outcome unknown";
   std::string text = reason.empty() ? prefix : prefix + ": " + reason;
-  if (text.size() > kPlanErrorBytes) text = clean_text(std::string_view(text).substr(0, kPlanErrorBytes - 8), kPlanErrorBytes);
+  if (text.size() > kPlanErrorBytes)
+    text = clean_text(std::string_view(text).substr(0, kPlanErrorBytes - 8), kPlanErrorBytes);
   return text;
 }
 
@@ -166,7 +187,8 @@ CommandOutcome outcome_of(const base::Result<std::string>& answer) {
     const base::Error& e = answer.error();
     std::string reason = clean_text(e.text(), kPlanReasonBytes);
     const auto code = static_cast<int>(e.code);
-    const bool may_have_happened = e.code == base::Code::unknown || e.code == base::Code::timeout || code >= 300;
+    const bool may_have_happened =
+        e.code == base::Code::unknown || e.code == base::Code::timeout || code >= 300;
     return may_have_happened ? unknown(std::move(reason)) : refused_outcome(std::move(reason));
   }
   auto parsed = json::parse(*answer, {.max_bytes = std::size_t{1} << 20, .max_depth = 32});
@@ -215,18 +237,22 @@ base::Result<BulkFilter> BulkFilter::parse(const json::Object& filter, std::size
       out.task_ids.emplace();
       std::unordered_set<std::string> seen;
       for (const auto& id : value.get_array()) {
-        if (!id.is_string() || id.get_string().empty() || id.get_string().size() > 800) return bad_filter(key, "an array of task ids");
+        if (!id.is_string() || id.get_string().empty() || id.get_string().size() > 800)
+          return bad_filter(key, "an array of task ids");
         std::string text(id.get_string().data(), id.get_string().size());
         if (!seen.insert(text).second) continue;
         if (out.task_ids->size() >= max) {
-          return refuse::invalid("filter.task_ids", "filter \"task_ids\" has more than max (" + std::to_string(max) + ") ids");
+          return refuse::invalid("filter.task_ids", "filter \"task_ids\" has more than max (" +
+                                                        std::to_string(max) + ") ids");
         }
         out.task_ids->push_back(std::move(text));
       }
-    } else if (key == "state" || key == "name" || key == "queue" || key == "worker" || key == "search" || key == "engine" || key == "priority") {
+    } else if (key == "state" || key == "name" || key == "queue" || key == "worker" ||
+               key == "search" || key == "engine" || key == "priority") {
       if (!value.is_string()) return bad_filter(key, "text");
       const std::string text(value.get_string().data(), value.get_string().size());
-      if (text.size() > 800 || !is_utf8(text)) return bad_filter(key, "text of at most 200 characters");
+      if (text.size() > 800 || !is_utf8(text))
+        return bad_filter(key, "text of at most 200 characters");
       if (text.empty()) continue;
       if (key == "state") {
         if (!is_in(kTaskStates, text)) return bad_filter(key, "a task state such as failure");
@@ -237,17 +263,23 @@ base::Result<BulkFilter> BulkFilter::parse(const json::Object& filter, std::size
         while (!rest.empty()) {
           const std::size_t comma = std::min(rest.find(','), rest.size());
           std::string word = ascii_lower(trimmed(rest.substr(0, comma)));
-          if (!is_in(kTaskPriorities, word)) return bad_filter(key, "a list of critical, high, normal, low");
+          if (!is_in(kTaskPriorities, word))
+            return bad_filter(key, "a list of critical, high, normal, low");
           out.priorities.push_back(std::move(word));
           rest.remove_prefix(std::min(comma + 1, rest.size()));
         }
       } else {
-        (key == "name" ? out.name : key == "queue" ? out.queue : key == "worker" ? out.worker : key == "search" ? out.search : out.engine) = text;
+        (key == "name"     ? out.name
+         : key == "queue"  ? out.queue
+         : key == "worker" ? out.worker
+         : key == "search" ? out.search
+                           : out.engine) = text;
       }
     } else {
       return refuse::invalid("filter." + clean_text(key, 40),
                              "filter \"" + clean_text(key, 40) +
-                                 "\" is not known; known are state, name, queue, worker, search, engine, priority, since, until, task_ids");
+                                 "\" is not known; known are state, name, queue, worker, search, "
+                                 "engine, priority, since, until, task_ids");
     }
   }
   if (!has_state && !out.task_ids) out.state = "failure";
@@ -279,7 +311,9 @@ Where BulkFilter::where(const base::Uuid& project) const {
   }
   if (search) {
     w.any([this](Where& any) {
-      any.contains(task_col::name, *search).contains(task_col::queue, *search).contains(task_col::worker_name, *search)
+      any.contains(task_col::name, *search)
+          .contains(task_col::queue, *search)
+          .contains(task_col::worker_name, *search)
           .contains(task_col::task_id, *search);
     });
   }

@@ -47,13 +47,15 @@ struct StoredTask {
   std::int64_t args_flags = 0;
   std::optional<std::string> retried_as;
 };
-[[nodiscard]] StoredTask stored_task_of(const Row& row);  // of a Query on tasks with kStoredTaskColumns
+[[nodiscard]] StoredTask stored_task_of(
+    const Row& row);  // of a Query on tasks with kStoredTaskColumns
 inline constexpr std::initializer_list<std::uint16_t> kStoredTaskColumns = {
-    model::tasks::name,  model::tasks::queue,      model::tasks::worker_name, model::tasks::priority,  model::tasks::state,
-    model::tasks::args,  model::tasks::kwargs,     model::tasks::args_flags,  model::tasks::retried_as};
+    model::tasks::name,     model::tasks::queue,      model::tasks::worker_name,
+    model::tasks::priority, model::tasks::state,      model::tasks::args,
+    model::tasks::kwargs,   model::tasks::args_flags, model::tasks::retried_as};
 
-// Arguments of RETRY. Recorded arguments go along only when neither redaction nor cutting touched them,
-// so an engine never sends a marker in place of a value.
+// Arguments of RETRY. Recorded arguments go along only when neither redaction nor cutting touched
+// them, so an engine never sends a marker in place of a value.
 [[nodiscard]] std::string retry_args(const RetryTask& asked, const std::optional<StoredTask>& task);
 // Python source of a JSON value.
 [[nodiscard]] std::string python_literal(const base::json::Value& value);
@@ -62,8 +64,8 @@ inline constexpr std::initializer_list<std::uint16_t> kStoredTaskColumns = {
 struct CommandOutcome {
   enum class Kind { done, sent, refused, unknown } kind = Kind::unknown;
   std::string reason;
-  std::string new_task_id;           // of RETRY
-  base::json::Object result;         // always has "outcome"
+  std::string new_task_id;    // of RETRY
+  base::json::Object result;  // always has "outcome"
   [[nodiscard]] bool worked() const noexcept { return kind == Kind::done || kind == Kind::sent; }
   [[nodiscard]] std::string error() const;  // "" when it worked; at most 1024 bytes
 };
@@ -72,19 +74,20 @@ struct CommandOutcome {
 [[nodiscard]] CommandOutcome outcome_of(const base::Result<std::string>& answer);
 [[nodiscard]] CommandOutcome refused_outcome(std::string reason);
 
-// Which tasks a bulk retry means. Every member of the filter object takes part or is an error: a filter
-// that is dropped would retry tasks nobody asked for.
+// Which tasks a bulk retry means. Every member of the filter object takes part or is an error: a
+// filter that is dropped would retry tasks nobody asked for.
 struct BulkFilter {
   std::optional<std::string> state;  // none: any
   std::optional<std::string> name, queue, worker, search, engine;
   std::vector<std::string> priorities;
-  std::optional<base::TimeUs> since, until;     // of received_at, inclusive
+  std::optional<base::TimeUs> since, until;          // of received_at, inclusive
   std::optional<std::vector<std::string>> task_ids;  // the engines' ids
   // Members that only the server may set; left out and reported.
   std::vector<std::string> rejected_keys;
 
   // `state` is failure when neither a state nor ids are given.
-  [[nodiscard]] static base::Result<BulkFilter> parse(const base::json::Object& filter, std::size_t max);
+  [[nodiscard]] static base::Result<BulkFilter> parse(const base::json::Object& filter,
+                                                      std::size_t max);
   [[nodiscard]] Where where(const base::Uuid& project) const;
   [[nodiscard]] bool fits_state(const StoredTask& task) const;
 };

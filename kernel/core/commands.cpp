@@ -24,7 +24,9 @@ constexpr std::string_view kCommandTimeoutText = "no answer in time; it may stil
 
 std::vector<Cell> open_states() { return {Cell("pending"), Cell("dispatched")}; }
 
-json::Value text_or_null_value(const std::optional<std::string>& text) { return text ? json::Value(*text) : json::Value(nullptr); }
+json::Value text_or_null_value(const std::optional<std::string>& text) {
+  return text ? json::Value(*text) : json::Value(nullptr);
+}
 
 }  // namespace
 
@@ -48,8 +50,14 @@ Command command_of(const Row& row) {
   return c;
 }
 
-Commands::Commands(Store& store, Audit& audit, EngineRoutes& routes, const base::Clock& clock, base::Log& log, Options options)
-    : store_(store), audit_(audit), routes_(routes), clock_(clock), log_(log), options_(std::move(options)),
+Commands::Commands(Store& store, Audit& audit, EngineRoutes& routes, const base::Clock& clock,
+                   base::Log& log, Options options)
+    : store_(store),
+      audit_(audit),
+      routes_(routes),
+      clock_(clock),
+      log_(log),
+      options_(std::move(options)),
       inbox_(std::make_shared<Inbox>()) {}
 
 Commands::~Commands() { stop(); }
@@ -70,25 +78,34 @@ base::Result<Command> Commands::retry_task(const CommandRequest& request, const 
   plan.target = asked.task_id;
   plan.args_json = retry_args(asked, *task);
   plan.task_name = *task ? (*task)->name : std::string();
-  const json::Value args = asked.override_args ? json::Value(*asked.override_args) : json::Value(nullptr);
-  const json::Value kwargs = asked.override_kwargs ? json::Value(*asked.override_kwargs) : json::Value(nullptr);
-  const json::Value eta = asked.eta_seconds ? json::Value(*asked.eta_seconds) : json::Value(nullptr);
-  plan.payload = {{"engine", asked.engine},
-                  {"task_id", asked.task_id},
-                  {"task_name", json::text_or_null(plan.task_name)},
-                  {"args", *task && !asked.override_args ? (*task)->args : json::Value(nullptr)},
-                  {"kwargs", *task && !asked.override_kwargs ? (*task)->kwargs : json::Value(nullptr)},
-                  {"override_args", override_of(args)},
-                  {"override_kwargs", override_of(kwargs)},
-                  {"eta_seconds", eta},
-                  {"priority", *task ? json::text_or_null((*task)->priority) : json::Value(nullptr)}};
-  plan.asked = json::write_canonical({{"engine", asked.engine}, {"task_id", asked.task_id}, {"override_args", args},
-                                      {"override_kwargs", kwargs}, {"eta_seconds", eta}});
+  const json::Value args =
+      asked.override_args ? json::Value(*asked.override_args) : json::Value(nullptr);
+  const json::Value kwargs =
+      asked.override_kwargs ? json::Value(*asked.override_kwargs) : json::Value(nullptr);
+  const json::Value eta =
+      asked.eta_seconds ? json::Value(*asked.eta_seconds) : json::Value(nullptr);
+  plan.payload = {
+      {"engine", asked.engine},
+      {"task_id", asked.task_id},
+      {"task_name", json::text_or_null(plan.task_name)},
+      {"args", *task && !asked.override_args ? (*task)->args : json::Value(nullptr)},
+      {"kwargs", *task && !asked.override_kwargs ? (*task)->kwargs : json::Value(nullptr)},
+      {"override_args", override_of(args)},
+      {"override_kwargs", override_of(kwargs)},
+      {"eta_seconds", eta},
+      {"priority", *task ? json::text_or_null((*task)->priority) : json::Value(nullptr)}};
+  plan.asked = json::write_canonical({{"engine", asked.engine},
+                                      {"task_id", asked.task_id},
+                                      {"override_args", args},
+                                      {"override_kwargs", kwargs},
+                                      {"eta_seconds", eta}});
   return issue(request, std::move(plan));
 }
 
-base::Result<Command> Commands::cancel_task(const CommandRequest& request, const CancelTask& asked) {
-  if (auto good = check_task_name(asked.engine, asked.task_id); !good) return std::move(good).error();
+base::Result<Command> Commands::cancel_task(const CommandRequest& request,
+                                            const CancelTask& asked) {
+  if (auto good = check_task_name(asked.engine, asked.task_id); !good)
+    return std::move(good).error();
   auto task = stored_task(request.project_id, asked.engine, asked.task_id);
   if (!task) return std::move(task).error();
   Plan plan;
@@ -107,8 +124,10 @@ base::Result<Command> Commands::cancel_task(const CommandRequest& request, const
   return issue(request, std::move(plan));
 }
 
-base::Result<Command> Commands::purge_queue(const CommandRequest& request, const PurgeQueue& asked) {
-  if (asked.queue.empty() || count_characters(asked.queue) > 200) return refuse::invalid("queue", "queue must have 1 to 200 characters");
+base::Result<Command> Commands::purge_queue(const CommandRequest& request,
+                                            const PurgeQueue& asked) {
+  if (asked.queue.empty() || count_characters(asked.queue) > 200)
+    return refuse::invalid("queue", "queue must have 1 to 200 characters");
   if (asked.confirm_token && (asked.confirm_token->empty() || asked.confirm_token->size() > 128)) {
     return refuse::invalid("confirm_token", "confirm_token must have 1 to 128 characters");
   }
@@ -119,7 +138,9 @@ base::Result<Command> Commands::purge_queue(const CommandRequest& request, const
   plan.verb = Z4J_ENGINE_PURGE;
   plan.target = asked.queue;
   plan.args_json = json::write({{"force", asked.force}});
-  plan.asked = json::write_canonical({{"queue", asked.queue}, {"engine", text_or_null_value(asked.engine)}, {"force", asked.force},
+  plan.asked = json::write_canonical({{"queue", asked.queue},
+                                      {"engine", text_or_null_value(asked.engine)},
+                                      {"force", asked.force},
                                       {"confirm_token", text_or_null_value(asked.confirm_token)}});
   if (asked.engine) {
     plan.engine = *asked.engine;
@@ -128,8 +149,10 @@ base::Result<Command> Commands::purge_queue(const CommandRequest& request, const
     if (!engine) return std::move(engine).error();
     plan.engine = std::move(*engine);
   }
-  plan.payload = {{"queue", asked.queue}, {"engine", json::text_or_null(plan.engine)},
-                  {"confirm_token", text_or_null_value(asked.confirm_token)}, {"force", asked.force}};
+  plan.payload = {{"queue", asked.queue},
+                  {"engine", json::text_or_null(plan.engine)},
+                  {"confirm_token", text_or_null_value(asked.confirm_token)},
+                  {"force", asked.force}};
   return issue(request, std::move(plan));
 }
 
@@ -139,7 +162,8 @@ base::json::Value Commands::override_of(const json::Value& value) const {
 }
 
 // The engine that has a queue of that name; "" when there is none at all to ask.
-base::Result<std::string> Commands::engine_of_queue(const CommandRequest& request, std::string_view queue) {
+base::Result<std::string> Commands::engine_of_queue(const CommandRequest& request,
+                                                    std::string_view queue) {
   namespace q = model::queues;
   Query query(Table::queues);
   query.where.eq(q::project_id, request.project_id).eq(q::name, queue);
@@ -156,21 +180,26 @@ base::Result<std::string> Commands::engine_of_queue(const CommandRequest& reques
   }
   const std::set<std::string>& candidates = having.empty() ? engines : having;
   if (candidates.size() > 1) {
-    return refuse::invalid("engine", "several engines could mean queue \"" + clean_text(queue, 60) + "\"; name the engine");
+    return refuse::invalid("engine", "several engines could mean queue \"" + clean_text(queue, 60) +
+                                         "\"; name the engine");
   }
   return candidates.empty() ? std::string() : *candidates.begin();
 }
 
-base::Result<std::optional<StoredTask>> Commands::stored_task(const base::Uuid& project, std::string_view engine, std::string_view task_id) {
+base::Result<std::optional<StoredTask>> Commands::stored_task(const base::Uuid& project,
+                                                              std::string_view engine,
+                                                              std::string_view task_id) {
   Query query(Table::tasks);
-  query.where.eq(task_col::id, model::task_row_id(project, engine, task_id)).eq(task_col::project_id, project);
+  query.where.eq(task_col::id, model::task_row_id(project, engine, task_id))
+      .eq(task_col::project_id, project);
   auto row = store_.first(query.columns(kStoredTaskColumns));
   if (!row) return std::move(row).error();
   if (!row->has_value()) return std::optional<StoredTask>{};
   return std::optional<StoredTask>(stored_task_of(**row));
 }
 
-base::Result<EngineRoute> Commands::choose(const CommandRequest& request, std::string_view engine, std::uint64_t verb) const {
+base::Result<EngineRoute> Commands::choose(const CommandRequest& request, std::string_view engine,
+                                           std::uint64_t verb) const {
   const std::vector<EngineRoute> routes = routes_.routes(request.project_id);
   const EngineRoute* able = nullptr;
   const EngineRoute* unable = nullptr;
@@ -183,30 +212,36 @@ base::Result<EngineRoute> Commands::choose(const CommandRequest& request, std::s
     if (able != nullptr) return *able;
   }
   if (request.agent_id && !has_agent) return refuse::not_found("agent");
-  const std::string name = engine.empty() ? "this project" : "engine \"" + clean_text(engine, 40) + "\"";
+  const std::string name =
+      engine.empty() ? "this project" : "engine \"" + clean_text(engine, 40) + "\"";
   if (unable != nullptr) {
     return refuse::error(base::Code::unsupported, "capability_missing",
                          "no agent of " + name + " can do this; its plugin does not offer it");
   }
-  return refuse::error(base::Code::unavailable, refuse::kAgentOffline, "no agent of " + name + " is online; nothing was sent",
+  return refuse::error(base::Code::unavailable, refuse::kAgentOffline,
+                       "no agent of " + name + " is online; nothing was sent",
                        "try again when the agent is back");
 }
 
-base::Result<std::optional<Command>> Commands::earlier(const CommandRequest& request, const std::string& hash) {
+base::Result<std::optional<Command>> Commands::earlier(const CommandRequest& request,
+                                                       const std::string& hash) {
   if (!request.idempotency_key) return std::optional<Command>{};
   Query query(Table::commands);
-  query.where.eq(cmd::project_id, request.project_id).eq(cmd::idempotency_key, *request.idempotency_key);
+  query.where.eq(cmd::project_id, request.project_id)
+      .eq(cmd::idempotency_key, *request.idempotency_key);
   auto row = store_.first(query.all());
   if (!row) return std::move(row).error();
   if (!row->has_value()) return std::optional<Command>{};
   if ((*row)->text(cmd::payload_hash) != hash) {
-    return refuse::conflict("idempotency_key", "this idempotency_key was used for another command; take a new one");
+    return refuse::conflict("idempotency_key",
+                            "this idempotency_key was used for another command; take a new one");
   }
   return std::optional<Command>(command_of(**row));
 }
 
-base::Result<Command> Commands::insert(const CommandRequest& request, const Plan& plan, const std::string& hash,
-                                       std::string_view status, const std::optional<base::Uuid>& agent) {
+base::Result<Command> Commands::insert(const CommandRequest& request, const Plan& plan,
+                                       const std::string& hash, std::string_view status,
+                                       const std::optional<base::Uuid>& agent) {
   Command c;
   c.id = base::Uuid::random();
   c.project_id = request.project_id;
@@ -226,7 +261,8 @@ base::Result<Command> Commands::insert(const CommandRequest& request, const Plan
   } else {
     c.dispatched_at = c.issued_at;
   }
-  AuditEntry entry = AuditEntry::of(request.actor, "command.issue." + plan.action, plan.target_type, plan.target_id.value_or(""), request.project_id);
+  AuditEntry entry = AuditEntry::of(request.actor, "command.issue." + plan.action, plan.target_type,
+                                    plan.target_id.value_or(""), request.project_id);
   entry.metadata = {{"command_id", c.id.text()}, {"engine", json::text_or_null(plan.engine)}};
   if (agent) entry.metadata["agent_id"] = agent->text();
   if (plan.is_bulk) entry.metadata["payload"] = plan.payload;
@@ -236,11 +272,19 @@ base::Result<Command> Commands::insert(const CommandRequest& request, const Plan
   }
   auto done = audit_.commit({std::move(entry)}, [&](Commit& commit) {
     Rows rows(Table::commands);
-    rows.begin().uuid(cmd::id, c.id).uuid(cmd::project_id, c.project_id).cell(cmd::agent_id, agent ? Cell(*agent) : Cell())
-        .cell(cmd::issued_by, c.issued_by ? Cell(*c.issued_by) : Cell()).text(cmd::action, c.action)
-        .text(cmd::target_type, c.target_type).cell(cmd::target_id, c.target_id ? Cell(*c.target_id) : Cell())
-        .text(cmd::payload, json::write(c.payload)).text(cmd::status, c.status).text_or_null(cmd::error, c.error)
-        .num(cmd::issued_at, c.issued_at).num(cmd::timeout_at, c.timeout_at)
+    rows.begin()
+        .uuid(cmd::id, c.id)
+        .uuid(cmd::project_id, c.project_id)
+        .cell(cmd::agent_id, agent ? Cell(*agent) : Cell())
+        .cell(cmd::issued_by, c.issued_by ? Cell(*c.issued_by) : Cell())
+        .text(cmd::action, c.action)
+        .text(cmd::target_type, c.target_type)
+        .cell(cmd::target_id, c.target_id ? Cell(*c.target_id) : Cell())
+        .text(cmd::payload, json::write(c.payload))
+        .text(cmd::status, c.status)
+        .text_or_null(cmd::error, c.error)
+        .num(cmd::issued_at, c.issued_at)
+        .num(cmd::timeout_at, c.timeout_at)
         .cell(cmd::dispatched_at, c.dispatched_at ? Cell(*c.dispatched_at) : Cell())
         .cell(cmd::completed_at, c.completed_at ? Cell(*c.completed_at) : Cell())
         .text_or_null(cmd::source_ip, clean_text(request.actor.source_ip, 64));
@@ -253,22 +297,29 @@ base::Result<Command> Commands::insert(const CommandRequest& request, const Plan
   return c;
 }
 
-void Commands::refuse_and_record(const CommandRequest& request, const Plan& plan, const base::Error& why) {
-  AuditEntry entry = AuditEntry::of(request.actor, "command.issue." + plan.action, plan.target_type, plan.target_id.value_or(""), request.project_id);
+void Commands::refuse_and_record(const CommandRequest& request, const Plan& plan,
+                                 const base::Error& why) {
+  AuditEntry entry = AuditEntry::of(request.actor, "command.issue." + plan.action, plan.target_type,
+                                    plan.target_id.value_or(""), request.project_id);
   entry.result = "denied";
-  entry.metadata = {{"engine", json::text_or_null(plan.engine)}, {"reason", why.where.empty() ? why.message : why.where}};
+  entry.metadata = {{"engine", json::text_or_null(plan.engine)},
+                    {"reason", why.where.empty() ? why.message : why.where}};
   audit_.record(std::move(entry));
 }
 
 base::Result<Command> Commands::issue(const CommandRequest& request, Plan plan, bool* is_new) {
   if (is_new != nullptr) *is_new = false;
-  if (request.idempotency_key && (request.idempotency_key->empty() || count_characters(*request.idempotency_key) > 200)) {
+  if (request.idempotency_key &&
+      (request.idempotency_key->empty() || count_characters(*request.idempotency_key) > 200)) {
     return refuse::invalid("idempotency_key", "idempotency_key must have 1 to 200 characters");
   }
   if (!plan.is_bulk) plan.timeout_s = options_.timeout_s;
-  const std::string hash = base::hex(base::sha256(json::write_canonical(
-      {{"action", plan.action}, {"target", text_or_null_value(plan.target_id)}, {"asked", plan.asked},
-       {"agent_id", request.agent_id ? json::Value(request.agent_id->text()) : json::Value(nullptr)}})));
+  const std::string hash = base::hex(base::sha256(
+      json::write_canonical({{"action", plan.action},
+                             {"target", text_or_null_value(plan.target_id)},
+                             {"asked", plan.asked},
+                             {"agent_id", request.agent_id ? json::Value(request.agent_id->text())
+                                                           : json::Value(nullptr)}})));
   auto first = earlier(request, hash);
   if (!first) return std::move(first).error();
   if (first->has_value()) return std::move(**first);
@@ -293,7 +344,11 @@ base::Result<Command> Commands::issue(const CommandRequest& request, Plan plan, 
   if (!plan.is_bulk) {
     const std::lock_guard lock(inbox_->mutex);
     if (inbox_->open >= options_.max_open) {
-      return base::Error{base::Code::busy, "too many commands are waiting for an answer", {}, "try again in a moment", 1000};
+      return base::Error{base::Code::busy,
+                         "too many commands are waiting for an answer",
+                         {},
+                         "try again in a moment",
+                         1000};
     }
     ++inbox_->open;
   }
@@ -303,7 +358,8 @@ base::Result<Command> Commands::issue(const CommandRequest& request, Plan plan, 
     --inbox_->open;
   };
 
-  auto row = insert(request, plan, hash, "dispatched", plan.is_bulk ? request.agent_id : route->agent_id);
+  auto row =
+      insert(request, plan, hash, "dispatched", plan.is_bulk ? request.agent_id : route->agent_id);
   if (!row) {
     give_back();
     if (row.error().code != base::Code::conflict) return row;
@@ -313,9 +369,12 @@ base::Result<Command> Commands::issue(const CommandRequest& request, Plan plan, 
     return row;
   }
   if (!plan.is_bulk) {
-    Sent sent{row->id, row->project_id, plan.action, plan.target_type, plan.engine, plan.target, plan.task_name, plan.target_id, request.actor, 0};
-    const int deadline_ms = std::max(1000, plan.timeout_s * 1000 - 2000);  // before the sweeper gives up
-    routes_.command(route->agent_id, route->engine, plan.verb, plan.target, plan.args_json, deadline_ms,
+    Sent sent{row->id,     row->project_id, plan.action,    plan.target_type, plan.engine,
+              plan.target, plan.task_name,  plan.target_id, request.actor,    0};
+    const int deadline_ms =
+        std::max(1000, plan.timeout_s * 1000 - 2000);  // before the sweeper gives up
+    routes_.command(route->agent_id, route->engine, plan.verb, plan.target, plan.args_json,
+                    deadline_ms,
                     [inbox = inbox_, sent = std::move(sent)](base::Result<std::string> answer) {
                       CommandOutcome outcome = outcome_of(answer);
                       const std::lock_guard lock(inbox->mutex);
@@ -334,8 +393,9 @@ void Commands::changed(const base::Uuid& project) const {
 
 // --- what came of it ----------------------------------------------------------------------------
 
-void Commands::link(Commit& commit, const base::Uuid& project, std::string_view engine, std::string_view old_id,
-                    const std::string& new_id, const std::string& name) const {
+void Commands::link(Commit& commit, const base::Uuid& project, std::string_view engine,
+                    std::string_view old_id, const std::string& new_id,
+                    const std::string& name) const {
   if (new_id.empty() || new_id == old_id) return;
   const base::TimeUs now = clock_.now();
   Where old;
@@ -343,18 +403,27 @@ void Commands::link(Commit& commit, const base::Uuid& project, std::string_view 
   commit.update(Table::tasks, std::move(old), {{task_col::retried_as, Cell(new_id)}});
   // Without stamps: the engine's events say more, whenever they come.
   Rows rows(Table::tasks);
-  rows.begin().uuid(task_col::id, model::task_row_id(project, engine, new_id)).uuid(task_col::project_id, project)
-      .text(task_col::engine, engine).text(task_col::task_id, new_id).text_or_null(task_col::name, name)
-      .text(task_col::retry_of, old_id).num(task_col::sort_at, now).num(task_col::created_at, now).num(task_col::updated_at, now);
+  rows.begin()
+      .uuid(task_col::id, model::task_row_id(project, engine, new_id))
+      .uuid(task_col::project_id, project)
+      .text(task_col::engine, engine)
+      .text(task_col::task_id, new_id)
+      .text_or_null(task_col::name, name)
+      .text(task_col::retry_of, old_id)
+      .num(task_col::sort_at, now)
+      .num(task_col::created_at, now)
+      .num(task_col::updated_at, now);
   commit.merge(std::move(rows));
 }
 
 base::Status Commands::finish(const Sent& sent, const CommandOutcome& outcome) {
   const bool worked = outcome.worked();
-  AuditEntry entry = AuditEntry::of(sent.actor, worked ? "command.completed" : "command.failed", sent.target_type,
-                                    sent.target_id.value_or(""), sent.project_id);
+  AuditEntry entry = AuditEntry::of(sent.actor, worked ? "command.completed" : "command.failed",
+                                    sent.target_type, sent.target_id.value_or(""), sent.project_id);
   if (!worked) entry.result = "failed";
-  entry.metadata = {{"command_id", sent.id.text()}, {"action", sent.action}, {"outcome", to_string(outcome.kind)}};
+  entry.metadata = {{"command_id", sent.id.text()},
+                    {"action", sent.action},
+                    {"outcome", to_string(outcome.kind)}};
   if (!outcome.reason.empty()) entry.metadata["reason"] = outcome.reason;
   json::Value result(outcome.result);
   if (options_.redact) result = options_.redact(std::move(result));
@@ -363,8 +432,11 @@ base::Status Commands::finish(const Sent& sent, const CommandOutcome& outcome) {
     Where open;
     open.eq(cmd::id, sent.id).in(cmd::status, open_states());
     commit.update(Table::commands, std::move(open),
-                  {{cmd::status, worked ? "completed" : "failed"}, {cmd::result, Cell(result_text)},
-                   {cmd::error, Cell::text_or_null(outcome.error())}, {cmd::completed_at, clock_.now()}}, 1, 1);
+                  {{cmd::status, worked ? "completed" : "failed"},
+                   {cmd::result, Cell(result_text)},
+                   {cmd::error, Cell::text_or_null(outcome.error())},
+                   {cmd::completed_at, clock_.now()}},
+                  1, 1);
     if (worked && sent.action == "retry_task") {
       link(commit, sent.project_id, sent.engine, sent.task_id, outcome.new_task_id, sent.task_name);
     }
@@ -400,7 +472,9 @@ bool Commands::work() {
       inbox_->answers.push_back(std::move(next));
       continue;
     }
-    if (!done) log_.error("command result not stored", {{"command", next.first.id.text()}, {"why", done.error().text()}});
+    if (!done)
+      log_.error("command result not stored",
+                 {{"command", next.first.id.text()}, {"why", done.error().text()}});
     --inbox_->open;
   }
   return any;
@@ -424,14 +498,21 @@ base::Result<std::size_t> Commands::sweep() {
   for (const Command& c : due) {
     Actor actor;
     actor.user_id = c.issued_by;
-    AuditEntry entry = AuditEntry::of(actor, "command.failed", c.target_type, c.target_id.value_or(""), c.project_id);
+    AuditEntry entry = AuditEntry::of(actor, "command.failed", c.target_type,
+                                      c.target_id.value_or(""), c.project_id);
     entry.result = "failed";
-    entry.metadata = {{"command_id", c.id.text()}, {"action", c.action}, {"outcome", "unknown"}, {"reason", "timeout"}};
+    entry.metadata = {{"command_id", c.id.text()},
+                      {"action", c.action},
+                      {"outcome", "unknown"},
+                      {"reason", "timeout"}};
     auto done = audit_.commit({std::move(entry)}, [&](Commit& commit) {
       Where open;
       open.eq(cmd::id, c.id).in(cmd::status, open_states());
       commit.update(Table::commands, std::move(open),
-                    {{cmd::status, "timeout"}, {cmd::error, Cell(kCommandTimeoutText)}, {cmd::completed_at, now}}, 1, 1);
+                    {{cmd::status, "timeout"},
+                     {cmd::error, Cell(kCommandTimeoutText)},
+                     {cmd::completed_at, now}},
+                    1, 1);
     });
     if (done) {
       ++swept;
@@ -455,7 +536,8 @@ base::Result<Command> Commands::find(const base::Uuid& project, const base::Uuid
   return command_of(**row);
 }
 
-base::Result<std::vector<Command>> Commands::list(const base::Uuid& project, std::optional<std::string_view> status,
+base::Result<std::vector<Command>> Commands::list(const base::Uuid& project,
+                                                  std::optional<std::string_view> status,
                                                   std::optional<Place> after, std::uint32_t limit) {
   Query query(Table::commands);
   query.where.eq(cmd::project_id, project);
@@ -488,7 +570,8 @@ void Commands::stop() {
   inbox_->arrived.notify_all();
   bulk_wake_.notify_all();
   if (bulk_thread_.joinable()) bulk_thread_.join();
-  while (run_next_bulk()) {}  // each says that it was stopped
+  while (run_next_bulk()) {
+  }  // each says that it was stopped
   if (answers_thread_.joinable()) answers_thread_.join();
 }
 
@@ -498,17 +581,21 @@ void Commands::answer_loop() {
   while (!stopping_) {
     {
       std::unique_lock lock(inbox_->mutex);
-      const auto until = is_stuck ? std::chrono::steady_clock::now() + std::chrono::seconds(1) : next_sweep;
-      inbox_->arrived.wait_until(lock, until, [&] { return stopping_ || (!is_stuck && !inbox_->answers.empty()); });
+      const auto until =
+          is_stuck ? std::chrono::steady_clock::now() + std::chrono::seconds(1) : next_sweep;
+      inbox_->arrived.wait_until(
+          lock, until, [&] { return stopping_ || (!is_stuck && !inbox_->answers.empty()); });
     }
     work();
     {
       const std::lock_guard lock(inbox_->mutex);
-      is_stuck = std::any_of(inbox_->answers.begin(), inbox_->answers.end(), [](const auto& a) { return a.first.tries > 0; });
+      is_stuck = std::any_of(inbox_->answers.begin(), inbox_->answers.end(),
+                             [](const auto& a) { return a.first.tries > 0; });
     }
     if (std::chrono::steady_clock::now() < next_sweep) continue;
     next_sweep = std::chrono::steady_clock::now() + kCommandSweepEvery;
-    if (auto swept = sweep(); !swept) log_.warn("command time-outs not swept", {{"why", swept.error().text()}});
+    if (auto swept = sweep(); !swept)
+      log_.warn("command time-outs not swept", {{"why", swept.error().text()}});
   }
   work();
 }
@@ -517,7 +604,8 @@ void Commands::bulk_loop() {
   while (!stopping_) {
     {
       std::unique_lock lock(bulk_mutex_);
-      bulk_wake_.wait_for(lock, std::chrono::seconds(60), [this] { return stopping_ || !bulk_jobs_.empty(); });
+      bulk_wake_.wait_for(lock, std::chrono::seconds(60),
+                          [this] { return stopping_ || !bulk_jobs_.empty(); });
     }
     if (!stopping_) run_next_bulk();
   }

@@ -1,18 +1,18 @@
 // Commands: what people ask of engines, from the asking to what came of it.
 //
-// A command's row and its audit entry are stored, as `dispatched`, before anything is sent; the process
-// that stored it is the one that sends it, once. A crash in between leaves the row to its time-out: a
-// command runs at most once. It ends as completed (done or sent), failed (refused or outcome unknown: see
-// result.outcome), timeout, or cancelled when no agent was there to take it. Later answers are dropped and
-// counted.
+// A command's row and its audit entry are stored, as `dispatched`, before anything is sent; the
+// process that stored it is the one that sends it, once. A crash in between leaves the row to its
+// time-out: a command runs at most once. It ends as completed (done or sent), failed (refused or
+// outcome unknown: see result.outcome), timeout, or cancelled when no agent was there to take it.
+// Later answers are dropped and counted.
 //
-// An idempotency key belongs to what was asked: the same key with the same request gives back the first
-// command and does nothing else, with another request it is a conflict. Cancelled commands give their
-// key back.
+// An idempotency key belongs to what was asked: the same key with the same request gives back the
+// first command and does nothing else, with another request it is a conflict. Cancelled commands
+// give their key back.
 //
-// Threads: thread-safe. start() runs two threads, one that stores answers and sweeps time-outs, one that
-// works off bulk retries; tests may call work() and run_next_bulk() instead. Errors: see refusal.hpp
-// (agent_offline: unavailable; capability missing: unsupported); else the store's.
+// Threads: thread-safe. start() runs two threads, one that stores answers and sweeps time-outs, one
+// that works off bulk retries; tests may call work() and run_next_bulk() instead. Errors: see
+// refusal.hpp (agent_offline: unavailable; capability missing: unsupported); else the store's.
 #pragma once
 
 #include <atomic>
@@ -66,24 +66,30 @@ class Commands {
  public:
   struct Options {
     int timeout_s = 60;
-    double bulk_rate_per_s = 50;      // 0: no limit
-    std::size_t max_open = 1000;      // sent and not answered
-    std::size_t max_bulk_jobs = 16;   // waiting
+    double bulk_rate_per_s = 50;     // 0: no limit
+    std::size_t max_open = 1000;     // sent and not answered
+    std::size_t max_bulk_jobs = 16;  // waiting
     std::function<void(const base::Uuid& project, std::string_view topic)> on_changed;
     // Makes a payload fit to store (secrets out). None: overrides are not stored.
     std::function<base::json::Value(base::json::Value)> redact;
   };
 
-  Commands(Store& store, Audit& audit, EngineRoutes& routes, const base::Clock& clock, base::Log& log, Options options);
+  Commands(Store& store, Audit& audit, EngineRoutes& routes, const base::Clock& clock,
+           base::Log& log, Options options);
   ~Commands();  // stop()
   Commands(const Commands&) = delete;
   Commands& operator=(const Commands&) = delete;
 
-  [[nodiscard]] base::Result<Command> retry_task(const CommandRequest& request, const RetryTask& asked);
-  [[nodiscard]] base::Result<Command> cancel_task(const CommandRequest& request, const CancelTask& asked);
-  // Freezes which tasks it means when it starts, then retries them one by one; result.items tells of each.
-  [[nodiscard]] base::Result<Command> bulk_retry(const CommandRequest& request, const BulkRetry& asked);
-  [[nodiscard]] base::Result<Command> purge_queue(const CommandRequest& request, const PurgeQueue& asked);
+  [[nodiscard]] base::Result<Command> retry_task(const CommandRequest& request,
+                                                 const RetryTask& asked);
+  [[nodiscard]] base::Result<Command> cancel_task(const CommandRequest& request,
+                                                  const CancelTask& asked);
+  // Freezes which tasks it means when it starts, then retries them one by one; result.items tells
+  // of each.
+  [[nodiscard]] base::Result<Command> bulk_retry(const CommandRequest& request,
+                                                 const BulkRetry& asked);
+  [[nodiscard]] base::Result<Command> purge_queue(const CommandRequest& request,
+                                                  const PurgeQueue& asked);
 
   [[nodiscard]] base::Result<Command> find(const base::Uuid& project, const base::Uuid& id);
   struct Place {
@@ -91,8 +97,10 @@ class Commands {
     base::Uuid id;
   };
   // Newest first, behind `after`.
-  [[nodiscard]] base::Result<std::vector<Command>> list(const base::Uuid& project, std::optional<std::string_view> status,
-                                                        std::optional<Place> after, std::uint32_t limit);
+  [[nodiscard]] base::Result<std::vector<Command>> list(const base::Uuid& project,
+                                                        std::optional<std::string_view> status,
+                                                        std::optional<Place> after,
+                                                        std::uint32_t limit);
 
   void start();
   // Ends both threads; a running bulk retry stops after its current task and says so.
@@ -108,22 +116,29 @@ class Commands {
   [[nodiscard]] std::uint64_t late_results() const noexcept { return late_results_; }
 
  private:
-  struct Plan;     // a command about to be stored
-  struct Sent;     // what must be known when the answer comes
-  struct Inbox;    // answers; outlives this object while engines still owe some
+  struct Plan;   // a command about to be stored
+  struct Sent;   // what must be known when the answer comes
+  struct Inbox;  // answers; outlives this object while engines still owe some
   struct BulkJob;
   struct BulkItem;
 
-  [[nodiscard]] base::Result<std::optional<Command>> earlier(const CommandRequest& request, const std::string& hash);
-  [[nodiscard]] base::Result<EngineRoute> choose(const CommandRequest& request, std::string_view engine, std::uint64_t verb) const;
-  [[nodiscard]] base::Result<Command> issue(const CommandRequest& request, Plan plan, bool* is_new = nullptr);
-  [[nodiscard]] base::Result<Command> insert(const CommandRequest& request, const Plan& plan, const std::string& hash,
-                                             std::string_view status, const std::optional<base::Uuid>& agent);
+  [[nodiscard]] base::Result<std::optional<Command>> earlier(const CommandRequest& request,
+                                                             const std::string& hash);
+  [[nodiscard]] base::Result<EngineRoute> choose(const CommandRequest& request,
+                                                 std::string_view engine, std::uint64_t verb) const;
+  [[nodiscard]] base::Result<Command> issue(const CommandRequest& request, Plan plan,
+                                            bool* is_new = nullptr);
+  [[nodiscard]] base::Result<Command> insert(const CommandRequest& request, const Plan& plan,
+                                             const std::string& hash, std::string_view status,
+                                             const std::optional<base::Uuid>& agent);
   void refuse_and_record(const CommandRequest& request, const Plan& plan, const base::Error& why);
-  [[nodiscard]] base::Result<std::optional<StoredTask>> stored_task(const base::Uuid& project, std::string_view engine, std::string_view task_id);
-  [[nodiscard]] base::Result<std::string> engine_of_queue(const CommandRequest& request, std::string_view queue);
-  void link(Commit& commit, const base::Uuid& project, std::string_view engine, std::string_view old_id,
-            const std::string& new_id, const std::string& name) const;
+  [[nodiscard]] base::Result<std::optional<StoredTask>> stored_task(const base::Uuid& project,
+                                                                    std::string_view engine,
+                                                                    std::string_view task_id);
+  [[nodiscard]] base::Result<std::string> engine_of_queue(const CommandRequest& request,
+                                                          std::string_view queue);
+  void link(Commit& commit, const base::Uuid& project, std::string_view engine,
+            std::string_view old_id, const std::string& new_id, const std::string& name) const;
   [[nodiscard]] base::Status finish(const Sent& sent, const CommandOutcome& outcome);
   void changed(const base::Uuid& project) const;
   [[nodiscard]] base::json::Value override_of(const base::json::Value& value) const;

@@ -8,13 +8,13 @@ namespace z4j::core {
 struct Commands::Plan {
   std::string action, target_type;
   std::optional<std::string> target_id;
-  base::json::Value payload;      // as stored
-  std::string asked;              // canonical text of the request: what the idempotency key is bound to
+  base::json::Value payload;  // as stored
+  std::string asked;          // canonical text of the request: what the idempotency key is bound to
   std::string engine;
   std::uint64_t verb = 0;
   std::string target, args_json;  // for the engine
   int timeout_s = 60;
-  std::string task_name;          // of RETRY, for the new row
+  std::string task_name;  // of RETRY, for the new row
   bool is_bulk = false;
 };
 

@@ -26,10 +26,11 @@ class EngineRoutes {
   // One per agent and engine of the project; bounded by the number of agents.
   [[nodiscard]] virtual std::vector<EngineRoute> routes(const base::Uuid& project) = 0;
 
-  // Carries out one verb of docs/abi/engine.md. `answer` is called exactly once, on any thread, possibly
-  // before this returns; at the latest a little after the deadline.
-  virtual void command(const base::Uuid& agent_id, const std::string& engine, std::uint64_t verb, std::string target,
-                       std::string args_json, int deadline_ms, plugin::Answer answer) = 0;
+  // Carries out one verb of docs/abi/engine.md. `answer` is called exactly once, on any thread,
+  // possibly before this returns; at the latest a little after the deadline.
+  virtual void command(const base::Uuid& agent_id, const std::string& engine, std::uint64_t verb,
+                       std::string target, std::string args_json, int deadline_ms,
+                       plugin::Answer answer) = 0;
 };
 
 }  // namespace z4j::core

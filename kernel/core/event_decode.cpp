@@ -20,18 +20,21 @@ constexpr json::Limits kAttrsLimits = {.max_bytes = std::size_t{64} << 20, .max_
 constexpr std::string_view kPriorities[] = {"critical", "high", "normal", "low"};
 
 // c4d2c84e-2f0a-4b6c-9c5b-1d6f9a1e7c2a
-constexpr base::Uuid kEventNamespace = {
-    {0xc4, 0xd2, 0xc8, 0x4e, 0x2f, 0x0a, 0x4b, 0x6c, 0x9c, 0x5b, 0x1d, 0x6f, 0x9a, 0x1e, 0x7c, 0x2a}};
+constexpr base::Uuid kEventNamespace = {{0xc4, 0xd2, 0xc8, 0x4e, 0x2f, 0x0a, 0x4b, 0x6c, 0x9c, 0x5b,
+                                         0x1d, 0x6f, 0x9a, 0x1e, 0x7c, 0x2a}};
 
 std::string_view row_of(const z4j_strcol& column, std::uint32_t row) {
   const std::uint32_t from = column.offsets[row], to = column.offsets[row + 1];
   return from == to ? std::string_view() : std::string_view(column.data + from, to - from);
 }
 
-std::size_t bytes_of(const z4j_strcol& column, std::uint32_t rows) { return column.offsets[rows] - column.offsets[0]; }
+std::size_t bytes_of(const z4j_strcol& column, std::uint32_t rows) {
+  return column.offsets[rows] - column.offsets[0];
+}
 
 bool is_clean(std::string_view text, std::size_t max_characters) {
-  if (text.size() > max_characters) return false;  // bytes: a rare longer one is counted by clean_text()
+  if (text.size() > max_characters)
+    return false;  // bytes: a rare longer one is counted by clean_text()
   for (const char c : text) {
     if (static_cast<unsigned char>(c) - 1u < 0x7Fu) continue;
     return std::memchr(text.data(), '\0', text.size()) == nullptr && is_utf8(text);
@@ -59,7 +62,8 @@ class TextBlock {
   }
   std::vector<std::string_view> dictionary(const z4j_dictcol& column) {
     std::vector<std::string_view> entries(column.dict_rows);
-    for (std::uint32_t i = 1; i < column.dict_rows; ++i) entries[i] = name(trimmed(row_of(column.dict, i)));
+    for (std::uint32_t i = 1; i < column.dict_rows; ++i)
+      entries[i] = name(trimmed(row_of(column.dict, i)));
     return entries;
   }
 
@@ -159,7 +163,8 @@ class Attributes {
   void unreadable(std::string_view why) {
     event_.trouble = "attributes dropped: ";
     event_.trouble += why;
-    event_.trouble_body = redactor_.scrub_text(clean_text(raw_.attrs.substr(0, kDeadLetterBytes), kDeadLetterBytes));
+    event_.trouble_body =
+        redactor_.scrub_text(clean_text(raw_.attrs.substr(0, kDeadLetterBytes), kDeadLetterBytes));
   }
 
   void take(json::Object& object) {
@@ -193,13 +198,15 @@ class Attributes {
     f.args = json_of(o.if_contains("args"));
     f.kwargs = json_of(o.if_contains("kwargs"));
     if (f.has_args()) {
-      f.args_flags = (json::boolean(o, "args_is_repr") ? 1 : 0) | (json::boolean(o, "kwargs_is_repr") ? 2 : 0) |
-                     (arguments.redacted ? 4 : 0) | (arguments.cut ? 8 : 0);
+      f.args_flags = (json::boolean(o, "args_is_repr") ? 1 : 0) |
+                     (json::boolean(o, "kwargs_is_repr") ? 2 : 0) | (arguments.redacted ? 4 : 0) |
+                     (arguments.cut ? 8 : 0);
     }
     f.result = json_of(o.if_contains("result"));
     if (const auto* v = o.if_contains("exception")) f.exception = text_of(*v);
     if (const auto* v = o.if_contains("traceback")) f.traceback = text_of(*v);
-    if (const auto* v = o.if_contains("tags"); v != nullptr && v->is_array()) f.tags = json::write(*v);
+    if (const auto* v = o.if_contains("tags"); v != nullptr && v->is_array())
+      f.tags = json::write(*v);
     f.eta = time_of(o.if_contains("eta"));
     f.retry_count = count_of(o.if_contains("retry_count"));
     f.rebuilt = json::boolean(o, "rebuilt");
@@ -219,7 +226,8 @@ class Attributes {
     facts->memory_bytes = count_of(o.if_contains("memory_bytes"));
     if (const auto* queues = json::array(o, "queues")) facts->queues = json::write(*queues);
     if (const auto* load = json::array(o, "load_average")) facts->load_average = json::write(*load);
-    if (const auto* metadata = json::object(o, "metadata")) facts->metadata = json::write(*metadata);
+    if (const auto* metadata = json::object(o, "metadata"))
+      facts->metadata = json::write(*metadata);
     event_.worker_facts = std::move(facts);
   }
 
@@ -229,7 +237,8 @@ class Attributes {
     auto facts = std::make_unique<GapFacts>();
     const base::TimeUs now = event_.taken_at;
     facts->to = clamp_time(time_of(told->if_contains("to")).value_or(event_.at), now);
-    facts->from = std::clamp(time_of(told->if_contains("from")).value_or(facts->to), now - kOldest, facts->to);
+    facts->from = std::clamp(time_of(told->if_contains("from")).value_or(facts->to), now - kOldest,
+                             facts->to);
     facts->why = std::string(json::text(*told, "why"));
     facts->rebuilt = count_of(told->if_contains("rebuilt"));
     facts->lost = count_of(told->if_contains("lost"));
@@ -245,19 +254,22 @@ class Attributes {
 
 std::size_t Parcel::bytes_of(const z4j_event_batch& b) {
   std::size_t text = 0;
-  for (const z4j_dictcol* d : {&b.engine, &b.task, &b.queue, &b.worker}) text += core::bytes_of(d->dict, d->dict_rows);
-  for (const z4j_strcol* c : {&b.task_id, &b.parent_id, &b.root_id, &b.attrs_json}) text += core::bytes_of(*c, b.rows);
+  for (const z4j_dictcol* d : {&b.engine, &b.task, &b.queue, &b.worker})
+    text += core::bytes_of(d->dict, d->dict_rows);
+  for (const z4j_strcol* c : {&b.task_id, &b.parent_id, &b.root_id, &b.attrs_json})
+    text += core::bytes_of(*c, b.rows);
   return text + b.rows * sizeof(RawEvent) + sizeof(Parcel);
 }
 
-std::shared_ptr<Parcel> Parcel::copy(const z4j_event_batch& b, const EventSource& source, base::TimeUs now) {
+std::shared_ptr<Parcel> Parcel::copy(const z4j_event_batch& b, const EventSource& source,
+                                     base::TimeUs now) {
   auto parcel = std::make_shared<Parcel>();
   parcel->source = source;
   parcel->taken_at = now;
   parcel->events.resize(b.rows);
   TextBlock block(*parcel, bytes_of(b));
-  const auto engines = block.dictionary(b.engine), tasks = block.dictionary(b.task), queues = block.dictionary(b.queue),
-             workers = block.dictionary(b.worker);
+  const auto engines = block.dictionary(b.engine), tasks = block.dictionary(b.task),
+             queues = block.dictionary(b.queue), workers = block.dictionary(b.worker);
   for (std::uint32_t i = 0; i < b.rows; ++i) {
     RawEvent& e = parcel->events[i];
     std::memcpy(e.given_id.bytes.data(), b.event_id + std::size_t{i} * 16, 16);
@@ -279,19 +291,32 @@ std::shared_ptr<Parcel> Parcel::copy(const z4j_event_batch& b, const EventSource
 
 std::string_view kind_name(std::uint16_t kind) noexcept {
   switch (kind) {
-    case Z4J_EV_SENT: return "task.sent";
-    case Z4J_EV_RECEIVED: return "task.received";
-    case Z4J_EV_STARTED: return "task.started";
-    case Z4J_EV_SUCCEEDED: return "task.succeeded";
-    case Z4J_EV_FAILED: return "task.failed";
-    case Z4J_EV_RETRIED: return "task.retried";
-    case Z4J_EV_REVOKED: return "task.revoked";
-    case Z4J_EV_REJECTED: return "task.rejected";
-    case Z4J_EV_PROGRESS: return "task.progress";
-    case Z4J_EV_WORKER_UP: return "worker.online";
-    case Z4J_EV_WORKER_BEAT: return "worker.heartbeat";
-    case Z4J_EV_WORKER_DOWN: return "worker.offline";
-    default: return "unknown";
+    case Z4J_EV_SENT:
+      return "task.sent";
+    case Z4J_EV_RECEIVED:
+      return "task.received";
+    case Z4J_EV_STARTED:
+      return "task.started";
+    case Z4J_EV_SUCCEEDED:
+      return "task.succeeded";
+    case Z4J_EV_FAILED:
+      return "task.failed";
+    case Z4J_EV_RETRIED:
+      return "task.retried";
+    case Z4J_EV_REVOKED:
+      return "task.revoked";
+    case Z4J_EV_REJECTED:
+      return "task.rejected";
+    case Z4J_EV_PROGRESS:
+      return "task.progress";
+    case Z4J_EV_WORKER_UP:
+      return "worker.online";
+    case Z4J_EV_WORKER_BEAT:
+      return "worker.heartbeat";
+    case Z4J_EV_WORKER_DOWN:
+      return "worker.offline";
+    default:
+      return "unknown";
   }
 }
 
@@ -324,7 +349,8 @@ base::Uuid event_id(const RawEvent& raw, const EventSource& source, base::TimeUs
   return base::Uuid::named(kEventNamespace, name);
 }
 
-Event decode(const RawEvent& raw, const EventSource& source, base::TimeUs now, const Redactor& redactor) {
+Event decode(const RawEvent& raw, const EventSource& source, base::TimeUs now,
+             const Redactor& redactor) {
   Event e;
   e.project_id = source.project_id;
   e.agent_id = source.agent_id;
@@ -340,7 +366,8 @@ Event decode(const RawEvent& raw, const EventSource& source, base::TimeUs now, c
   e.worker = raw.worker;
   e.task_id = raw.task_id;
   const auto reference = [&](std::string_view id) {
-    return id == raw.task_id || count_characters(id) > kReferenceCharacters ? std::string_view() : id;
+    return id == raw.task_id || count_characters(id) > kReferenceCharacters ? std::string_view()
+                                                                            : id;
   };
   e.parent_id = reference(raw.parent_id);
   e.root_id = reference(raw.root_id);

@@ -1,7 +1,7 @@
 // From what engines emit to events: copied, cleaned, clamped, redacted, identified.
 //
-// A Parcel is the copy of one batch, made where the engine calls; a lane decodes its rows later. Views in
-// a RawEvent and in an Event live as long as the parcel. Pure functions; any thread.
+// A Parcel is the copy of one batch, made where the engine calls; a lane decodes its rows later.
+// Views in a RawEvent and in an Event live as long as the parcel. Pure functions; any thread.
 #pragma once
 
 #include <z4j/abi.h>
@@ -30,8 +30,9 @@ struct RawEvent {
   std::int64_t runtime_us = -1;
   std::uint32_t attempt = 0;
   std::uint16_t kind = Z4J_EV_UNKNOWN;
-  std::string_view engine, task, queue, worker, task_id, parent_id, root_id;  // UTF-8 without NUL, bounded
-  std::string_view attrs;                                                     // as given
+  std::string_view engine, task, queue, worker, task_id, parent_id,
+      root_id;             // UTF-8 without NUL, bounded
+  std::string_view attrs;  // as given
 };
 
 struct Parcel {
@@ -44,8 +45,8 @@ struct Parcel {
   // The bytes that copy() will take; nothing is allocated.
   [[nodiscard]] static std::size_t bytes_of(const z4j_event_batch& batch);
   // Requires a batch whose shape was checked.
-  [[nodiscard]] static std::shared_ptr<Parcel> copy(const z4j_event_batch& batch, const EventSource& source,
-                                                    base::TimeUs now);
+  [[nodiscard]] static std::shared_ptr<Parcel> copy(const z4j_event_batch& batch,
+                                                    const EventSource& source, base::TimeUs now);
 };
 
 // What a task event says beyond its columns; JSON texts are redacted.
@@ -82,13 +83,16 @@ struct Event {
   TaskFacts facts;
   std::unique_ptr<WorkerFacts> worker_facts;
   std::unique_ptr<GapFacts> gap;
-  // Not empty: the attributes could not be read. The event itself stands; they go to the dead letters.
+  // Not empty: the attributes could not be read. The event itself stands; they go to the dead
+  // letters.
   std::string trouble, trouble_body;
 
   [[nodiscard]] bool is_task() const noexcept {
     return !task_id.empty() && kind >= Z4J_EV_SENT && kind <= Z4J_EV_PROGRESS;
   }
-  [[nodiscard]] bool is_worker() const noexcept { return kind >= Z4J_EV_WORKER_UP && kind <= Z4J_EV_WORKER_DOWN; }
+  [[nodiscard]] bool is_worker() const noexcept {
+    return kind >= Z4J_EV_WORKER_UP && kind <= Z4J_EV_WORKER_DOWN;
+  }
   // A beat only moves its worker's row: kept as an event it would drown the tasks.
   [[nodiscard]] bool is_stored() const noexcept { return kind != Z4J_EV_WORKER_BEAT; }
 };
@@ -99,10 +103,11 @@ struct Event {
 // Now, when the time lies more than 400 days back or more than 60 s ahead.
 [[nodiscard]] base::TimeUs clamp_time(base::TimeUs time, base::TimeUs now) noexcept;
 
-// Task events: the same task, kind and time is the same fact, whoever reports it. Others: the id they were
-// given, else their content.
+// Task events: the same task, kind and time is the same fact, whoever reports it. Others: the id
+// they were given, else their content.
 [[nodiscard]] base::Uuid event_id(const RawEvent& raw, const EventSource& source, base::TimeUs at);
 
-[[nodiscard]] Event decode(const RawEvent& raw, const EventSource& source, base::TimeUs now, const Redactor& redactor);
+[[nodiscard]] Event decode(const RawEvent& raw, const EventSource& source, base::TimeUs now,
+                           const Redactor& redactor);
 
 }  // namespace z4j::core

@@ -1,4 +1,5 @@
-// Failures in a row per key: in memory, bounded, the key seen least recently is forgotten. Thread-safe.
+// Failures in a row per key: in memory, bounded, the key seen least recently is forgotten.
+// Thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,8 @@ namespace z4j::core {
 
 class FailureCounts {
  public:
-  FailureCounts(const base::Clock& clock, std::size_t max_keys) : clock_(clock), max_keys_(max_keys) {}
+  FailureCounts(const base::Clock& clock, std::size_t max_keys)
+      : clock_(clock), max_keys_(max_keys) {}
 
   // Zero once the latest is older than `window_s`.
   [[nodiscard]] unsigned count(const std::string& key, std::int64_t window_s) {

@@ -16,12 +16,25 @@ namespace gap_col = model::gaps;
 
 constexpr std::size_t kMaxCounted = 20'000;  // workers, gone ones included
 
-constexpr std::initializer_list<std::uint16_t> kFleetAgentColumns = {
-    agent_col::id,             agent_col::project_id,       agent_col::name,              agent_col::is_local,
-    agent_col::state,          agent_col::state_reason,     agent_col::protocol_version,  agent_col::framework_adapter,
-    agent_col::engine_adapters, agent_col::scheduler_adapters, agent_col::capabilities,   agent_col::last_seen_at,
-    agent_col::last_connect_at, agent_col::last_event_at,   agent_col::host_name,         agent_col::agent_version,
-    agent_col::events_persisted, agent_col::events_dropped, agent_col::created_at};
+constexpr std::initializer_list<std::uint16_t> kFleetAgentColumns = {agent_col::id,
+                                                                     agent_col::project_id,
+                                                                     agent_col::name,
+                                                                     agent_col::is_local,
+                                                                     agent_col::state,
+                                                                     agent_col::state_reason,
+                                                                     agent_col::protocol_version,
+                                                                     agent_col::framework_adapter,
+                                                                     agent_col::engine_adapters,
+                                                                     agent_col::scheduler_adapters,
+                                                                     agent_col::capabilities,
+                                                                     agent_col::last_seen_at,
+                                                                     agent_col::last_connect_at,
+                                                                     agent_col::last_event_at,
+                                                                     agent_col::host_name,
+                                                                     agent_col::agent_version,
+                                                                     agent_col::events_persisted,
+                                                                     agent_col::events_dropped,
+                                                                     agent_col::created_at};
 
 constexpr std::initializer_list<std::uint16_t> kFleetWorkerColumns = {
     worker_col::id,           worker_col::project_id,
@@ -78,7 +91,8 @@ FleetWorker fleet_worker_of(const Row& row) {
   w.concurrency = row.num_or_none(worker_col::concurrency);
   w.memory_bytes = row.num_or_none(worker_col::memory_bytes);
   w.queues = fleet_array(row, worker_col::queues);
-  if (base::json::Value load = row.json(worker_col::load_average); load.is_array()) w.load_average = std::move(load);
+  if (base::json::Value load = row.json(worker_col::load_average); load.is_array())
+    w.load_average = std::move(load);
   w.last_heartbeat = row.num_or_none(worker_col::last_heartbeat);
   w.active_tasks = row.num(worker_col::active_tasks);
   w.created_at = row.num(worker_col::created_at);
@@ -135,9 +149,13 @@ base::Result<std::vector<T>> read_fleet(Store& store, const Query& query, Make m
 base::Result<std::vector<FleetAgent>> Fleet::agents(const base::Uuid& project) {
   Query query(Table::agents);
   query.where.eq(agent_col::project_id, project);
-  query.columns(kFleetAgentColumns).order({agent_col::created_at, agent_col::id}, true).limit(kFleetCap);
+  query.columns(kFleetAgentColumns)
+      .order({agent_col::created_at, agent_col::id}, true)
+      .limit(kFleetCap);
   auto out = read_fleet<FleetAgent>(store_, query, fleet_agent_of);
-  if (out) std::stable_partition(out->begin(), out->end(), [](const FleetAgent& a) { return a.state == "online"; });
+  if (out)
+    std::stable_partition(out->begin(), out->end(),
+                          [](const FleetAgent& a) { return a.state == "online"; });
   return out;
 }
 
@@ -156,7 +174,8 @@ base::Result<Fleet::Counts> Fleet::count_work(const base::Uuid& project, const F
       .ge(minute_col::minute, clock_.now() - base::kDayUs)
       .in(minute_col::kind, {Cell("task.succeeded"), Cell("task.failed"), Cell("task.retried")})
       .ne(minute_col::worker, "");
-  if (only != nullptr) query.where.eq(minute_col::engine, only->engine).eq(minute_col::worker, only->name);
+  if (only != nullptr)
+    query.where.eq(minute_col::engine, only->engine).eq(minute_col::worker, only->name);
   query.group(minute_col::engine)
       .group(minute_col::worker)
       .group(minute_col::kind)
@@ -165,7 +184,9 @@ base::Result<Fleet::Counts> Fleet::count_work(const base::Uuid& project, const F
   auto done = store_.each(query, [&](const Row& row) {
     WorkerCounts& of = counts[{std::string(row.text(0)), std::string(row.text(1))}];
     const std::string_view kind = row.text(2);
-    (kind == "task.succeeded" ? of.succeeded : kind == "task.failed" ? of.failed : of.retried) = row.num(3);
+    (kind == "task.succeeded" ? of.succeeded
+     : kind == "task.failed"  ? of.failed
+                              : of.retried) = row.num(3);
     return counts.size() < kMaxCounted;
   });
   if (!done) return std::move(done).error();
@@ -175,17 +196,21 @@ base::Result<Fleet::Counts> Fleet::count_work(const base::Uuid& project, const F
 base::Result<std::vector<FleetWorker>> Fleet::workers(const base::Uuid& project) {
   Query query(Table::workers);
   query.where.eq(worker_col::project_id, project);
-  query.columns(kFleetWorkerColumns).order({worker_col::sort_at, worker_col::id}, true).limit(kFleetCap);
+  query.columns(kFleetWorkerColumns)
+      .order({worker_col::sort_at, worker_col::id}, true)
+      .limit(kFleetCap);
   auto out = read_fleet<FleetWorker>(store_, query, fleet_worker_of);
   if (!out) return out;
   const auto counts = counts_.get(project, [&] { return count_work(project, nullptr); });
   if (!counts) return counts.error();
   for (FleetWorker& w : *out) {
-    if (const auto found = counts->find({w.engine, w.name}); found != counts->end()) w.counts = found->second;
+    if (const auto found = counts->find({w.engine, w.name}); found != counts->end())
+      w.counts = found->second;
   }
   std::stable_sort(out->begin(), out->end(), [](const FleetWorker& a, const FleetWorker& b) {
     const base::TimeUs seen_a = a.last_heartbeat.value_or(0), seen_b = b.last_heartbeat.value_or(0);
-    return seen_a != seen_b ? seen_a > seen_b : std::tie(a.name, a.engine) < std::tie(b.name, b.engine);
+    return seen_a != seen_b ? seen_a > seen_b
+                            : std::tie(a.name, a.engine) < std::tie(b.name, b.engine);
   });
   return out;
 }
@@ -211,15 +236,18 @@ base::Result<std::vector<FleetQueue>> Fleet::queues(const base::Uuid& project) {
   return read_fleet<FleetQueue>(store_, query, fleet_queue_of);
 }
 
-base::Result<Page<FleetGap>> Fleet::gaps(const base::Uuid& project, const std::optional<Place>& after,
-                                         std::uint32_t limit) {
+base::Result<Page<FleetGap>> Fleet::gaps(const base::Uuid& project,
+                                         const std::optional<Place>& after, std::uint32_t limit) {
   Query query(Table::gaps);
   query.where.eq(gap_col::project_id, project);
   query.all().order({gap_col::from_at, gap_col::id}, true);
   if (after) query.after({Cell(after->at), Cell(after->id)});
-  return read_page<FleetGap>(store_, std::move(query), limit, fleet_gap_of,
-                             [](const FleetGap& g) { return Place{g.from_at, g.id}; },
-                             [](const FleetGap& g) { return g.why.size(); });
+  return read_page<FleetGap>(
+      store_, std::move(query), limit, fleet_gap_of,
+      [](const FleetGap& g) {
+        return Place{g.from_at, g.id};
+      },
+      [](const FleetGap& g) { return g.why.size(); });
 }
 
 base::Result<std::vector<FleetAgent>> Fleet::all_agents(std::uint32_t cap) {

@@ -1,7 +1,7 @@
 // What people read of the fleet: agents, workers, queues, and the times when one was out of sight.
 //
-// Lists are capped, not paged: a project has hundreds of them, not millions. Thread-safe. Errors: see
-// refusal.hpp; else the store's.
+// Lists are capped, not paged: a project has hundreds of them, not millions. Thread-safe. Errors:
+// see refusal.hpp; else the store's.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,8 @@ inline constexpr std::uint32_t kFleetCap = 500;
 
 struct FleetAgent {
   base::Uuid id, project_id;
-  std::string name, state, state_reason, protocol_version, framework_adapter, host_name, agent_version;
+  std::string name, state, state_reason, protocol_version, framework_adapter, host_name,
+      agent_version;
   bool is_local = false;
   base::json::Array engine_adapters, scheduler_adapters;
   base::json::Object capabilities;  // adapter -> names
@@ -83,13 +84,15 @@ class Fleet {
   // By name.
   [[nodiscard]] base::Result<std::vector<FleetQueue>> queues(const base::Uuid& project);
   // Newest first.
-  [[nodiscard]] base::Result<Page<FleetGap>> gaps(const base::Uuid& project, const std::optional<Place>& after,
+  [[nodiscard]] base::Result<Page<FleetGap>> gaps(const base::Uuid& project,
+                                                  const std::optional<Place>& after,
                                                   std::uint32_t limit);
 
   // Over all projects, for metrics; at most `cap`.
   [[nodiscard]] base::Result<std::vector<FleetAgent>> all_agents(std::uint32_t cap);
   [[nodiscard]] base::Result<std::vector<FleetQueue>> all_queues(std::uint32_t cap);
-  [[nodiscard]] base::Result<std::vector<std::pair<base::Uuid, std::int64_t>>> online_workers();  // by project
+  [[nodiscard]] base::Result<std::vector<std::pair<base::Uuid, std::int64_t>>>
+  online_workers();  // by project
 
  private:
   using Counts = std::map<std::pair<std::string, std::string>, WorkerCounts>;  // by engine and name

@@ -17,7 +17,9 @@ constexpr std::int64_t kTimeBits = 51;
 constexpr std::int64_t kTimeMask = (std::int64_t{1} << kTimeBits) - 1;
 constexpr std::uint32_t kMaxAttempt = 255;
 
-std::int64_t stamp_time(base::TimeUs at) noexcept { return std::clamp<std::int64_t>(at - kStampEpoch, 0, kTimeMask); }
+std::int64_t stamp_time(base::TimeUs at) noexcept {
+  return std::clamp<std::int64_t>(at - kStampEpoch, 0, kTimeMask);
+}
 
 struct StatePlace {
   std::int64_t tier, order;
@@ -27,15 +29,24 @@ struct StatePlace {
 constexpr StatePlace kNoPlace = {-1, 0};
 StatePlace place_of(std::uint16_t kind) noexcept {
   switch (kind) {
-    case Z4J_EV_SENT: return {0, 0};
-    case Z4J_EV_RECEIVED: return {1, 0};
-    case Z4J_EV_STARTED: return {1, 1};
-    case Z4J_EV_RETRIED: return {1, 2};
-    case Z4J_EV_REVOKED: return {2, 0};
-    case Z4J_EV_FAILED: return {2, 1};
-    case Z4J_EV_SUCCEEDED: return {2, 2};
-    case Z4J_EV_REJECTED: return {2, 3};
-    default: return kNoPlace;
+    case Z4J_EV_SENT:
+      return {0, 0};
+    case Z4J_EV_RECEIVED:
+      return {1, 0};
+    case Z4J_EV_STARTED:
+      return {1, 1};
+    case Z4J_EV_RETRIED:
+      return {1, 2};
+    case Z4J_EV_REVOKED:
+      return {2, 0};
+    case Z4J_EV_FAILED:
+      return {2, 1};
+    case Z4J_EV_SUCCEEDED:
+      return {2, 2};
+    case Z4J_EV_REJECTED:
+      return {2, 3};
+    default:
+      return kNoPlace;
   }
 }
 
@@ -73,9 +84,12 @@ void put_state(Rows& rows, const Event& e) {
     rows.null(t::runtime_ms);
   }
   const bool failed = e.kind == Z4J_EV_FAILED || e.kind == Z4J_EV_RETRIED;
-  rows.text_or_null(t::result, e.kind == Z4J_EV_SUCCEEDED ? std::string_view(e.facts.result) : std::string_view());
-  rows.text_or_null(t::exception, failed ? std::string_view(e.facts.exception) : std::string_view());
-  rows.text_or_null(t::traceback, failed ? std::string_view(e.facts.traceback) : std::string_view());
+  rows.text_or_null(t::result, e.kind == Z4J_EV_SUCCEEDED ? std::string_view(e.facts.result)
+                                                          : std::string_view());
+  rows.text_or_null(t::exception,
+                    failed ? std::string_view(e.facts.exception) : std::string_view());
+  rows.text_or_null(t::traceback,
+                    failed ? std::string_view(e.facts.traceback) : std::string_view());
 }
 
 void put_args(Rows& rows, const Event& e) {
@@ -104,26 +118,36 @@ std::uint32_t attempt_of(std::int64_t stamp) noexcept {
 
 std::string_view state_of(std::uint16_t kind) noexcept {
   switch (kind) {
-    case Z4J_EV_RECEIVED: return "received";
-    case Z4J_EV_STARTED: return "started";
-    case Z4J_EV_RETRIED: return "retry";
-    case Z4J_EV_REVOKED: return "revoked";
-    case Z4J_EV_FAILED: return "failure";
-    case Z4J_EV_SUCCEEDED: return "success";
-    case Z4J_EV_REJECTED: return "rejected";
-    default: return {};
+    case Z4J_EV_RECEIVED:
+      return "received";
+    case Z4J_EV_STARTED:
+      return "started";
+    case Z4J_EV_RETRIED:
+      return "retry";
+    case Z4J_EV_REVOKED:
+      return "revoked";
+    case Z4J_EV_FAILED:
+      return "failure";
+    case Z4J_EV_SUCCEEDED:
+      return "success";
+    case Z4J_EV_REJECTED:
+      return "rejected";
+    default:
+      return {};
   }
 }
 
 std::size_t TaskFold::KeyHash::operator()(const Key& key) const noexcept {
   std::uint64_t project = 0;
   std::memcpy(&project, key.project_id.bytes.data() + 8, sizeof project);
-  return std::hash<std::string_view>()(key.task_id) ^ project ^ (std::hash<std::string_view>()(key.engine) << 1);
+  return std::hash<std::string_view>()(key.task_id) ^ project ^
+         (std::hash<std::string_view>()(key.engine) << 1);
 }
 
 void TaskFold::add(const Event& event) {
   if (!event.is_task()) return;
-  const auto [found, is_new] = by_key_.try_emplace(Key{event.project_id, event.engine, event.task_id}, tasks_.size());
+  const auto [found, is_new] =
+      by_key_.try_emplace(Key{event.project_id, event.engine, event.task_id}, tasks_.size());
   if (is_new) {
     Task& task = tasks_.emplace_back();
     task.id = model::task_row_id(event.project_id, event.engine, event.task_id);
@@ -182,7 +206,8 @@ void TaskFold::add_to(Task& task, const Event& e) {
     task.sort_at = e.at;
   }
   std::int64_t retries = e.facts.retry_count.value_or(-1);
-  if (e.attempt > 0) retries = std::max<std::int64_t>(retries, e.kind == Z4J_EV_RETRIED ? e.attempt : e.attempt - 1);
+  if (e.attempt > 0)
+    retries = std::max<std::int64_t>(retries, e.kind == Z4J_EV_RETRIED ? e.attempt : e.attempt - 1);
   task.retry_count = std::max(task.retry_count, retries);
 }
 
@@ -190,14 +215,21 @@ Rows TaskFold::rows() const {
   std::vector<const Task*> sorted;
   sorted.reserve(tasks_.size());
   for (const Task& task : tasks_) sorted.push_back(&task);
-  std::sort(sorted.begin(), sorted.end(), [](const Task* a, const Task* b) { return a->id < b->id; });
+  std::sort(sorted.begin(), sorted.end(),
+            [](const Task* a, const Task* b) { return a->id < b->id; });
   Rows rows(Table::tasks);
   for (const Task* task : sorted) {
     const Task& k = *task;
     rows.begin()
-        .uuid(t::id, k.id).uuid(t::project_id, k.project_id).text(t::engine, k.engine).text(t::task_id, k.task_id)
-        .uuid(t::agent_id, k.agent_id).num(t::created_at, k.created_at).num(t::updated_at, k.updated_at)
-        .num(t::sort_at, k.sort_at).num(t::sort_stamp, k.sort_stamp);
+        .uuid(t::id, k.id)
+        .uuid(t::project_id, k.project_id)
+        .text(t::engine, k.engine)
+        .text(t::task_id, k.task_id)
+        .uuid(t::agent_id, k.agent_id)
+        .num(t::created_at, k.created_at)
+        .num(t::updated_at, k.updated_at)
+        .num(t::sort_at, k.sort_at)
+        .num(t::sort_stamp, k.sort_stamp);
     put_text(rows, t::name, k.name);
     put_text(rows, t::parent_task_id, k.parent_id);
     put_text(rows, t::root_task_id, k.root_id);
@@ -207,15 +239,19 @@ Rows TaskFold::rows() const {
       rows.num(t::state_stamp, k.state_stamp);
       put_state(rows, *k.state);
     }
-    if (k.received_stamp != 0) rows.num(t::received_stamp, k.received_stamp).num(t::received_at, k.received_at);
+    if (k.received_stamp != 0)
+      rows.num(t::received_stamp, k.received_stamp).num(t::received_at, k.received_at);
     if (k.args != nullptr) {
       rows.num(t::args_stamp, k.args_stamp);
       put_args(rows, *k.args);
     }
-    if (k.started_stamp != 0) rows.num(t::started_stamp, k.started_stamp).num(t::started_at, k.started_at);
-    if (k.worker_stamp != 0) rows.num(t::worker_stamp, k.worker_stamp).text(t::worker_name, k.worker);
+    if (k.started_stamp != 0)
+      rows.num(t::started_stamp, k.started_stamp).num(t::started_at, k.started_at);
+    if (k.worker_stamp != 0)
+      rows.num(t::worker_stamp, k.worker_stamp).text(t::worker_name, k.worker);
     if (k.queue_stamp != 0) rows.num(t::queue_stamp, k.queue_stamp).text(t::queue, k.queue);
-    if (k.priority_stamp != 0) rows.num(t::priority_stamp, k.priority_stamp).text(t::priority, k.priority);
+    if (k.priority_stamp != 0)
+      rows.num(t::priority_stamp, k.priority_stamp).text(t::priority, k.priority);
   }
   return rows;
 }

@@ -16,7 +16,15 @@ constexpr std::size_t kWhyCharacters = 500;
 
 // The columns that a worker's own words fill, one bit each.
 enum : unsigned {
-  kState = 1, kHostname = 2, kPid = 4, kConcurrency = 8, kQueues = 16, kLoad = 32, kActive = 64, kMemory = 128, kMetadata = 256
+  kState = 1,
+  kHostname = 2,
+  kPid = 4,
+  kConcurrency = 8,
+  kQueues = 16,
+  kLoad = 32,
+  kActive = 64,
+  kMemory = 128,
+  kMetadata = 256
 };
 
 unsigned columns_of(const WorkerFacts* f, bool is_fresh) {
@@ -34,14 +42,17 @@ unsigned columns_of(const WorkerFacts* f, bool is_fresh) {
   return columns;
 }
 
-using IdOf = base::Uuid (*)(const base::Uuid& project, std::string_view engine, std::string_view name);
+using IdOf = base::Uuid (*)(const base::Uuid& project, std::string_view engine,
+                            std::string_view name);
 
 template <class Entry>
 std::vector<std::pair<base::Uuid, const Entry*>> sorted_by_id(const auto& map, IdOf id_of) {
   std::vector<std::pair<base::Uuid, const Entry*>> sorted;
   sorted.reserve(map.size());
-  for (const auto& [key, entry] : map) sorted.emplace_back(id_of(entry.project_id, entry.engine, entry.name), &entry);
-  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [key, entry] : map)
+    sorted.emplace_back(id_of(entry.project_id, entry.engine, entry.name), &entry);
+  std::sort(sorted.begin(), sorted.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
   return sorted;
 }
 
@@ -95,9 +106,16 @@ Rows FleetFold::new_workers() const {
   Rows rows(Table::workers);
   for (const auto& [id, worker] : sorted_by_id<Worker>(workers_, model::worker_row_id)) {
     rows.begin()
-        .uuid(w::id, id).uuid(w::project_id, worker->project_id).text(w::engine, worker->engine)
-        .text(w::name, worker->name).uuid(w::agent_id, worker->agent_id).text(w::state, worker->state()).num(w::last_heartbeat, worker->last)
-        .num(w::active_tasks, 0).num(w::sort_at, worker->last).num(w::created_at, worker->first)
+        .uuid(w::id, id)
+        .uuid(w::project_id, worker->project_id)
+        .text(w::engine, worker->engine)
+        .text(w::name, worker->name)
+        .uuid(w::agent_id, worker->agent_id)
+        .text(w::state, worker->state())
+        .num(w::last_heartbeat, worker->last)
+        .num(w::active_tasks, 0)
+        .num(w::sort_at, worker->last)
+        .num(w::created_at, worker->first)
         .num(w::updated_at, worker->last);
   }
   return rows;
@@ -108,9 +126,14 @@ std::vector<Rows> FleetFold::worker_changes() const {
   for (const auto& [id, worker] : sorted_by_id<Worker>(workers_, model::worker_row_id)) {
     const unsigned columns = columns_of(worker->facts, worker->is_fresh());
     Rows& rows = groups.try_emplace(columns, Table::workers).first->second;
-    rows.begin().uuid(w::id, id).num(w::last_heartbeat, worker->last).num(w::sort_at, worker->last)
-        .num(w::created_at, worker->first).num(w::updated_at, worker->last);
-    if ((columns & kState) != 0) rows.text(w::state, worker->state()).uuid(w::agent_id, worker->agent_id);
+    rows.begin()
+        .uuid(w::id, id)
+        .num(w::last_heartbeat, worker->last)
+        .num(w::sort_at, worker->last)
+        .num(w::created_at, worker->first)
+        .num(w::updated_at, worker->last);
+    if ((columns & kState) != 0)
+      rows.text(w::state, worker->state()).uuid(w::agent_id, worker->agent_id);
     if ((columns & kHostname) != 0) rows.text(w::hostname, worker->facts->hostname);
     if ((columns & kPid) != 0) rows.num(w::pid, *worker->facts->pid);
     if ((columns & kConcurrency) != 0) rows.num(w::concurrency, *worker->facts->concurrency);
@@ -129,8 +152,13 @@ Rows FleetFold::new_queues() const {
   Rows rows(Table::queues);
   for (const auto& [id, queue] : sorted_by_id<Queue>(queues_, model::queue_row_id)) {
     rows.begin()
-        .uuid(q::id, id).uuid(q::project_id, queue->project_id).text(q::engine, queue->engine)
-        .text(q::name, queue->name).uuid(q::agent_id, queue->agent_id).num(q::last_seen_at, queue->last).num(q::created_at, queue->first)
+        .uuid(q::id, id)
+        .uuid(q::project_id, queue->project_id)
+        .text(q::engine, queue->engine)
+        .text(q::name, queue->name)
+        .uuid(q::agent_id, queue->agent_id)
+        .num(q::last_seen_at, queue->last)
+        .num(q::created_at, queue->first)
         .num(q::updated_at, queue->last);
   }
   return rows;
@@ -140,8 +168,13 @@ Rows FleetFold::gaps() const {
   Rows rows(Table::gaps);
   for (const Event* e : gaps_) {
     rows.begin()
-        .uuid(g::id, e->id).uuid(g::project_id, e->project_id).uuid(g::agent_id, e->agent_id).text(g::engine, e->engine)
-        .num(g::from_at, e->gap->from).num(g::to_at, e->gap->to).num(g::created_at, e->taken_at)
+        .uuid(g::id, e->id)
+        .uuid(g::project_id, e->project_id)
+        .uuid(g::agent_id, e->agent_id)
+        .text(g::engine, e->engine)
+        .num(g::from_at, e->gap->from)
+        .num(g::to_at, e->gap->to)
+        .num(g::created_at, e->taken_at)
         .text_or_null(g::why, clean_text(e->gap->why, kWhyCharacters));
     if (e->gap->rebuilt) rows.num(g::rebuilt, *e->gap->rebuilt);
     if (e->gap->lost) rows.num(g::lost, *e->gap->lost);

@@ -1,8 +1,8 @@
-// What a batch of events says beside its tasks: which workers and queues were seen, what agents reported,
-// which gaps they had. Not thread-safe; views must outlive the fold.
+// What a batch of events says beside its tasks: which workers and queues were seen, what agents
+// reported, which gaps they had. Not thread-safe; views must outlive the fold.
 //
-// A worker's state follows only signs of life younger than two minutes: what an agent sends late, after
-// an outage, must not bring a dead worker back. Everything else merges by MAX and MIN.
+// A worker's state follows only signs of life younger than two minutes: what an agent sends late,
+// after an outage, must not bring a dead worker back. Everything else merges by MAX and MIN.
 #pragma once
 
 #include <cstdint>

@@ -21,18 +21,21 @@ namespace t = model::tasks;
 using testing::EventRow;
 using testing::MergeModel;
 
-// Steps of recorded histories after which our row differs on purpose: "CASE/COLUMN" -> why. Each is told in
-// docs/internals/ingest.md.
+// Steps of recorded histories after which our row differs on purpose: "CASE/COLUMN" -> why. Each is
+// told in docs/internals/ingest.md.
 const std::map<std::string, std::string> kDifferent = {
-    {"success_then_older_failure/finished_at", "an old failure after a success leaves no trace in the row"},
+    {"success_then_older_failure/finished_at",
+     "an old failure after a success leaves no trace in the row"},
     {"success_then_older_failure/exception", "the same"},
     {"success_then_older_failure/traceback", "the same"},
     {"failed_then_older_succeeded/result", "an old success after a failure leaves none either"},
     {"failed_then_older_succeeded/exception", "the same"},
     {"failed_then_older_succeeded/finished_at", "the same"},
     {"succeeded_then_newer_failed/result", "what the state columns tell is one run's"},
-    {"retried_without_count_resets_to_zero/retry_count", "a count is not lowered by an event that knows none"},
-    {"retried_does_not_move_lifecycle_time/state", "a retry has its time too: an older receipt does not undo it"},
+    {"retried_without_count_resets_to_zero/retry_count",
+     "a count is not lowered by an event that knows none"},
+    {"retried_does_not_move_lifecycle_time/state",
+     "a retry has its time too: an older receipt does not undo it"},
     {"name_rules/name", "a name that is known stays"},
     {"received_without_queue_clears_queue/queue", "nothing is overwritten by null"},
     {"canvas/root_task_id", "whether another project has that task is not looked up"},
@@ -45,7 +48,8 @@ const std::map<std::string, std::string> kDifferent = {
     {"rejected_and_sent/finished_at", "the same"},
 };
 
-constexpr base::TimeUs kFoldNow = 1'780'920'000LL * base::kSecondUs;  // 2026-06-08T12:00:00Z, as recorded
+constexpr base::TimeUs kFoldNow =
+    1'780'920'000LL * base::kSecondUs;  // 2026-06-08T12:00:00Z, as recorded
 
 std::uint16_t kind_of(std::string_view name) {
   for (std::uint16_t kind = Z4J_EV_SENT; kind <= Z4J_EV_WORKER_DOWN; ++kind) {
@@ -76,7 +80,8 @@ EventRow row_of_event(const json::Object& told, base::TimeUs at) {
   row.parent_id = json::text(data, "parent_task_id");
   row.root_id = json::text(data, "root_task_id");
   if (const auto* runtime = data.if_contains("runtime_ms")) {
-    row.runtime_us = 1000 * (runtime->is_string() ? std::stoll(runtime->as_string().c_str()) : json::integer(data, "runtime_ms"));
+    row.runtime_us = 1000 * (runtime->is_string() ? std::stoll(runtime->as_string().c_str())
+                                                  : json::integer(data, "runtime_ms"));
   }
   row.attrs = json::write(data);
   return row;
@@ -91,11 +96,13 @@ class FoldTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_state_stamp_gives_its_attempt_back);
   CPPUNIT_TEST_SUITE_END();
 
-  const EventSource source_{*base::Uuid::parse("7b1d2c3a-5e6f-4a7b-8c9d-0e1f2a3b4c5d"), base::Uuid::random(), "x"};
+  const EventSource source_{*base::Uuid::parse("7b1d2c3a-5e6f-4a7b-8c9d-0e1f2a3b4c5d"),
+                            base::Uuid::random(), "x"};
   const Redactor redactor_ = std::move(Redactor::make({})).value();
   std::set<std::string> different_seen_;
 
-  std::vector<Event> decoded(const std::vector<EventRow>& rows, std::vector<std::shared_ptr<Parcel>>& parcels) {
+  std::vector<Event> decoded(const std::vector<EventRow>& rows,
+                             std::vector<std::shared_ptr<Parcel>>& parcels) {
     BatchBuilder builder;
     testing::fill(builder, rows);
     const z4j_event_batch batch = builder.batch();
@@ -119,15 +126,19 @@ class FoldTest : public CppUnit::TestFixture {
   }
 
   // One recorded column against ours.
-  void compare(const std::string& name, std::string_view column, const json::Value& expected, const json::Value& ours) {
+  void compare(const std::string& name, std::string_view column, const json::Value& expected,
+               const json::Value& ours) {
     const std::string place = name + "/" + std::string(column);
     if (json::write_canonical(expected) == json::write_canonical(ours)) return;
-    CPPUNIT_ASSERT_MESSAGE(place + ": expected " + json::write(expected) + ", got " + json::write(ours), kDifferent.contains(place));
+    CPPUNIT_ASSERT_MESSAGE(
+        place + ": expected " + json::write(expected) + ", got " + json::write(ours),
+        kDifferent.contains(place));
     different_seen_.insert(place);
   }
 
-  void compare_row(const std::string& name, const json::Object& expected, const MergeModel& tasks, const std::string& engine,
-                   const std::string& task_id, const std::function<json::Value(base::TimeUs)>& time) {
+  void compare_row(const std::string& name, const json::Object& expected, const MergeModel& tasks,
+                   const std::string& engine, const std::string& task_id,
+                   const std::function<json::Value(base::TimeUs)>& time) {
     const auto* row = tasks.find(model::task_row_id(source_.project_id, engine, task_id));
     for (const auto& member : expected) {
       const std::string_view column(member.key().data(), member.key().size());
@@ -170,7 +181,8 @@ class FoldTest : public CppUnit::TestFixture {
       }
       for (const auto& member : one.at("tasks").as_object()) {
         const std::string key(member.key());
-        compare_row(name, member.value().as_object(), tasks, key.substr(0, key.find(':')), key.substr(key.find(':') + 1),
+        compare_row(name, member.value().as_object(), tasks, key.substr(0, key.find(':')),
+                    key.substr(key.find(':') + 1),
                     [&](base::TimeUs at) { return json::Value((at - from) / base::kSecondUs); });
       }
       CPPUNIT_ASSERT_EQUAL_MESSAGE(name, one.at("tasks").as_object().size(), tasks.size());
@@ -191,21 +203,24 @@ class FoldTest : public CppUnit::TestFixture {
         store(tasks, seen, {row});
         const auto* after = json::object(step.as_object(), "task_after");
         if (after == nullptr) continue;
-        compare_row(name, *after, tasks, row.engine, row.task_id, [](base::TimeUs t) { return json::Value(base::format_time(t)); });
+        compare_row(name, *after, tasks, row.engine, row.task_id,
+                    [](base::TimeUs t) { return json::Value(base::format_time(t)); });
       }
     }
     // Both suites together used every entry of the list.
     passes_the_task_state_vectors_but_for_the_listed_cases();
     std::string stale;
-    for (const auto& [place, why] : kDifferent) stale += different_seen_.contains(place) ? "" : place + " ";
+    for (const auto& [place, why] : kDifferent)
+      stale += different_seen_.contains(place) ? "" : place + " ";
     CPPUNIT_ASSERT_EQUAL_MESSAGE("listed, but no longer different", std::string(), stale);
   }
 
   void order_cut_and_repetition_never_change_the_row() {
     std::mt19937_64 random(7);
     const auto below = [&](std::uint64_t n) { return static_cast<std::int64_t>(random() % n); };
-    constexpr std::uint16_t kKinds[] = {Z4J_EV_SENT,    Z4J_EV_RECEIVED, Z4J_EV_STARTED, Z4J_EV_SUCCEEDED, Z4J_EV_FAILED,
-                                        Z4J_EV_RETRIED, Z4J_EV_REVOKED,  Z4J_EV_REJECTED, Z4J_EV_PROGRESS};
+    constexpr std::uint16_t kKinds[] = {Z4J_EV_SENT,      Z4J_EV_RECEIVED, Z4J_EV_STARTED,
+                                        Z4J_EV_SUCCEEDED, Z4J_EV_FAILED,   Z4J_EV_RETRIED,
+                                        Z4J_EV_REVOKED,   Z4J_EV_REJECTED, Z4J_EV_PROGRESS};
     for (int history = 0; history < 3000; ++history) {
       std::vector<EventRow> rows;
       std::set<std::tuple<std::string, std::uint16_t, base::TimeUs>> facts;
@@ -234,17 +249,21 @@ class FoldTest : public CppUnit::TestFixture {
       store(in_order, seen_in_order, rows);
       for (int way = 0; way < 3; ++way) {
         std::vector<EventRow> shuffled = rows;
-        for (std::int64_t n = below(4); n > 0; --n) shuffled.push_back(rows[static_cast<std::size_t>(below(rows.size()))]);
+        for (std::int64_t n = below(4); n > 0; --n)
+          shuffled.push_back(rows[static_cast<std::size_t>(below(rows.size()))]);
         std::shuffle(shuffled.begin(), shuffled.end(), random);
         MergeModel cut(Table::tasks);
         std::set<base::Uuid> seen;
         for (std::size_t from = 0; from < shuffled.size();) {
-          const std::size_t to = std::min(shuffled.size(), from + 1 + static_cast<std::size_t>(below(4)));
-          store(cut, seen, std::vector<EventRow>(shuffled.begin() + static_cast<std::ptrdiff_t>(from),
-                                                 shuffled.begin() + static_cast<std::ptrdiff_t>(to)));
+          const std::size_t to =
+              std::min(shuffled.size(), from + 1 + static_cast<std::size_t>(below(4)));
+          store(cut, seen,
+                std::vector<EventRow>(shuffled.begin() + static_cast<std::ptrdiff_t>(from),
+                                      shuffled.begin() + static_cast<std::ptrdiff_t>(to)));
           from = to;
         }
-        CPPUNIT_ASSERT_EQUAL_MESSAGE("history " + std::to_string(history), in_order.text(), cut.text());
+        CPPUNIT_ASSERT_EQUAL_MESSAGE("history " + std::to_string(history), in_order.text(),
+                                     cut.text());
       }
     }
   }
@@ -253,11 +272,17 @@ class FoldTest : public CppUnit::TestFixture {
     MergeModel tasks(Table::tasks);
     std::set<base::Uuid> seen;
     const auto state = [&] {
-      const auto cell = MergeModel::at(*tasks.find(model::task_row_id(source_.project_id, "rq", "j")), t::state);
+      const auto cell =
+          MergeModel::at(*tasks.find(model::task_row_id(source_.project_id, "rq", "j")), t::state);
       return cell.has_value() ? std::get<std::string>(*cell) : std::string("pending");
     };
     const auto tell = [&](std::uint16_t kind, base::TimeUs at, std::uint32_t attempt) {
-      store(tasks, seen, {{.kind = kind, .at = kFoldNow + at, .task_id = "j", .attempt = attempt, .engine = "rq"}});
+      store(tasks, seen,
+            {{.kind = kind,
+              .at = kFoldNow + at,
+              .task_id = "j",
+              .attempt = attempt,
+              .engine = "rq"}});
       return state();
     };
     CPPUNIT_ASSERT_EQUAL(std::string("failure"), tell(Z4J_EV_FAILED, 5, 1));

@@ -1,5 +1,5 @@
-// Any bytes as what a plugin says of one event: decoded, redacted, folded to facts; refused or taken, never
-// a crash. A payload that is taken must be JSON.
+// Any bytes as what a plugin says of one event: decoded, redacted, folded to facts; refused or
+// taken, never a crash. A payload that is taken must be JSON.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

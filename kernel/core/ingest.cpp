@@ -17,14 +17,18 @@ namespace {
 constexpr std::uint32_t kRetryAfterMs = 100;
 
 base::Error stopped() {
-  return base::Error{.code = base::Code::unavailable, .message = "event ingest is stopped", .where = {},
-                     .hint = "send the events again when the brain is back", .retry_after_ms = 1000};
+  return base::Error{.code = base::Code::unavailable,
+                     .message = "event ingest is stopped",
+                     .where = {},
+                     .hint = "send the events again when the brain is back",
+                     .retry_after_ms = 1000};
 }
 
 }  // namespace
 
 struct Ingest::Inside {
-  Inside(Options o, Redactor r) : options(std::move(o)), redactor(std::move(r)), budget(options.queue_bytes) {}
+  Inside(Options o, Redactor r)
+      : options(std::move(o)), redactor(std::move(r)), budget(options.queue_bytes) {}
 
   const Options options;
   const Redactor redactor;
@@ -32,8 +36,9 @@ struct Ingest::Inside {
   IngestLedger ledger;
   std::vector<std::unique_ptr<IngestLane>> lanes;
 
-  mutable std::shared_mutex gate;  // push() shares it, so that nothing is accepted once stop() holds it
-  bool accepting = true;           // guarded by gate
+  mutable std::shared_mutex
+      gate;               // push() shares it, so that nothing is accepted once stop() holds it
+  bool accepting = true;  // guarded by gate
 };
 
 Ingest::Ingest(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {}
@@ -46,16 +51,18 @@ base::Result<std::unique_ptr<Ingest>> Ingest::make(Store& store, Options options
   auto inside = std::make_unique<Inside>(std::move(options), std::move(redactor).value());
   IngestLane::Options lane;
   const z4j_store_info& info = store.info();
-  lane.max_rows = inside->options.max_rows != 0 ? inside->options.max_rows : std::clamp(info.best_rows, 1u, 10'000u);
+  lane.max_rows = inside->options.max_rows != 0 ? inside->options.max_rows
+                                                : std::clamp(info.best_rows, 1u, 10'000u);
   if (info.max_rows != 0) lane.max_rows = std::min<std::size_t>(lane.max_rows, info.max_rows);
   // Columns repeat some of what is in the payload, so a commit is about twice what was given.
-  if (info.max_bytes != 0) lane.max_bytes = std::min<std::size_t>(lane.max_bytes, info.max_bytes / 4);
+  if (info.max_bytes != 0)
+    lane.max_bytes = std::min<std::size_t>(lane.max_bytes, info.max_bytes / 4);
   lane.linger = std::chrono::milliseconds(inside->options.linger_ms);
   for (unsigned i = 0; i < store.lanes(); ++i) {
     lane.number = i;
     inside->lanes.push_back(std::make_unique<IngestLane>(
-        IngestLane::Shared{store, *inside->options.clock, *inside->options.log, inside->redactor, inside->ledger,
-                           inside->options.on_changed},
+        IngestLane::Shared{store, *inside->options.clock, *inside->options.log, inside->redactor,
+                           inside->ledger, inside->options.on_changed},
         lane));
   }
   return std::unique_ptr<Ingest>(new Ingest(std::move(inside)));
@@ -67,14 +74,19 @@ base::Status Ingest::push(const EventSource& source, const z4j_event_batch& batc
   const std::size_t bytes = Parcel::bytes_of(batch);
   if (bytes > inside_->budget.limit_bytes()) {
     return base::Error{.code = base::Code::too_large,
-                       .message = "a batch of " + std::to_string(bytes) + " bytes, expected at most " +
+                       .message = "a batch of " + std::to_string(bytes) +
+                                  " bytes, expected at most " +
                                   std::to_string(inside_->budget.limit_bytes()),
-                       .where = {}, .hint = "send fewer events at once"};
+                       .where = {},
+                       .hint = "send fewer events at once"};
   }
   auto reservation = inside_->budget.reserve(bytes);
   if (!reservation) {
-    return base::Error{.code = base::Code::busy, .message = "the event queue is full", .where = {},
-                       .hint = "keep the batch and send it again", .retry_after_ms = kRetryAfterMs};
+    return base::Error{.code = base::Code::busy,
+                       .message = "the event queue is full",
+                       .where = {},
+                       .hint = "keep the batch and send it again",
+                       .retry_after_ms = kRetryAfterMs};
   }
   auto parcel = Parcel::copy(batch, source, inside_->options.clock->now());
   auto& lanes = inside_->lanes;
@@ -90,7 +102,8 @@ base::Status Ingest::push(const EventSource& source, const z4j_event_batch& batc
     rows[lanes.size() == 1 ? 0 : std::hash<std::string_view>()(what) % lanes.size()].push_back(i);
   }
   inside_->ledger.dropped(source.agent_id, source.instance, nameless, "no engine name");
-  auto waiting = std::make_shared<WaitingParcel>(std::move(parcel), std::move(*reservation), inside_->ledger);
+  auto waiting =
+      std::make_shared<WaitingParcel>(std::move(parcel), std::move(*reservation), inside_->ledger);
   for (std::size_t i = 0; i < lanes.size(); ++i) {
     if (!rows[i].empty()) lanes[i]->push(waiting, std::move(rows[i]));
   }

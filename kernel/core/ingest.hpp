@@ -1,10 +1,11 @@
-// Takes events from engines and agents and stores them: copied under a byte budget, then decoded, folded
-// and committed in batches by one thread per lane of the store.
+// Takes events from engines and agents and stores them: copied under a byte budget, then decoded,
+// folded and committed in batches by one thread per lane of the store.
 //
-// push() answers at once. What it accepted is kept until the store has it: while the store is away the lanes
-// wait and try again, the budget fills, and push() answers busy, which is how a source learns to slow down.
-// Only a stop whose time runs out, or the end of the process, loses what was accepted; engines read the
-// state back after that. An event stored twice changes nothing. All functions: any thread.
+// push() answers at once. What it accepted is kept until the store has it: while the store is away
+// the lanes wait and try again, the budget fills, and push() answers busy, which is how a source
+// learns to slow down. Only a stop whose time runs out, or the end of the process, loses what was
+// accepted; engines read the state back after that. An event stored twice changes nothing. All
+// functions: any thread.
 #pragma once
 
 #include <z4j/abi.h>
@@ -34,10 +35,10 @@ class Ingest {
     base::Log* log = nullptr;            // required, outlives this
     Redactor::Options redaction = {};
     std::size_t queue_bytes = std::size_t{64} << 20;
-    unsigned linger_ms = 20;   // how long a batch waits to become full
-    unsigned max_rows = 0;     // of a batch; 0: what the store likes
-    // After a commit, once per project and topic ("task.changed", "worker.changed", "gap.changed"); on a
-    // lane's thread, so it must be quick.
+    unsigned linger_ms = 20;  // how long a batch waits to become full
+    unsigned max_rows = 0;    // of a batch; 0: what the store likes
+    // After a commit, once per project and topic ("task.changed", "worker.changed", "gap.changed");
+    // on a lane's thread, so it must be quick.
     std::function<void(const base::Uuid& project, std::string_view topic)> on_changed = {};
   };
 
@@ -62,8 +63,9 @@ class Ingest {
   Ingest(const Ingest&) = delete;
   Ingest& operator=(const Ingest&) = delete;
 
-  // Requires a batch whose shape was checked (plugin/batch_check.hpp). Ok: copied and accepted. Errors: busy
-  // with retry_after_ms; too_large for a batch that can never fit; unavailable when stopped.
+  // Requires a batch whose shape was checked (plugin/batch_check.hpp). Ok: copied and accepted.
+  // Errors: busy with retry_after_ms; too_large for a batch that can never fit; unavailable when
+  // stopped.
   [[nodiscard]] base::Status push(const EventSource& source, const z4j_event_batch& batch);
   // Events that a source lost before they came here; shown, and stored with the next commit.
   void dropped(const EventSource& source, std::uint64_t count, std::string_view why);

@@ -26,8 +26,13 @@ Rows event_rows(const EventRefs& events) {
   Rows rows(Table::events);
   for (const Event* e : events) {
     rows.begin()
-        .num(ev::occurred_at, e->at).uuid(ev::id, e->id).uuid(ev::project_id, e->project_id)
-        .uuid(ev::agent_id, e->agent_id).text(ev::engine, e->engine).text(ev::task_id, e->task_id).text(ev::kind, kind_name(e->kind))
+        .num(ev::occurred_at, e->at)
+        .uuid(ev::id, e->id)
+        .uuid(ev::project_id, e->project_id)
+        .uuid(ev::agent_id, e->agent_id)
+        .text(ev::engine, e->engine)
+        .text(ev::task_id, e->task_id)
+        .text(ev::kind, kind_name(e->kind))
         .num(ev::stored_at, e->taken_at);
     if (!e->task.empty()) rows.text(ev::task_name, e->task);
     if (!e->queue.empty()) rows.text(ev::queue, e->queue);
@@ -39,10 +44,14 @@ Rows event_rows(const EventRefs& events) {
   return rows;
 }
 
-void dead_letter_row(Rows& rows, const Event& e, std::string_view reason, std::string_view body, base::TimeUs now) {
+void dead_letter_row(Rows& rows, const Event& e, std::string_view reason, std::string_view body,
+                     base::TimeUs now) {
   rows.begin()
-      .uuid(d::id, base::Uuid::ordered(now / 1000)).uuid(d::project_id, e.project_id).uuid(d::agent_id, e.agent_id)
-      .text(d::reason, clean_text(reason, 1000)).num(d::created_at, now)
+      .uuid(d::id, base::Uuid::ordered(now / 1000))
+      .uuid(d::project_id, e.project_id)
+      .uuid(d::agent_id, e.agent_id)
+      .text(d::reason, clean_text(reason, 1000))
+      .num(d::created_at, now)
       .text_or_null(d::body, clean_text(body.substr(0, kDeadLetterBytes), kDeadLetterBytes));
 }
 
@@ -63,7 +72,8 @@ Rows agent_rows(const EventRefs& stored, const std::map<base::Uuid, std::uint64_
   Rows rows(Table::agents);
   for (const auto& [agent, c] : counts) {
     rows.begin().uuid(a::id, agent);
-    if (c.persisted > 0) rows.num(a::events_persisted, c.persisted).num(a::last_event_at, c.last_event_at);
+    if (c.persisted > 0)
+      rows.num(a::events_persisted, c.persisted).num(a::last_event_at, c.last_event_at);
     if (c.dropped > 0) rows.num(a::events_dropped, c.dropped);
   }
   return rows;
@@ -80,7 +90,8 @@ std::string notice_of(const base::Uuid& project, const std::vector<std::string_v
 
 }  // namespace
 
-BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std::uint64_t>& drops, unsigned lane) {
+BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std::uint64_t>& drops,
+                        unsigned lane) {
   BatchCommit made;
   TaskFold tasks;
   FleetFold fleet;
@@ -92,7 +103,8 @@ BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std:
     tasks.add(*e);
     fleet.add(*e);
     minutes.add(*e);
-    if (!e->trouble.empty() && e->is_stored()) dead_letter_row(letters, *e, e->trouble, e->trouble_body, e->taken_at);
+    if (!e->trouble.empty() && e->is_stored())
+      dead_letter_row(letters, *e, e->trouble, e->trouble_body, e->taken_at);
     if (e->is_task()) topics[e->project_id].insert("task.changed");
     if (e->is_worker()) topics[e->project_id].insert("worker.changed");
     if (e->gap) topics[e->project_id].insert("gap.changed");
@@ -124,7 +136,8 @@ BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std:
   return made;
 }
 
-Commit make_dead_letter(const Event& e, std::string_view reason, base::TimeUs now, const Redactor& redactor) {
+Commit make_dead_letter(const Event& e, std::string_view reason, base::TimeUs now,
+                        const Redactor& redactor) {
   base::json::Object told;
   told["kind"] = kind_name(e.kind);
   told["engine"] = e.engine;
@@ -157,16 +170,19 @@ base::Result<EventRefs> not_stored_yet(Store& store, const EventRefs& events) {
     if (!read) return std::move(read).error();
   }
   EventRefs missing;
-  std::copy_if(events.begin(), events.end(), std::back_inserter(missing),
-               [&](const Event* e) { return !there.contains({e->at, e->id}); });
+  std::copy_if(events.begin(), events.end(), std::back_inserter(missing), [&](const Event* e) {
+    return !there.contains({e->at, e->id});
+  });
   return missing;
 }
 
-base::Status drop_known_rebuilds(Store& store, std::vector<Event>& events, std::vector<Event>& dropped) {
+base::Status drop_known_rebuilds(Store& store, std::vector<Event>& events,
+                                 std::vector<Event>& dropped) {
   namespace t = model::tasks;
   std::vector<base::Uuid> ids;
   for (const Event& e : events) {
-    if (e.facts.rebuilt && e.is_task()) ids.push_back(model::task_row_id(e.project_id, e.engine, e.task_id));
+    if (e.facts.rebuilt && e.is_task())
+      ids.push_back(model::task_row_id(e.project_id, e.engine, e.task_id));
   }
   if (ids.empty()) return {};
   struct Stands {

@@ -1,7 +1,8 @@
 // One batch on its way into the store: the events of a lane and the commit that they make.
 //
-// Order of the steps: events first, all of which must be new, so that nothing behind them (counters,
-// roll-ups, gaps, dead letters) can happen twice; then tasks, minutes, workers, queues, agents.
+// Order of the steps: events first, all of which must be new, so that nothing behind them
+// (counters, roll-ups, gaps, dead letters) can happen twice; then tasks, minutes, workers, queues,
+// agents.
 #pragma once
 
 #include <cstdint>
@@ -30,13 +31,15 @@ using EventRefs = std::vector<const Event*>;
 
 struct BatchCommit {
   Commit commit;
-  std::uint32_t events_step = ~std::uint32_t{0};  // the place of the events' step; ~0: it holds none
-  EventRefs stored;                               // by row of that step
+  std::uint32_t events_step =
+      ~std::uint32_t{0};  // the place of the events' step; ~0: it holds none
+  EventRefs stored;       // by row of that step
   std::map<base::Uuid, std::vector<std::string_view>> topics;  // what to tell, by project
 };
 
 // `drops`: events that agents lost, to be counted with this commit.
-[[nodiscard]] BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std::uint64_t>& drops,
+[[nodiscard]] BatchCommit make_commit(const EventRefs& events,
+                                      const std::map<base::Uuid, std::uint64_t>& drops,
                                       unsigned lane);
 
 // For one event that the store refuses, and why.
@@ -46,8 +49,10 @@ struct BatchCommit {
 // Those that the store does not have yet.
 [[nodiscard]] base::Result<EventRefs> not_stored_yet(Store& store, const EventRefs& events);
 
-// Drops events that were read back after an outage and tell what the store knows already; the others get
-// the attempt of the stored run when they know none. `events` is changed only on success.
-[[nodiscard]] base::Status drop_known_rebuilds(Store& store, std::vector<Event>& events, std::vector<Event>& dropped);
+// Drops events that were read back after an outage and tell what the store knows already; the
+// others get the attempt of the stored run when they know none. `events` is changed only on
+// success.
+[[nodiscard]] base::Status drop_known_rebuilds(Store& store, std::vector<Event>& events,
+                                               std::vector<Event>& dropped);
 
 }  // namespace z4j::core

@@ -24,26 +24,30 @@ class FaultyDriver final : public plugin::StorageClient {
   // Before a commit reaches the driver, and after it was stored; an error is what the kernel sees.
   using Fault = std::function<base::Status(z4j_commit&)>;
 
-  explicit FaultyDriver(std::shared_ptr<plugin::StorageClient> driver) : driver_(std::move(driver)) {}
+  explicit FaultyDriver(std::shared_ptr<plugin::StorageClient> driver)
+      : driver_(std::move(driver)) {}
   void before(Fault fault) { set(before_, std::move(fault)); }
   void after(Fault fault) { set(after_, std::move(fault)); }
   void fail_reads(int count) { failing_reads_ = count; }
   [[nodiscard]] int commits() const noexcept { return commits_; }
 
   z4j_store_info info() override { return driver_->info(); }
-  base::Result<std::string> migrate(const z4j_schema& schema, bool dry_run, int deadline_ms) override {
+  base::Result<std::string> migrate(const z4j_schema& schema, bool dry_run,
+                                    int deadline_ms) override {
     return driver_->migrate(schema, dry_run, deadline_ms);
   }
   base::Result<std::unique_ptr<Session>> open(std::uint32_t flags) override {
     auto opened = driver_->open(flags);
     if (!opened) return opened;
-    return std::unique_ptr<Session>(std::make_unique<FaultySession>(*this, std::move(opened).value()));
+    return std::unique_ptr<Session>(
+        std::make_unique<FaultySession>(*this, std::move(opened).value()));
   }
 
  private:
   class FaultySession final : public Session {
    public:
-    FaultySession(FaultyDriver& of, std::unique_ptr<Session> session) : of_(of), session_(std::move(session)) {}
+    FaultySession(FaultyDriver& of, std::unique_ptr<Session> session)
+        : of_(of), session_(std::move(session)) {}
     base::Status commit(z4j_commit& c, int deadline_ms, std::shared_ptr<void> keep) override {
       ++of_.commits_;
       if (auto fine = of_.run(of_.before_, c); !fine) return fine;
@@ -51,16 +55,25 @@ class FaultyDriver final : public plugin::StorageClient {
       if (!done) return done;
       return of_.run(of_.after_, c);
     }
-    base::Status read(const z4j_query& query, std::uint32_t batch_rows, const std::function<bool(const z4j_rows&)>& rows) override {
+    base::Status read(const z4j_query& query, std::uint32_t batch_rows,
+                      const std::function<bool(const z4j_rows&)>& rows) override {
       if (of_.failing_reads_ > 0) {
         --of_.failing_reads_;
-        return base::Error{.code = base::Code::unavailable, .message = "as the test wants it", .where = {}, .hint = {}, .retry_after_ms = 1};
+        return base::Error{.code = base::Code::unavailable,
+                           .message = "as the test wants it",
+                           .where = {},
+                           .hint = {},
+                           .retry_after_ms = 1};
       }
       return session_->read(query, batch_rows, rows);
     }
     base::Result<std::string> stats() override { return session_->stats(); }
-    base::Result<std::string> explain(const z4j_query& query) override { return session_->explain(query); }
-    base::Status backup(const std::string& target, int deadline_ms) override { return session_->backup(target, deadline_ms); }
+    base::Result<std::string> explain(const z4j_query& query) override {
+      return session_->explain(query);
+    }
+    base::Status backup(const std::string& target, int deadline_ms) override {
+      return session_->backup(target, deadline_ms);
+    }
 
    private:
     FaultyDriver& of_;
@@ -83,7 +96,11 @@ class FaultyDriver final : public plugin::StorageClient {
 };
 
 base::Error told(base::Code code) {
-  return base::Error{.code = code, .message = "as the test wants it", .where = {}, .hint = {}, .retry_after_ms = 1};
+  return base::Error{.code = code,
+                     .message = "as the test wants it",
+                     .where = {},
+                     .hint = {},
+                     .retry_after_ms = 1};
 }
 
 // The row of the events' step whose task has that id, or ~0.
@@ -94,7 +111,9 @@ std::uint32_t row_with_task(const z4j_commit& c, std::string_view task_id) {
     const z4j_col& col = step.rows->cols[i];
     if (col.column != model::events::task_id) continue;
     for (std::uint32_t r = 0; r < step.rows->rows; ++r) {
-      if (std::string_view(col.text.data + col.text.offsets[r], col.text.offsets[r + 1] - col.text.offsets[r]) == task_id) return r;
+      if (std::string_view(col.text.data + col.text.offsets[r],
+                           col.text.offsets[r + 1] - col.text.offsets[r]) == task_id)
+        return r;
     }
   }
   return ~std::uint32_t{0};
@@ -125,7 +144,10 @@ class IngestFaultTest : public CppUnit::TestFixture {
   base::Status push(int first, int count) {
     std::vector<EventRow> rows;
     for (int i = first; i < first + count; ++i) {
-      rows.push_back({.kind = Z4J_EV_STARTED, .at = kNow - 1000 + i, .task_id = "t" + std::to_string(i), .task = "name"});
+      rows.push_back({.kind = Z4J_EV_STARTED,
+                      .at = kNow - 1000 + i,
+                      .task_id = "t" + std::to_string(i),
+                      .task = "name"});
     }
     BatchBuilder builder;
     testing::fill(builder, rows);
@@ -179,7 +201,8 @@ class IngestFaultTest : public CppUnit::TestFixture {
   }
 
   void a_store_that_is_away_or_busy_loses_nothing() {
-    constexpr base::Code kCodes[] = {base::Code::busy, base::Code::unavailable, base::Code::timeout, base::Code::io,
+    constexpr base::Code kCodes[] = {base::Code::busy,    base::Code::unavailable,
+                                     base::Code::timeout, base::Code::io,
                                      base::Code::corrupt, base::Code::no_memory};
     int failures = 0;
     driver_->before([&](z4j_commit&) -> base::Status {
@@ -251,8 +274,10 @@ class IngestFaultTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, count(Table::dead_letters));
     CPPUNIT_ASSERT_EQUAL(3, driver_->commits());
     const auto letter = store_->first(Query(Table::dead_letters).all()).value();
-    CPPUNIT_ASSERT(letter->text(model::dead_letters::body).find("\"t7\"") != std::string_view::npos);
-    CPPUNIT_ASSERT(letter->text(model::dead_letters::reason).find("as the test wants it") != std::string_view::npos);
+    CPPUNIT_ASSERT(letter->text(model::dead_letters::body).find("\"t7\"") !=
+                   std::string_view::npos);
+    CPPUNIT_ASSERT(letter->text(model::dead_letters::reason).find("as the test wants it") !=
+                   std::string_view::npos);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, ingest_->stats().agents.at(0).dead_letters);
   }
 
@@ -284,7 +309,8 @@ class IngestFaultTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(last.error().code == base::Code::busy);
     away = false;
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (!push(accepted * 10, 10).ok() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    while (!push(accepted * 10, 10).ok() && std::chrono::steady_clock::now() < until)
+      std::this_thread::yield();
     ingest_->stop(30'000);
     CPPUNIT_ASSERT_EQUAL(static_cast<std::uint64_t>(accepted + 1) * 10, count(Table::events));
   }
@@ -295,7 +321,8 @@ class IngestFaultTest : public CppUnit::TestFixture {
     ingest_->start();
     ingest_->stop(50);
     const auto stats = ingest_->stats();
-    CPPUNIT_ASSERT_EQUAL(std::uint64_t{10}, stats.agents.at(0).dropped.at("stopped before it was stored"));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{10},
+                         stats.agents.at(0).dropped.at("stopped before it was stored"));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, stats.waiting_bytes);
   }
 };

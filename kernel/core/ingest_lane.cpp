@@ -14,19 +14,22 @@ using std::chrono::milliseconds;
 constexpr milliseconds kShortestBackOff{50};
 constexpr milliseconds kLongestBackOff{5000};
 constexpr milliseconds kDropsDelay{1000};  // how long counted drops wait for a batch to ride on
-constexpr unsigned kOddConflicts = 3;      // races with another kernel before a conflict counts as a defect
+constexpr unsigned kOddConflicts =
+    3;  // races with another kernel before a conflict counts as a defect
 constexpr std::string_view kGivenUp = "stopped before it was stored";
 
 // The rows are at fault, not the world: trying again can't help.
 bool is_refusal(base::Code code) noexcept {
   using base::Code;
-  return code == Code::invalid || code == Code::unsupported || code == Code::too_large || code == Code::not_found ||
-         code == Code::internal;
+  return code == Code::invalid || code == Code::unsupported || code == Code::too_large ||
+         code == Code::not_found || code == Code::internal;
 }
 
 }  // namespace
 
-void IngestLane::start() { thread_ = std::thread([this] { run(); }); }
+void IngestLane::start() {
+  thread_ = std::thread([this] { run(); });
+}
 
 void IngestLane::push(std::shared_ptr<WaitingParcel> parcel, std::vector<std::uint32_t> rows) {
   const std::lock_guard lock(mutex_);
@@ -35,7 +38,8 @@ void IngestLane::push(std::shared_ptr<WaitingParcel> parcel, std::vector<std::ui
   const std::size_t all = parcel->parcel->events.size();
   bytes_waiting_ += parcel->reservation.bytes() * rows.size() / all;
   waiting_.push_back(Piece{std::move(parcel), std::move(rows), 0, SteadyClock::now()});
-  if (was_empty || rows_waiting_ >= options_.max_rows || bytes_waiting_ >= options_.max_bytes) changed_.notify_one();
+  if (was_empty || rows_waiting_ >= options_.max_rows || bytes_waiting_ >= options_.max_bytes)
+    changed_.notify_one();
 }
 
 void IngestLane::ask_to_stop(SteadyClock::time_point until) {
@@ -60,7 +64,9 @@ bool IngestLane::wait_for_work() {
   std::unique_lock lock(mutex_);
   const auto stopping = [this] { return stop_at_.has_value(); };
   while (rows_waiting_ == 0 && !stopping()) {
-    if (changed_.wait_for(lock, kDropsDelay) == std::cv_status::timeout && shared_.ledger.has_drops()) return true;
+    if (changed_.wait_for(lock, kDropsDelay) == std::cv_status::timeout &&
+        shared_.ledger.has_drops())
+      return true;
   }
   if (rows_waiting_ == 0) {
     return (shared_.ledger.has_drops() || !drops_.empty()) && SteadyClock::now() < *stop_at_;
@@ -69,14 +75,18 @@ bool IngestLane::wait_for_work() {
     abandon();
     return false;
   }
-  const auto is_full = [this] { return rows_waiting_ >= options_.max_rows || bytes_waiting_ >= options_.max_bytes; };
-  changed_.wait_until(lock, waiting_.front().since + options_.linger, [&] { return stopping() || is_full(); });
+  const auto is_full = [this] {
+    return rows_waiting_ >= options_.max_rows || bytes_waiting_ >= options_.max_bytes;
+  };
+  changed_.wait_until(lock, waiting_.front().since + options_.linger,
+                      [&] { return stopping() || is_full(); });
   return true;
 }
 
 void IngestLane::abandon() {
   for (const Piece& piece : waiting_) {
-    shared_.ledger.dropped(piece.parcel->parcel->source.agent_id, {}, piece.rows.size() - piece.next, kGivenUp);
+    shared_.ledger.dropped(piece.parcel->parcel->source.agent_id, {},
+                           piece.rows.size() - piece.next, kGivenUp);
   }
   waiting_.clear();
   rows_waiting_ = bytes_waiting_ = 0;
@@ -97,7 +107,8 @@ void IngestLane::take(Batch& batch) {
       const auto& events = piece.parcel->parcel->events;
       const std::size_t bytes_per_row = piece.parcel->reservation.bytes() / events.size() + 1;
       Taken& one = taken.emplace_back(Taken{piece.parcel, {}});
-      while (piece.next < piece.rows.size() && rows < options_.max_rows && bytes < options_.max_bytes) {
+      while (piece.next < piece.rows.size() && rows < options_.max_rows &&
+             bytes < options_.max_bytes) {
         const std::uint32_t row = piece.rows[piece.next++];
         one.rows.push_back(row);
         bytes += std::max(bytes_per_row, events[row].attrs.size());
@@ -112,7 +123,8 @@ void IngestLane::take(Batch& batch) {
   for (Taken& one : taken) {
     const Parcel& parcel = *one.parcel->parcel;
     for (const std::uint32_t row : one.rows) {
-      batch.events.push_back(decode(parcel.events[row], parcel.source, parcel.taken_at, shared_.redactor));
+      batch.events.push_back(
+          decode(parcel.events[row], parcel.source, parcel.taken_at, shared_.redactor));
     }
     batch.parcels.push_back(std::move(one.parcel));
   }
@@ -169,7 +181,8 @@ IngestLane::Done IngestLane::store(EventRefs events) {
       return Done::yes;
     }
     const base::Error& why = done.error();
-    const bool at_events = made.commit.bad_step() == made.events_step || made.commit.bad_step() == ~std::uint32_t{0};
+    const bool at_events =
+        made.commit.bad_step() == made.events_step || made.commit.bad_step() == ~std::uint32_t{0};
 
     if (why.code == base::Code::unknown || (why.code == base::Code::conflict && at_events)) {
       may_be_ours = may_be_ours || why.code == base::Code::unknown;
@@ -183,12 +196,14 @@ IngestLane::Done IngestLane::store(EventRefs events) {
         return Done::yes;
       }
       if (why.code == base::Code::unknown) {
-        // Whether a lone count of drops was stored can't be seen; shown a little low beats shown twice.
+        // Whether a lone count of drops was stored can't be seen; shown a little low beats shown
+        // twice.
         if (made.stored.empty()) drops_.clear();
         if (!back_off(why)) return give_up(events), Done::given_up;
         continue;
       }
-      if (missing->size() == made.stored.size() && ++odd_conflicts > kOddConflicts) return store_halves(events, why);
+      if (missing->size() == made.stored.size() && ++odd_conflicts > kOddConflicts)
+        return store_halves(events, why);
       const std::set<const Event*> fresh(missing->begin(), missing->end());
       std::erase_if(events, [&](const Event* e) {
         if (!e->is_stored() || fresh.contains(e)) return false;
@@ -207,8 +222,8 @@ IngestLane::Done IngestLane::store(EventRefs events) {
       shared_.log.error("the count of dropped events could not be stored", {{"error", why.text()}});
       return Done::yes;
     }
-    if (why.code != base::Code::conflict && made.commit.bad_step() == made.events_step && events.size() > 1 &&
-        made.commit.bad_row() < made.stored.size()) {
+    if (why.code != base::Code::conflict && made.commit.bad_step() == made.events_step &&
+        events.size() > 1 && made.commit.bad_row() < made.stored.size()) {
       const Event* poison = made.stored[made.commit.bad_row()];
       if (bury(*poison, why) == Done::given_up) return give_up(events), Done::given_up;
       std::erase(events, poison);
@@ -222,7 +237,8 @@ IngestLane::Done IngestLane::store_halves(const EventRefs& events, const base::E
   if (events.size() == 1) return bury(*events.front(), why);
   const auto middle = events.begin() + static_cast<std::ptrdiff_t>(events.size() / 2);
   const EventRefs second(middle, events.end());
-  if (store(EventRefs(events.begin(), middle)) == Done::given_up) return give_up(second), Done::given_up;
+  if (store(EventRefs(events.begin(), middle)) == Done::given_up)
+    return give_up(second), Done::given_up;
   return store(second);
 }
 
@@ -234,10 +250,12 @@ IngestLane::Done IngestLane::bury(const Event& event, const base::Error& why) {
     if (done || done.error().code == base::Code::unknown) {
       failures_ = 0;
       shared_.ledger.dead_letter(event.agent_id);
-      shared_.log.warn("an event could not be stored and went to the dead letters", {{"error", why.text()}});
+      shared_.log.warn("an event could not be stored and went to the dead letters",
+                       {{"error", why.text()}});
       return Done::yes;
     }
-    // A refused letter has nothing in it that the store could object to: the store itself is not well.
+    // A refused letter has nothing in it that the store could object to: the store itself is not
+    // well.
     if (!back_off(done.error())) return give_up({&event}), Done::given_up;
   }
 }
@@ -255,7 +273,8 @@ void IngestLane::succeeded(const BatchCommit& made) {
 bool IngestLane::back_off(const base::Error& why) {
   ++failures_;
   if (failures_ == 1 || failures_ % 20 == 0) {
-    shared_.log.warn("events wait because the store did not take them", {{"error", why.text()}, {"tries", failures_}});
+    shared_.log.warn("events wait because the store did not take them",
+                     {{"error", why.text()}, {"tries", failures_}});
   }
   auto delay = std::min(kLongestBackOff, kShortestBackOff * (1u << std::min(failures_ - 1, 7u)));
   if (why.retry_after_ms > 0) delay = std::min(kLongestBackOff, milliseconds(why.retry_after_ms));

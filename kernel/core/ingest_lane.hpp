@@ -1,5 +1,5 @@
-// One writer: takes events in the order they came, makes batches, stores them, and does not let go of a
-// batch until the store has said what became of it. Its thread alone touches the store's lane.
+// One writer: takes events in the order they came, makes batches, stores them, and does not let go
+// of a batch until the store has said what became of it. Its thread alone touches the store's lane.
 #pragma once
 
 #include <chrono>
@@ -30,7 +30,9 @@ struct WaitingParcel {
       : parcel(std::move(p)), reservation(std::move(r)), ledger(l) {
     ledger.waiting(parcel->source, static_cast<std::int64_t>(reservation.bytes()));
   }
-  ~WaitingParcel() { ledger.waiting(parcel->source, -static_cast<std::int64_t>(reservation.bytes())); }
+  ~WaitingParcel() {
+    ledger.waiting(parcel->source, -static_cast<std::int64_t>(reservation.bytes()));
+  }
   WaitingParcel(const WaitingParcel&) = delete;
   WaitingParcel& operator=(const WaitingParcel&) = delete;
 
@@ -105,9 +107,9 @@ class IngestLane {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Piece> waiting_;        // guarded by mutex_
-  std::size_t rows_waiting_ = 0;     // guarded by mutex_
-  std::size_t bytes_waiting_ = 0;    // guarded by mutex_
+  std::deque<Piece> waiting_;                                     // guarded by mutex_
+  std::size_t rows_waiting_ = 0;                                  // guarded by mutex_
+  std::size_t bytes_waiting_ = 0;                                 // guarded by mutex_
   std::optional<std::chrono::steady_clock::time_point> stop_at_;  // guarded by mutex_
   std::thread thread_;
 };

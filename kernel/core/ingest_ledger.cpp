@@ -21,7 +21,8 @@ void IngestLedger::waiting(const EventSource& source, std::int64_t bytes) {
   const std::lock_guard lock(mutex_);
   Ingest::AgentStats& stats = of(source.agent_id);
   if (stats.instance.empty()) stats.instance = source.instance;
-  stats.waiting_bytes = static_cast<std::uint64_t>(static_cast<std::int64_t>(stats.waiting_bytes) + bytes);
+  stats.waiting_bytes =
+      static_cast<std::uint64_t>(static_cast<std::int64_t>(stats.waiting_bytes) + bytes);
 }
 
 void IngestLedger::persisted(const EventRefs& events) {

@@ -19,7 +19,8 @@ class IngestLedger {
   void duplicates(const base::Uuid& agent, std::uint64_t count);
   void dead_letter(const base::Uuid& agent);
   // Also counted by the next commit that asks take_drops().
-  void dropped(const base::Uuid& agent, std::string_view instance, std::uint64_t count, std::string_view why);
+  void dropped(const base::Uuid& agent, std::string_view instance, std::uint64_t count,
+               std::string_view why);
   void commit_done(bool well);
 
   // Drops that no commit has counted yet; the caller gives them to a commit, or back.
@@ -32,9 +33,9 @@ class IngestLedger {
   Ingest::AgentStats& of(const base::Uuid& agent);
 
   mutable std::mutex mutex_;
-  std::map<base::Uuid, Ingest::AgentStats> agents_;      // guarded by mutex_
-  std::map<base::Uuid, std::uint64_t> drops_;            // guarded by mutex_
-  std::uint64_t commits_ = 0, failed_commits_ = 0;       // guarded by mutex_
+  std::map<base::Uuid, Ingest::AgentStats> agents_;  // guarded by mutex_
+  std::map<base::Uuid, std::uint64_t> drops_;        // guarded by mutex_
+  std::uint64_t commits_ = 0, failed_commits_ = 0;   // guarded by mutex_
 };
 
 }  // namespace z4j::core

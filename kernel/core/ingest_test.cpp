@@ -60,9 +60,18 @@ class IngestTest : public CppUnit::TestFixture {
   void insert_agent() {
     namespace a = model::agents;
     Rows rows(Table::agents);
-    rows.begin().uuid(a::id, source_.agent_id).uuid(a::project_id, source_.project_id).text(a::name, "local:celery")
-        .num(a::is_local, 1).text(a::protocol_version, "2").text(a::framework_adapter, "bare").text(a::state, "online")
-        .num(a::events_persisted, 0).num(a::events_dropped, 0).num(a::created_at, kNow).num(a::updated_at, kNow);
+    rows.begin()
+        .uuid(a::id, source_.agent_id)
+        .uuid(a::project_id, source_.project_id)
+        .text(a::name, "local:celery")
+        .num(a::is_local, 1)
+        .text(a::protocol_version, "2")
+        .text(a::framework_adapter, "bare")
+        .text(a::state, "online")
+        .num(a::events_persisted, 0)
+        .num(a::events_dropped, 0)
+        .num(a::created_at, kNow)
+        .num(a::updated_at, kNow);
     Commit commit;
     commit.insert(std::move(rows));
     CPPUNIT_ASSERT(store_->commit(commit).ok());
@@ -93,11 +102,27 @@ class IngestTest : public CppUnit::TestFixture {
     return store_->first(query).value()->num(0);
   }
   static std::vector<EventRow> life(const std::string& id, base::TimeUs from) {
-    return {{.kind = Z4J_EV_RECEIVED, .at = from, .task_id = id, .task = "app.add", .queue = "q1", .worker = "w1",
+    return {{.kind = Z4J_EV_RECEIVED,
+             .at = from,
+             .task_id = id,
+             .task = "app.add",
+             .queue = "q1",
+             .worker = "w1",
              .attrs = R"({"args":[1,2],"kwargs":{"password":"x"}})"},
-            {.kind = Z4J_EV_STARTED, .at = from + 10, .task_id = id, .task = "app.add", .queue = "q1", .worker = "w1"},
-            {.kind = Z4J_EV_SUCCEEDED, .at = from + 500'000, .task_id = id, .task = "app.add", .queue = "q1", .worker = "w1",
-             .attrs = R"({"result":3})", .runtime_us = 120'000}};
+            {.kind = Z4J_EV_STARTED,
+             .at = from + 10,
+             .task_id = id,
+             .task = "app.add",
+             .queue = "q1",
+             .worker = "w1"},
+            {.kind = Z4J_EV_SUCCEEDED,
+             .at = from + 500'000,
+             .task_id = id,
+             .task = "app.add",
+             .queue = "q1",
+             .worker = "w1",
+             .attrs = R"({"result":3})",
+             .runtime_us = 120'000}};
   }
 
  public:
@@ -110,7 +135,8 @@ class IngestTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("success"), std::string(row->text(t::state)));
     CPPUNIT_ASSERT_EQUAL(std::string("app.add"), std::string(row->text(t::name)));
     CPPUNIT_ASSERT_EQUAL(std::string("[1,2]"), std::string(row->text(t::args)));
-    CPPUNIT_ASSERT_EQUAL(std::string(R"({"password":"[REDACTED]"})"), std::string(row->text(t::kwargs)));
+    CPPUNIT_ASSERT_EQUAL(std::string(R"({"password":"[REDACTED]"})"),
+                         std::string(row->text(t::kwargs)));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, row->num(t::args_flags));
     CPPUNIT_ASSERT_EQUAL(std::string("3"), std::string(row->text(t::result)));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{120}, row->num(t::runtime_ms));
@@ -122,7 +148,8 @@ class IngestTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{3}, count(Table::task_minutes));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, sum(Table::task_minutes, model::task_minutes::count));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, sum(Table::task_minutes, model::task_minutes::le_250ms));
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{120'000}, sum(Table::task_minutes, model::task_minutes::runtime_sum_us));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{120'000},
+                         sum(Table::task_minutes, model::task_minutes::runtime_sum_us));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, count(Table::workers));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, count(Table::queues));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, count(Table::dead_letters));
@@ -161,12 +188,17 @@ class IngestTest : public CppUnit::TestFixture {
   }
 
   void unreadable_attributes_go_to_the_dead_letters_and_the_event_stands() {
-    std::string deep = R"({"result":)" + std::string(100'000, '[') + std::string(100'000, ']') + "}";
-    store({{.kind = Z4J_EV_FAILED, .at = kNow, .task_id = "a", .attrs = R"({"exception":"E")"},
-           {.kind = Z4J_EV_SUCCEEDED, .at = kNow, .task_id = "b", .attrs = deep},
-           {.kind = Z4J_EV_SUCCEEDED, .at = kNow, .task_id = "c", .attrs = R"([1])"},
-           {.kind = Z4J_EV_SUCCEEDED, .at = kNow, .task_id = "d", .attrs = "{\"result\":\"a\xff\"}"},
-           {.kind = Z4J_EV_SUCCEEDED, .at = kNow, .task_id = "e\xff\x00z", .attrs = R"({"result":"fine"})"}});
+    std::string deep =
+        R"({"result":)" + std::string(100'000, '[') + std::string(100'000, ']') + "}";
+    store(
+        {{.kind = Z4J_EV_FAILED, .at = kNow, .task_id = "a", .attrs = R"({"exception":"E")"},
+         {.kind = Z4J_EV_SUCCEEDED, .at = kNow, .task_id = "b", .attrs = deep},
+         {.kind = Z4J_EV_SUCCEEDED, .at = kNow, .task_id = "c", .attrs = R"([1])"},
+         {.kind = Z4J_EV_SUCCEEDED, .at = kNow, .task_id = "d", .attrs = "{\"result\":\"a\xff\"}"},
+         {.kind = Z4J_EV_SUCCEEDED,
+          .at = kNow,
+          .task_id = "e\xff\x00z",
+          .attrs = R"({"result":"fine"})"}});
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{3}, count(Table::dead_letters));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{5}, count(Table::events));
     CPPUNIT_ASSERT_EQUAL(std::string("failure"), std::string(task("a")->text(t::state)));
@@ -176,14 +208,19 @@ class IngestTest : public CppUnit::TestFixture {
   }
 
   void troubleshooting_row_32_a_giant_payload_becomes_a_marker() {
-    const std::string giant = R"({"args":["user@example.com)" + std::string(std::size_t{3} << 20, 'a') + R"("]})";
+    const std::string giant =
+        R"({"args":["user@example.com)" + std::string(std::size_t{3} << 20, 'a') + R"("]})";
     store({{.kind = Z4J_EV_RECEIVED, .at = kNow, .task_id = "a", .attrs = giant},
-           {.kind = Z4J_EV_RECEIVED, .at = kNow, .task_id = "b",
+           {.kind = Z4J_EV_RECEIVED,
+            .at = kNow,
+            .task_id = "b",
             .attrs = R"({"args":[")" + std::string(std::size_t{1} << 20, 'a') + R"("]})"}});
-    const std::string marker = R"({"_z4j_truncated":true,"bytes":)" + std::to_string(giant.size()) + "}";
+    const std::string marker =
+        R"({"_z4j_truncated":true,"bytes":)" + std::to_string(giant.size()) + "}";
     Query query(Table::events);
     query.where.eq(model::events::project_id, source_.project_id).eq(model::events::task_id, "a");
-    CPPUNIT_ASSERT_EQUAL(marker, std::string(store_->first(query.all()).value()->text(model::events::payload)));
+    CPPUNIT_ASSERT_EQUAL(
+        marker, std::string(store_->first(query.all()).value()->text(model::events::payload)));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{8}, task("a")->num(t::args_flags));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{8}, task("b")->num(t::args_flags));
     CPPUNIT_ASSERT(task("b")->text(t::args).size() < 9000);
@@ -214,10 +251,12 @@ class IngestTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(last.error().code == base::Code::busy);
     CPPUNIT_ASSERT(last.error().retry_after_ms > 0);
     const auto full = ingest_->stats();
-    CPPUNIT_ASSERT(full.waiting_bytes <= full.limit_bytes && full.waiting_bytes == full.agents.at(0).waiting_bytes);
+    CPPUNIT_ASSERT(full.waiting_bytes <= full.limit_bytes &&
+                   full.waiting_bytes == full.agents.at(0).waiting_bytes);
     ingest_->start();
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!push(life("late", kNow - 5'000'000)).ok() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    while (!push(life("late", kNow - 5'000'000)).ok() && std::chrono::steady_clock::now() < until)
+      std::this_thread::yield();
     ingest_->stop(20'000);
     CPPUNIT_ASSERT_EQUAL(static_cast<std::uint64_t>(accepted) + 1, count(Table::tasks));
     std::vector<EventRow> huge(200, EventRow{.at = kNow, .attrs = std::string(200, 'x')});
@@ -228,14 +267,19 @@ class IngestTest : public CppUnit::TestFixture {
   void a_state_read_back_is_dropped_when_it_is_known() {
     store(life("a", kNow - 5'000'000));
     store({{.kind = Z4J_EV_SUCCEEDED, .at = kNow, .task_id = "a", .attrs = R"({"rebuilt":true})"},
-           {.kind = Z4J_EV_FAILED, .at = kNow, .task_id = "b", .attrs = R"({"rebuilt":true,"exception":"E"})"}});
+           {.kind = Z4J_EV_FAILED,
+            .at = kNow,
+            .task_id = "b",
+            .attrs = R"({"rebuilt":true,"exception":"E"})"}});
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{4}, count(Table::events));
     CPPUNIT_ASSERT_EQUAL(std::string("3"), std::string(task("a")->text(t::result)));
     CPPUNIT_ASSERT_EQUAL(std::string("failure"), std::string(task("b")->text(t::state)));
-    // A later run failed while nobody looked: the report knows no attempt and takes that of the stored run.
+    // A later run failed while nobody looked: the report knows no attempt and takes that of the
+    // stored run.
     store({{.kind = Z4J_EV_STARTED, .at = kNow + 1, .task_id = "b", .attempt = 3}});
     CPPUNIT_ASSERT_EQUAL(std::string("started"), std::string(task("b")->text(t::state)));
-    store({{.kind = Z4J_EV_FAILED, .at = kNow + 2, .task_id = "b", .attrs = R"({"rebuilt":true})"}});
+    store(
+        {{.kind = Z4J_EV_FAILED, .at = kNow + 2, .task_id = "b", .attrs = R"({"rebuilt":true})"}});
     CPPUNIT_ASSERT_EQUAL(std::string("failure"), std::string(task("b")->text(t::state)));
   }
 
@@ -247,9 +291,17 @@ class IngestTest : public CppUnit::TestFixture {
 
   void worker_events_make_and_move_workers() {
     namespace w = model::workers;
-    store({{.kind = Z4J_EV_WORKER_UP, .at = kNow - 2, .task_id = "", .worker = "w1",
-            .attrs = R"({"hostname":"h1","pid":7,"concurrency":4,"queues":["q"],"active_tasks":2})"},
-           {.kind = Z4J_EV_WORKER_BEAT, .at = kNow - 1, .task_id = "", .worker = "w2", .attrs = R"({"active_tasks":1})"}});
+    store(
+        {{.kind = Z4J_EV_WORKER_UP,
+          .at = kNow - 2,
+          .task_id = "",
+          .worker = "w1",
+          .attrs = R"({"hostname":"h1","pid":7,"concurrency":4,"queues":["q"],"active_tasks":2})"},
+         {.kind = Z4J_EV_WORKER_BEAT,
+          .at = kNow - 1,
+          .task_id = "",
+          .worker = "w2",
+          .attrs = R"({"active_tasks":1})"}});
     CPPUNIT_ASSERT_EQUAL(std::string("online"), std::string(worker("w1")->text(w::state)));
     CPPUNIT_ASSERT_EQUAL(std::string("h1"), std::string(worker("w1")->text(w::hostname)));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, worker("w1")->num(w::active_tasks));
@@ -270,7 +322,10 @@ class IngestTest : public CppUnit::TestFixture {
     namespace w = model::workers;
     store({{.kind = Z4J_EV_WORKER_DOWN, .at = kNow, .task_id = "", .worker = "w1"}});
     store({{.kind = Z4J_EV_SUCCEEDED, .at = kNow - 600 * base::kSecondUs, .worker = "w1"},
-           {.kind = Z4J_EV_SUCCEEDED, .at = kNow - 600 * base::kSecondUs, .task_id = "b", .worker = "w9"}});
+           {.kind = Z4J_EV_SUCCEEDED,
+            .at = kNow - 600 * base::kSecondUs,
+            .task_id = "b",
+            .worker = "w9"}});
     CPPUNIT_ASSERT_EQUAL(std::string("offline"), std::string(worker("w1")->text(w::state)));
     CPPUNIT_ASSERT_EQUAL(kNow, worker("w1")->num(w::last_heartbeat));
     CPPUNIT_ASSERT_EQUAL(std::string("unknown"), std::string(worker("w9")->text(w::state)));
@@ -278,8 +333,12 @@ class IngestTest : public CppUnit::TestFixture {
 
   void a_gap_is_recorded_once() {
     namespace g = model::gaps;
-    const EventRow gap{.kind = Z4J_EV_UNKNOWN, .at = kNow, .task_id = "",
-                       .attrs = R"({"gap":{"from":1789999000,"to":1789999900.5,"why":"broker away","rebuilt":4,"lost":null}})"};
+    const EventRow gap{
+        .kind = Z4J_EV_UNKNOWN,
+        .at = kNow,
+        .task_id = "",
+        .attrs =
+            R"({"gap":{"from":1789999000,"to":1789999900.5,"why":"broker away","rebuilt":4,"lost":null}})"};
     store({gap});
     store({gap});
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, count(Table::gaps));
@@ -335,10 +394,10 @@ class IngestTest : public CppUnit::TestFixture {
     ingest_->stop(0);
     const auto stats = ingest_->stats();
     const std::uint64_t stored = stats.agents.at(0).persisted;
-    const std::uint64_t dropped = stats.agents.at(0).dropped.contains("stopped before it was stored") ? 3 : 0;
+    const std::uint64_t dropped =
+        stats.agents.at(0).dropped.contains("stopped before it was stored") ? 3 : 0;
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{3}, stored + dropped);
   }
-
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(IngestTest);

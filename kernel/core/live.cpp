@@ -8,7 +8,8 @@
 namespace z4j::core {
 namespace {
 
-constexpr std::array<std::string_view, 3> kLiveTopics = {kTaskChanged, kCommandChanged, kAgentChanged};
+constexpr std::array<std::string_view, 3> kLiveTopics = {kTaskChanged, kCommandChanged,
+                                                         kAgentChanged};
 
 }  // namespace
 

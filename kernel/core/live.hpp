@@ -1,10 +1,11 @@
 // Who wants to hear that something changed, and a thread that tells them.
 //
-// A change is one bit (project, topic): however many come, a subscriber hears each topic at most once
-// per interval, and the first after a quiet time at once. So publishing never blocks, memory depends on
-// the number of projects and subscribers only, and a burst costs no more than a trickle.
+// A change is one bit (project, topic): however many come, a subscriber hears each topic at most
+// once per interval, and the first after a quiet time at once. So publishing never blocks, memory
+// depends on the number of projects and subscribers only, and a burst costs no more than a trickle.
 //
-// Threads: thread-safe. `deliver` is called on the hub's thread (or flush()'s caller), never under its lock.
+// Threads: thread-safe. `deliver` is called on the hub's thread (or flush()'s caller), never under
+// its lock.
 #pragma once
 
 #include <chrono>
@@ -30,7 +31,8 @@ class Live {
   using Subscriber = std::uint64_t;
   using Deliver = std::function<void(Subscriber, std::string_view topic)>;
 
-  explicit Live(std::chrono::milliseconds interval = std::chrono::milliseconds(150)) : interval_(interval) {}
+  explicit Live(std::chrono::milliseconds interval = std::chrono::milliseconds(150))
+      : interval_(interval) {}
   ~Live();  // stop()
   Live(const Live&) = delete;
   Live& operator=(const Live&) = delete;
@@ -51,11 +53,11 @@ class Live {
   const std::chrono::milliseconds interval_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::map<base::Uuid, unsigned> changed_;                   // topics as bits; guarded by mutex_, as are those below
+  std::map<base::Uuid, unsigned> changed_;  // topics as bits; guarded by mutex_, as are those below
   std::unordered_map<Subscriber, base::Uuid> subscribers_;
-  std::map<base::Uuid, std::size_t> listeners_;              // subscribers per project
+  std::map<base::Uuid, std::size_t> listeners_;  // subscribers per project
   bool is_stopping_ = false;
-  Deliver deliver_;     // set before the thread starts
+  Deliver deliver_;  // set before the thread starts
   std::thread thread_;
 };
 

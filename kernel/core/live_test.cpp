@@ -21,7 +21,8 @@ class LiveTest : public CppUnit::TestFixture {
     Live live;
     const base::Uuid project = base::Uuid::random();
     live.subscribe(7, project);
-    for (int i = 0; i < 1000; ++i) live.publish(project, i % 2 == 0 ? kTaskChanged : kCommandChanged);
+    for (int i = 0; i < 1000; ++i)
+      live.publish(project, i % 2 == 0 ? kTaskChanged : kCommandChanged);
     int told = 0;
     const Live::Deliver count = [&](Live::Subscriber subscriber, std::string_view) {
       CPPUNIT_ASSERT_EQUAL(Live::Subscriber{7}, subscriber);
@@ -63,7 +64,8 @@ class LiveTest : public CppUnit::TestFixture {
     for (int round = 1; round <= 3; ++round) {
       live.publish(project, kAgentChanged);
       std::unique_lock lock(mutex);
-      CPPUNIT_ASSERT(changed.wait_for(lock, std::chrono::seconds(15), [&] { return told >= round; }));
+      CPPUNIT_ASSERT(
+          changed.wait_for(lock, std::chrono::seconds(15), [&] { return told >= round; }));
     }
     live.stop();
     live.stop();

@@ -9,11 +9,13 @@ namespace z4j::core {
 namespace {
 
 constexpr std::string_view kMetricOverflow = "__overflow__";
-constexpr std::array<std::string_view, 7> kMetricMethods = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"};
+constexpr std::array<std::string_view, 7> kMetricMethods = {"GET",    "POST", "PUT",    "PATCH",
+                                                            "DELETE", "HEAD", "OPTIONS"};
 
 std::string metric_number(double value) {
   if (!std::isfinite(value)) return std::isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
-  if (value == std::floor(value) && std::fabs(value) < 1e15) return std::to_string(static_cast<std::int64_t>(value));
+  if (value == std::floor(value) && std::fabs(value) < 1e15)
+    return std::to_string(static_cast<std::int64_t>(value));
   std::string out;
   base::json::append_float(out, value);
   return out;
@@ -21,16 +23,21 @@ std::string metric_number(double value) {
 
 void append_metric_text(std::string& out, std::string_view text, bool is_label) {
   for (const char c : text) {
-    if (c == '\\') out += "\\\\";
-    else if (c == '\n') out += "\\n";
-    else if (c == '"' && is_label) out += "\\\"";
-    else out += c;
+    if (c == '\\')
+      out += "\\\\";
+    else if (c == '\n')
+      out += "\\n";
+    else if (c == '"' && is_label)
+      out += "\\\"";
+    else
+      out += c;
   }
 }
 
 }  // namespace
 
-MetricText& MetricText::family(std::string_view name, std::string_view type, std::string_view help) {
+MetricText& MetricText::family(std::string_view name, std::string_view type,
+                               std::string_view help) {
   name_ = name;
   text_ += "# HELP " + name_ + " ";
   append_metric_text(text_, help, false);
@@ -71,10 +78,12 @@ MetricText& MetricText::part(std::string_view suffix, Labels labels, double valu
   return *this;
 }
 
-void HttpMetrics::observe(std::string_view method, std::string_view route, int status, double seconds) {
-  if (std::find(kMetricMethods.begin(), kMetricMethods.end(), method) == kMetricMethods.end()) method = "OTHER";
-  const auto place =
-      static_cast<std::size_t>(std::lower_bound(kBounds.begin(), kBounds.end(), seconds) - kBounds.begin());
+void HttpMetrics::observe(std::string_view method, std::string_view route, int status,
+                          double seconds) {
+  if (std::find(kMetricMethods.begin(), kMetricMethods.end(), method) == kMetricMethods.end())
+    method = "OTHER";
+  const auto place = static_cast<std::size_t>(
+      std::lower_bound(kBounds.begin(), kBounds.end(), seconds) - kBounds.begin());
   const std::lock_guard lock(mutex_);
   std::tuple key(std::string(method), std::string(route), status);
   if (series_.size() >= kMaxSeries && series_.find(key) == series_.end())
@@ -102,7 +111,8 @@ void HttpMetrics::write(MetricText& out) const {
                static_cast<double>(so_far));
     }
     out.part("_sum", {{"method", method}, {"route", route}, {"status", code}}, series.sum);
-    out.part("_count", {{"method", method}, {"route", route}, {"status", code}}, static_cast<double>(so_far));
+    out.part("_count", {{"method", method}, {"route", route}, {"status", code}},
+             static_cast<double>(so_far));
   }
 }
 

@@ -38,7 +38,8 @@ class MetricText {
 // Thread-safe.
 class HttpMetrics {
  public:
-  static constexpr std::array<double, 11> kBounds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+  static constexpr std::array<double, 11> kBounds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+                                                     0.5,   1,    2.5,   5,    10};
 
   void observe(std::string_view method, std::string_view route, int status, double seconds);
   // z4j_http_request_duration_seconds{method,route,status}

@@ -15,21 +15,27 @@ class MetricsTest : public CppUnit::TestFixture {
  public:
   void labels_are_escaped() {
     MetricText out;
-    out.family("m", "gauge", "a\nb").sample({{"l", "\"\\\n"}, {"k", ""}}, 0.5).sample({}, std::int64_t{-3});
-    CPPUNIT_ASSERT_EQUAL(std::string("# HELP m a\\nb\n# TYPE m gauge\nm{l=\"\\\"\\\\\\n\",k=\"\"} 0.5\nm -3\n"),
-                         out.text());
+    out.family("m", "gauge", "a\nb")
+        .sample({{"l", "\"\\\n"}, {"k", ""}}, 0.5)
+        .sample({}, std::int64_t{-3});
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("# HELP m a\\nb\n# TYPE m gauge\nm{l=\"\\\"\\\\\\n\",k=\"\"} 0.5\nm -3\n"),
+        out.text());
   }
 
   void buckets_are_cumulative() {
     HttpMetrics metrics;
-    for (const double seconds : {0.001, 0.005, 0.3, 60.0}) metrics.observe("GET", "/x", 200, seconds);
+    for (const double seconds : {0.001, 0.005, 0.3, 60.0})
+      metrics.observe("GET", "/x", 200, seconds);
     MetricText out;
     metrics.write(out);
     const std::string labels = "{method=\"GET\",route=\"/x\",status=\"200\"";
-    for (const std::string& line : {"_bucket" + labels + ",le=\"0.005\"} 2\n",
-                                    "_bucket" + labels + ",le=\"0.5\"} 3\n", "_bucket" + labels + ",le=\"10\"} 3\n",
-                                    "_bucket" + labels + ",le=\"+Inf\"} 4\n", "_count" + labels + "} 4\n"}) {
-      CPPUNIT_ASSERT_MESSAGE(line, out.text().find("z4j_http_request_duration_seconds" + line) != std::string::npos);
+    for (const std::string& line :
+         {"_bucket" + labels + ",le=\"0.005\"} 2\n", "_bucket" + labels + ",le=\"0.5\"} 3\n",
+          "_bucket" + labels + ",le=\"10\"} 3\n", "_bucket" + labels + ",le=\"+Inf\"} 4\n",
+          "_count" + labels + "} 4\n"}) {
+      CPPUNIT_ASSERT_MESSAGE(
+          line, out.text().find("z4j_http_request_duration_seconds" + line) != std::string::npos);
     }
   }
 
@@ -39,8 +45,10 @@ class MetricsTest : public CppUnit::TestFixture {
     MetricText out;
     metrics.write(out);
     CPPUNIT_ASSERT(out.text().size() < 4'000'000);
-    CPPUNIT_ASSERT(out.text().find("_count{method=\"__overflow__\",route=\"__overflow__\",status=\"0\"} 3000\n") !=
-                   std::string::npos);
+    CPPUNIT_ASSERT(
+        out.text().find(
+            "_count{method=\"__overflow__\",route=\"__overflow__\",status=\"0\"} 3000\n") !=
+        std::string::npos);
   }
 };
 

@@ -32,8 +32,8 @@ inline constexpr std::size_t kPageBytes = std::size_t{8} << 20;
 // Reads `query` (its order and after set) as a page: `make(row)` builds an item, `place(item)` says
 // where it stands, `weight(item)` what it weighs.
 template <class T, class Make, class PlaceOf, class Weight>
-[[nodiscard]] base::Result<Page<T>> read_page(Store& store, Query query, std::uint32_t limit, Make make, PlaceOf place,
-                                              Weight weight) {
+[[nodiscard]] base::Result<Page<T>> read_page(Store& store, Query query, std::uint32_t limit,
+                                              Make make, PlaceOf place, Weight weight) {
   Page<T> page;
   std::size_t bytes = 0;
   bool has_more = false;

@@ -13,52 +13,70 @@ namespace {
 
 // Much used passwords of eight characters and more, in lower case.
 constexpr std::array<std::string_view, 72> kCommonPasswords{
-    "12345678",        "123456789",       "1234567890",      "123456789012",   "1234567890123", "12345678901234",
-    "123456789123456", "1q2w3e4r5t6y",    "1qaz2wsx3edc",    "1qaz2wsx3edc4rfv", "abcd1234567890", "abc123456789",
-    "adminadmin",      "adminadmin123",   "administrator",   "administrator1", "administrator123", "asdfghjkl",
-    "asdfghjkl123",    "baseball123",     "changeme",        "changeme123",    "changeme1234",  "changeme12345",
-    "charlie123456",   "computer",        "computer1234",    "correcthorsebatterystaple", "default123456", "dragon123456",
-    "football123",     "hello123456789",  "iloveyou",        "iloveyou1234",   "iloveyou12345", "letmein",
-    "letmein12345",    "letmein123456",   "master123456",    "monkey123456",   "mypassword123", "p@ssw0rd",
-    "p@ssw0rd1234",    "p@ssword1234",    "passw0rd",        "passw0rd1234",   "password",      "password1",
-    "password12",      "password123",     "password1234",    "password12345",  "password123456", "password1234567",
-    "password!123",    "password123!",    "princess1234",    "qwerty123456",   "qwerty12345678", "qwertyuiop",
-    "qwertyuiop12",    "qwertyuiop123",   "qwertyuiop[]",    "rootroot1234",   "secret123456",  "sunshine1234",
-    "superman1234",    "test12345678",    "testtest1234",    "trustno1",       "welcome12345",  "welcome123456"};
+    "12345678",         "123456789",        "1234567890",      "123456789012",
+    "1234567890123",    "12345678901234",   "123456789123456", "1q2w3e4r5t6y",
+    "1qaz2wsx3edc",     "1qaz2wsx3edc4rfv", "abcd1234567890",  "abc123456789",
+    "adminadmin",       "adminadmin123",    "administrator",   "administrator1",
+    "administrator123", "asdfghjkl",        "asdfghjkl123",    "baseball123",
+    "changeme",         "changeme123",      "changeme1234",    "changeme12345",
+    "charlie123456",    "computer",         "computer1234",    "correcthorsebatterystaple",
+    "default123456",    "dragon123456",     "football123",     "hello123456789",
+    "iloveyou",         "iloveyou1234",     "iloveyou12345",   "letmein",
+    "letmein12345",     "letmein123456",    "master123456",    "monkey123456",
+    "mypassword123",    "p@ssw0rd",         "p@ssw0rd1234",    "p@ssword1234",
+    "passw0rd",         "passw0rd1234",     "password",        "password1",
+    "password12",       "password123",      "password1234",    "password12345",
+    "password123456",   "password1234567",  "password!123",    "password123!",
+    "princess1234",     "qwerty123456",     "qwerty12345678",  "qwertyuiop",
+    "qwertyuiop12",     "qwertyuiop123",    "qwertyuiop[]",    "rootroot1234",
+    "secret123456",     "sunshine1234",     "superman1234",    "test12345678",
+    "testtest1234",     "trustno1",         "welcome12345",    "welcome123456"};
 
 // Words that people put a year behind to satisfy a rule.
 constexpr std::array<std::string_view, 26> kPasswordStems{
-    "spring",  "summer", "autumn",  "fall",   "winter",  "password", "passwort", "welcome", "admin",
-    "letmein", "qwerty", "changeme", "secret", "login",  "test",     "company",  "monday",  "january",
-    "june",    "july",   "december", "hello",  "master", "dragon",   "celery",   "z4j"};
+    "spring",  "summer",  "autumn",  "fall",    "winter",   "password", "passwort",
+    "welcome", "admin",   "letmein", "qwerty",  "changeme", "secret",   "login",
+    "test",    "company", "monday",  "january", "june",     "july",     "december",
+    "hello",   "master",  "dragon",  "celery",  "z4j"};
 
 bool is_stem_with_year(std::string_view lower) {
   static constexpr std::string_view kMarks = "!@#$%*.,-_ ?+";
-  while (!lower.empty() && kMarks.find(lower.back()) != std::string_view::npos) lower.remove_suffix(1);
+  while (!lower.empty() && kMarks.find(lower.back()) != std::string_view::npos)
+    lower.remove_suffix(1);
   for (const std::string_view stem : kPasswordStems) {
     if (!lower.starts_with(stem)) continue;
     std::string_view rest = lower.substr(stem.size());
-    while (!rest.empty() && kMarks.find(rest.front()) != std::string_view::npos) rest.remove_prefix(1);
-    const bool all_digits = std::all_of(rest.begin(), rest.end(), [](char c) { return c >= '0' && c <= '9'; });
+    while (!rest.empty() && kMarks.find(rest.front()) != std::string_view::npos)
+      rest.remove_prefix(1);
+    const bool all_digits =
+        std::all_of(rest.begin(), rest.end(), [](char c) { return c >= '0' && c <= '9'; });
     if (!all_digits) continue;
-    if (rest.size() == 2 || (rest.size() == 4 && (rest.starts_with("19") || rest.starts_with("20")))) return true;
+    if (rest.size() == 2 ||
+        (rest.size() == 4 && (rest.starts_with("19") || rest.starts_with("20"))))
+      return true;
   }
   return false;
 }
 
 bool is_common(std::string_view lower) {
-  if (std::find(kCommonPasswords.begin(), kCommonPasswords.end(), lower) != kCommonPasswords.end()) return true;
-  const bool one_character = std::all_of(lower.begin(), lower.end(), [&](char c) { return c == lower.front(); });
+  if (std::find(kCommonPasswords.begin(), kCommonPasswords.end(), lower) != kCommonPasswords.end())
+    return true;
+  const bool one_character =
+      std::all_of(lower.begin(), lower.end(), [&](char c) { return c == lower.front(); });
   return one_character || is_stem_with_year(lower);
 }
 
 int character_classes(std::string_view password) {
   bool lower = false, upper = false, digit = false, other = false;
   for (const char c : password) {
-    if (c >= 'a' && c <= 'z') lower = true;
-    else if (c >= 'A' && c <= 'Z') upper = true;
-    else if (c >= '0' && c <= '9') digit = true;
-    else other = true;
+    if (c >= 'a' && c <= 'z')
+      lower = true;
+    else if (c >= 'A' && c <= 'Z')
+      upper = true;
+    else if (c >= '0' && c <= '9')
+      digit = true;
+    else
+      other = true;
   }
   return int{lower} + int{upper} + int{digit} + int{other};
 }
@@ -72,17 +90,20 @@ base::Error PasswordProblem::error() const { return refuse::invalid(code, messag
 std::optional<PasswordProblem> check_password(std::string_view password, int min_length) {
   const auto length = count_characters(password);
   if (length < static_cast<std::size_t>(std::max(min_length, 1))) {
-    return PasswordProblem{"password_too_short", "password has fewer than " + std::to_string(min_length) + " characters"};
+    return PasswordProblem{"password_too_short",
+                           "password has fewer than " + std::to_string(min_length) + " characters"};
   }
   if (length > kPasswordMaxLength || password.size() > 4 * kPasswordMaxLength) {
     return PasswordProblem{"password_too_long", "password has more than 256 characters"};
   }
   if (is_common(ascii_lower(password))) {
-    return PasswordProblem{"password_in_breach_list", "password is one that everybody tries first; choose another"};
+    return PasswordProblem{"password_in_breach_list",
+                           "password is one that everybody tries first; choose another"};
   }
   if (length < kPassphraseLength && character_classes(password) < 3) {
-    return PasswordProblem{"password_too_simple",
-                           "password under 16 characters needs three of: lower case, upper case, digit, symbol"};
+    return PasswordProblem{
+        "password_too_simple",
+        "password under 16 characters needs three of: lower case, upper case, digit, symbol"};
   }
   return std::nullopt;
 }
@@ -95,9 +116,9 @@ class PasswordHasher::Turn {
     if (hasher_.running_ >= hasher_.options_.parallel) {
       if (hasher_.waiting_ >= hasher_.options_.max_waiting) return;
       ++hasher_.waiting_;
-      const bool freed = hasher_.freed_.wait_for(lock, std::chrono::milliseconds(hasher_.options_.wait_ms), [this] {
-        return hasher_.running_ < hasher_.options_.parallel;
-      });
+      const bool freed =
+          hasher_.freed_.wait_for(lock, std::chrono::milliseconds(hasher_.options_.wait_ms),
+                                  [this] { return hasher_.running_ < hasher_.options_.parallel; });
       --hasher_.waiting_;
       if (!freed) return;
     }
@@ -117,7 +138,11 @@ class PasswordHasher::Turn {
   [[nodiscard]] bool has() const noexcept { return has_; }
 
   static base::Error busy() {
-    return {base::Code::busy, "too many passwords are being checked", {}, "try again in a moment", 1000};
+    return {base::Code::busy,
+            "too many passwords are being checked",
+            {},
+            "try again in a moment",
+            1000};
   }
 
  private:

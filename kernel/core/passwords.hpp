@@ -13,7 +13,8 @@ namespace z4j::core {
 
 inline constexpr std::size_t kPasswordMaxLength = 256;
 
-// `code` is one of password_too_short, password_too_long, password_too_simple, password_in_breach_list.
+// `code` is one of password_too_short, password_too_long, password_too_simple,
+// password_in_breach_list.
 struct PasswordProblem {
   std::string_view code;
   std::string message;
@@ -22,7 +23,8 @@ struct PasswordProblem {
 
 // Length counts characters, not bytes. Below 16 characters three of lower, upper, digit, other are
 // needed; common words with a year and a built-in list of much used passwords are refused.
-[[nodiscard]] std::optional<PasswordProblem> check_password(std::string_view password, int min_length);
+[[nodiscard]] std::optional<PasswordProblem> check_password(std::string_view password,
+                                                            int min_length);
 
 // argon2id, at most so many at once; callers queue for a bounded time, and not too many of them.
 // Thread-safe. Errors: busy.

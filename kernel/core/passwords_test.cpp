@@ -37,7 +37,8 @@ class PasswordsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string(), code(std::string(255, 'x') + "y"));
   }
   void length_counts_characters() {
-    CPPUNIT_ASSERT_EQUAL(std::string("password_too_short"), code("\u00e4\u00f6\u00fc\u00e4\u00f6\u00fcA1"));
+    CPPUNIT_ASSERT_EQUAL(std::string("password_too_short"),
+                         code("\u00e4\u00f6\u00fc\u00e4\u00f6\u00fcA1"));
     CPPUNIT_ASSERT_EQUAL(std::string(), code("\u00e4\u00f6\u00fc\u00e4\u00f6\u00fcABC123"));
   }
   void hashes_and_verifies() {
@@ -54,8 +55,10 @@ class PasswordsTest : public CppUnit::TestFixture {
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
         const auto result = hasher.hash("x");
-        if (result) ++good;
-        else if (result.error().code == base::Code::busy) ++busy;
+        if (result)
+          ++good;
+        else if (result.error().code == base::Code::busy)
+          ++busy;
       });
     }
     for (auto& t : threads) t.join();

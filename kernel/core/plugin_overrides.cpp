@@ -13,7 +13,8 @@ PluginOverride override_of(const Row& row) {
   PluginOverride out;
   out.instance = row.text(over::instance);
   if (!row.is_null(over::enabled)) out.enabled = row.flag(over::enabled);
-  if (const auto settings = row.json(over::settings); settings.is_object()) out.settings = settings.get_object();
+  if (const auto settings = row.json(over::settings); settings.is_object())
+    out.settings = settings.get_object();
   out.updated_by = row.uuid_or_none(over::updated_by);
   out.updated_at = row.num(over::updated_at);
   return out;
@@ -56,12 +57,14 @@ base::Status PluginOverrides::merge(const PluginOverride& next, AuditEntry entry
     } else {
       rows.null(over::settings);
     }
-    rows.cell(over::updated_by, next.updated_by ? Cell(*next.updated_by) : Cell()).num(over::updated_at, next.updated_at);
+    rows.cell(over::updated_by, next.updated_by ? Cell(*next.updated_by) : Cell())
+        .num(over::updated_at, next.updated_at);
     c.merge(std::move(rows));
   });
 }
 
-base::Status PluginOverrides::set_enabled(std::string_view instance, bool enabled, const Actor& actor) {
+base::Status PluginOverrides::set_enabled(std::string_view instance, bool enabled,
+                                          const Actor& actor) {
   auto found = find(instance);
   if (!found) return std::move(found).error();
   PluginOverride next = found->value_or(PluginOverride{});
@@ -69,13 +72,16 @@ base::Status PluginOverrides::set_enabled(std::string_view instance, bool enable
   next.enabled = enabled;
   next.updated_by = actor.user_id;
   next.updated_at = clock_.now();
-  return merge(next, AuditEntry::of(actor, enabled ? "plugin.enabled" : "plugin.disabled", "plugin", instance));
+  return merge(next, AuditEntry::of(actor, enabled ? "plugin.enabled" : "plugin.disabled", "plugin",
+                                    instance));
 }
 
-base::Status PluginOverrides::set_settings(std::string_view instance, const std::optional<base::json::Object>& settings,
+base::Status PluginOverrides::set_settings(std::string_view instance,
+                                           const std::optional<base::json::Object>& settings,
                                            const Actor& actor) {
   if (settings && base::json::write(*settings).size() > kOverrideSettingsBytes) {
-    return refuse::error(base::Code::too_large, "settings", "plugin settings are larger than 64 KiB");
+    return refuse::error(base::Code::too_large, "settings",
+                         "plugin settings are larger than 64 KiB");
   }
   auto found = find(instance);
   if (!found) return std::move(found).error();

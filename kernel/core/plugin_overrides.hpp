@@ -1,7 +1,8 @@
-// What the API changed about plugin instances, kept over restarts: merged over the configuration file.
+// What the API changed about plugin instances, kept over restarts: merged over the configuration
+// file.
 //
-// Stores and audits only; making an instance follow is the caller's. Settings values never appear in
-// the audit log, their names do. Thread-safe.
+// Stores and audits only; making an instance follow is the caller's. Settings values never appear
+// in the audit log, their names do. Thread-safe.
 #pragma once
 
 #include <optional>
@@ -18,23 +19,26 @@ namespace z4j::core {
 
 struct PluginOverride {
   std::string instance;
-  std::optional<bool> enabled;                    // none: as the file says
-  std::optional<base::json::Object> settings;     // none: as the file says
+  std::optional<bool> enabled;                 // none: as the file says
+  std::optional<base::json::Object> settings;  // none: as the file says
   std::optional<base::Uuid> updated_by;
   base::TimeUs updated_at = 0;
 };
 
 class PluginOverrides {
  public:
-  PluginOverrides(Store& store, Audit& audit, const base::Clock& clock) : store_(store), audit_(audit), clock_(clock) {}
+  PluginOverrides(Store& store, Audit& audit, const base::Clock& clock)
+      : store_(store), audit_(audit), clock_(clock) {}
 
   [[nodiscard]] base::Result<std::vector<PluginOverride>> list();
   [[nodiscard]] base::Result<std::optional<PluginOverride>> find(std::string_view instance);
   // Audited as plugin.enabled or plugin.disabled.
-  [[nodiscard]] base::Status set_enabled(std::string_view instance, bool enabled, const Actor& actor);
+  [[nodiscard]] base::Status set_enabled(std::string_view instance, bool enabled,
+                                         const Actor& actor);
   // Replaces the settings that lie over the file's; nothing: the file's alone. Audited as
   // plugin.settings_changed. At most 64 KiB.
-  [[nodiscard]] base::Status set_settings(std::string_view instance, const std::optional<base::json::Object>& settings,
+  [[nodiscard]] base::Status set_settings(std::string_view instance,
+                                          const std::optional<base::json::Object>& settings,
                                           const Actor& actor);
   // Back to the file. Idempotent; audited as plugin.settings_changed when there was one.
   [[nodiscard]] base::Status remove(std::string_view instance, const Actor& actor);

@@ -6,10 +6,14 @@ namespace z4j::core {
 
 std::string_view to_string(Role role) noexcept {
   switch (role) {
-    case Role::none: return "none";
-    case Role::viewer: return "viewer";
-    case Role::op: return "operator";
-    case Role::admin: return "admin";
+    case Role::none:
+      return "none";
+    case Role::viewer:
+      return "viewer";
+    case Role::op:
+      return "operator";
+    case Role::admin:
+      return "admin";
   }
   return "none";
 }
@@ -37,12 +41,15 @@ Role Principal::role_in(const base::Uuid& project) const {
 
 Role needed_role(Action action) noexcept {
   switch (action) {
-    case Action::read_project: return Role::viewer;
+    case Action::read_project:
+      return Role::viewer;
     case Action::retry_task:
     case Action::cancel_task:
     case Action::bulk_retry:
-    case Action::restart_worker: return Role::op;
-    default: return Role::admin;
+    case Action::restart_worker:
+      return Role::op;
+    default:
+      return Role::admin;
   }
 }
 
@@ -50,15 +57,20 @@ bool needs_global_admin(Action action) noexcept { return action >= Action::manag
 
 base::Status Decision::status(std::string_view what) const {
   switch (verdict) {
-    case Verdict::allowed: return {};
-    case Verdict::hidden: return refuse::not_found(what);
-    case Verdict::forbidden: break;
+    case Verdict::allowed:
+      return {};
+    case Verdict::hidden:
+      return refuse::not_found(what);
+    case Verdict::forbidden:
+      break;
   }
   if (needs_global_admin) {
-    return refuse::error(base::Code::denied, refuse::kForbidden, "only an administrator of the installation may do this");
+    return refuse::error(base::Code::denied, refuse::kForbidden,
+                         "only an administrator of the installation may do this");
   }
   return refuse::error(base::Code::denied, refuse::kForbidden,
-                       "role " + std::string(to_string(have)) + " is too low here; needed is " + std::string(to_string(need)));
+                       "role " + std::string(to_string(have)) + " is too low here; needed is " +
+                           std::string(to_string(need)));
 }
 
 Decision decide(const Principal& principal, Action action, const base::Uuid* project) {
@@ -72,9 +84,9 @@ Decision decide(const Principal& principal, Action action, const base::Uuid* pro
     return decision;
   }
   decision.have = principal.role_in(*project);
-  decision.verdict = decision.have == Role::none           ? Verdict::hidden
-                     : decision.have < decision.need       ? Verdict::forbidden
-                                                           : Verdict::allowed;
+  decision.verdict = decision.have == Role::none     ? Verdict::hidden
+                     : decision.have < decision.need ? Verdict::forbidden
+                                                     : Verdict::allowed;
   return decision;
 }
 

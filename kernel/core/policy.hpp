@@ -44,7 +44,7 @@ struct Principal {
 };
 
 enum class Action {
-  read_project,    // project, tasks, workers, agents, queues, commands, stats
+  read_project,  // project, tasks, workers, agents, queues, commands, stats
   retry_task,
   cancel_task,
   bulk_retry,

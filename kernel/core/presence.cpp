@@ -41,18 +41,20 @@ base::Result<std::optional<KnownAgent>> find_local_agent(Store& store, const bas
   const std::string name = std::string(kLocalAgentPrefix) + std::string(instance);
   Query query(Table::agents);
   query.where.eq(agent_col::project_id, project).eq(agent_col::name, name);
-  auto row = store.first(query.columns({agent_col::id, agent_col::is_local, agent_col::last_seen_at}));
+  auto row =
+      store.first(query.columns({agent_col::id, agent_col::is_local, agent_col::last_seen_at}));
   if (!row) return std::move(row).error();
   if (!row->has_value()) return std::optional<KnownAgent>{};
   if (!(*row)->flag(agent_col::is_local)) {
-    return refuse::conflict("agent_name",
-                            "a remote agent is called \"" + name + "\"; rename it or the plugin instance");
+    return refuse::conflict("agent_name", "a remote agent is called \"" + name +
+                                              "\"; rename it or the plugin instance");
   }
   return std::optional<KnownAgent>(
       KnownAgent{(*row)->uuid(agent_col::id), (*row)->num_or_none(agent_col::last_seen_at)});
 }
 
-base::Status save_local_agent(Store& store, const LocalAgentRow& agent, std::string_view reason, base::TimeUs now) {
+base::Status save_local_agent(Store& store, const LocalAgentRow& agent, std::string_view reason,
+                              base::TimeUs now) {
   Rows rows(Table::agents);
   rows.begin()
       .uuid(agent_col::id, agent.id)
@@ -78,7 +80,8 @@ base::Status save_local_agent(Store& store, const LocalAgentRow& agent, std::str
 
 void patch_presence(Commit& commit, std::vector<SeenAgent> agents, base::TimeUs now) {
   if (agents.empty()) return;
-  std::sort(agents.begin(), agents.end(), [](const SeenAgent& a, const SeenAgent& b) { return a.id < b.id; });
+  std::sort(agents.begin(), agents.end(),
+            [](const SeenAgent& a, const SeenAgent& b) { return a.id < b.id; });
   Rows rows(Table::agents);
   for (const SeenAgent& a : agents) {
     rows.begin()
@@ -92,13 +95,17 @@ void patch_presence(Commit& commit, std::vector<SeenAgent> agents, base::TimeUs 
   commit.patch(std::move(rows));
 }
 
-base::Result<std::vector<base::Uuid>> sweep_stale_local_agents(Store& store, const std::vector<base::Uuid>& mine,
-                                                               base::TimeUs silent_since, base::TimeUs now) {
+base::Result<std::vector<base::Uuid>> sweep_stale_local_agents(Store& store,
+                                                               const std::vector<base::Uuid>& mine,
+                                                               base::TimeUs silent_since,
+                                                               base::TimeUs now) {
   // Looked for first: a write for nothing would hold up others.
   Query query(Table::agents);
-  query.where.eq(agent_col::is_local, true).ne(agent_col::state, "offline").any([silent_since](Where& w) {
-    w.lt(agent_col::last_seen_at, silent_since).is_null(agent_col::last_seen_at);
-  });
+  query.where.eq(agent_col::is_local, true)
+      .ne(agent_col::state, "offline")
+      .any([silent_since](Where& w) {
+        w.lt(agent_col::last_seen_at, silent_since).is_null(agent_col::last_seen_at);
+      });
   query.columns({agent_col::id, agent_col::project_id}).limit(kStaleAtOnce);
   std::vector<Cell> stale;
   std::vector<base::Uuid> projects;

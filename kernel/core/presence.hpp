@@ -1,5 +1,5 @@
-// What the agents table says of engine instances in this brain: whether they are there, since when, what they
-// can do. All functions are reentrant; errors are the store's.
+// What the agents table says of engine instances in this brain: whether they are there, since when,
+// what they can do. All functions are reentrant; errors are the store's.
 #pragma once
 
 #include <z4j/abi.h>
@@ -42,11 +42,12 @@ struct KnownAgent {
 };
 
 // The agent of that name; conflict when a remote agent has it.
-[[nodiscard]] base::Result<std::optional<KnownAgent>> find_local_agent(Store& store, const base::Uuid& project,
+[[nodiscard]] base::Result<std::optional<KnownAgent>> find_local_agent(Store& store,
+                                                                       const base::Uuid& project,
                                                                        std::string_view instance);
 // Makes the agent, offline for now, or fits it to what is given. Counters and times stay.
-[[nodiscard]] base::Status save_local_agent(Store& store, const LocalAgentRow& agent, std::string_view reason,
-                                            base::TimeUs now);
+[[nodiscard]] base::Status save_local_agent(Store& store, const LocalAgentRow& agent,
+                                            std::string_view reason, base::TimeUs now);
 
 struct SeenAgent {
   base::Uuid id;
@@ -57,11 +58,9 @@ struct SeenAgent {
 // Adds a PATCH of these agents to the commit. Times never go back.
 void patch_presence(Commit& commit, std::vector<SeenAgent> agents, base::TimeUs now);
 
-// Local agents of instances that nobody runs any more become offline. `mine` are left alone. The projects
-// where that happened.
-[[nodiscard]] base::Result<std::vector<base::Uuid>> sweep_stale_local_agents(Store& store,
-                                                                             const std::vector<base::Uuid>& mine,
-                                                                             base::TimeUs silent_since,
-                                                                             base::TimeUs now);
+// Local agents of instances that nobody runs any more become offline. `mine` are left alone. The
+// projects where that happened.
+[[nodiscard]] base::Result<std::vector<base::Uuid>> sweep_stale_local_agents(
+    Store& store, const std::vector<base::Uuid>& mine, base::TimeUs silent_since, base::TimeUs now);
 
 }  // namespace z4j::core

@@ -17,33 +17,46 @@ constexpr std::uint32_t kProjectListCap = 500;
 bool is_project_word(std::string_view text) noexcept {  // environment and scheduler names
   const auto is_lower = [](char c) { return c >= 'a' && c <= 'z'; };
   if (text.empty() || text.size() > 40 || !is_lower(text.front())) return false;
-  return std::all_of(text.begin(), text.end(), [&](char c) { return is_lower(c) || (c >= '0' && c <= '9') || c == '_' || c == '-'; });
+  return std::all_of(text.begin(), text.end(), [&](char c) {
+    return is_lower(c) || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
 }
 
 base::Status check_project(const Project& p) {
   if (!is_project_slug(p.slug)) {
-    return refuse::conflict("bad_slug", "slug \"" + clean_text(p.slug, 60) +
-                                            "\" is not 3 to 50 of a-z, 0-9 and hyphen, with no hyphen at either end");
+    return refuse::conflict(
+        "bad_slug", "slug \"" + clean_text(p.slug, 60) +
+                        "\" is not 3 to 50 of a-z, 0-9 and hyphen, with no hyphen at either end");
   }
   const std::size_t name = count_characters(p.name);
   if (name < 1 || name > 200) return refuse::invalid("name", "name must have 1 to 200 characters");
-  if (count_characters(p.description) > 2000) return refuse::invalid("description", "description has more than 2000 characters");
+  if (count_characters(p.description) > 2000)
+    return refuse::invalid("description", "description has more than 2000 characters");
   if (!is_project_word(p.environment)) {
-    return refuse::invalid("environment", "environment must be up to 40 of a-z, 0-9, _ and -, starting with a letter");
+    return refuse::invalid(
+        "environment", "environment must be up to 40 of a-z, 0-9, _ and -, starting with a letter");
   }
-  if (p.timezone.empty() || p.timezone.size() > 64) return refuse::invalid("timezone", "timezone must have 1 to 64 characters");
-  if (p.retention_days < 1 || p.retention_days > 3650) return refuse::invalid("retention_days", "retention_days must be 1 to 3650");
+  if (p.timezone.empty() || p.timezone.size() > 64)
+    return refuse::invalid("timezone", "timezone must have 1 to 64 characters");
+  if (p.retention_days < 1 || p.retention_days > 3650)
+    return refuse::invalid("retention_days", "retention_days must be 1 to 3650");
   if (!is_project_word(p.default_scheduler_owner)) {
-    return refuse::invalid("default_scheduler_owner", "default_scheduler_owner must be up to 40 of a-z, 0-9, _ and -, starting with a letter");
+    return refuse::invalid(
+        "default_scheduler_owner",
+        "default_scheduler_owner must be up to 40 of a-z, 0-9, _ and -, starting with a letter");
   }
   if (p.allowed_schedulers) {
     const auto& allowed = *p.allowed_schedulers;
-    if (allowed.empty()) return refuse::conflict("allowed_schedulers", "allowed_schedulers is empty; null means no limit");
+    if (allowed.empty())
+      return refuse::conflict("allowed_schedulers",
+                              "allowed_schedulers is empty; null means no limit");
     if (allowed.size() > 32 || !std::all_of(allowed.begin(), allowed.end(), is_project_word)) {
-      return refuse::invalid("allowed_schedulers", "allowed_schedulers takes at most 32 scheduler names");
+      return refuse::invalid("allowed_schedulers",
+                             "allowed_schedulers takes at most 32 scheduler names");
     }
     if (std::find(allowed.begin(), allowed.end(), p.default_scheduler_owner) == allowed.end()) {
-      return refuse::conflict("default_scheduler_owner", "default_scheduler_owner is not among allowed_schedulers");
+      return refuse::conflict("default_scheduler_owner",
+                              "default_scheduler_owner is not among allowed_schedulers");
     }
   }
   return {};
@@ -103,10 +116,12 @@ base::Result<Project> Projects::by_slug(std::string_view slug) {
   return std::move(**found);
 }
 
-base::Result<Project> Projects::open(const Principal& principal, std::string_view slug, Action action) {
+base::Result<Project> Projects::open(const Principal& principal, std::string_view slug,
+                                     Action action) {
   auto project = by_slug(slug);
   if (!project) return project;
-  if (auto may = decide(principal, action, &project->id).status(); !may) return std::move(may).error();
+  if (auto may = decide(principal, action, &project->id).status(); !may)
+    return std::move(may).error();
   return project;
 }
 
@@ -128,7 +143,8 @@ base::Result<std::vector<Project>> Projects::list(const Principal& principal) {
     return true;
   });
   if (!done) return std::move(done).error();
-  std::sort(out.begin(), out.end(), [](const Project& a, const Project& b) { return a.slug < b.slug; });
+  std::sort(out.begin(), out.end(),
+            [](const Project& a, const Project& b) { return a.slug < b.slug; });
   return out;
 }
 
@@ -149,40 +165,57 @@ base::Result<Project> Projects::insert(const ProjectDraft& draft, AuditEntry ent
   entry.project_id = p.id;
   entry.metadata["slug"] = p.slug;
   Commit commit;
-  auto done = audit_.commit({std::move(entry)}, [&](Commit& c) {
-    Rows rows(Table::projects);
-    rows.begin().uuid(proj::id, p.id).text(proj::slug, p.slug).text(proj::name, p.name)
-        .text_or_null(proj::description, p.description).text(proj::environment, p.environment)
-        .text(proj::timezone, p.timezone).num(proj::retention_days, p.retention_days).num(proj::is_active, 1)
-        .text(proj::default_scheduler_owner, p.default_scheduler_owner).cell(proj::allowed_schedulers, allowed_cell(p))
-        .num(proj::created_at, p.created_at).num(proj::updated_at, p.updated_at);
-    c.insert(std::move(rows));
-  }, commit);
+  auto done = audit_.commit(
+      {std::move(entry)},
+      [&](Commit& c) {
+        Rows rows(Table::projects);
+        rows.begin()
+            .uuid(proj::id, p.id)
+            .text(proj::slug, p.slug)
+            .text(proj::name, p.name)
+            .text_or_null(proj::description, p.description)
+            .text(proj::environment, p.environment)
+            .text(proj::timezone, p.timezone)
+            .num(proj::retention_days, p.retention_days)
+            .num(proj::is_active, 1)
+            .text(proj::default_scheduler_owner, p.default_scheduler_owner)
+            .cell(proj::allowed_schedulers, allowed_cell(p))
+            .num(proj::created_at, p.created_at)
+            .num(proj::updated_at, p.updated_at);
+        c.insert(std::move(rows));
+      },
+      commit);
   if (!done) {
-    if (done.error().code == base::Code::conflict) return refuse::conflict("slug", "slug \"" + p.slug + "\" is taken");
+    if (done.error().code == base::Code::conflict)
+      return refuse::conflict("slug", "slug \"" + p.slug + "\" is taken");
     return std::move(done).error();
   }
   return p;
 }
 
-base::Result<Project> Projects::create(const Principal& principal, const ProjectDraft& draft, const Actor& actor) {
-  if (auto may = decide(principal, Action::manage_projects, nullptr).status(); !may) return std::move(may).error();
+base::Result<Project> Projects::create(const Principal& principal, const ProjectDraft& draft,
+                                       const Actor& actor) {
+  if (auto may = decide(principal, Action::manage_projects, nullptr).status(); !may)
+    return std::move(may).error();
   return insert(draft, AuditEntry::of(actor, "project.created", "project", {}));
 }
 
-base::Result<Project> Projects::patch(const Principal& principal, std::string_view slug, const ProjectPatch& patch,
-                                      const Actor& actor) {
-  if (auto may = decide(principal, Action::manage_projects, nullptr).status(); !may) return std::move(may).error();
+base::Result<Project> Projects::patch(const Principal& principal, std::string_view slug,
+                                      const ProjectPatch& patch, const Actor& actor) {
+  if (auto may = decide(principal, Action::manage_projects, nullptr).status(); !may)
+    return std::move(may).error();
   auto found = find(slug);
   if (!found) return std::move(found).error();
   if (!found->has_value()) return refuse::not_found("project");
   Project p = std::move(**found);
   if (patch.slug && *patch.slug != p.slug) {
-    return refuse::conflict("slug", "the slug of a project can't be changed: links and agents name it");
+    return refuse::conflict("slug",
+                            "the slug of a project can't be changed: links and agents name it");
   }
   std::vector<Set> sets;
   json::Array fields;
-  const auto text = [&](const std::optional<std::string>& from, std::string& to, std::uint16_t column, const char* name, std::size_t cut) {
+  const auto text = [&](const std::optional<std::string>& from, std::string& to,
+                        std::uint16_t column, const char* name, std::size_t cut) {
     if (!from) return;
     to = clean_text(*from, cut);
     sets.push_back({column, Cell(to)});
@@ -192,7 +225,8 @@ base::Result<Project> Projects::patch(const Principal& principal, std::string_vi
   text(patch.description, p.description, proj::description, "description", 2001);
   text(patch.environment, p.environment, proj::environment, "environment", 41);
   text(patch.timezone, p.timezone, proj::timezone, "timezone", 65);
-  text(patch.default_scheduler_owner, p.default_scheduler_owner, proj::default_scheduler_owner, "default_scheduler_owner", 41);
+  text(patch.default_scheduler_owner, p.default_scheduler_owner, proj::default_scheduler_owner,
+       "default_scheduler_owner", 41);
   if (patch.retention_days) {
     p.retention_days = *patch.retention_days;
     sets.push_back({proj::retention_days, p.retention_days});
@@ -218,7 +252,8 @@ base::Result<Project> Projects::patch(const Principal& principal, std::string_vi
   return p;
 }
 
-base::Status Projects::archive(const Principal& principal, std::string_view slug, const Actor& actor) {
+base::Status Projects::archive(const Principal& principal, std::string_view slug,
+                               const Actor& actor) {
   if (auto may = decide(principal, Action::manage_projects, nullptr).status(); !may) return may;
   auto found = find(slug);
   if (!found) return std::move(found).error();
@@ -226,14 +261,18 @@ base::Status Projects::archive(const Principal& principal, std::string_view slug
   const Project& p = **found;
   if (!p.is_active) return {};
   Commit commit;
-  auto done = audit_.commit({AuditEntry::of(actor, "project.archived", "project", p.id.text(), p.id)}, [&](Commit& c) {
-    Where others;
-    others.eq(proj::is_active, true).ne(proj::id, p.id);
-    c.check(Table::projects, std::move(others), 1, Commit::kAny);
-    Where self;
-    self.eq(proj::id, p.id);
-    c.update(Table::projects, std::move(self), {{proj::is_active, false}, {proj::updated_at, clock_.now()}}, 1, 1);
-  }, commit);
+  auto done = audit_.commit(
+      {AuditEntry::of(actor, "project.archived", "project", p.id.text(), p.id)},
+      [&](Commit& c) {
+        Where others;
+        others.eq(proj::is_active, true).ne(proj::id, p.id);
+        c.check(Table::projects, std::move(others), 1, Commit::kAny);
+        Where self;
+        self.eq(proj::id, p.id);
+        c.update(Table::projects, std::move(self),
+                 {{proj::is_active, false}, {proj::updated_at, clock_.now()}}, 1, 1);
+      },
+      commit);
   if (!done && done.error().code == base::Code::conflict) {
     return refuse::conflict("last_project", "the last active project can't be archived");
   }

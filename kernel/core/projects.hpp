@@ -28,14 +28,16 @@ struct Project {
 struct ProjectDraft {
   std::string slug, name;
   std::optional<std::string> description;
-  std::string environment = "production", timezone = "UTC", default_scheduler_owner = "z4j-scheduler";
+  std::string environment = "production", timezone = "UTC",
+              default_scheduler_owner = "z4j-scheduler";
   std::int64_t retention_days = 30;
   std::optional<std::vector<std::string>> allowed_schedulers;
 };
 
 // Nothing: leave as it is.
 struct ProjectPatch {
-  std::optional<std::string> slug, name, description, environment, timezone, default_scheduler_owner;
+  std::optional<std::string> slug, name, description, environment, timezone,
+      default_scheduler_owner;
   std::optional<std::int64_t> retention_days;
   bool sets_allowed_schedulers = false;
   std::optional<std::vector<std::string>> allowed_schedulers;  // none: no limit
@@ -50,25 +52,30 @@ struct Member {
 
 class Projects {
  public:
-  Projects(Store& store, Audit& audit, const base::Clock& clock) : store_(store), audit_(audit), clock_(clock) {}
+  Projects(Store& store, Audit& audit, const base::Clock& clock)
+      : store_(store), audit_(audit), clock_(clock) {}
 
   // Active ones the principal may see, by slug; at most 500.
   [[nodiscard]] base::Result<std::vector<Project>> list(const Principal& principal);
   // The project if it is active and the principal may do `action` there.
-  [[nodiscard]] base::Result<Project> open(const Principal& principal, std::string_view slug, Action action);
+  [[nodiscard]] base::Result<Project> open(const Principal& principal, std::string_view slug,
+                                           Action action);
   // Without asking who: for the kernel's own use. Archived ones are not found.
   [[nodiscard]] base::Result<Project> by_slug(std::string_view slug);
 
-  [[nodiscard]] base::Result<Project> create(const Principal& principal, const ProjectDraft& draft, const Actor& actor);
+  [[nodiscard]] base::Result<Project> create(const Principal& principal, const ProjectDraft& draft,
+                                             const Actor& actor);
   // Works on archived projects too.
-  [[nodiscard]] base::Result<Project> patch(const Principal& principal, std::string_view slug, const ProjectPatch& patch,
-                                            const Actor& actor);
+  [[nodiscard]] base::Result<Project> patch(const Principal& principal, std::string_view slug,
+                                            const ProjectPatch& patch, const Actor& actor);
   // Idempotent. conflict for the last active project.
-  [[nodiscard]] base::Status archive(const Principal& principal, std::string_view slug, const Actor& actor);
+  [[nodiscard]] base::Status archive(const Principal& principal, std::string_view slug,
+                                     const Actor& actor);
 
   [[nodiscard]] base::Result<std::vector<Member>> members(const base::Uuid& project);
 
-  // The project "default", created (audited) when there is none: engines need a home before anybody signs in.
+  // The project "default", created (audited) when there is none: engines need a home before anybody
+  // signs in.
   [[nodiscard]] base::Result<Project> ensure_default();
 
  private:

@@ -11,8 +11,9 @@ std::string client_key(std::string_view ip) {
   if (ip.find(':') == std::string_view::npos) return std::string(ip);
   std::array<unsigned char, 16> bytes{};
   if (inet_pton(AF_INET6, std::string(ip).c_str(), bytes.data()) != 1) return std::string(ip);
-  const bool is_mapped_v4 = std::all_of(bytes.begin(), bytes.begin() + 10, [](unsigned char b) { return b == 0; }) &&
-                            bytes[10] == 0xFF && bytes[11] == 0xFF;
+  const bool is_mapped_v4 =
+      std::all_of(bytes.begin(), bytes.begin() + 10, [](unsigned char b) { return b == 0; }) &&
+      bytes[10] == 0xFF && bytes[11] == 0xFF;
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (is_mapped_v4) return inet_ntop(AF_INET, bytes.data() + 12, text.data(), text.size());
   std::fill(bytes.begin() + 8, bytes.end(), static_cast<unsigned char>(0));

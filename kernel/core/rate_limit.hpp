@@ -1,7 +1,7 @@
 // Sliding windows: at most so many attempts per key in any stretch of the window.
 //
-// Exact (it keeps the times of the attempts) and bounded: when the table is full, the key seen least
-// recently is forgotten. Counts of one process. Thread-safe.
+// Exact (it keeps the times of the attempts) and bounded: when the table is full, the key seen
+// least recently is forgotten. Counts of one process. Thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -40,7 +40,8 @@ inline constexpr RateBucket kActivityBucket{"activity", 60, 60};
 
 class RateLimit {
  public:
-  explicit RateLimit(const base::Clock& clock, std::size_t max_keys = 20'000, std::size_t max_stamps = 500'000);
+  explicit RateLimit(const base::Clock& clock, std::size_t max_keys = 20'000,
+                     std::size_t max_stamps = 500'000);
 
   struct Answer {
     bool allowed;

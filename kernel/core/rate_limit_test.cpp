@@ -31,7 +31,9 @@ class RateLimitTest : public CppUnit::TestFixture {
     clock_.advance(30 * base::kSecondUs);
     for (int i = 0; i < 10; ++i) CPPUNIT_ASSERT(limit.take(kLoginBucket, "a").allowed);
     CPPUNIT_ASSERT(!limit.take(kLoginBucket, "a").allowed);
-    clock_.advance(30 * base::kSecondUs);  // the first ten have left the window, refused tries never entered it
+    clock_.advance(
+        30 *
+        base::kSecondUs);  // the first ten have left the window, refused tries never entered it
     for (int i = 0; i < 10; ++i) CPPUNIT_ASSERT(limit.take(kLoginBucket, "a").allowed);
     CPPUNIT_ASSERT(!limit.take(kLoginBucket, "a").allowed);
   }
@@ -44,7 +46,8 @@ class RateLimitTest : public CppUnit::TestFixture {
   }
   void forgets_the_least_recent_when_full() {
     RateLimit limit(clock_, 3);
-    for (const char* key : {"a", "b", "c", "a", "d"}) CPPUNIT_ASSERT(limit.take(kSetupCompleteBucket, key).allowed);
+    for (const char* key : {"a", "b", "c", "a", "d"})
+      CPPUNIT_ASSERT(limit.take(kSetupCompleteBucket, key).allowed);
     CPPUNIT_ASSERT_EQUAL(std::size_t{3}, limit.keys());
     for (int i = 0; i < 3; ++i) CPPUNIT_ASSERT(limit.take(kSetupCompleteBucket, "a").allowed);
     CPPUNIT_ASSERT(!limit.take(kSetupCompleteBucket, "a").allowed);  // kept its count

@@ -1,8 +1,8 @@
 // Answers that many ask for and few may compute: kept for a moment and shared.
 //
-// An answer lives longer the longer it took (ten times as long, up to kMaxKeepMs), so that computing it
-// never takes more than a tenth of a core. While one thread computes anew, others get the old answer.
-// Thread-safe.
+// An answer lives longer the longer it took (ten times as long, up to kMaxKeepMs), so that
+// computing it never takes more than a tenth of a core. While one thread computes anew, others get
+// the old answer. Thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -36,13 +36,16 @@ class Recent {
       if (const auto found = kept_.find(key); found != kept_.end()) {
         Kept& kept = found->second;
         if (begun_ms < kept.until_ms) return kept.value;
-        kept.until_ms = begun_ms + kMaxKeepMs;  // this thread renews it; should that fail, the next one tries then
+        kept.until_ms =
+            begun_ms +
+            kMaxKeepMs;  // this thread renews it; should that fail, the next one tries then
       }
     }
     base::Result<Value> value = compute();
     if (!value) return value;
     const std::int64_t now_ms = clock_.steady_ms();
-    const std::int64_t keep_ms = std::clamp((now_ms - begun_ms) * 10, keep_ms_, std::max(keep_ms_, kMaxKeepMs));
+    const std::int64_t keep_ms =
+        std::clamp((now_ms - begun_ms) * 10, keep_ms_, std::max(keep_ms_, kMaxKeepMs));
     const std::lock_guard lock(mutex_);
     if (kept_.size() >= max_kept_ && kept_.find(key) == kept_.end()) kept_.clear();
     kept_.insert_or_assign(key, Kept{*value, now_ms + keep_ms});

@@ -50,14 +50,16 @@ base::Status Reconcile::fetch(Walk& walk, std::optional<base::TimeUs> silent_sin
       query.where.is_null(task_col::state);
     else
       query.where.eq(task_col::state, state);
-    query.where.any([this](Where& w) { w.eq(task_col::agent_id, owner_.agent_id).is_null(task_col::agent_id); });
+    query.where.any([this](Where& w) {
+      w.eq(task_col::agent_id, owner_.agent_id).is_null(task_col::agent_id);
+    });
     if (silent_since) query.where.lt(task_col::updated_at, *silent_since);
     // Behind `after` all are old enough; said twice, SQLite would walk the finished ones too.
     if (silent_since && !walk.after) query.where.lt(task_col::sort_at, *silent_since);
     const std::size_t limit = std::min(kAskedAtOnce, walk.left);
     query
-        .columns({task_col::id, task_col::task_id, task_col::name, task_col::queue, task_col::worker_name,
-                  task_col::sort_at})
+        .columns({task_col::id, task_col::task_id, task_col::name, task_col::queue,
+                  task_col::worker_name, task_col::sort_at})
         .order({task_col::sort_at, task_col::id}, true)
         .limit(static_cast<std::uint32_t>(limit));
     if (walk.after) query.after({Cell(walk.after->first), Cell(walk.after->second)});
@@ -67,9 +69,9 @@ base::Status Reconcile::fetch(Walk& walk, std::optional<base::TimeUs> silent_sin
       walk.after = {row.num(task_col::sort_at), row.uuid(task_col::id)};
       const std::string_view task_id = row.text(task_col::task_id);
       if (task_id.empty() || task_id.size() > kTaskIdBytes) return true;
-      asked_[std::string(task_id)] =
-          OpenTask{row.uuid(task_col::id), std::string(state), std::string(row.text(task_col::name)),
-                   std::string(row.text(task_col::queue)), std::string(row.text(task_col::worker_name))};
+      asked_[std::string(task_id)] = OpenTask{
+          row.uuid(task_col::id), std::string(state), std::string(row.text(task_col::name)),
+          std::string(row.text(task_col::queue)), std::string(row.text(task_col::worker_name))};
       return true;
     });
     if (!done) {
@@ -129,7 +131,8 @@ std::optional<SnapshotQuestion> Reconcile::ask() {
   json::Array ids;
   for (const auto& [task_id, task] : asked_) ids.emplace_back(task_id);
   is_out_ = true;
-  return SnapshotQuestion{SnapshotKind::states, json::write({{"limit", kAskedAtOnce}, {"task_ids", std::move(ids)}}),
+  return SnapshotQuestion{SnapshotKind::states,
+                          json::write({{"limit", kAskedAtOnce}, {"task_ids", std::move(ids)}}),
                           kAskDeadlineMs};
 }
 
@@ -140,8 +143,8 @@ void Reconcile::drop_question() {
 
 void Reconcile::take(const base::Result<std::string>& answer) {
   is_out_ = false;
-  auto page =
-      answer ? read_task_states(*answer, clock_.now()) : base::Result<SnapshotPage<TaskReport>>(answer.error());
+  auto page = answer ? read_task_states(*answer, clock_.now())
+                     : base::Result<SnapshotPage<TaskReport>>(answer.error());
   if (!page) {
     const base::Error& why = page.error();
     if (why.code == base::Code::unsupported) {
@@ -166,9 +169,10 @@ void Reconcile::take(const base::Result<std::string>& answer) {
 }
 
 void Reconcile::count_lost() {
-  lost_ = static_cast<std::size_t>(std::count_if(unknown_.begin(), unknown_.end(), [](const auto& entry) {
-    return entry.second.last_at - entry.second.first_at >= kLostApart;
-  }));
+  lost_ = static_cast<std::size_t>(
+      std::count_if(unknown_.begin(), unknown_.end(), [](const auto& entry) {
+        return entry.second.last_at - entry.second.first_at >= kLostApart;
+      }));
 }
 
 void Reconcile::prove(const OpenTask& task, const std::string& task_id, const TaskReport& report) {
@@ -217,6 +221,8 @@ const z4j_event_batch* Reconcile::events() {
 
 void Reconcile::events_gone() { batch_.clear(); }
 
-std::optional<std::int64_t> Reconcile::looked_at_all() { return std::exchange(told_, std::nullopt); }
+std::optional<std::int64_t> Reconcile::looked_at_all() {
+  return std::exchange(told_, std::nullopt);
+}
 
 }  // namespace z4j::core

@@ -1,9 +1,11 @@
-// Asks one engine what became of tasks that are not over for us: all of them when it has just come into
-// sight, later in turns those that have been silent for a while. What the engine proves becomes events.
+// Asks one engine what became of tasks that are not over for us: all of them when it has just come
+// into sight, later in turns those that have been silent for a while. What the engine proves
+// becomes events.
 //
-// Asks nobody and pushes nothing itself: ask() says what to ask, take() gets the answer, events() is what
-// it proved. Never the other way round: a finished task is not asked about, and what folds the events
-// keeps it finished. Confined to one thread but for lost_candidates(), which is thread-safe.
+// Asks nobody and pushes nothing itself: ask() says what to ask, take() gets the answer, events()
+// is what it proved. Never the other way round: a finished task is not asked about, and what folds
+// the events keeps it finished. Confined to one thread but for lost_candidates(), which is
+// thread-safe.
 #pragma once
 
 #include <atomic>
@@ -25,9 +27,11 @@ namespace z4j::core {
 
 class Reconcile {
  public:
-  Reconcile(Store& store, const base::Clock& clock, base::Log& log, std::string instance, SnapshotRows::Owner owner);
+  Reconcile(Store& store, const base::Clock& clock, base::Log& log, std::string instance,
+            SnapshotRows::Owner owner);
 
-  // As soon as may be, not oftener than every 30 s: everything open, newest first, at most 10,000 tasks.
+  // As soon as may be, not oftener than every 30 s: everything open, newest first, at most 10,000
+  // tasks.
   void look_at_all();
 
   // A question, if one is due and the last one is answered and its events are gone.

@@ -57,11 +57,14 @@ class ReconcileTest : public CppUnit::TestFixture {
     std::vector<std::string> ids;
     if (const auto question = reconcile_.ask()) {
       const auto page = base::json::parse(question->page_json).value();
-      for (const auto& id : page.at("task_ids").as_array()) ids.emplace_back(id.as_string().c_str());
+      for (const auto& id : page.at("task_ids").as_array())
+        ids.emplace_back(id.as_string().c_str());
     }
     return ids;
   }
-  void tell(const std::string& items) { reconcile_.take(std::string(R"({"items":)" + items + "}")); }
+  void tell(const std::string& items) {
+    reconcile_.take(std::string(R"({"items":)" + items + "}"));
+  }
   void drain() {
     for (int i = 0; i < 100; ++i) {
       if (asked().empty()) return;
@@ -114,7 +117,8 @@ class ReconcileTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(1u, batch->rows);
     CPPUNIT_ASSERT_EQUAL(std::uint16_t{Z4J_EV_FAILED}, batch->kind[0]);
     CPPUNIT_ASSERT_EQUAL(std::int64_t{1'799'999'000'500'000}, batch->time_us[0]);
-    CPPUNIT_ASSERT_EQUAL(std::string("t"), std::string(batch->task_id.data, batch->task_id.offsets[1]));
+    CPPUNIT_ASSERT_EQUAL(std::string("t"),
+                         std::string(batch->task_id.data, batch->task_id.offsets[1]));
     CPPUNIT_ASSERT_EQUAL(
         std::string(
             R"({"rebuilt":true,"reconciled":true,"evidence":"meta key","result":{"a":1},"exception":"ValueError"})"),
@@ -158,7 +162,8 @@ class ReconcileTest : public CppUnit::TestFixture {
     store_task("a", "started");
     reconcile_.look_at_all();
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, asked().size());
-    const base::Error away{.code = base::Code::unavailable, .message = "broker away", .where = {}, .hint = {}};
+    const base::Error away{
+        .code = base::Code::unavailable, .message = "broker away", .where = {}, .hint = {}};
     reconcile_.take(away);
     CPPUNIT_ASSERT(asked().empty());
     clock_.advance(5 * base::kSecondUs);
@@ -173,7 +178,8 @@ class ReconcileTest : public CppUnit::TestFixture {
     store_task("a", "started");
     reconcile_.look_at_all();
     (void)asked();
-    reconcile_.take(base::Error{.code = base::Code::unsupported, .message = "no", .where = {}, .hint = {}});
+    reconcile_.take(
+        base::Error{.code = base::Code::unsupported, .message = "no", .where = {}, .hint = {}});
     clock_.advance(1000 * base::kSecondUs);
     CPPUNIT_ASSERT(asked().empty());
   }

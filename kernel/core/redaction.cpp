@@ -11,27 +11,46 @@
 namespace z4j::core {
 namespace {
 
-// Keys as they compare: lower case, without "-", "_", "." and blanks, so that every spelling is one.
-// By length, then by bytes.
+// Keys as they compare: lower case, without "-", "_", "." and blanks, so that every spelling is
+// one. By length, then by bytes.
 constexpr std::array<std::string_view, 34> kSecretKeys = {
-    "cvc", "cvv", "pwd", "ssn",
+    "cvc",
+    "cvv",
+    "pwd",
+    "ssn",
     "auth",
     "token",
-    "apikey", "cookie", "passwd", "secret",
-    "idtoken", "secrets", "xapikey",
-    "apitoken", "password",
+    "apikey",
+    "cookie",
+    "passwd",
+    "secret",
+    "idtoken",
+    "secrets",
+    "xapikey",
+    "apitoken",
+    "password",
     "setcookie",
-    "cardnumber", "creditcard", "hmacsecret",
-    "accesstoken", "bearertoken", "credentials", "newpassword", "oldpassword",
-    "clientsecret", "passwordhash", "refreshtoken", "sessiontoken",
-    "authorization", "webhooksecret",
+    "cardnumber",
+    "creditcard",
+    "hmacsecret",
+    "accesstoken",
+    "bearertoken",
+    "credentials",
+    "newpassword",
+    "oldpassword",
+    "clientsecret",
+    "passwordhash",
+    "refreshtoken",
+    "sessiontoken",
+    "authorization",
+    "webhooksecret",
     "socialsecurity",
     "creditcardnumber",
     "passwordconfirmation",
     "socialsecuritynumber",
 };
 constexpr std::size_t kLongestSecretKey = 20;
-constexpr std::size_t kLongestKey = 256;         // a longer one counts as secret
+constexpr std::size_t kLongestKey = 256;          // a longer one counts as secret
 constexpr std::size_t kLongestKeyForExtras = 64;  // likewise, when there are extra patterns
 constexpr std::size_t kShortestSecret = 6;        // a@b.co
 
@@ -52,7 +71,8 @@ constexpr std::string_view kValuePattern =
     "|AIza[\\w-]{35}"
     "|\\bSK[0-9a-f]{32}\\b"
     "|SG\\.[\\w-]{22}\\.[\\w-]{43}"
-    "|(?:postgres|postgresql|mysql|mariadb|mongodb|mongodb\\+srv|rediss?|amqps?)://[^:\\s]+:[^@\\s]+@[^\\s/]"
+    "|(?:postgres|postgresql|mysql|mariadb|mongodb|mongodb\\+srv|rediss?|amqps?)://"
+    "[^:\\s]+:[^@\\s]+@[^\\s/]"
     "|-----BEGIN (?:RSA|EC|DSA|OPENSSH|PGP|ENCRYPTED|PRIVATE) (?:PRIVATE )?KEY-----"
     "|[A-Za-z0-9._%+-]@[A-Za-z0-9.-]+\\.[A-Za-z]{2}"
     "|\\b\\d{3}-\\d{2}-\\d{4}\\b";
@@ -85,7 +105,8 @@ std::string cut_text(std::string_view text, std::size_t limit) {
 }
 
 bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '-';
 }
 
 }  // namespace
@@ -101,23 +122,28 @@ Redactor& Redactor::operator=(Redactor&&) noexcept = default;
 
 base::Result<Redactor> Redactor::make(const Options& options) {
   Redactor made(options);
-  if (options.defaults) made.values_.push_back(std::make_unique<re2::RE2>(piece(kValuePattern), pattern_options()));
+  if (options.defaults)
+    made.values_.push_back(std::make_unique<re2::RE2>(piece(kValuePattern), pattern_options()));
   const auto add = [](const std::vector<std::string>& patterns, const char* where,
                       std::vector<std::unique_ptr<re2::RE2>>& to) -> base::Status {
     for (std::size_t i = 0; i < patterns.size(); ++i) {
       auto pattern = std::make_unique<re2::RE2>(patterns[i], pattern_options());
       if (!pattern->ok()) {
-        return base::Error{.code = base::Code::bad_config,
-                           .message = "pattern " + std::to_string(i + 1) + " is not a regular expression: " +
-                                      pattern->error(),
-                           .where = where, .hint = "use RE2 syntax, which has no look-around and no back-references"};
+        return base::Error{
+            .code = base::Code::bad_config,
+            .message = "pattern " + std::to_string(i + 1) +
+                       " is not a regular expression: " + pattern->error(),
+            .where = where,
+            .hint = "use RE2 syntax, which has no look-around and no back-references"};
       }
       to.push_back(std::move(pattern));
     }
     return {};
   };
-  if (auto added = add(options.extra_keys, "redaction.extra_keys", made.extra_keys_); !added) return added.error();
-  if (auto added = add(options.extra_values, "redaction.extra_values", made.values_); !added) return added.error();
+  if (auto added = add(options.extra_keys, "redaction.extra_keys", made.extra_keys_); !added)
+    return added.error();
+  if (auto added = add(options.extra_values, "redaction.extra_values", made.values_); !added)
+    return added.error();
   return made;
 }
 
@@ -136,21 +162,24 @@ bool Redactor::is_secret_key(std::string_view key) const {
       normal[n++] = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     }
     if (fits && n >= kSecretKeys.front().size() &&
-        std::binary_search(kSecretKeys.begin(), kSecretKeys.end(), std::string_view(normal, n), shorter_or_before)) {
+        std::binary_search(kSecretKeys.begin(), kSecretKeys.end(), std::string_view(normal, n),
+                           shorter_or_before)) {
       return true;
     }
   }
   if (extra_keys_.empty()) return false;
   if (key.size() > kLongestKeyForExtras) return true;
-  return std::any_of(extra_keys_.begin(), extra_keys_.end(),
-                     [&](const auto& pattern) { return re2::RE2::FullMatch(piece(key), *pattern); });
+  return std::any_of(extra_keys_.begin(), extra_keys_.end(), [&](const auto& pattern) {
+    return re2::RE2::FullMatch(piece(key), *pattern);
+  });
 }
 
 bool Redactor::holds_secret(std::string_view text) const {
   std::size_t i = 0;
   if (defaults_) {
     ++i;
-    if (text.size() >= kShortestSecret && re2::RE2::PartialMatch(piece(text), *values_[0])) return true;
+    if (text.size() >= kShortestSecret && re2::RE2::PartialMatch(piece(text), *values_[0]))
+      return true;
   }
   for (; i < values_.size(); ++i) {
     if (re2::RE2::PartialMatch(piece(text), *values_[i])) return true;
@@ -158,8 +187,8 @@ bool Redactor::holds_secret(std::string_view text) const {
   return false;
 }
 
-// A text that shows a structure (a Python literal, JSON within JSON) hides its keys from the walk: looks
-// for "key": and key= . The look back is bounded, so the search stays linear.
+// A text that shows a structure (a Python literal, JSON within JSON) hides its keys from the walk:
+// looks for "key": and key= . The look back is bounded, so the search stays linear.
 bool Redactor::repr_names_secret(std::string_view text) const {
   for (std::size_t i = 1; i < text.size(); ++i) {
     if (text[i] != ':' && text[i] != '=') continue;
@@ -199,7 +228,9 @@ std::string Redactor::scrub_text(std::string_view text) const {
   return std::string(view(copy));
 }
 
-bool Redactor::too_large(std::size_t payload_bytes) const noexcept { return payload_bytes > max_payload_bytes_; }
+bool Redactor::too_large(std::size_t payload_bytes) const noexcept {
+  return payload_bytes > max_payload_bytes_;
+}
 
 base::json::Object Redactor::oversize_marker(std::size_t payload_bytes) {
   base::json::Object marker;
@@ -226,7 +257,8 @@ void Redactor::walk(base::json::Value& value, std::size_t depth, bool hit, Repor
   }
 }
 
-void Redactor::walk_object(base::json::Object& object, std::size_t depth, bool hit, Report& report) const {
+void Redactor::walk_object(base::json::Object& object, std::size_t depth, bool hit,
+                           Report& report) const {
   bool rename = false;
   for (auto& member : object) {
     const std::string_view key(member.key().data(), member.key().size());
@@ -248,7 +280,8 @@ void Redactor::walk_text(base::json::String& text, bool hit, Report& report) con
   const auto shows_structure = [](std::string_view s) {
     return s.size() > 4 && (s.front() == '{' || s.front() == '[' || s.front() == '(');
   };
-  if (hit || holds_secret(view(text)) || (defaults_ && shows_structure(view(text)) && repr_names_secret(view(text)))) {
+  if (hit || holds_secret(view(text)) ||
+      (defaults_ && shows_structure(view(text)) && repr_names_secret(view(text)))) {
     text = kMarker;
     report.redacted = true;
     return;

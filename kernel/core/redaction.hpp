@@ -1,9 +1,9 @@
 // Takes secrets out of payloads before anything else reads or stores them.
 //
-// Rules (wire protocol 17): below a member whose key names a secret every leaf becomes "[REDACTED]"; so
-// does a text, or a key, in which the shape of a secret is found; a text over the limit is cut, after the
-// search; what lies deeper than the limit becomes the marker. RE2 only: linear on any input.
-// Immutable once made; any thread.
+// Rules (wire protocol 17): below a member whose key names a secret every leaf becomes
+// "[REDACTED]"; so does a text, or a key, in which the shape of a secret is found; a text over the
+// limit is cut, after the search; what lies deeper than the limit becomes the marker. RE2 only:
+// linear on any input. Immutable once made; any thread.
 #pragma once
 
 #include <cstddef>
@@ -54,7 +54,8 @@ class Redactor {
   Report scrub(base::json::Value& value) const;
   // One member of a payload, so that the caller learns which of them were touched.
   Report scrub_member(std::string_view key, base::json::Value& value) const;
-  // Text that is not part of a payload, such as a dead letter's body: the marker when it holds a secret.
+  // Text that is not part of a payload, such as a dead letter's body: the marker when it holds a
+  // secret.
   [[nodiscard]] std::string scrub_text(std::string_view text) const;
 
   [[nodiscard]] bool too_large(std::size_t payload_bytes) const noexcept;

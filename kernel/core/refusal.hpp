@@ -1,7 +1,8 @@
 // Errors that callers can tell apart without reading their text.
 //
-// `code` gives the class and `where` the reason word that clients test (details.reason); an interface
-// maps them: denied with a sign-in reason is "not signed in", any other denied is "not allowed".
+// `code` gives the class and `where` the reason word that clients test (details.reason); an
+// interface maps them: denied with a sign-in reason is "not signed in", any other denied is "not
+// allowed".
 #pragma once
 
 #include <string>
@@ -19,12 +20,13 @@ inline constexpr std::string_view kForbidden = "forbidden";
 inline constexpr std::string_view kAgentOffline = "agent_offline";
 inline constexpr std::string_view kRateLimited = "rate_limited";
 
-[[nodiscard]] inline base::Error error(base::Code code, std::string_view reason, std::string message,
-                                       std::string hint = {}) {
+[[nodiscard]] inline base::Error error(base::Code code, std::string_view reason,
+                                       std::string message, std::string hint = {}) {
   return base::Error{code, std::move(message), std::string(reason), std::move(hint), 0};
 }
 [[nodiscard]] inline base::Error unauthenticated(std::string_view reason = kUnauthenticated) {
-  return error(base::Code::denied, reason, reason == kUnauthenticated ? "not signed in" : std::string(reason));
+  return error(base::Code::denied, reason,
+               reason == kUnauthenticated ? "not signed in" : std::string(reason));
 }
 [[nodiscard]] inline base::Error not_found(std::string_view what) {
   return error(base::Code::not_found, {}, std::string(what) + " not found");
@@ -37,8 +39,9 @@ inline constexpr std::string_view kRateLimited = "rate_limited";
 }
 // True when the caller should be sent to sign in (HTTP 401) instead of being told no (403).
 [[nodiscard]] inline bool asks_for_sign_in(const base::Error& e) {
-  return e.code == base::Code::denied && (e.where == kUnauthenticated || e.where == kInvalidCredentials ||
-                                          e.where == kWrongCurrentPassword);
+  return e.code == base::Code::denied &&
+         (e.where == kUnauthenticated || e.where == kInvalidCredentials ||
+          e.where == kWrongCurrentPassword);
 }
 
 }  // namespace z4j::core::refuse

@@ -41,9 +41,10 @@ base::Result<std::uint64_t> Retention::run_once() {
     std::uint16_t time;
   };
   std::uint64_t erased = 0;
-  for (const Aged aged :
-       {Aged{Table::events, model::events::occurred_at}, Aged{Table::task_minutes, model::task_minutes::minute},
-        Aged{Table::dead_letters, model::dead_letters::created_at}, Aged{Table::gaps, model::gaps::to_at}}) {
+  for (const Aged aged : {Aged{Table::events, model::events::occurred_at},
+                          Aged{Table::task_minutes, model::task_minutes::minute},
+                          Aged{Table::dead_letters, model::dead_letters::created_at},
+                          Aged{Table::gaps, model::gaps::to_at}}) {
     Where old;
     old.lt(aged.time, events_since);
     auto n = erase_all(aged.table, old);

@@ -1,8 +1,8 @@
-// Deletes what has been kept long enough: events and what is counted from them after the installation's
-// days, tasks after their project's.
+// Deletes what has been kept long enough: events and what is counted from them after the
+// installation's days, tasks after their project's.
 //
-// In small steps with a pause between them, so that others get the store in between. run_once() is one
-// sweep on the caller's thread; start() runs one every hour. Thread-safe.
+// In small steps with a pause between them, so that others get the store in between. run_once() is
+// one sweep on the caller's thread; start() runs one every hour. Thread-safe.
 #pragma once
 
 #include <condition_variable>

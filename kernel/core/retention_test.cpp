@@ -61,7 +61,8 @@ class RetentionTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(store_->commit(commit).ok());
     return id;
   }
-  void store_task(const base::Uuid& project, std::string_view id, base::TimeUs age, base::TimeUs silence) {
+  void store_task(const base::Uuid& project, std::string_view id, base::TimeUs age,
+                  base::TimeUs silence) {
     Rows rows(Table::tasks);
     rows.begin()
         .uuid(task_col::id, base::Uuid::random())

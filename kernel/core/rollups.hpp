@@ -1,5 +1,6 @@
-// Counts per minute, task name, queue, worker and kind. ADD is not idempotent: the rows go only behind a
-// step that fails when an event was stored before. Not thread-safe; views must outlive the counts.
+// Counts per minute, task name, queue, worker and kind. ADD is not idempotent: the rows go only
+// behind a step that fails when an event was stored before. Not thread-safe; views must outlive the
+// counts.
 #pragma once
 
 #include <array>

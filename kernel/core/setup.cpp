@@ -12,13 +12,21 @@ namespace user_col = model::users;
 
 constexpr std::int64_t kSetupBudgetUs = 900 * base::kSecondUs;
 
-Actor setup_actor(const Client& client) { return Actor{std::nullopt, std::nullopt, client.ip, client.user_agent}; }
+Actor setup_actor(const Client& client) {
+  return Actor{std::nullopt, std::nullopt, client.ip, client.user_agent};
+}
 
 }  // namespace
 
-Setup::Setup(Store& store, Audit& audit, Auth& auth, Projects& projects, PasswordHasher& hasher, const base::Clock& clock,
-             Options options)
-    : store_(store), audit_(audit), auth_(auth), projects_(projects), hasher_(hasher), clock_(clock), options_(std::move(options)) {}
+Setup::Setup(Store& store, Audit& audit, Auth& auth, Projects& projects, PasswordHasher& hasher,
+             const base::Clock& clock, Options options)
+    : store_(store),
+      audit_(audit),
+      auth_(auth),
+      projects_(projects),
+      hasher_(hasher),
+      clock_(clock),
+      options_(std::move(options)) {}
 
 std::string Setup::token_hash(std::string_view token) const {
   return base::hex(base::hmac_sha256(options_.secret + "z4j-setup-token-v1", token));
@@ -40,8 +48,11 @@ base::Result<std::optional<std::string>> Setup::mint_token() {
   Commit commit;
   commit.erase(Table::first_boot_tokens, {});
   Rows rows(Table::first_boot_tokens);
-  rows.begin().uuid(tok::id, base::Uuid::random()).text(tok::token_hash, token_hash(token))
-      .num(tok::expires_at, now + options_.token_ttl_s * base::kSecondUs).num(tok::created_at, now);
+  rows.begin()
+      .uuid(tok::id, base::Uuid::random())
+      .text(tok::token_hash, token_hash(token))
+      .num(tok::expires_at, now + options_.token_ttl_s * base::kSecondUs)
+      .num(tok::created_at, now);
   commit.insert(std::move(rows));
   if (auto done = store_.commit(commit); !done) return std::move(done).error();
   return std::optional<std::string>(std::move(token));
@@ -71,19 +82,22 @@ base::Status Setup::check_budget(const Client& client) {
   if (over && !*over) over = spent(false, options_.attempts_per_ip * 8);
   if (!over) return std::move(over).error();
   if (*over) {
-    base::Error error = refuse::error(base::Code::busy, refuse::kRateLimited, "too many setup attempts; wait 15 minutes");
+    base::Error error = refuse::error(base::Code::busy, refuse::kRateLimited,
+                                      "too many setup attempts; wait 15 minutes");
     error.retry_after_ms = 900'000;
     return error;
   }
   return {};
 }
 
-base::Result<User> Setup::create_admin(std::string_view email, std::string_view password, std::string_view display_name,
-                                       const Project& project, AuditEntry entry, const std::string* consumed_hash,
+base::Result<User> Setup::create_admin(std::string_view email, std::string_view password,
+                                       std::string_view display_name, const Project& project,
+                                       AuditEntry entry, const std::string* consumed_hash,
                                        const Session* session, const base::Uuid& user_id) {
   auto normal = normalise_email(email);
   if (!normal) return std::move(normal).error();
-  if (const auto problem = check_password(password, auth_.options().password_min_length)) return problem->error();
+  if (const auto problem = check_password(password, auth_.options().password_min_length))
+    return problem->error();
   auto phc = hasher_.hash(password);
   if (!phc) return std::move(phc).error();
   User user;
@@ -97,37 +111,57 @@ base::Result<User> Setup::create_admin(std::string_view email, std::string_view 
   entry.user_id = user.id;
   entry.project_id = project.id;
   Commit commit;
-  auto done = audit_.commit({std::move(entry)}, [&](Commit& c) {
-    c.check(Table::users, {}, 0, 0);
-    if (consumed_hash != nullptr) {
-      Where unused;
-      unused.eq(tok::token_hash, *consumed_hash).is_null(tok::consumed_at).gt(tok::expires_at, clock_.now());
-      c.update(Table::first_boot_tokens, std::move(unused), {{tok::consumed_at, clock_.now()}}, 1, 1);
-    }
-    Rows users(Table::users);
-    users.begin().uuid(user_col::id, user.id).text(user_col::email, user.email).text(user_col::password_hash, *phc)
-        .text_or_null(user_col::display_name, user.display_name).num(user_col::is_admin, 1).num(user_col::is_active, 1)
-        .text(user_col::timezone, user.timezone).num(user_col::failed_login_count, 0)
-        .num(user_col::created_at, user.created_at).num(user_col::updated_at, user.updated_at);
-    c.insert(std::move(users));
-    namespace m = model::memberships;
-    Rows memberships(Table::memberships);
-    memberships.begin().uuid(m::id, base::Uuid::named(user.id, project.id.text())).uuid(m::user_id, user.id)
-        .uuid(m::project_id, project.id).text(m::role, "admin").num(m::created_at, user.created_at).num(m::updated_at, user.created_at);
-    c.insert(std::move(memberships));
-    if (session != nullptr) auth_.insert_session(c, *session);
-  }, commit);
+  auto done = audit_.commit(
+      {std::move(entry)},
+      [&](Commit& c) {
+        c.check(Table::users, {}, 0, 0);
+        if (consumed_hash != nullptr) {
+          Where unused;
+          unused.eq(tok::token_hash, *consumed_hash)
+              .is_null(tok::consumed_at)
+              .gt(tok::expires_at, clock_.now());
+          c.update(Table::first_boot_tokens, std::move(unused), {{tok::consumed_at, clock_.now()}},
+                   1, 1);
+        }
+        Rows users(Table::users);
+        users.begin()
+            .uuid(user_col::id, user.id)
+            .text(user_col::email, user.email)
+            .text(user_col::password_hash, *phc)
+            .text_or_null(user_col::display_name, user.display_name)
+            .num(user_col::is_admin, 1)
+            .num(user_col::is_active, 1)
+            .text(user_col::timezone, user.timezone)
+            .num(user_col::failed_login_count, 0)
+            .num(user_col::created_at, user.created_at)
+            .num(user_col::updated_at, user.updated_at);
+        c.insert(std::move(users));
+        namespace m = model::memberships;
+        Rows memberships(Table::memberships);
+        memberships.begin()
+            .uuid(m::id, base::Uuid::named(user.id, project.id.text()))
+            .uuid(m::user_id, user.id)
+            .uuid(m::project_id, project.id)
+            .text(m::role, "admin")
+            .num(m::created_at, user.created_at)
+            .num(m::updated_at, user.created_at);
+        c.insert(std::move(memberships));
+        if (session != nullptr) auth_.insert_session(c, *session);
+      },
+      commit);
   if (!done) {
     if (done.error().code != base::Code::conflict) return std::move(done).error();
     if (commit.bad_step() == 1 && consumed_hash != nullptr) {
-      return refuse::error(base::Code::not_found, "invalid_token", "the setup token is not valid (any more)");
+      return refuse::error(base::Code::not_found, "invalid_token",
+                           "the setup token is not valid (any more)");
     }
     return refuse::conflict("already_initialised", "setup is done already: a user exists");
   }
   return user;
 }
 
-base::Result<Setup::Completed> Setup::complete(std::string_view token, std::string_view email, std::string_view display_name,
+base::Result<Setup::Completed> Setup::complete(std::string_view token, std::string_view email,
+                                               std::string_view display_name,
                                                std::string_view password, const Client& client) {
   const Actor actor = setup_actor(client);
   const auto failed = [&](base::Error error) {
@@ -140,7 +174,8 @@ base::Result<Setup::Completed> Setup::complete(std::string_view token, std::stri
   if (auto within = check_budget(client); !within) return std::move(within).error();
   auto first = is_first_boot();
   if (!first) return std::move(first).error();
-  if (!*first) return refuse::conflict("already_initialised", "setup is done already: a user exists");
+  if (!*first)
+    return refuse::conflict("already_initialised", "setup is done already: a user exists");
 
   const std::string hash = token_hash(token);
   Query query(Table::first_boot_tokens);
@@ -148,34 +183,39 @@ base::Result<Setup::Completed> Setup::complete(std::string_view token, std::stri
   auto row = store_.first(query.columns({tok::token_hash, tok::expires_at}));
   if (!row) return std::move(row).error();
   if (!row->has_value()) {
-    return failed(refuse::error(base::Code::not_found, "no_active_token", "no setup token is active", "restart the brain to get one"));
+    return failed(refuse::error(base::Code::not_found, "no_active_token",
+                                "no setup token is active", "restart the brain to get one"));
   }
   if (!base::equal_constant_time((*row)->text(tok::token_hash), hash)) {
-    return failed(refuse::error(base::Code::not_found, "invalid_token", "the setup token is wrong", "use the link that the latest start printed"));
+    return failed(refuse::error(base::Code::not_found, "invalid_token", "the setup token is wrong",
+                                "use the link that the latest start printed"));
   }
   if ((*row)->num(tok::expires_at) <= clock_.now()) {
-    return failed(refuse::error(base::Code::not_found, "expired", "the setup token has expired", "restart the brain to get a new one"));
+    return failed(refuse::error(base::Code::not_found, "expired", "the setup token has expired",
+                                "restart the brain to get a new one"));
   }
   auto project = projects_.ensure_default();
   if (!project) return std::move(project).error();
 
   const base::Uuid user_id = base::Uuid::random();
   Session session = auth_.new_session(user_id, false, client);
-  auto user = create_admin(email, password, display_name, *project,
-                           AuditEntry::of(actor, "setup.completed", "user", {}), &hash, &session, user_id);
+  auto user =
+      create_admin(email, password, display_name, *project,
+                   AuditEntry::of(actor, "setup.completed", "user", {}), &hash, &session, user_id);
   if (!user) return failed(std::move(user).error());
   return Completed{auth_.signed_in(std::move(*user), std::move(session)), project->id};
 }
 
-base::Result<User> Setup::bootstrap(std::string_view email, std::string_view password, std::string_view display_name,
-                                    std::string_view via) {
+base::Result<User> Setup::bootstrap(std::string_view email, std::string_view password,
+                                    std::string_view display_name, std::string_view via) {
   auto project = projects_.ensure_default();
   if (!project) return std::move(project).error();
   AuditEntry entry;
   entry.action = "setup.completed";
   entry.target_type = "user";
   entry.metadata["via"] = via;
-  return create_admin(email, password, display_name, *project, std::move(entry), nullptr, nullptr, base::Uuid::random());
+  return create_admin(email, password, display_name, *project, std::move(entry), nullptr, nullptr,
+                      base::Uuid::random());
 }
 
 }  // namespace z4j::core

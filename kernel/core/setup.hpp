@@ -22,12 +22,13 @@ namespace z4j::core {
 class Setup {
  public:
   struct Options {
-    std::string secret;             // the installation's
+    std::string secret;  // the installation's
     int token_ttl_s = 900;
-    unsigned attempts_per_ip = 30;  // failed ones in 15 minutes; eight times that over all addresses
+    unsigned attempts_per_ip =
+        30;  // failed ones in 15 minutes; eight times that over all addresses
   };
-  Setup(Store& store, Audit& audit, Auth& auth, Projects& projects, PasswordHasher& hasher, const base::Clock& clock,
-        Options options);
+  Setup(Store& store, Audit& audit, Auth& auth, Projects& projects, PasswordHasher& hasher,
+        const base::Clock& clock, Options options);
 
   // True while nobody can sign in yet.
   [[nodiscard]] base::Result<bool> is_first_boot();
@@ -42,8 +43,8 @@ class Setup {
   };
   // User, membership in the default project and session in one commit that also consumes the token.
   [[nodiscard]] base::Result<Completed> complete(std::string_view token, std::string_view email,
-                                                 std::string_view display_name, std::string_view password,
-                                                 const Client& client);
+                                                 std::string_view display_name,
+                                                 std::string_view password, const Client& client);
   // The administrator from the environment or the command line; conflict when a user exists.
   [[nodiscard]] base::Result<User> bootstrap(std::string_view email, std::string_view password,
                                              std::string_view display_name, std::string_view via);
@@ -52,8 +53,9 @@ class Setup {
   [[nodiscard]] std::string token_hash(std::string_view token) const;
   [[nodiscard]] base::Status check_budget(const Client& client);
   [[nodiscard]] base::Result<User> create_admin(std::string_view email, std::string_view password,
-                                                std::string_view display_name, const Project& project,
-                                                AuditEntry entry, const std::string* consumed_hash,
+                                                std::string_view display_name,
+                                                const Project& project, AuditEntry entry,
+                                                const std::string* consumed_hash,
                                                 const Session* session, const base::Uuid& user_id);
 
   Store& store_;

@@ -13,7 +13,8 @@ struct SnapshotRhythm {
   unsigned max_pages;
 };
 // By SnapshotKind.
-constexpr SnapshotRhythm kRhythms[] = {{2'000, 5'000, 10}, {5'000, 10'000, 4}, {60'000, 30'000, 20}};
+constexpr SnapshotRhythm kRhythms[] = {
+    {2'000, 5'000, 10}, {5'000, 10'000, 4}, {60'000, 30'000, 20}};
 constexpr std::int64_t kLongestPauseMs = 60'000;
 constexpr std::size_t kRoundBytes = std::size_t{16} << 20;  // of all pages together
 
@@ -47,7 +48,8 @@ Snapshots::Snapshots(Store& store, const base::Clock& clock, base::Log& log, std
 std::vector<SnapshotQuestion> Snapshots::ask() {
   std::vector<SnapshotQuestion> out;
   const std::int64_t now_ms = clock_.steady_ms();
-  for (const SnapshotKind kind : {SnapshotKind::queues, SnapshotKind::workers, SnapshotKind::registry}) {
+  for (const SnapshotKind kind :
+       {SnapshotKind::queues, SnapshotKind::workers, SnapshotKind::registry}) {
     Round& r = round(kind);
     if (r.is_out || now_ms < r.next_ms) continue;
     if (r.pages == 0) {
@@ -64,7 +66,8 @@ std::vector<SnapshotQuestion> Snapshots::ask() {
 
 // True when that was the last page.
 template <class T>
-bool Snapshots::gather(Round& r, SnapshotKind kind, std::vector<T>& items, base::Result<SnapshotPage<T>> page) {
+bool Snapshots::gather(Round& r, SnapshotKind kind, std::vector<T>& items,
+                       base::Result<SnapshotPage<T>> page) {
   if (!page) {
     items.clear();
     fail(r, kind, page.error());
@@ -95,10 +98,11 @@ void Snapshots::finish(Round& r, SnapshotKind kind) {
 void Snapshots::fail(Round& r, SnapshotKind kind, const base::Error& why) {
   finish(r, kind);
   const int doublings = std::min(r.refusals++, 5);
-  r.next_ms = clock_.steady_ms() +
-              std::min(std::max(rhythm(kind).every_ms, kLongestPauseMs), rhythm(kind).every_ms << doublings);
+  r.next_ms = clock_.steady_ms() + std::min(std::max(rhythm(kind).every_ms, kLongestPauseMs),
+                                            rhythm(kind).every_ms << doublings);
   if (r.refusals == 1 && why.code != base::Code::unsupported) {
-    log_.warn("engine snapshot failed", {{"instance", instance_}, {"what", to_string(kind)}, {"why", why.text()}});
+    log_.warn("engine snapshot failed",
+              {{"instance", instance_}, {"what", to_string(kind)}, {"why", why.text()}});
   }
 }
 
@@ -132,7 +136,8 @@ Snapshots::News Snapshots::take(SnapshotKind kind, const base::Result<std::strin
     default: {
       if (!gather(r, kind, tasks_, read_registry(*answer))) return news;
       auto sorted = std::make_shared<Registry>(std::exchange(tasks_, {}));
-      std::sort(sorted->begin(), sorted->end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+      std::sort(sorted->begin(), sorted->end(),
+                [](const auto& a, const auto& b) { return a.name < b.name; });
       const std::lock_guard lock(registry_mutex_);
       registry_ = std::move(sorted);
     }

@@ -1,9 +1,9 @@
-// What one engine is asked again and again, and what becomes of the answers: queues every 2 s, workers
-// every 5 s, the task registry every minute; pages are followed, never more than one question of a kind
-// at a time.
+// What one engine is asked again and again, and what becomes of the answers: queues every 2 s,
+// workers every 5 s, the task registry every minute; pages are followed, never more than one
+// question of a kind at a time.
 //
-// Asks nobody itself: ask() says what to ask, take() gets the answer. Confined to one thread but for
-// registry(), which is thread-safe.
+// Asks nobody itself: ask() says what to ask, take() gets the answer. Confined to one thread but
+// for registry(), which is thread-safe.
 #pragma once
 
 #include <array>
@@ -33,8 +33,8 @@ struct SnapshotQuestion {
 
 class Snapshots {
  public:
-  Snapshots(Store& store, const base::Clock& clock, base::Log& log, std::string instance, SnapshotRows::Owner owner,
-            Redact redact);
+  Snapshots(Store& store, const base::Clock& clock, base::Log& log, std::string instance,
+            SnapshotRows::Owner owner, Redact redact);
 
   // What is due. Each question gets one take().
   [[nodiscard]] std::vector<SnapshotQuestion> ask();
@@ -53,16 +53,17 @@ class Snapshots {
  private:
   struct Round {
     std::int64_t next_ms = 0;
-    bool is_out = false;          // a question waits for its answer
-    std::string cursor;           // of the page that comes next
+    bool is_out = false;  // a question waits for its answer
+    std::string cursor;   // of the page that comes next
     unsigned pages = 0;
     std::size_t bytes = 0;
     bool is_whole = true;
     base::TimeUs asked_at = 0;
-    int refusals = 0;             // in a row
+    int refusals = 0;  // in a row
   };
   template <class T>
-  bool gather(Round& round, SnapshotKind kind, std::vector<T>& items, base::Result<SnapshotPage<T>> page);
+  bool gather(Round& round, SnapshotKind kind, std::vector<T>& items,
+              base::Result<SnapshotPage<T>> page);
   void finish(Round& round, SnapshotKind kind);
   void fail(Round& round, SnapshotKind kind, const base::Error& why);
   [[nodiscard]] Round& round(SnapshotKind kind) { return rounds_[static_cast<std::size_t>(kind)]; }

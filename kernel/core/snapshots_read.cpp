@@ -12,7 +12,8 @@ namespace {
 namespace json = base::json;
 
 constexpr json::Limits kAnswerLimits{.max_bytes = std::size_t{8} << 20, .max_depth = 64};
-constexpr std::size_t kNameCharacters = 200, kWordCharacters = 40, kHostCharacters = 255, kCursorBytes = 1024;
+constexpr std::size_t kNameCharacters = 200, kWordCharacters = 40, kHostCharacters = 255,
+                      kCursorBytes = 1024;
 constexpr std::size_t kWorkerQueues = 100, kRegistryWorkers = 100;
 constexpr std::size_t kMetadataBytes = 64u << 10, kResultBytes = 256u << 10;
 constexpr std::size_t kExceptionCharacters = 8192, kEvidenceCharacters = 500;
@@ -41,7 +42,8 @@ std::optional<std::int64_t> count_member(const json::Object& o, std::string_view
 }
 
 // Unix seconds; not in the future, not older than anything we keep.
-std::optional<base::TimeUs> past_time(const json::Object& o, std::string_view key, base::TimeUs now) {
+std::optional<base::TimeUs> past_time(const json::Object& o, std::string_view key,
+                                      base::TimeUs now) {
   const auto seconds = finite_number(o, key);
   if (!seconds || *seconds <= 0) return std::nullopt;
   const double us = *seconds * 1e6;
@@ -150,12 +152,14 @@ base::Result<SnapshotPage<WorkerReport>> read_workers(std::string_view answer, b
     if (w.name.empty()) return false;
     w.hostname = text_member(o, "hostname", kHostCharacters);
     w.state = json::text(o, "state");
-    static constexpr std::array<std::string_view, 4> kStates{"online", "offline", "draining", "unknown"};
+    static constexpr std::array<std::string_view, 4> kStates{"online", "offline", "draining",
+                                                             "unknown"};
     if (std::find(kStates.begin(), kStates.end(), w.state) == kStates.end()) w.state = "unknown";
     w.pid = count_member(o, "pid");
     w.concurrency = count_member(o, "concurrency");
     w.memory_bytes = count_member(o, "memory_bytes");
-    append_names(o, "queues", kWorkerQueues, [&](std::string name) { w.queues.emplace_back(std::move(name)); });
+    append_names(o, "queues", kWorkerQueues,
+                 [&](std::string name) { w.queues.emplace_back(std::move(name)); });
     w.last_heartbeat = past_time(o, "last_heartbeat", now);
     w.load_average = three_numbers(o, "load_average");
     w.active_tasks = count_member(o, "active_tasks").value_or(0);
@@ -187,7 +191,8 @@ base::Result<SnapshotPage<QueueReport>> read_queues(std::string_view answer, bas
 base::Result<SnapshotPage<RegistryReport>> read_registry(std::string_view answer) {
   return read_answer<RegistryReport>(answer, [](const json::Object& o, RegistryReport& r) {
     r.name = name_member(o, "name");
-    append_names(o, "workers", kRegistryWorkers, [&](std::string name) { r.workers.push_back(std::move(name)); });
+    append_names(o, "workers", kRegistryWorkers,
+                 [&](std::string name) { r.workers.push_back(std::move(name)); });
     return !r.name.empty();
   });
 }
@@ -197,7 +202,8 @@ base::Result<SnapshotPage<TaskReport>> read_task_states(std::string_view answer,
     t.task_id = json::text(o, "task_id");  // compared with what was asked, never stored
     t.state = text_member(o, "state", kWordCharacters);
     t.finished_at = past_time(o, "finished_at", now);
-    if (const json::Value* result = o.if_contains("result"); result != nullptr && !result->is_null()) {
+    if (const json::Value* result = o.if_contains("result");
+        result != nullptr && !result->is_null()) {
       t.has_result = true;
       t.result = *result;
       if (json::write(t.result).size() > kResultBytes) t.result = "[result is longer than 256 KiB]";

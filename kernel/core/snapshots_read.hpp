@@ -1,5 +1,5 @@
-// What engines answer to snapshots (docs/abi/engine.md), read with suspicion: counts, sizes, types and
-// times are bounded, what does not fit is left out or cut. Pure functions.
+// What engines answer to snapshots (docs/abi/engine.md), read with suspicion: counts, sizes, types
+// and times are bounded, what does not fit is left out or cut. Pure functions.
 #pragma once
 
 #include <cstdint>
@@ -50,18 +50,21 @@ struct TaskReport {
 template <class T>
 struct SnapshotPage {
   std::vector<T> items;
-  std::string next;       // cursor, "" after the last page
-  std::size_t bad = 0;    // items left out: no name, wrong type
+  std::string next;     // cursor, "" after the last page
+  std::size_t bad = 0;  // items left out: no name, wrong type
 };
 
 using Redact = std::function<base::json::Value(base::json::Value)>;
 
 // Errors: invalid, with what is wrong, when the page as a whole can't be believed. `redact` makes
 // metadata fit to store; without it metadata is left out.
-[[nodiscard]] base::Result<SnapshotPage<WorkerReport>> read_workers(std::string_view answer, base::TimeUs now,
+[[nodiscard]] base::Result<SnapshotPage<WorkerReport>> read_workers(std::string_view answer,
+                                                                    base::TimeUs now,
                                                                     const Redact& redact);
-[[nodiscard]] base::Result<SnapshotPage<QueueReport>> read_queues(std::string_view answer, base::TimeUs now);
+[[nodiscard]] base::Result<SnapshotPage<QueueReport>> read_queues(std::string_view answer,
+                                                                  base::TimeUs now);
 [[nodiscard]] base::Result<SnapshotPage<RegistryReport>> read_registry(std::string_view answer);
-[[nodiscard]] base::Result<SnapshotPage<TaskReport>> read_task_states(std::string_view answer, base::TimeUs now);
+[[nodiscard]] base::Result<SnapshotPage<TaskReport>> read_task_states(std::string_view answer,
+                                                                      base::TimeUs now);
 
 }  // namespace z4j::core

@@ -39,10 +39,11 @@ class SnapshotsReadTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, w.active_tasks);
   }
   void bad_members_are_left_out_and_bad_items_counted() {
-    const auto page = read_workers(R"({"items":[1,{"name":""},{"name":7},{"name":")" + std::string(900, 'n') +
-                                       R"("},{"name":"w","pid":"x","concurrency":-1,
+    const auto page =
+        read_workers(R"({"items":[1,{"name":""},{"name":7},{"name":")" + std::string(900, 'n') +
+                         R"("},{"name":"w","pid":"x","concurrency":-1,
             "state":"ill","queues":[1,"","q"],"load_average":[1,2],"active_tasks":1e300,"last_heartbeat":-5}]})",
-                                   kNow, {});
+                     kNow, {});
     CPPUNIT_ASSERT(page.ok());
     CPPUNIT_ASSERT_EQUAL(std::size_t{4}, page->bad);
     const WorkerReport& w = page->items.at(0);
@@ -52,8 +53,9 @@ class SnapshotsReadTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::int64_t{1} << 53, w.active_tasks);
   }
   void a_heartbeat_is_never_in_the_future() {
-    const auto page =
-        read_workers(R"({"items":[{"name":"a","last_heartbeat":9e15},{"name":"b","last_heartbeat":1}]})", kNow, {});
+    const auto page = read_workers(
+        R"({"items":[{"name":"a","last_heartbeat":9e15},{"name":"b","last_heartbeat":1}]})", kNow,
+        {});
     CPPUNIT_ASSERT_EQUAL(kNow, page->items.at(0).last_heartbeat.value());
     CPPUNIT_ASSERT(!page->items.at(1).last_heartbeat);
   }
@@ -63,28 +65,32 @@ class SnapshotsReadTest : public CppUnit::TestFixture {
         std::string(70'000, 'a') + R"("],"registered":["t"]}}]})";
     CPPUNIT_ASSERT(read_workers(answer, kNow, {})->items.at(0).metadata.is_null());
     const auto page = read_workers(answer, kNow, [](base::json::Value v) {
-      if (v.is_object() && v.as_object().contains("password")) v.as_object()["password"] = "[REDACTED]";
+      if (v.is_object() && v.as_object().contains("password"))
+        v.as_object()["password"] = "[REDACTED]";
       return v;
     });
     CPPUNIT_ASSERT_EQUAL(std::string(R"({"stats":{"password":"[REDACTED]"},"registered":["t"]})"),
                          base::json::write(page->items.at(0).metadata));
   }
   void a_broker_address_loses_user_and_password() {
-    const auto page = read_queues(R"({"items":[{"name":"a","broker_url_hint":"redis://u:p@ss@h:6379/0"},
+    const auto page =
+        read_queues(R"({"items":[{"name":"a","broker_url_hint":"redis://u:p@ss@h:6379/0"},
         {"name":"b","broker_url_hint":"u:p@h"},{"name":"c","broker_url_hint":"redis://h/0"}]})",
-                                  kNow);
+                    kNow);
     CPPUNIT_ASSERT_EQUAL(std::string("redis://h:6379/0"), page->items.at(0).broker_url_hint);
     CPPUNIT_ASSERT_EQUAL(std::string("h"), page->items.at(1).broker_url_hint);
     CPPUNIT_ASSERT_EQUAL(std::string("redis://h/0"), page->items.at(2).broker_url_hint);
   }
   void the_age_of_the_oldest_becomes_a_time() {
-    const auto page = read_queues(R"({"items":[{"name":"a","pending":3,"oldest_age_s":2.5,"paused":true},
+    const auto page =
+        read_queues(R"({"items":[{"name":"a","pending":3,"oldest_age_s":2.5,"paused":true},
         {"name":"b","oldest_age_s":null},{"name":"c","oldest_age_s":1e300}]})",
-                                  kNow);
+                    kNow);
     CPPUNIT_ASSERT_EQUAL(kNow - 2'500'000, page->items.at(0).oldest_at.value());
     CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, page->items.at(0).pending.value());
     CPPUNIT_ASSERT(page->items.at(0).paused.value());
-    CPPUNIT_ASSERT(!page->items.at(1).oldest_at && !page->items.at(1).pending && !page->items.at(1).paused);
+    CPPUNIT_ASSERT(!page->items.at(1).oldest_at && !page->items.at(1).pending &&
+                   !page->items.at(1).paused);
     CPPUNIT_ASSERT(page->items.at(2).oldest_at.value() > 0);
   }
   void a_page_that_breaks_the_contract_is_refused() {
@@ -92,7 +98,8 @@ class SnapshotsReadTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!read_queues("[]", kNow).ok());
     CPPUNIT_ASSERT(!read_queues(R"({"items":{}})", kNow).ok());
     CPPUNIT_ASSERT(!read_queues(std::string(100'000, '['), kNow).ok());
-    CPPUNIT_ASSERT(!read_queues(R"({"items":[],"next":")" + std::string(2000, 'c') + R"("})", kNow).ok());
+    CPPUNIT_ASSERT(
+        !read_queues(R"({"items":[],"next":")" + std::string(2000, 'c') + R"("})", kNow).ok());
     std::string many = R"({"items":[0)";
     for (std::size_t i = 0; i < kSnapshotPageItems; ++i) many += ",0";
     CPPUNIT_ASSERT(!read_queues(many + "]}", kNow).ok());
@@ -101,8 +108,9 @@ class SnapshotsReadTest : public CppUnit::TestFixture {
   void task_results_and_texts_are_bounded() {
     const auto page = read_task_states(
         R"({"items":[{"task_id":"t","state":"failure","finished_at":1799999990,"exception":")" +
-            std::string(20'000, 'e') + R"(","evidence":")" + std::string(2000, 'v') + R"(","result":")" +
-            std::string(300'000, 'r') + R"("},{"task_id":"u","state":"success","result":null},{"state":"x"}]})",
+            std::string(20'000, 'e') + R"(","evidence":")" + std::string(2000, 'v') +
+            R"(","result":")" + std::string(300'000, 'r') +
+            R"("},{"task_id":"u","state":"success","result":null},{"state":"x"}]})",
         kNow);
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, page->bad);
     const TaskReport& t = page->items.at(0);

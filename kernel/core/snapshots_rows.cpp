@@ -20,11 +20,15 @@ constexpr base::TimeUs kAgeJitter = 2 * base::kSecondUs;
 constexpr std::uint32_t kRowsPerCommit = 500, kRowsRead = 5000;
 constexpr std::size_t kBytesPerCommit = std::size_t{4} << 20;
 
-std::size_t hash_of(const json::Value& facts) { return std::hash<std::string>{}(json::write(facts)); }
+std::size_t hash_of(const json::Value& facts) {
+  return std::hash<std::string>{}(json::write(facts));
+}
 
 Cell number_or_null(const std::optional<std::int64_t>& n) { return n ? Cell(*n) : Cell(); }
 Cell json_or_null(const json::Value& v) { return v.is_null() ? Cell() : Cell(v); }
-json::Value number_value(const std::optional<std::int64_t>& n) { return n ? json::Value(*n) : json::Value(nullptr); }
+json::Value number_value(const std::optional<std::int64_t>& n) {
+  return n ? json::Value(*n) : json::Value(nullptr);
+}
 
 // Writes what has gathered in `merged` and `patched`, both of one table, once it is worth it.
 class SnapshotWriter {
@@ -34,8 +38,8 @@ class SnapshotWriter {
   Rows& patched() { return patched_; }
 
   base::Status flush_when_full() {
-    const bool is_full =
-        merged_.size() + patched_.size() >= kRowsPerCommit || merged_.bytes() + patched_.bytes() >= kBytesPerCommit;
+    const bool is_full = merged_.size() + patched_.size() >= kRowsPerCommit ||
+                         merged_.bytes() + patched_.bytes() >= kBytesPerCommit;
     return is_full ? flush() : base::Status();
   }
   base::Status flush() {
@@ -60,7 +64,8 @@ std::vector<Cell> id_cells(const std::vector<base::Uuid>& ids) {
   return cells;
 }
 
-// By row id: commits want rows in their order, each once; of two reports with one name the first counts.
+// By row id: commits want rows in their order, each once; of two reports with one name the first
+// counts.
 template <class T, class F>
 std::map<base::Uuid, const T*> by_row_id(const std::vector<T>& reports, F&& id_of) {
   std::map<base::Uuid, const T*> out;
@@ -79,7 +84,8 @@ base::Result<std::map<base::Uuid, base::TimeUs>> heartbeats(Store& store, const 
 }
 
 bool says_alive(const WorkerReport& w, base::TimeUs now) {
-  return (w.state == "online" || w.state == "draining") && w.last_heartbeat.value_or(now) >= now - kWorkerSilence;
+  return (w.state == "online" || w.state == "draining") &&
+         w.last_heartbeat.value_or(now) >= now - kWorkerSilence;
 }
 
 }  // namespace
@@ -94,7 +100,8 @@ base::Result<SnapshotRows::Heartbeats> SnapshotRows::living_workers() {
   return heartbeats(store_, query);
 }
 
-base::Result<SnapshotRows::Heartbeats> SnapshotRows::dead_workers(const std::vector<base::Uuid>& ids) {
+base::Result<SnapshotRows::Heartbeats> SnapshotRows::dead_workers(
+    const std::vector<base::Uuid>& ids) {
   if (ids.empty()) return Heartbeats{};
   Query query(Table::workers);
   query.where.in(worker_col::id, id_cells(ids)).eq(worker_col::state, "offline");
@@ -102,15 +109,18 @@ base::Result<SnapshotRows::Heartbeats> SnapshotRows::dead_workers(const std::vec
   return heartbeats(store_, query);
 }
 
-base::Status SnapshotRows::lose_workers(const std::vector<base::Uuid>& gone, base::TimeUs silent_since) {
+base::Status SnapshotRows::lose_workers(const std::vector<base::Uuid>& gone,
+                                        base::TimeUs silent_since) {
   Where where;
-  where.in(worker_col::id, id_cells(gone)).any([silent_since](Where& w) {  // an event may have come meanwhile
-    w.lt(worker_col::last_heartbeat, silent_since).is_null(worker_col::last_heartbeat);
-  });
+  where.in(worker_col::id, id_cells(gone))
+      .any([silent_since](Where& w) {  // an event may have come meanwhile
+        w.lt(worker_col::last_heartbeat, silent_since).is_null(worker_col::last_heartbeat);
+      });
   Commit commit;
-  commit.update(
-      Table::workers, std::move(where),
-      {{worker_col::state, "offline"}, {worker_col::active_tasks, 0}, {worker_col::updated_at, clock_.now()}});
+  commit.update(Table::workers, std::move(where),
+                {{worker_col::state, "offline"},
+                 {worker_col::active_tasks, 0},
+                 {worker_col::updated_at, clock_.now()}});
   commit.relaxed();
   return store_.commit(commit);
 }
@@ -142,9 +152,10 @@ base::Result<bool> SnapshotRows::workers(const std::vector<WorkerReport>& report
                                                                    : std::nullopt;
     const std::string state = !lives && w.state != "unknown" ? "offline" : w.state;
     WorkerMark mark;
-    if (const auto known = worker_marks_.find(id); known != worker_marks_.end()) mark = known->second;
-    const std::size_t facts =
-        hash_of({w.hostname, number_value(w.pid), number_value(w.concurrency), w.queues, state, w.active_tasks});
+    if (const auto known = worker_marks_.find(id); known != worker_marks_.end())
+      mark = known->second;
+    const std::size_t facts = hash_of({w.hostname, number_value(w.pid), number_value(w.concurrency),
+                                       w.queues, state, w.active_tasks});
     const std::size_t metadata = hash_of(w.metadata);
     const bool is_new = mark.written_at == 0 || (lives && living->count(id) == 0);
     const bool has_news = is_new || facts != mark.facts;
@@ -237,8 +248,9 @@ base::Status SnapshotRows::empty_queues(const std::vector<base::Uuid>& gone) {
 }
 
 base::Result<bool> SnapshotRows::queues(const std::vector<QueueReport>& reports, bool is_whole) {
-  const auto reported = by_row_id(
-      reports, [this](std::string_view name) { return model::queue_row_id(owner_.project_id, owner_.engine, name); });
+  const auto reported = by_row_id(reports, [this](std::string_view name) {
+    return model::queue_row_id(owner_.project_id, owner_.engine, name);
+  });
   const base::TimeUs now = clock_.now();
   bool is_changed = false;
   SnapshotWriter writer(store_, Table::queues);
@@ -250,9 +262,11 @@ base::Result<bool> SnapshotRows::queues(const std::vector<QueueReport>& reports,
     const std::size_t facts =
         hash_of({number_value(q.pending), number_value(q.unacked), number_value(q.scheduled),
                  number_value(q.consumers), q.oldest_at.has_value(),
-                 q.paused ? json::Value(*q.paused) : json::Value(nullptr), q.broker_type, q.broker_url_hint});
+                 q.paused ? json::Value(*q.paused) : json::Value(nullptr), q.broker_type,
+                 q.broker_url_hint});
     const base::TimeUs oldest_at = q.oldest_at.value_or(0);
-    if (mark.written_at == 0 || facts != mark.facts || std::abs(oldest_at - mark.oldest_at) > kAgeJitter) {
+    if (mark.written_at == 0 || facts != mark.facts ||
+        std::abs(oldest_at - mark.oldest_at) > kAgeJitter) {
       is_changed = true;
       writer.merged()
           .begin()
@@ -301,7 +315,8 @@ base::Result<bool> SnapshotRows::queues(const std::vector<QueueReport>& reports,
 base::Result<std::size_t> sweep_silent_workers(Store& store, base::TimeUs now) {
   // Looked for first: a write for nothing would hold up others.
   const auto silent = [now](Where& where) {
-    where.in(worker_col::state, {Cell("online"), Cell("draining")}).lt(worker_col::sort_at, now - kWorkerSilence);
+    where.in(worker_col::state, {Cell("online"), Cell("draining")})
+        .lt(worker_col::sort_at, now - kWorkerSilence);
   };
   Query query(Table::workers);
   silent(query.where);
@@ -313,7 +328,9 @@ base::Result<std::size_t> sweep_silent_workers(Store& store, base::TimeUs now) {
   silent(where);
   Commit commit;
   commit.update(Table::workers, std::move(where),
-                {{worker_col::state, "offline"}, {worker_col::active_tasks, 0}, {worker_col::updated_at, now}});
+                {{worker_col::state, "offline"},
+                 {worker_col::active_tasks, 0},
+                 {worker_col::updated_at, now}});
   commit.relaxed();
   if (auto done = store.commit(commit); !done) return std::move(done).error();
   return static_cast<std::size_t>(commit.affected(0));

@@ -1,8 +1,8 @@
 // The rows of one engine's workers and queues, kept as its snapshots tell.
 //
-// Writes only what changed, and signs of life now and then. Rows are never removed: a worker that is gone
-// becomes offline, a queue that is gone empty. Not thread-safe. Errors: the store's; what was not written
-// is written with the next snapshot.
+// Writes only what changed, and signs of life now and then. Rows are never removed: a worker that
+// is gone becomes offline, a queue that is gone empty. Not thread-safe. Errors: the store's; what
+// was not written is written with the next snapshot.
 #pragma once
 
 #include <map>
@@ -48,7 +48,8 @@ class SnapshotRows {
   using Heartbeats = std::map<base::Uuid, base::TimeUs>;  // by worker row
   [[nodiscard]] base::Result<Heartbeats> living_workers();
   [[nodiscard]] base::Result<Heartbeats> dead_workers(const std::vector<base::Uuid>& ids);
-  [[nodiscard]] base::Status lose_workers(const std::vector<base::Uuid>& gone, base::TimeUs silent_since);
+  [[nodiscard]] base::Status lose_workers(const std::vector<base::Uuid>& gone,
+                                          base::TimeUs silent_since);
   [[nodiscard]] base::Result<std::vector<base::Uuid>> filled_queues();
   [[nodiscard]] base::Status empty_queues(const std::vector<base::Uuid>& gone);
 

@@ -36,8 +36,8 @@ class SnapshotsTest : public CppUnit::TestFixture {
 
   std::size_t asked(SnapshotKind kind) {
     const auto questions = snapshots_.ask();
-    return static_cast<std::size_t>(
-        std::count_if(questions.begin(), questions.end(), [&](const auto& q) { return q.kind == kind; }));
+    return static_cast<std::size_t>(std::count_if(questions.begin(), questions.end(),
+                                                  [&](const auto& q) { return q.kind == kind; }));
   }
   Snapshots::News tell(SnapshotKind kind, const std::string& items) {
     return snapshots_.take(kind, std::string(R"({"items":)" + items + R"(,"next":null})"));
@@ -52,7 +52,9 @@ class SnapshotsTest : public CppUnit::TestFixture {
     query.where.eq(queue_col::id, model::queue_row_id(owner_.project_id, "celery", name));
     return store_->first(query.all()).value().value();
   }
-  std::string state(std::string_view name) { return std::string(worker(name).text(worker_col::state)); }
+  std::string state(std::string_view name) {
+    return std::string(worker(name).text(worker_col::state));
+  }
 
  public:
   void asks_for_each_kind_once_until_it_is_answered() {
@@ -66,12 +68,13 @@ class SnapshotsTest : public CppUnit::TestFixture {
   }
   void follows_pages_and_stops_at_a_cursor_that_repeats() {
     (void)snapshots_.ask();
-    (void)snapshots_.take(SnapshotKind::queues, std::string(R"({"items":[{"name":"a","pending":1}],"next":"p2"})"));
+    (void)snapshots_.take(SnapshotKind::queues,
+                          std::string(R"({"items":[{"name":"a","pending":1}],"next":"p2"})"));
     auto questions = snapshots_.ask();
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, questions.size());
     CPPUNIT_ASSERT(questions[0].page_json.find(R"("cursor":"p2")") != std::string::npos);
-    const auto news =
-        snapshots_.take(SnapshotKind::queues, std::string(R"({"items":[{"name":"b","pending":1}],"next":"p2"})"));
+    const auto news = snapshots_.take(
+        SnapshotKind::queues, std::string(R"({"items":[{"name":"b","pending":1}],"next":"p2"})"));
     CPPUNIT_ASSERT(news.queues);
     CPPUNIT_ASSERT_EQUAL(std::size_t{0}, snapshots_.ask().size());
     CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, queue("a").num(queue_col::pending_count));
@@ -79,7 +82,8 @@ class SnapshotsTest : public CppUnit::TestFixture {
   }
   void asks_less_often_while_it_is_refused() {
     (void)snapshots_.ask();
-    const base::Error away{.code = base::Code::unavailable, .message = "broker away", .where = {}, .hint = {}};
+    const base::Error away{
+        .code = base::Code::unavailable, .message = "broker away", .where = {}, .hint = {}};
     for (int i = 0; i < 4; ++i) {
       CPPUNIT_ASSERT(!snapshots_.take(SnapshotKind::queues, away).answered);
       clock_.advance(60 * base::kSecondUs);
@@ -91,8 +95,9 @@ class SnapshotsTest : public CppUnit::TestFixture {
   }
   void a_worker_that_is_gone_becomes_offline_and_stays_listed() {
     (void)snapshots_.ask();
-    CPPUNIT_ASSERT(
-        tell(SnapshotKind::workers, R"([{"name":"a","state":"online","active_tasks":3,"queues":["q"]}])").workers);
+    CPPUNIT_ASSERT(tell(SnapshotKind::workers,
+                        R"([{"name":"a","state":"online","active_tasks":3,"queues":["q"]}])")
+                       .workers);
     CPPUNIT_ASSERT_EQUAL(std::string("online"), state("a"));
     const auto row = worker("a");
     CPPUNIT_ASSERT_EQUAL(clock_.now(), row.num(worker_col::last_heartbeat));
@@ -116,8 +121,9 @@ class SnapshotsTest : public CppUnit::TestFixture {
     a_worker_that_is_gone_becomes_offline_and_stays_listed();
     clock_.advance(6 * base::kSecondUs);
     (void)snapshots_.ask();
-    CPPUNIT_ASSERT(
-        tell(SnapshotKind::workers, R"([{"name":"a","state":"online","active_tasks":3,"queues":["q"]}])").workers);
+    CPPUNIT_ASSERT(tell(SnapshotKind::workers,
+                        R"([{"name":"a","state":"online","active_tasks":3,"queues":["q"]}])")
+                       .workers);
     CPPUNIT_ASSERT_EQUAL(std::string("online"), state("a"));
   }
   void an_answer_older_than_the_end_of_a_worker_does_not_bring_it_back() {
@@ -152,7 +158,8 @@ class SnapshotsTest : public CppUnit::TestFixture {
   void a_queue_that_is_gone_is_empty() {
     (void)snapshots_.ask();
     CPPUNIT_ASSERT(
-        tell(SnapshotKind::queues, R"([{"name":"q","pending":5,"unacked":1,"oldest_age_s":3,"broker_type":"redis"}])")
+        tell(SnapshotKind::queues,
+             R"([{"name":"q","pending":5,"unacked":1,"oldest_age_s":3,"broker_type":"redis"}])")
             .queues);
     CPPUNIT_ASSERT_EQUAL(clock_.now() - 3 * base::kSecondUs, queue("q").num(queue_col::oldest_at));
     clock_.advance(3 * base::kSecondUs);

@@ -24,17 +24,24 @@ double ProjectStats::failure_rate() const noexcept {
 
 bool ProjectStats::are_queues_short() const noexcept {
   std::int64_t total = 0;
-  for (const FleetQueue& q : queues) total += std::clamp<std::int64_t>(q.pending_count.value_or(0), 0, kLongQueues);
+  for (const FleetQueue& q : queues)
+    total += std::clamp<std::int64_t>(q.pending_count.value_or(0), 0, kLongQueues);
   return total < kLongQueues;
 }
 
 std::string_view ProjectStats::health() const noexcept {
   if (agents_online == 0) return "critical";
-  return are_agents_online() && are_queues_short() && failure_rate() < kHighFailureRate ? "healthy" : "degraded";
+  return are_agents_online() && are_queues_short() && failure_rate() < kHighFailureRate
+             ? "healthy"
+             : "degraded";
 }
 
 Stats::Stats(Store& store, const base::Clock& clock, Options options)
-    : store_(store), clock_(clock), options_(options), fleet_(store, clock), kept_(clock, options.keep_ms) {}
+    : store_(store),
+      clock_(clock),
+      options_(options),
+      fleet_(store, clock),
+      kept_(clock, options.keep_ms) {}
 
 base::Result<ProjectStats> Stats::project(const base::Uuid& project, int hours) {
   return kept_.get(std::pair(project, hours), [&] { return compute(project, hours); });
@@ -45,9 +52,11 @@ base::Result<ProjectStats> Stats::compute(const base::Uuid& project, int hours) 
   const base::TimeUs since = clock_.now() - hours * kStatsHourUs;
   if (auto done = count_tasks(project, out); !done) return std::move(done).error();
   if (auto done = count_finished(project, since, out); !done) return std::move(done).error();
-  if (auto done = count_states(Table::agents, project, out.agents_online, out.agents_offline); !done)
+  if (auto done = count_states(Table::agents, project, out.agents_online, out.agents_offline);
+      !done)
     return std::move(done).error();
-  if (auto done = count_states(Table::workers, project, out.workers_online, out.workers_offline); !done)
+  if (auto done = count_states(Table::workers, project, out.workers_online, out.workers_offline);
+      !done)
     return std::move(done).error();
   if (auto done = count_commands(project, since, out); !done) return std::move(done).error();
   auto queues = fleet_.queues(project);
@@ -74,9 +83,11 @@ base::Status Stats::count_tasks(const base::Uuid& project, ProjectStats& out) {
   return done;
 }
 
-base::Status Stats::count_finished(const base::Uuid& project, base::TimeUs since, ProjectStats& out) {
+base::Status Stats::count_finished(const base::Uuid& project, base::TimeUs since,
+                                   ProjectStats& out) {
   Query query(Table::task_minutes);
-  query.where.eq(minute_col::project_id, project).ge(minute_col::minute, since)
+  query.where.eq(minute_col::project_id, project)
+      .ge(minute_col::minute, since)
       .in(minute_col::kind, {Cell("task.succeeded"), Cell("task.failed")});
   query.group(minute_col::kind).fold(Z4J_AGG_SUM, minute_col::count);
   return store_.each(query, [&](const Row& row) {
@@ -85,21 +96,27 @@ base::Status Stats::count_finished(const base::Uuid& project, base::TimeUs since
   });
 }
 
-base::Status Stats::count_states(Table table, const base::Uuid& project, std::int64_t& online, std::int64_t& offline) {
+base::Status Stats::count_states(Table table, const base::Uuid& project, std::int64_t& online,
+                                 std::int64_t& offline) {
   const bool is_agents = table == Table::agents;
   Query query(table);
-  query.where.eq(is_agents ? std::uint16_t{model::agents::project_id} : std::uint16_t{model::workers::project_id},
+  query.where.eq(is_agents ? std::uint16_t{model::agents::project_id}
+                           : std::uint16_t{model::workers::project_id},
                  project);
-  query.group(is_agents ? std::uint16_t{model::agents::state} : std::uint16_t{model::workers::state}).count();
+  query
+      .group(is_agents ? std::uint16_t{model::agents::state} : std::uint16_t{model::workers::state})
+      .count();
   return store_.each(query, [&](const Row& row) {
     (row.text(0) == "online" ? online : offline) += row.num(1);
     return true;
   });
 }
 
-base::Status Stats::count_commands(const base::Uuid& project, base::TimeUs since, ProjectStats& out) {
+base::Status Stats::count_commands(const base::Uuid& project, base::TimeUs since,
+                                   ProjectStats& out) {
   Query open(Table::commands);
-  open.where.in(command_col::status, {Cell("pending"), Cell("dispatched")}).eq(command_col::project_id, project);
+  open.where.in(command_col::status, {Cell("pending"), Cell("dispatched")})
+      .eq(command_col::project_id, project);
   open.count().scan_limit(kMaxCommandsCounted);
   auto done = store_.each(open, [&](const Row& row) {
     out.commands_pending = row.num(0);
@@ -109,9 +126,12 @@ base::Status Stats::count_commands(const base::Uuid& project, base::TimeUs since
 
   // Without completed_at: a command that timed out.
   Query ended(Table::commands);
-  ended.where.eq(command_col::project_id, project).ge(command_col::issued_at, since - kLongestCommandUs)
+  ended.where.eq(command_col::project_id, project)
+      .ge(command_col::issued_at, since - kLongestCommandUs)
       .in(command_col::status, {Cell("completed"), Cell("failed"), Cell("timeout")})
-      .any([since](Where& any) { any.ge(command_col::completed_at, since).ge(command_col::timeout_at, since); });
+      .any([since](Where& any) {
+        any.ge(command_col::completed_at, since).ge(command_col::timeout_at, since);
+      });
   ended.group(command_col::status).count().scan_limit(kMaxCommandsCounted);
   return store_.each(ended, [&](const Row& row) {
     const std::string_view status = row.text(0);
@@ -134,11 +154,13 @@ base::Result<std::map<std::string, std::int64_t>> Stats::commands_by_status() {
   return out;
 }
 
-base::Result<std::vector<TrendPoint>> Stats::trends(const base::Uuid& project, std::int64_t window_s,
-                                                    std::int64_t bucket_s) {
+base::Result<std::vector<TrendPoint>> Stats::trends(const base::Uuid& project,
+                                                    std::int64_t window_s, std::int64_t bucket_s) {
   Query query(Table::task_minutes);
-  query.where.eq(minute_col::project_id, project).ge(minute_col::minute, clock_.now() - window_s * base::kSecondUs)
-      .in(minute_col::kind, {Cell("task.succeeded"), Cell("task.failed"), Cell("task.retried"), Cell("task.revoked")});
+  query.where.eq(minute_col::project_id, project)
+      .ge(minute_col::minute, clock_.now() - window_s * base::kSecondUs)
+      .in(minute_col::kind, {Cell("task.succeeded"), Cell("task.failed"), Cell("task.retried"),
+                             Cell("task.revoked")});
   query.group(minute_col::minute, bucket_s * base::kSecondUs)
       .group(minute_col::kind)
       .fold(Z4J_AGG_SUM, minute_col::count)

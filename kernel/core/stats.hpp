@@ -23,21 +23,26 @@
 namespace z4j::core {
 
 inline constexpr std::array<std::string_view, 9> kTaskStateNames = {
-    "pending", "received", "started", "success", "failure", "retry", "revoked", "rejected", "unknown"};
+    "pending", "received", "started",  "success", "failure",
+    "retry",   "revoked",  "rejected", "unknown"};
 
 inline constexpr double kHighFailureRate = 0.10;
 
 struct ProjectStats {
-  std::array<std::int64_t, kTaskStateNames.size()> tasks_by_state{};  // all time, in the order of the names
+  std::array<std::int64_t, kTaskStateNames.size()>
+      tasks_by_state{};  // all time, in the order of the names
   std::int64_t tasks_total = 0;
-  bool tasks_capped = false;  // more tasks than are counted
+  bool tasks_capped = false;                           // more tasks than are counted
   std::int64_t tasks_failed = 0, tasks_succeeded = 0;  // in the window
   std::int64_t agents_online = 0, agents_offline = 0, workers_online = 0, workers_offline = 0;
-  std::int64_t commands_pending = 0, commands_completed = 0, commands_failed = 0, commands_timeout = 0;
+  std::int64_t commands_pending = 0, commands_completed = 0, commands_failed = 0,
+               commands_timeout = 0;
   std::vector<FleetQueue> queues;
 
   [[nodiscard]] double failure_rate() const noexcept;  // 0 when idle
-  [[nodiscard]] bool are_agents_online() const noexcept { return agents_offline == 0 && agents_online > 0; }
+  [[nodiscard]] bool are_agents_online() const noexcept {
+    return agents_offline == 0 && agents_online > 0;
+  }
   [[nodiscard]] bool are_queues_short() const noexcept;
   [[nodiscard]] std::string_view health() const noexcept;  // healthy, degraded, critical
 };
@@ -58,7 +63,8 @@ class Stats {
 
   [[nodiscard]] base::Result<ProjectStats> project(const base::Uuid& project, int hours);
   // Buckets that have something, oldest first.
-  [[nodiscard]] base::Result<std::vector<TrendPoint>> trends(const base::Uuid& project, std::int64_t window_s,
+  [[nodiscard]] base::Result<std::vector<TrendPoint>> trends(const base::Uuid& project,
+                                                             std::int64_t window_s,
                                                              std::int64_t bucket_s);
 
   // Over all projects, for metrics.
@@ -67,10 +73,12 @@ class Stats {
  private:
   [[nodiscard]] base::Result<ProjectStats> compute(const base::Uuid& project, int hours);
   [[nodiscard]] base::Status count_tasks(const base::Uuid& project, ProjectStats& out);
-  [[nodiscard]] base::Status count_finished(const base::Uuid& project, base::TimeUs since, ProjectStats& out);
-  [[nodiscard]] base::Status count_states(Table table, const base::Uuid& project, std::int64_t& online,
-                                          std::int64_t& offline);
-  [[nodiscard]] base::Status count_commands(const base::Uuid& project, base::TimeUs since, ProjectStats& out);
+  [[nodiscard]] base::Status count_finished(const base::Uuid& project, base::TimeUs since,
+                                            ProjectStats& out);
+  [[nodiscard]] base::Status count_states(Table table, const base::Uuid& project,
+                                          std::int64_t& online, std::int64_t& offline);
+  [[nodiscard]] base::Status count_commands(const base::Uuid& project, base::TimeUs since,
+                                            ProjectStats& out);
 
   Store& store_;
   const base::Clock& clock_;

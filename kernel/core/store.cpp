@@ -20,14 +20,22 @@ std::uint16_t type_of(Table t, std::uint16_t column) {
 
 std::uint16_t form_of(std::uint16_t type) {
   switch (type) {
-    case Z4J_T_BOOL: case Z4J_T_INT: case Z4J_T_TIME: return Z4J_FORM_NUM;
-    case Z4J_T_REAL: return Z4J_FORM_REAL;
-    case Z4J_T_UUID: return Z4J_FORM_16;
-    default: return Z4J_FORM_VAR;
+    case Z4J_T_BOOL:
+    case Z4J_T_INT:
+    case Z4J_T_TIME:
+      return Z4J_FORM_NUM;
+    case Z4J_T_REAL:
+      return Z4J_FORM_REAL;
+    case Z4J_T_UUID:
+      return Z4J_FORM_16;
+    default:
+      return Z4J_FORM_VAR;
   }
 }
 
-bool bit_at(const std::uint8_t* bits, std::uint32_t i) { return bits == nullptr || (bits[i / 8] >> (i % 8) & 1) != 0; }
+bool bit_at(const std::uint8_t* bits, std::uint32_t i) {
+  return bits == nullptr || (bits[i / 8] >> (i % 8) & 1) != 0;
+}
 
 }  // namespace
 
@@ -44,12 +52,12 @@ z4j_value Cell::value() const { return z4j_value{kind_, 0, num_, real_, borrow(t
 
 struct Rows::Column {
   std::uint16_t number = 0, form = 0;
-  std::uint32_t rows = 0;       // filled so far, nulls included
+  std::uint32_t rows = 0;  // filled so far, nulls included
   bool has_null = false;
   std::vector<std::uint8_t> valid;
   std::vector<std::int64_t> nums;
   std::vector<double> reals;
-  std::string fixed;            // 16 bytes a row
+  std::string fixed;  // 16 bytes a row
   std::vector<std::uint32_t> offsets{0};
   std::string text;
 
@@ -65,10 +73,17 @@ struct Rows::Column {
   void push_null() {
     push_valid(false);
     switch (form) {
-      case Z4J_FORM_NUM: nums.push_back(0); break;
-      case Z4J_FORM_REAL: reals.push_back(0); break;
-      case Z4J_FORM_16: fixed.append(16, '\0'); break;
-      default: offsets.push_back(static_cast<std::uint32_t>(text.size()));
+      case Z4J_FORM_NUM:
+        nums.push_back(0);
+        break;
+      case Z4J_FORM_REAL:
+        reals.push_back(0);
+        break;
+      case Z4J_FORM_16:
+        fixed.append(16, '\0');
+        break;
+      default:
+        offsets.push_back(static_cast<std::uint32_t>(text.size()));
     }
   }
 };
@@ -130,7 +145,8 @@ Rows& Rows::text(std::uint16_t number, std::string_view value) {
   Column& c = column(number);
   Z4J_CHECK(c.form == Z4J_FORM_VAR);
   c.push_valid(true);
-  if (std::memchr(value.data(), '\0', value.size()) != nullptr && type_of(table_, number) != Z4J_T_BYTES) {
+  if (std::memchr(value.data(), '\0', value.size()) != nullptr &&
+      type_of(table_, number) != Z4J_T_BYTES) {
     for (const char ch : value) {
       if (ch != '\0') c.text += ch;
     }
@@ -159,11 +175,16 @@ Rows& Rows::null(std::uint16_t number) {
 Rows& Rows::cell(std::uint16_t number, const Cell& value) {
   if (value.kind() == Z4J_V_NULL) return null(number);
   switch (form_of(type_of(table_, number))) {
-    case Z4J_FORM_NUM: Z4J_CHECK(value.kind() == Z4J_V_NUM); return num(number, value.num());
+    case Z4J_FORM_NUM:
+      Z4J_CHECK(value.kind() == Z4J_V_NUM);
+      return num(number, value.num());
     case Z4J_FORM_REAL:
-      return real(number, value.kind() == Z4J_V_REAL ? value.real() : static_cast<double>(value.num()));
-    case Z4J_FORM_16: return uuid(number, base::Uuid::from_bytes(value.text()));
-    default: return text(number, value.text());
+      return real(number,
+                  value.kind() == Z4J_V_REAL ? value.real() : static_cast<double>(value.num()));
+    case Z4J_FORM_16:
+      return uuid(number, base::Uuid::from_bytes(value.text()));
+    default:
+      return text(number, value.text());
   }
 }
 
@@ -176,14 +197,22 @@ const z4j_rows* Rows::view() {
     col.form = c->form;
     col.valid = c->has_null ? c->valid.data() : nullptr;
     switch (c->form) {
-      case Z4J_FORM_NUM: col.data = c->nums.data(); break;
-      case Z4J_FORM_REAL: col.data = c->reals.data(); break;
-      case Z4J_FORM_16: col.data = c->fixed.data(); break;
-      default: col.text = z4j_strcol{c->offsets.data(), c->text.data()};
+      case Z4J_FORM_NUM:
+        col.data = c->nums.data();
+        break;
+      case Z4J_FORM_REAL:
+        col.data = c->reals.data();
+        break;
+      case Z4J_FORM_16:
+        col.data = c->fixed.data();
+        break;
+      default:
+        col.text = z4j_strcol{c->offsets.data(), c->text.data()};
     }
     cols_.push_back(col);
   }
-  view_ = z4j_rows{sizeof(z4j_rows), rows_, cols_.data(), static_cast<std::uint32_t>(cols_.size()), 0, bytes_};
+  view_ = z4j_rows{
+      sizeof(z4j_rows), rows_, cols_.data(), static_cast<std::uint32_t>(cols_.size()), 0, bytes_};
   return &view_;
 }
 
@@ -213,8 +242,9 @@ std::span<const z4j_pred> Where::view() const {
   for (const Pred& pred : preds_) {
     auto& values = value_views_.emplace_back();
     for (const Cell& cell : pred.values) values.push_back(cell.value());
-    view_.push_back(z4j_pred{pred.column, pred.cmp, pred.any, 0, static_cast<std::uint32_t>(values.size()), 0,
-                             values.data(), borrow(pred.path)});
+    view_.push_back(z4j_pred{pred.column, pred.cmp, pred.any, 0,
+                             static_cast<std::uint32_t>(values.size()), 0, values.data(),
+                             borrow(pred.path)});
   }
   return view_;
 }
@@ -226,7 +256,9 @@ const Row::Slot& Row::slot(std::uint16_t column) const {
   return slots_[static_cast<std::size_t>(layout_->place_of[column])];
 }
 
-bool Row::is_null(std::uint16_t column) const { return std::holds_alternative<std::monostate>(slot(column)); }
+bool Row::is_null(std::uint16_t column) const {
+  return std::holds_alternative<std::monostate>(slot(column));
+}
 
 std::int64_t Row::num(std::uint16_t column, std::int64_t if_null) const {
   const Slot& s = slot(column);
@@ -264,14 +296,16 @@ std::optional<std::int64_t> Row::num_or_none(std::uint16_t column) const {
 
 base::json::Value Row::json(std::uint16_t column) const {
   if (is_null(column)) return nullptr;
-  auto parsed = base::json::parse(text(column), {.max_bytes = std::size_t{64} << 20, .max_depth = 128});
+  auto parsed =
+      base::json::parse(text(column), {.max_bytes = std::size_t{64} << 20, .max_depth = 128});
   return parsed ? std::move(parsed).value() : base::json::Value(nullptr);
 }
 
 // --- Query --------------------------------------------------------------------------------------
 
 Query& Query::all() {
-  for (std::uint16_t c = 0; c < model::table(table_).column_count; ++c) outs_.push_back(z4j_out{c, 0, 0, 0});
+  for (std::uint16_t c = 0; c < model::table(table_).column_count; ++c)
+    outs_.push_back(z4j_out{c, 0, 0, 0});
   return *this;
 }
 
@@ -341,7 +375,8 @@ struct Commit::Body {
       step.raw.preds = preds.data();
       step.raw.pred_count = static_cast<std::uint32_t>(preds.size());
       step.set_views.clear();
-      for (const Set& set : step.sets) step.set_views.push_back(z4j_set{set.column, set.merge, 0, set.value.value()});
+      for (const Set& set : step.sets)
+        step.set_views.push_back(z4j_set{set.column, set.merge, 0, set.value.value()});
       step.raw.sets = step.set_views.data();
       step.raw.set_count = static_cast<std::uint32_t>(step.set_views.size());
       step.raw.channel = borrow(step.channel);
@@ -414,7 +449,8 @@ Commit& Commit::erase(Table table, Where where, std::uint32_t limit) {
   return *this;
 }
 
-Commit& Commit::check(Table table, Where where, std::uint64_t expect_min, std::uint64_t expect_max) {
+Commit& Commit::check(Table table, Where where, std::uint64_t expect_min,
+                      std::uint64_t expect_max) {
   auto& step = body_->add(Z4J_STEP_CHECK, table);
   step.where = std::move(where);
   step.raw.expect_min = expect_min;
@@ -445,8 +481,12 @@ Commit& Commit::retention() {
 }
 
 std::size_t Commit::steps() const noexcept { return body_->steps.size(); }
-std::uint64_t Commit::affected(std::size_t step) const { return body_->steps.at(step).raw.affected; }
-std::span<const std::uint8_t> Commit::outcome(std::size_t step) const { return body_->steps.at(step).outcome; }
+std::uint64_t Commit::affected(std::size_t step) const {
+  return body_->steps.at(step).raw.affected;
+}
+std::span<const std::uint8_t> Commit::outcome(std::size_t step) const {
+  return body_->steps.at(step).outcome;
+}
 std::uint32_t Commit::bad_step() const noexcept { return body_->raw.bad_step; }
 std::uint32_t Commit::bad_row() const noexcept { return body_->raw.bad_row; }
 std::uint32_t Commit::bad_key() const noexcept { return body_->raw.bad_key; }
@@ -481,8 +521,8 @@ struct Store::Inside {
   using Session = plugin::StorageClient::Session;
 
   struct Lane {
-    std::mutex mutex;                   // one commit at a time
-    std::unique_ptr<Session> session;   // null after a failure: opened anew at the next commit
+    std::mutex mutex;                  // one commit at a time
+    std::unique_ptr<Session> session;  // null after a failure: opened anew at the next commit
   };
 
   std::shared_ptr<plugin::StorageClient> driver;
@@ -497,11 +537,15 @@ struct Store::Inside {
 
   base::Result<std::unique_ptr<Session>> lease() {
     std::unique_lock lock(readers_mutex);
-    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(options.lease_timeout_ms);
+    const auto until =
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(options.lease_timeout_ms);
     while (idle_readers.empty() && readers_open >= options.readers) {
       if (reader_freed.wait_until(lock, until) == std::cv_status::timeout) {
-        return base::Error{.code = base::Code::busy, .message = "all database readers are in use", .where = {},
-                           .hint = "try again in a moment", .retry_after_ms = 1000};
+        return base::Error{.code = base::Code::busy,
+                           .message = "all database readers are in use",
+                           .where = {},
+                           .hint = "try again in a moment",
+                           .retry_after_ms = 1000};
       }
     }
     if (!idle_readers.empty()) {
@@ -531,8 +575,8 @@ struct Store::Inside {
   }
 
   static bool breaks_session(const base::Error& e) {
-    return e.code == base::Code::unavailable || e.code == base::Code::unknown || e.code == base::Code::io ||
-           e.code == base::Code::timeout;
+    return e.code == base::Code::unavailable || e.code == base::Code::unknown ||
+           e.code == base::Code::io || e.code == base::Code::timeout;
   }
 
   base::Status run(Lane& lane, Commit& commit) {
@@ -553,7 +597,8 @@ struct Store::Inside {
 Store::Store(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {}
 Store::~Store() = default;
 
-base::Result<std::unique_ptr<Store>> Store::open(std::shared_ptr<plugin::StorageClient> driver, Options options) {
+base::Result<std::unique_ptr<Store>> Store::open(std::shared_ptr<plugin::StorageClient> driver,
+                                                 Options options) {
   auto migrated = driver->migrate(model::schema(), false, 600'000);
   if (!migrated) return std::move(migrated).error();
   auto inside = std::make_unique<Inside>();
@@ -570,7 +615,9 @@ base::Result<std::unique_ptr<Store>> Store::open(std::shared_ptr<plugin::Storage
 const z4j_store_info& Store::info() const noexcept { return inside_->info; }
 unsigned Store::lanes() const noexcept { return static_cast<unsigned>(inside_->lanes.size()); }
 base::Status Store::commit(Commit& commit) { return inside_->run(*inside_->lanes.back(), commit); }
-base::Status Store::commit_on(unsigned lane, Commit& commit) { return inside_->run(*inside_->lanes.at(lane), commit); }
+base::Status Store::commit_on(unsigned lane, Commit& commit) {
+  return inside_->run(*inside_->lanes.at(lane), commit);
+}
 
 base::Status Store::each(const Query& query, const std::function<bool(const Row&)>& row) {
   const z4j_table& table = model::table(query.table_);
@@ -594,16 +641,24 @@ base::Status Store::each(const Query& query, const std::function<bool(const Row&
             query.folded_ ? col.column : static_cast<std::size_t>(layout->place_of.at(col.column));
         Row::Slot& slot = out.slots_.at(place);
         switch (col.form) {
-          case Z4J_FORM_NUM: slot = static_cast<const std::int64_t*>(col.data)[r]; break;
-          case Z4J_FORM_REAL: slot = static_cast<const double*>(col.data)[r]; break;
-          case Z4J_FORM_16: slot = std::string(static_cast<const char*>(col.data) + std::size_t{r} * 16, 16); break;
+          case Z4J_FORM_NUM:
+            slot = static_cast<const std::int64_t*>(col.data)[r];
+            break;
+          case Z4J_FORM_REAL:
+            slot = static_cast<const double*>(col.data)[r];
+            break;
+          case Z4J_FORM_16:
+            slot = std::string(static_cast<const char*>(col.data) + std::size_t{r} * 16, 16);
+            break;
           case Z4J_FORM_DICT: {
             const std::uint32_t i = static_cast<const std::uint32_t*>(col.data)[r];
-            slot = std::string(col.text.data + col.text.offsets[i], col.text.offsets[i + 1] - col.text.offsets[i]);
+            slot = std::string(col.text.data + col.text.offsets[i],
+                               col.text.offsets[i + 1] - col.text.offsets[i]);
             break;
           }
           default:
-            slot = std::string(col.text.data + col.text.offsets[r], col.text.offsets[r + 1] - col.text.offsets[r]);
+            slot = std::string(col.text.data + col.text.offsets[r],
+                               col.text.offsets[r + 1] - col.text.offsets[r]);
         }
       }
       if (!row(out)) return false;

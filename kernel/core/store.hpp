@@ -1,9 +1,9 @@
-// The kernel's way to its tables: builds commits and queries over the declared schema and runs them on
-// a storage driver's sessions. Knows no SQL and no driver.
+// The kernel's way to its tables: builds commits and queries over the declared schema and runs them
+// on a storage driver's sessions. Knows no SQL and no driver.
 //
-// Writes go through lanes (one session each, one commit at a time); reads lease a session from a pool
-// with a deadline. Thread-safe unless said otherwise. Errors are the driver's, classes kept: conflict
-// (nothing happened), busy/unavailable (retry), unknown (look before trying again).
+// Writes go through lanes (one session each, one commit at a time); reads lease a session from a
+// pool with a deadline. Thread-safe unless said otherwise. Errors are the driver's, classes kept:
+// conflict (nothing happened), busy/unavailable (retry), unknown (look before trying again).
 #pragma once
 
 #include <z4j/abi.h>
@@ -35,21 +35,23 @@ using model::Table;
 // One value on its way in. Text and bytes are owned.
 class Cell {
  public:
-  Cell() = default;  // null
-  Cell(std::nullptr_t) {}                                               // NOLINT(google-explicit-constructor)
-  Cell(bool b) : kind_(Z4J_V_NUM), num_(b ? 1 : 0) {}                   // NOLINT
-  Cell(int n) : kind_(Z4J_V_NUM), num_(n) {}                            // NOLINT
-  Cell(std::int64_t n) : kind_(Z4J_V_NUM), num_(n) {}                   // NOLINT
-  Cell(double r) : kind_(Z4J_V_REAL), real_(r) {}                       // NOLINT
-  Cell(std::string_view s) : kind_(Z4J_V_TEXT), text_(s) {}             // NOLINT
-  Cell(const char* s) : kind_(Z4J_V_TEXT), text_(s) {}                  // NOLINT
-  Cell(const std::string& s) : kind_(Z4J_V_TEXT), text_(s) {}           // NOLINT
-  Cell(const base::Uuid& id) : kind_(Z4J_V_BYTES), text_(id.view()) {}  // NOLINT
+  Cell() = default;                                          // null
+  Cell(std::nullptr_t) {}                                    // NOLINT(google-explicit-constructor)
+  Cell(bool b) : kind_(Z4J_V_NUM), num_(b ? 1 : 0) {}        // NOLINT
+  Cell(int n) : kind_(Z4J_V_NUM), num_(n) {}                 // NOLINT
+  Cell(std::int64_t n) : kind_(Z4J_V_NUM), num_(n) {}        // NOLINT
+  Cell(double r) : kind_(Z4J_V_REAL), real_(r) {}            // NOLINT
+  Cell(std::string_view s) : kind_(Z4J_V_TEXT), text_(s) {}  // NOLINT
+  Cell(const char* s) : kind_(Z4J_V_TEXT), text_(s) {}       // NOLINT
+  Cell(const std::string& s) : kind_(Z4J_V_TEXT), text_(s) {}                           // NOLINT
+  Cell(const base::Uuid& id) : kind_(Z4J_V_BYTES), text_(id.view()) {}                  // NOLINT
   Cell(const base::json::Value& v) : kind_(Z4J_V_TEXT), text_(base::json::write(v)) {}  // NOLINT
   // The store's clock at commit, plus that many microseconds.
   [[nodiscard]] static Cell now(std::int64_t plus_us = 0);
   // Null when empty.
-  [[nodiscard]] static Cell text_or_null(std::string_view s) { return s.empty() ? Cell() : Cell(s); }
+  [[nodiscard]] static Cell text_or_null(std::string_view s) {
+    return s.empty() ? Cell() : Cell(s);
+  }
 
   [[nodiscard]] z4j_value value() const;  // borrows
   [[nodiscard]] std::uint32_t kind() const noexcept { return kind_; }
@@ -64,8 +66,8 @@ class Cell {
   std::string text_;
 };
 
-// Columnar rows of one table for INSERT, MERGE and PATCH. Columns appear in the order of their first
-// use; a column not set in a row is null there. Not thread-safe.
+// Columnar rows of one table for INSERT, MERGE and PATCH. Columns appear in the order of their
+// first use; a column not set in a row is null there. Not thread-safe.
 class Rows {
  public:
   explicit Rows(Table table);
@@ -73,9 +75,10 @@ class Rows {
   Rows& begin();  // next row
   Rows& num(std::uint16_t column, std::int64_t value);
   Rows& real(std::uint16_t column, double value);
-  Rows& text(std::uint16_t column, std::string_view value);   // TEXT, JSON, BYTES; NUL is stripped from text
+  Rows& text(std::uint16_t column,
+             std::string_view value);  // TEXT, JSON, BYTES; NUL is stripped from text
   Rows& uuid(std::uint16_t column, const base::Uuid& value);
-  Rows& null(std::uint16_t column);                            // makes the column part of the batch
+  Rows& null(std::uint16_t column);  // makes the column part of the batch
   Rows& cell(std::uint16_t column, const Cell& value);
   Rows& text_or_null(std::uint16_t column, std::string_view value) {
     return value.empty() ? null(column) : text(column, value);
@@ -110,15 +113,33 @@ class Rows {
 // Which rows. Predicates are joined by AND; those added inside any() by OR.
 class Where {
  public:
-  Where& eq(std::uint16_t column, Cell value) { return add(column, Z4J_CMP_EQ, {std::move(value)}); }
-  Where& ne(std::uint16_t column, Cell value) { return add(column, Z4J_CMP_NE, {std::move(value)}); }
-  Where& in(std::uint16_t column, std::vector<Cell> values) { return add(column, Z4J_CMP_EQ, std::move(values)); }
-  Where& lt(std::uint16_t column, Cell value) { return add(column, Z4J_CMP_LT, {std::move(value)}); }
-  Where& le(std::uint16_t column, Cell value) { return add(column, Z4J_CMP_LE, {std::move(value)}); }
-  Where& gt(std::uint16_t column, Cell value) { return add(column, Z4J_CMP_GT, {std::move(value)}); }
-  Where& ge(std::uint16_t column, Cell value) { return add(column, Z4J_CMP_GE, {std::move(value)}); }
-  Where& prefix(std::uint16_t column, std::string_view text) { return add(column, Z4J_CMP_PREFIX, {Cell(text)}); }
-  Where& contains(std::uint16_t column, std::string_view text) { return add(column, Z4J_CMP_CONTAINS, {Cell(text)}); }
+  Where& eq(std::uint16_t column, Cell value) {
+    return add(column, Z4J_CMP_EQ, {std::move(value)});
+  }
+  Where& ne(std::uint16_t column, Cell value) {
+    return add(column, Z4J_CMP_NE, {std::move(value)});
+  }
+  Where& in(std::uint16_t column, std::vector<Cell> values) {
+    return add(column, Z4J_CMP_EQ, std::move(values));
+  }
+  Where& lt(std::uint16_t column, Cell value) {
+    return add(column, Z4J_CMP_LT, {std::move(value)});
+  }
+  Where& le(std::uint16_t column, Cell value) {
+    return add(column, Z4J_CMP_LE, {std::move(value)});
+  }
+  Where& gt(std::uint16_t column, Cell value) {
+    return add(column, Z4J_CMP_GT, {std::move(value)});
+  }
+  Where& ge(std::uint16_t column, Cell value) {
+    return add(column, Z4J_CMP_GE, {std::move(value)});
+  }
+  Where& prefix(std::uint16_t column, std::string_view text) {
+    return add(column, Z4J_CMP_PREFIX, {Cell(text)});
+  }
+  Where& contains(std::uint16_t column, std::string_view text) {
+    return add(column, Z4J_CMP_CONTAINS, {Cell(text)});
+  }
   Where& is_null(std::uint16_t column) { return add(column, Z4J_CMP_IS_NULL, {}); }
   Where& not_null(std::uint16_t column) { return add(column, Z4J_CMP_NOT_NULL, {}); }
   Where& path(std::uint16_t column, std::string_view pointer, std::uint16_t cmp, Cell value);
@@ -174,7 +195,7 @@ class Query {
   explicit Query(Table table) : table_(table) {}
   Where where;
 
-  Query& all();                                     // every column, secrets included
+  Query& all();  // every column, secrets included
   Query& columns(std::initializer_list<std::uint16_t> list);
   // Group by `column` (by buckets of that size when > 0); asked for later by its place: 0, 1, ...
   Query& group(std::uint16_t column, std::int64_t bucket = 0);
@@ -182,9 +203,18 @@ class Query {
   Query& fold(std::uint16_t agg, std::uint16_t column);  // Z4J_AGG_SUM, MIN, MAX
   Query& order(std::initializer_list<std::uint16_t> list, bool descending = false);
   Query& after(std::vector<Cell> values);
-  Query& limit(std::uint32_t n) { limit_ = n; return *this; }
-  Query& scan_limit(std::uint64_t n) { scan_limit_ = n; return *this; }
-  Query& timeout_ms(std::uint32_t n) { timeout_ms_ = n; return *this; }
+  Query& limit(std::uint32_t n) {
+    limit_ = n;
+    return *this;
+  }
+  Query& scan_limit(std::uint64_t n) {
+    scan_limit_ = n;
+    return *this;
+  }
+  Query& timeout_ms(std::uint32_t n) {
+    timeout_ms_ = n;
+    return *this;
+  }
 
  private:
   friend class Store;
@@ -252,8 +282,8 @@ class Store {
   };
 
   // Migrates and opens sessions. The error names the store and the way out.
-  [[nodiscard]] static base::Result<std::unique_ptr<Store>> open(std::shared_ptr<plugin::StorageClient> driver,
-                                                                 Options options);
+  [[nodiscard]] static base::Result<std::unique_ptr<Store>> open(
+      std::shared_ptr<plugin::StorageClient> driver, Options options);
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -272,7 +302,8 @@ class Store {
   // Streams without holding more than one batch; `row` returns false to stop.
   [[nodiscard]] base::Status each(const Query& query, const std::function<bool(const Row&)>& row);
   // COUNT of the rows, at most `cap` (0 = exact).
-  [[nodiscard]] base::Result<std::uint64_t> count(Table table, const Where& where, std::uint64_t cap = 0);
+  [[nodiscard]] base::Result<std::uint64_t> count(Table table, const Where& where,
+                                                  std::uint64_t cap = 0);
 
   // A quick read that proves the store answers.
   [[nodiscard]] base::Status ping(int timeout_ms);

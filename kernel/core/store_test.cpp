@@ -32,8 +32,17 @@ class StoreTest : public CppUnit::TestFixture {
     const base::Uuid id = base::Uuid::random();
     Rows rows(Table::projects);
     namespace p = model::projects;
-    rows.begin().uuid(p::id, id).text(p::slug, "a").text(p::name, "A").text(p::environment, "x").text(p::timezone, "UTC")
-        .num(p::retention_days, 3).num(p::is_active, 1).text(p::default_scheduler_owner, "s").num(p::created_at, 5).num(p::updated_at, 6);
+    rows.begin()
+        .uuid(p::id, id)
+        .text(p::slug, "a")
+        .text(p::name, "A")
+        .text(p::environment, "x")
+        .text(p::timezone, "UTC")
+        .num(p::retention_days, 3)
+        .num(p::is_active, 1)
+        .text(p::default_scheduler_owner, "s")
+        .num(p::created_at, 5)
+        .num(p::updated_at, 6);
     Commit commit;
     commit.insert(std::move(rows));
     CPPUNIT_ASSERT(store_->commit(commit).ok());

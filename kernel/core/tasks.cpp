@@ -15,12 +15,13 @@ namespace event_col = model::events;
 constexpr std::size_t kTreeNodes = 500;
 
 constexpr std::initializer_list<std::uint16_t> kTaskViewColumns = {
-    task_col::id,          task_col::project_id,     task_col::engine,       task_col::task_id,   task_col::name,
-    task_col::state,       task_col::finished_at,    task_col::runtime_ms,   task_col::result,    task_col::exception,
-    task_col::traceback,   task_col::received_at,    task_col::args,         task_col::kwargs,    task_col::eta,
-    task_col::started_at,  task_col::worker_name,    task_col::queue,        task_col::priority,  task_col::sort_at,
-    task_col::retry_count, task_col::parent_task_id, task_col::root_task_id, task_col::tags,      task_col::retry_of,
-    task_col::retried_as,  task_col::created_at,     task_col::updated_at};
+    task_col::id,          task_col::project_id,     task_col::engine,       task_col::task_id,
+    task_col::name,        task_col::state,          task_col::finished_at,  task_col::runtime_ms,
+    task_col::result,      task_col::exception,      task_col::traceback,    task_col::received_at,
+    task_col::args,        task_col::kwargs,         task_col::eta,          task_col::started_at,
+    task_col::worker_name, task_col::queue,          task_col::priority,     task_col::sort_at,
+    task_col::retry_count, task_col::parent_task_id, task_col::root_task_id, task_col::tags,
+    task_col::retry_of,    task_col::retried_as,     task_col::created_at,   task_col::updated_at};
 
 constexpr std::initializer_list<std::uint16_t> kTaskNodeColumns = {
     task_col::task_id,      task_col::name,        task_col::state,      task_col::parent_task_id,
@@ -52,7 +53,8 @@ TaskView task_view_of(const Row& row) {
   t.args = row.json(task_col::args);
   t.kwargs = row.json(task_col::kwargs);
   t.result = row.json(task_col::result);
-  if (base::json::Value tags = row.json(task_col::tags); tags.is_array()) t.tags = std::move(tags.get_array());
+  if (base::json::Value tags = row.json(task_col::tags); tags.is_array())
+    t.tags = std::move(tags.get_array());
   t.retry_count = row.num(task_col::retry_count);
   t.eta = row.num_or_none(task_col::eta);
   t.received_at = row.num_or_none(task_col::received_at);
@@ -62,17 +64,20 @@ TaskView task_view_of(const Row& row) {
   t.sort_at = row.num(task_col::sort_at);
   t.created_at = row.num(task_col::created_at);
   t.updated_at = row.num(task_col::updated_at);
-  for (const std::uint16_t column :
-       {task_col::args, task_col::kwargs, task_col::result, task_col::exception, task_col::traceback}) {
+  for (const std::uint16_t column : {task_col::args, task_col::kwargs, task_col::result,
+                                     task_col::exception, task_col::traceback}) {
     t.bytes += row.text(column).size();
   }
   return t;
 }
 
 TaskNode task_node_of(const Row& row) {
-  return TaskNode{std::string(row.text(task_col::task_id)),        std::string(row.text(task_col::name)),
-                  task_text_or(row, task_col::state, "pending"),        std::string(row.text(task_col::parent_task_id)),
-                  std::string(row.text(task_col::root_task_id)),   row.num_or_none(task_col::received_at),
+  return TaskNode{std::string(row.text(task_col::task_id)),
+                  std::string(row.text(task_col::name)),
+                  task_text_or(row, task_col::state, "pending"),
+                  std::string(row.text(task_col::parent_task_id)),
+                  std::string(row.text(task_col::root_task_id)),
+                  row.num_or_none(task_col::received_at),
                   row.num_or_none(task_col::finished_at)};
 }
 
@@ -84,14 +89,19 @@ base::Result<Page<TaskView>> Tasks::list(const base::Uuid& project, const TaskFi
   query.where = filter.where(project);
   query.columns(kTaskViewColumns).order({task_col::sort_at, task_col::id}, true);
   if (after) query.after({Cell(after->at), Cell(after->id)});
-  return read_page<TaskView>(store_, std::move(query), limit, task_view_of,
-                             [](const TaskView& t) { return Place{t.sort_at, t.id}; },
-                             [](const TaskView& t) { return t.bytes; });
+  return read_page<TaskView>(
+      store_, std::move(query), limit, task_view_of,
+      [](const TaskView& t) {
+        return Place{t.sort_at, t.id};
+      },
+      [](const TaskView& t) { return t.bytes; });
 }
 
-base::Result<TaskView> Tasks::find(const base::Uuid& project, std::string_view engine, std::string_view task_id) {
+base::Result<TaskView> Tasks::find(const base::Uuid& project, std::string_view engine,
+                                   std::string_view task_id) {
   Query query(Table::tasks);
-  query.where.eq(task_col::id, model::task_row_id(project, engine, task_id)).eq(task_col::project_id, project);
+  query.where.eq(task_col::id, model::task_row_id(project, engine, task_id))
+      .eq(task_col::project_id, project);
   auto row = store_.first(query.columns(kTaskViewColumns));
   if (!row) return std::move(row).error();
   if (!row->has_value()) return refuse::not_found("task");
@@ -99,12 +109,16 @@ base::Result<TaskView> Tasks::find(const base::Uuid& project, std::string_view e
 }
 
 base::Result<Page<TaskEventView>> Tasks::events(const base::Uuid& project, std::string_view engine,
-                                                std::string_view task_id, const std::optional<Place>& after,
+                                                std::string_view task_id,
+                                                const std::optional<Place>& after,
                                                 std::uint32_t limit) {
   Query query(Table::events);
-  query.where.eq(event_col::project_id, project).eq(event_col::task_id, task_id).eq(event_col::engine, engine);
-  query.columns({event_col::id, event_col::project_id, event_col::agent_id, event_col::engine, event_col::task_id,
-                 event_col::kind, event_col::occurred_at, event_col::payload})
+  query.where.eq(event_col::project_id, project)
+      .eq(event_col::task_id, task_id)
+      .eq(event_col::engine, engine);
+  query
+      .columns({event_col::id, event_col::project_id, event_col::agent_id, event_col::engine,
+                event_col::task_id, event_col::kind, event_col::occurred_at, event_col::payload})
       .order({event_col::occurred_at, event_col::id}, true);
   if (after) query.after({Cell(after->at), Cell(after->id)});
   const auto make = [](const Row& row) {
@@ -121,19 +135,24 @@ base::Result<Page<TaskEventView>> Tasks::events(const base::Uuid& project, std::
     e.bytes = row.text(event_col::payload).size();
     return e;
   };
-  return read_page<TaskEventView>(store_, std::move(query), limit, make,
-                                  [](const TaskEventView& e) { return Place{e.occurred_at, e.id}; },
-                                  [](const TaskEventView& e) { return e.bytes; });
+  return read_page<TaskEventView>(
+      store_, std::move(query), limit, make,
+      [](const TaskEventView& e) {
+        return Place{e.occurred_at, e.id};
+      },
+      [](const TaskEventView& e) { return e.bytes; });
 }
 
-base::Result<TaskTree> Tasks::tree(const base::Uuid& project, std::string_view engine, std::string_view task_id) {
+base::Result<TaskTree> Tasks::tree(const base::Uuid& project, std::string_view engine,
+                                   std::string_view task_id) {
   auto anchor = find(project, engine, task_id);
   if (!anchor) return std::move(anchor).error();
   TaskTree tree;
   tree.root_task_id = anchor->root_task_id.empty() ? anchor->task_id : anchor->root_task_id;
 
   Query root(Table::tasks);
-  root.where.eq(task_col::id, model::task_row_id(project, engine, tree.root_task_id)).eq(task_col::project_id, project);
+  root.where.eq(task_col::id, model::task_row_id(project, engine, tree.root_task_id))
+      .eq(task_col::project_id, project);
   auto root_row = store_.first(root.columns(kTaskNodeColumns));
   if (!root_row) return std::move(root_row).error();
   if (root_row->has_value()) tree.nodes.push_back(task_node_of(**root_row));
@@ -146,10 +165,14 @@ base::Result<TaskTree> Tasks::tree(const base::Uuid& project, std::string_view e
   auto rows = store_.read(others.columns(kTaskNodeColumns).limit(kTreeNodes + 1));
   if (!rows) return std::move(rows).error();
   for (const Row& row : *rows) {
-    if (tree.nodes.size() < kTreeNodes) tree.nodes.push_back(task_node_of(row));
-    else tree.truncated = true;
+    if (tree.nodes.size() < kTreeNodes)
+      tree.nodes.push_back(task_node_of(row));
+    else
+      tree.truncated = true;
   }
-  const auto when = [](const TaskNode& n) { return n.received_at.value_or(std::numeric_limits<base::TimeUs>::max()); };
+  const auto when = [](const TaskNode& n) {
+    return n.received_at.value_or(std::numeric_limits<base::TimeUs>::max());
+  };
   std::stable_sort(tree.nodes.begin(), tree.nodes.end(),
                    [&](const TaskNode& a, const TaskNode& b) { return when(a) < when(b); });
   return tree;

@@ -1,7 +1,7 @@
 // What people read of tasks: lists, one task, its events, its workflow.
 //
-// Every read is one indexed page; nothing here scans a project. Thread-safe. Errors: see refusal.hpp;
-// else the store's.
+// Every read is one indexed page; nothing here scans a project. Thread-safe. Errors: see
+// refusal.hpp; else the store's.
 #pragma once
 
 #include <cstdint>
@@ -60,13 +60,17 @@ class Tasks {
   explicit Tasks(Store& store) : store_(store) {}
 
   // Latest start first; a task that never started stands where it was received or first seen.
-  [[nodiscard]] base::Result<Page<TaskView>> list(const base::Uuid& project, const TaskFilter& filter,
-                                                  const std::optional<Place>& after, std::uint32_t limit);
+  [[nodiscard]] base::Result<Page<TaskView>> list(const base::Uuid& project,
+                                                  const TaskFilter& filter,
+                                                  const std::optional<Place>& after,
+                                                  std::uint32_t limit);
   [[nodiscard]] base::Result<TaskView> find(const base::Uuid& project, std::string_view engine,
                                             std::string_view task_id);
   // Newest first.
-  [[nodiscard]] base::Result<Page<TaskEventView>> events(const base::Uuid& project, std::string_view engine,
-                                                         std::string_view task_id, const std::optional<Place>& after,
+  [[nodiscard]] base::Result<Page<TaskEventView>> events(const base::Uuid& project,
+                                                         std::string_view engine,
+                                                         std::string_view task_id,
+                                                         const std::optional<Place>& after,
                                                          std::uint32_t limit);
   [[nodiscard]] base::Result<TaskTree> tree(const base::Uuid& project, std::string_view engine,
                                             std::string_view task_id);

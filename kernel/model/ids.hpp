@@ -1,5 +1,6 @@
-// Ids that follow from what they name: every kernel and every rebuild gives the same thing the same id.
-// UUIDv5 in the project's namespace; engine names hold no line break, so no two things share a name.
+// Ids that follow from what they name: every kernel and every rebuild gives the same thing the same
+// id. UUIDv5 in the project's namespace; engine names hold no line break, so no two things share a
+// name.
 #pragma once
 
 #include <string>
@@ -9,8 +10,8 @@
 
 namespace z4j::model {
 
-[[nodiscard]] inline base::Uuid derived_id(const base::Uuid& project, std::string_view kind, std::string_view engine,
-                                           std::string_view name) {
+[[nodiscard]] inline base::Uuid derived_id(const base::Uuid& project, std::string_view kind,
+                                           std::string_view engine, std::string_view name) {
   std::string text(kind);
   text += '\n';
   text += engine;
@@ -19,13 +20,16 @@ namespace z4j::model {
   return base::Uuid::named(project, text);
 }
 
-[[nodiscard]] inline base::Uuid task_row_id(const base::Uuid& project, std::string_view engine, std::string_view task_id) {
+[[nodiscard]] inline base::Uuid task_row_id(const base::Uuid& project, std::string_view engine,
+                                            std::string_view task_id) {
   return derived_id(project, "task", engine, task_id);
 }
-[[nodiscard]] inline base::Uuid worker_row_id(const base::Uuid& project, std::string_view engine, std::string_view name) {
+[[nodiscard]] inline base::Uuid worker_row_id(const base::Uuid& project, std::string_view engine,
+                                              std::string_view name) {
   return derived_id(project, "worker", engine, name);
 }
-[[nodiscard]] inline base::Uuid queue_row_id(const base::Uuid& project, std::string_view engine, std::string_view name) {
+[[nodiscard]] inline base::Uuid queue_row_id(const base::Uuid& project, std::string_view engine,
+                                             std::string_view name) {
   return derived_id(project, "queue", engine, name);
 }
 

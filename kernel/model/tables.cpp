@@ -26,20 +26,22 @@ constexpr z4j_key key(std::string_view name, std::uint16_t kind) {
 }
 
 constexpr z4j_key kMetaKeys[] = {key<meta::key>("meta_key", Z4J_K_PRIMARY)};
-constexpr z4j_key kUsersKeys[] = {
-    key<users::id>("users_id", Z4J_K_PRIMARY), key<users::email>("users_email", Z4J_K_UNIQUE),
-    key<users::created_at, users::id>("users_created", Z4J_K_ORDER)};
+constexpr z4j_key kUsersKeys[] = {key<users::id>("users_id", Z4J_K_PRIMARY),
+                                  key<users::email>("users_email", Z4J_K_UNIQUE),
+                                  key<users::created_at, users::id>("users_created", Z4J_K_ORDER)};
 constexpr z4j_key kSessionsKeys[] = {
     key<sessions::id>("sessions_id", Z4J_K_PRIMARY),
     key<sessions::user_id, sessions::issued_at, sessions::id>("sessions_user", Z4J_K_ORDER),
     key<sessions::expires_at>("sessions_expires", Z4J_K_ORDER)};
-constexpr z4j_key kFirstBootTokensKeys[] = {key<first_boot_tokens::id>("first_boot_tokens_id", Z4J_K_PRIMARY)};
+constexpr z4j_key kFirstBootTokensKeys[] = {
+    key<first_boot_tokens::id>("first_boot_tokens_id", Z4J_K_PRIMARY)};
 constexpr z4j_key kProjectsKeys[] = {key<projects::id>("projects_id", Z4J_K_PRIMARY),
                                      key<projects::slug>("projects_slug", Z4J_K_UNIQUE)};
 constexpr z4j_key kMembershipsKeys[] = {
     key<memberships::id>("memberships_id", Z4J_K_PRIMARY),
     key<memberships::user_id, memberships::project_id>("memberships_user_project", Z4J_K_UNIQUE),
-    key<memberships::project_id, memberships::created_at, memberships::id>("memberships_project", Z4J_K_ORDER)};
+    key<memberships::project_id, memberships::created_at, memberships::id>("memberships_project",
+                                                                           Z4J_K_ORDER)};
 constexpr z4j_key kAgentsKeys[] = {
     key<agents::id>("agents_id", Z4J_K_PRIMARY),
     key<agents::project_id, agents::name>("agents_project_name", Z4J_K_UNIQUE),
@@ -61,39 +63,45 @@ constexpr z4j_key kTasksKeys[] = {
     key<tasks::name, tasks::queue, tasks::worker_name, tasks::task_id>("tasks_text", Z4J_K_TEXT)};
 constexpr z4j_key kEventsKeys[] = {
     key<events::occurred_at, events::id>("events_id", Z4J_K_PRIMARY),
-    key<events::project_id, events::task_id, events::occurred_at, events::id>("events_task", Z4J_K_ORDER)};
+    key<events::project_id, events::task_id, events::occurred_at, events::id>("events_task",
+                                                                              Z4J_K_ORDER)};
 constexpr z4j_key kTaskMinutesKeys[] = {
-    key<task_minutes::project_id, task_minutes::minute, task_minutes::engine, task_minutes::task_name,
-        task_minutes::queue, task_minutes::worker, task_minutes::kind, task_minutes::lane>("task_minutes_id", Z4J_K_PRIMARY)};
+    key<task_minutes::project_id, task_minutes::minute, task_minutes::engine,
+        task_minutes::task_name, task_minutes::queue, task_minutes::worker, task_minutes::kind,
+        task_minutes::lane>("task_minutes_id", Z4J_K_PRIMARY)};
 constexpr z4j_key kCommandsKeys[] = {
     key<commands::id>("commands_id", Z4J_K_PRIMARY),
     key<commands::project_id, commands::idempotency_key>("commands_idempotency", Z4J_K_UNIQUE),
     key<commands::project_id, commands::issued_at, commands::id>("commands_issued", Z4J_K_ORDER),
     key<commands::status, commands::timeout_at>("commands_due", Z4J_K_ORDER)};
 constexpr z4j_key kAuditLogKeys[] = {
-    key<audit_log::seq>("audit_log_seq", Z4J_K_PRIMARY), key<audit_log::id>("audit_log_id", Z4J_K_UNIQUE),
+    key<audit_log::seq>("audit_log_seq", Z4J_K_PRIMARY),
+    key<audit_log::id>("audit_log_id", Z4J_K_UNIQUE),
     key<audit_log::prev_row_hmac>("audit_log_prev", Z4J_K_UNIQUE),
     key<audit_log::project_id, audit_log::seq>("audit_log_project", Z4J_K_ORDER),
     key<audit_log::action, audit_log::seq>("audit_log_action", Z4J_K_ORDER)};
 constexpr z4j_key kAuditHeadKeys[] = {key<audit_head::id>("audit_head_id", Z4J_K_PRIMARY)};
-constexpr z4j_key kPluginOverridesKeys[] = {key<plugin_overrides::instance>("plugin_overrides_instance", Z4J_K_PRIMARY)};
+constexpr z4j_key kPluginOverridesKeys[] = {
+    key<plugin_overrides::instance>("plugin_overrides_instance", Z4J_K_PRIMARY)};
 constexpr z4j_key kDeadLettersKeys[] = {key<dead_letters::id>("dead_letters_id", Z4J_K_PRIMARY)};
 constexpr z4j_key kGapsKeys[] = {
     key<gaps::id>("gaps_id", Z4J_K_PRIMARY),
     key<gaps::project_id, gaps::from_at, gaps::id>("gaps_project", Z4J_K_ORDER)};
 
 #define Z4J_DECLARE_COLUMN(name, type, flags, merge, stamp, comment) \
-  z4j_column{text(#name), text(comment), Z4J_T_##type, kFlag##flags, Z4J_M_##merge, static_cast<std::uint16_t>(stamp)},
-#define Z4J_DECLARE_COLUMNS(table, Name) \
-  namespace declared_##table {                           \
-  using namespace ::z4j::model::table;                   \
-  constexpr z4j_column kColumns[] = {Z4J_##Name##_COLUMNS(Z4J_DECLARE_COLUMN)}; \
-  static_assert(sizeof kColumns / sizeof kColumns[0] == ::z4j::model::table::kColumnCount); \
+  z4j_column{text(#name),  text(comment), Z4J_T_##type,              \
+             kFlag##flags, Z4J_M_##merge, static_cast<std::uint16_t>(stamp)},
+#define Z4J_DECLARE_COLUMNS(table, Name)                                                      \
+  namespace declared_##table {                                                                \
+    using namespace ::z4j::model::table;                                                      \
+    constexpr z4j_column kColumns[] = {Z4J_##Name##_COLUMNS(Z4J_DECLARE_COLUMN)};             \
+    static_assert(sizeof kColumns / sizeof kColumns[0] == ::z4j::model::table::kColumnCount); \
   }
 Z4J_TABLES(Z4J_DECLARE_COLUMNS)
 
 template <std::size_t columns, std::size_t keys>
-constexpr z4j_table declare(std::string_view name, std::string_view comment, const z4j_column (&column_list)[columns],
+constexpr z4j_table declare(std::string_view name, std::string_view comment,
+                            const z4j_column (&column_list)[columns],
                             const z4j_key (&key_list)[keys], std::uint32_t flags) {
   return z4j_table{text(name), text(comment), column_list, key_list, columns, keys, flags, 0};
 }
@@ -101,25 +109,39 @@ constexpr z4j_table declare(std::string_view name, std::string_view comment, con
 constexpr z4j_table kTables[] = {
     declare("meta", "facts about this store", declared_meta::kColumns, kMetaKeys, kTableNONE),
     declare("users", "people who sign in", declared_users::kColumns, kUsersKeys, kTableNONE),
-    declare("sessions", "signed-in browsers", declared_sessions::kColumns, kSessionsKeys, kTableHOT),
-    declare("first_boot_tokens", "one-time tokens for the first admin", declared_first_boot_tokens::kColumns, kFirstBootTokensKeys, kTableNONE),
+    declare("sessions", "signed-in browsers", declared_sessions::kColumns, kSessionsKeys,
+            kTableHOT),
+    declare("first_boot_tokens", "one-time tokens for the first admin",
+            declared_first_boot_tokens::kColumns, kFirstBootTokensKeys, kTableNONE),
     declare("projects", "tenants", declared_projects::kColumns, kProjectsKeys, kTableNONE),
-    declare("memberships", "who may do what where", declared_memberships::kColumns, kMembershipsKeys, kTableNONE),
-    declare("agents", "what reports to us: remote agents and local engine instances", declared_agents::kColumns, kAgentsKeys, kTableHOT),
+    declare("memberships", "who may do what where", declared_memberships::kColumns,
+            kMembershipsKeys, kTableNONE),
+    declare("agents", "what reports to us: remote agents and local engine instances",
+            declared_agents::kColumns, kAgentsKeys, kTableHOT),
     declare("workers", "engine workers", declared_workers::kColumns, kWorkersKeys, kTableHOT),
     declare("queues", "engine queues", declared_queues::kColumns, kQueuesKeys, kTableHOT),
-    declare("tasks", "one row per task, folded from its events", declared_tasks::kColumns, kTasksKeys, kTableHOT),
-    declare("events", "what happened", declared_events::kColumns, kEventsKeys, kTableAPPEND_BY_TIME),
-    declare("task_minutes", "counters per minute", declared_task_minutes::kColumns, kTaskMinutesKeys, kTableHOT),
-    declare("commands", "what people asked of engines", declared_commands::kColumns, kCommandsKeys, kTableNONE),
-    declare("audit_log", "chained record of every change", declared_audit_log::kColumns, kAuditLogKeys, kTableAPPEND),
-    declare("audit_head", "newest link of the audit chain", declared_audit_head::kColumns, kAuditHeadKeys, kTableHOT),
-    declare("plugin_overrides", "plugin settings changed through the API", declared_plugin_overrides::kColumns, kPluginOverridesKeys, kTableNONE),
-    declare("dead_letters", "rows that could not be stored", declared_dead_letters::kColumns, kDeadLettersKeys, kTableNONE),
-    declare("gaps", "times when an engine was out of sight", declared_gaps::kColumns, kGapsKeys, kTableNONE),
+    declare("tasks", "one row per task, folded from its events", declared_tasks::kColumns,
+            kTasksKeys, kTableHOT),
+    declare("events", "what happened", declared_events::kColumns, kEventsKeys,
+            kTableAPPEND_BY_TIME),
+    declare("task_minutes", "counters per minute", declared_task_minutes::kColumns,
+            kTaskMinutesKeys, kTableHOT),
+    declare("commands", "what people asked of engines", declared_commands::kColumns, kCommandsKeys,
+            kTableNONE),
+    declare("audit_log", "chained record of every change", declared_audit_log::kColumns,
+            kAuditLogKeys, kTableAPPEND),
+    declare("audit_head", "newest link of the audit chain", declared_audit_head::kColumns,
+            kAuditHeadKeys, kTableHOT),
+    declare("plugin_overrides", "plugin settings changed through the API",
+            declared_plugin_overrides::kColumns, kPluginOverridesKeys, kTableNONE),
+    declare("dead_letters", "rows that could not be stored", declared_dead_letters::kColumns,
+            kDeadLettersKeys, kTableNONE),
+    declare("gaps", "times when an engine was out of sight", declared_gaps::kColumns, kGapsKeys,
+            kTableNONE),
 };
 
-constexpr z4j_schema kSchema = {sizeof(z4j_schema), kSchemaVersion, kTables, sizeof kTables / sizeof kTables[0], 0};
+constexpr z4j_schema kSchema = {sizeof(z4j_schema), kSchemaVersion, kTables,
+                                sizeof kTables / sizeof kTables[0], 0};
 
 }  // namespace
 

@@ -1,8 +1,9 @@
 // The tables that the kernel declares to a storage driver: names, types, merge rules, keys.
 //
-// A column's number is its place in its list and is never reused; growth is appending (nullable columns,
-// plain keys, tables at the end of kTables). The lists are macros so that numbers, names, types and
-// comments can't drift apart. Merge rules: docs/abi/storage.md. JSON columns hold redacted payloads.
+// A column's number is its place in its list and is never reused; growth is appending (nullable
+// columns, plain keys, tables at the end of kTables). The lists are macros so that numbers, names,
+// types and comments can't drift apart. Merge rules: docs/abi/storage.md. JSON columns hold
+// redacted payloads.
 //
 // Stamps: LAST columns travel in groups with one stamp column each; see model/fold.hpp.
 #pragma once
@@ -17,115 +18,116 @@ inline constexpr std::uint32_t kSchemaVersion = 1;
 inline constexpr std::uint16_t kNoStamp = 0;
 
 // X(name, type, flags, merge, stamp, comment)
-#define Z4J_META_COLUMNS(X)                                                         \
-  X(key, TEXT, REQUIRED, KEEP, kNoStamp, "what the value is called")                 \
-  X(value, TEXT, NONE, SET, kNoStamp, "the value")                                   \
+#define Z4J_META_COLUMNS(X)                                          \
+  X(key, TEXT, REQUIRED, KEEP, kNoStamp, "what the value is called") \
+  X(value, TEXT, NONE, SET, kNoStamp, "the value")                   \
   X(updated_at, TIME, NONE, SET, kNoStamp, "last write")
 
-#define Z4J_USERS_COLUMNS(X)                                                        \
-  X(id, UUID, REQUIRED, KEEP, kNoStamp, "user")                                      \
-  X(email, TEXT, REQUIRED, SET, kNoStamp, "normalised address, the sign-in name")    \
-  X(password_hash, TEXT, SECRET, SET, kNoStamp, "argon2id, PHC text")                \
-  X(display_name, TEXT, NONE, SET, kNoStamp, "name to show")                         \
-  X(first_name, TEXT, NONE, SET, kNoStamp, "first name")                             \
-  X(last_name, TEXT, NONE, SET, kNoStamp, "last name")                               \
-  X(is_admin, BOOL, REQUIRED, SET, kNoStamp, "admin of the whole installation")      \
-  X(is_active, BOOL, REQUIRED, SET, kNoStamp, "may sign in")                         \
-  X(timezone, TEXT, REQUIRED, SET, kNoStamp, "IANA zone for showing times")          \
-  X(failed_login_count, INT, REQUIRED, ADD, kNoStamp, "failures in a row")           \
-  X(locked_until, TIME, NONE, SET, kNoStamp, "no sign-in before")                    \
-  X(last_failed_login_at, TIME, NONE, MAX, kNoStamp, "latest failure")               \
-  X(last_login_at, TIME, NONE, MAX, kNoStamp, "latest success")                      \
+#define Z4J_USERS_COLUMNS(X)                                                           \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "user")                                        \
+  X(email, TEXT, REQUIRED, SET, kNoStamp, "normalised address, the sign-in name")      \
+  X(password_hash, TEXT, SECRET, SET, kNoStamp, "argon2id, PHC text")                  \
+  X(display_name, TEXT, NONE, SET, kNoStamp, "name to show")                           \
+  X(first_name, TEXT, NONE, SET, kNoStamp, "first name")                               \
+  X(last_name, TEXT, NONE, SET, kNoStamp, "last name")                                 \
+  X(is_admin, BOOL, REQUIRED, SET, kNoStamp, "admin of the whole installation")        \
+  X(is_active, BOOL, REQUIRED, SET, kNoStamp, "may sign in")                           \
+  X(timezone, TEXT, REQUIRED, SET, kNoStamp, "IANA zone for showing times")            \
+  X(failed_login_count, INT, REQUIRED, ADD, kNoStamp, "failures in a row")             \
+  X(locked_until, TIME, NONE, SET, kNoStamp, "no sign-in before")                      \
+  X(last_failed_login_at, TIME, NONE, MAX, kNoStamp, "latest failure")                 \
+  X(last_login_at, TIME, NONE, MAX, kNoStamp, "latest success")                        \
   X(password_changed_at, TIME, NONE, MAX, kNoStamp, "sessions issued before are void") \
-  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "created")                           \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "created")                             \
   X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")
 
-#define Z4J_SESSIONS_COLUMNS(X)                                                     \
-  X(id, UUID, REQUIRED, KEEP, kNoStamp, "session; the cookie carries it signed")     \
-  X(user_id, UUID, REQUIRED, KEEP, kNoStamp, "whose")                                \
-  X(csrf_token, TEXT, SECRET, SET, kNoStamp, "what X-CSRF-Token must say")           \
-  X(issued_at, TIME, REQUIRED, KEEP, kNoStamp, "sign-in")                            \
-  X(expires_at, TIME, REQUIRED, SET, kNoStamp, "absolute end")                       \
-  X(last_seen_at, TIME, REQUIRED, MAX, kNoStamp, "latest request, to the minute")    \
-  X(revoked_at, TIME, NONE, MIN, kNoStamp, "ended before its time")                  \
-  X(revocation_reason, TEXT, NONE, KEEP, kNoStamp, "why")                            \
-  X(remember_me, BOOL, REQUIRED, KEEP, kNoStamp, "no idle time-out")                 \
-  X(ip_at_issue, TEXT, NONE, KEEP, kNoStamp, "client address at sign-in")            \
+#define Z4J_SESSIONS_COLUMNS(X)                                                   \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "session; the cookie carries it signed")  \
+  X(user_id, UUID, REQUIRED, KEEP, kNoStamp, "whose")                             \
+  X(csrf_token, TEXT, SECRET, SET, kNoStamp, "what X-CSRF-Token must say")        \
+  X(issued_at, TIME, REQUIRED, KEEP, kNoStamp, "sign-in")                         \
+  X(expires_at, TIME, REQUIRED, SET, kNoStamp, "absolute end")                    \
+  X(last_seen_at, TIME, REQUIRED, MAX, kNoStamp, "latest request, to the minute") \
+  X(revoked_at, TIME, NONE, MIN, kNoStamp, "ended before its time")               \
+  X(revocation_reason, TEXT, NONE, KEEP, kNoStamp, "why")                         \
+  X(remember_me, BOOL, REQUIRED, KEEP, kNoStamp, "no idle time-out")              \
+  X(ip_at_issue, TEXT, NONE, KEEP, kNoStamp, "client address at sign-in")         \
   X(user_agent_at_issue, TEXT, NONE, KEEP, kNoStamp, "browser at sign-in")
 
-#define Z4J_FIRST_BOOT_TOKENS_COLUMNS(X)                                            \
-  X(id, UUID, REQUIRED, KEEP, kNoStamp, "token")                                     \
-  X(token_hash, TEXT, SECRET, KEEP, kNoStamp, "keyed hash, hex")                     \
-  X(expires_at, TIME, REQUIRED, KEEP, kNoStamp, "not accepted after")                \
-  X(consumed_at, TIME, NONE, SET, kNoStamp, "used")                                  \
+#define Z4J_FIRST_BOOT_TOKENS_COLUMNS(X)                              \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "token")                      \
+  X(token_hash, TEXT, SECRET, KEEP, kNoStamp, "keyed hash, hex")      \
+  X(expires_at, TIME, REQUIRED, KEEP, kNoStamp, "not accepted after") \
+  X(consumed_at, TIME, NONE, SET, kNoStamp, "used")                   \
   X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "minted")
 
-#define Z4J_PROJECTS_COLUMNS(X)                                                     \
-  X(id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                   \
-  X(slug, TEXT, REQUIRED, KEEP, kNoStamp, "name in URLs")                            \
-  X(name, TEXT, REQUIRED, SET, kNoStamp, "name to show")                             \
-  X(description, TEXT, NONE, SET, kNoStamp, "what it is")                            \
-  X(environment, TEXT, REQUIRED, SET, kNoStamp, "production, staging, ...")          \
-  X(timezone, TEXT, REQUIRED, SET, kNoStamp, "IANA zone")                            \
-  X(retention_days, INT, REQUIRED, SET, kNoStamp, "days to keep tasks")              \
-  X(is_active, BOOL, REQUIRED, SET, kNoStamp, "false: archived")                     \
+#define Z4J_PROJECTS_COLUMNS(X)                                                           \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                        \
+  X(slug, TEXT, REQUIRED, KEEP, kNoStamp, "name in URLs")                                 \
+  X(name, TEXT, REQUIRED, SET, kNoStamp, "name to show")                                  \
+  X(description, TEXT, NONE, SET, kNoStamp, "what it is")                                 \
+  X(environment, TEXT, REQUIRED, SET, kNoStamp, "production, staging, ...")               \
+  X(timezone, TEXT, REQUIRED, SET, kNoStamp, "IANA zone")                                 \
+  X(retention_days, INT, REQUIRED, SET, kNoStamp, "days to keep tasks")                   \
+  X(is_active, BOOL, REQUIRED, SET, kNoStamp, "false: archived")                          \
   X(default_scheduler_owner, TEXT, REQUIRED, SET, kNoStamp, "scheduler of new schedules") \
-  X(allowed_schedulers, JSON, NONE, SET, kNoStamp, "names, or null: no limit")       \
-  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "created")                           \
+  X(allowed_schedulers, JSON, NONE, SET, kNoStamp, "names, or null: no limit")            \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "created")                                \
   X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")
 
-#define Z4J_MEMBERSHIPS_COLUMNS(X)                                                  \
-  X(id, UUID, REQUIRED, KEEP, kNoStamp, "membership")                                \
-  X(user_id, UUID, REQUIRED, KEEP, kNoStamp, "who")                                  \
-  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "where")                             \
-  X(role, TEXT, REQUIRED, SET, kNoStamp, "viewer, operator, admin")                  \
-  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "granted")                           \
+#define Z4J_MEMBERSHIPS_COLUMNS(X)                                  \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "membership")               \
+  X(user_id, UUID, REQUIRED, KEEP, kNoStamp, "who")                 \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "where")            \
+  X(role, TEXT, REQUIRED, SET, kNoStamp, "viewer, operator, admin") \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "granted")          \
   X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")
 
-#define Z4J_AGENTS_COLUMNS(X)                                                       \
-  X(id, UUID, REQUIRED, KEEP, kNoStamp, "agent")                                     \
-  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                           \
-  X(name, TEXT, REQUIRED, SET, kNoStamp, "unique in its project; local:INSTANCE for engine plugins") \
-  X(is_local, BOOL, REQUIRED, KEEP, kNoStamp, "an engine instance of a brain")       \
+#define Z4J_AGENTS_COLUMNS(X)                                                                \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "agent")                                             \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                   \
+  X(name, TEXT, REQUIRED, SET, kNoStamp,                                                     \
+    "unique in its project; local:INSTANCE for engine plugins")                              \
+  X(is_local, BOOL, REQUIRED, KEEP, kNoStamp, "an engine instance of a brain")               \
   X(token_hash, TEXT, SECRET, SET, kNoStamp, "keyed hash of its token, null for local ones") \
-  X(protocol_version, TEXT, REQUIRED, SET, kNoStamp, "0: never connected")           \
-  X(framework_adapter, TEXT, REQUIRED, SET, kNoStamp, "framework it runs in")        \
-  X(engine_adapters, JSON, NONE, SET, kNoStamp, "engine names")                      \
-  X(scheduler_adapters, JSON, NONE, SET, kNoStamp, "scheduler names")                \
-  X(capabilities, JSON, NONE, SET, kNoStamp, "adapter -> capability names")          \
-  X(state, TEXT, REQUIRED, SET, kNoStamp, "online, offline, unknown")                \
-  X(state_reason, TEXT, NONE, SET, kNoStamp, "why it is not well")                   \
-  X(last_seen_at, TIME, NONE, MAX, kNoStamp, "latest sign of life, our clock")       \
-  X(last_connect_at, TIME, NONE, MAX, kNoStamp, "latest connect")                    \
-  X(last_event_at, TIME, NONE, MAX, kNoStamp, "latest stored event, its clock")      \
-  X(host_name, TEXT, NONE, SET, kNoStamp, "where it runs")                           \
-  X(agent_version, TEXT, NONE, SET, kNoStamp, "its version")                         \
+  X(protocol_version, TEXT, REQUIRED, SET, kNoStamp, "0: never connected")                   \
+  X(framework_adapter, TEXT, REQUIRED, SET, kNoStamp, "framework it runs in")                \
+  X(engine_adapters, JSON, NONE, SET, kNoStamp, "engine names")                              \
+  X(scheduler_adapters, JSON, NONE, SET, kNoStamp, "scheduler names")                        \
+  X(capabilities, JSON, NONE, SET, kNoStamp, "adapter -> capability names")                  \
+  X(state, TEXT, REQUIRED, SET, kNoStamp, "online, offline, unknown")                        \
+  X(state_reason, TEXT, NONE, SET, kNoStamp, "why it is not well")                           \
+  X(last_seen_at, TIME, NONE, MAX, kNoStamp, "latest sign of life, our clock")               \
+  X(last_connect_at, TIME, NONE, MAX, kNoStamp, "latest connect")                            \
+  X(last_event_at, TIME, NONE, MAX, kNoStamp, "latest stored event, its clock")              \
+  X(host_name, TEXT, NONE, SET, kNoStamp, "where it runs")                                   \
+  X(agent_version, TEXT, NONE, SET, kNoStamp, "its version")                                 \
   X(events_persisted, INT, REQUIRED, ADD, kNoStamp, "events stored, duplicates not counted") \
   X(events_dropped, INT, REQUIRED, ADD, kNoStamp, "events lost before they could be stored") \
-  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "minted")                            \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "minted")                                    \
   X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")
 
-#define Z4J_WORKERS_COLUMNS(X)                                                      \
-  X(id, UUID, REQUIRED, KEEP, kNoStamp, "derived from project, engine and name")     \
-  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                           \
-  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                \
-  X(name, TEXT, REQUIRED, KEEP, kNoStamp, "name in its engine")                      \
-  X(agent_id, UUID, NONE, SET, kNoStamp, "who reported it last")                     \
-  X(hostname, TEXT, NONE, SET, kNoStamp, "host")                                     \
-  X(pid, INT, NONE, SET, kNoStamp, "process")                                        \
-  X(concurrency, INT, NONE, SET, kNoStamp, "tasks at once")                          \
-  X(queues, JSON, NONE, SET, kNoStamp, "queue names it consumes")                    \
-  X(state, TEXT, REQUIRED, SET, kNoStamp, "online, offline, draining, unknown")      \
-  X(last_heartbeat, TIME, NONE, MAX, kNoStamp, "latest sign of life")                \
-  X(load_average, JSON, NONE, SET, kNoStamp, "three numbers")                        \
-  X(memory_bytes, INT, NONE, SET, kNoStamp, "resident memory")                       \
-  X(active_tasks, INT, REQUIRED, SET, kNoStamp, "running now")                       \
+#define Z4J_WORKERS_COLUMNS(X)                                                             \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "derived from project, engine and name")           \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                 \
+  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                      \
+  X(name, TEXT, REQUIRED, KEEP, kNoStamp, "name in its engine")                            \
+  X(agent_id, UUID, NONE, SET, kNoStamp, "who reported it last")                           \
+  X(hostname, TEXT, NONE, SET, kNoStamp, "host")                                           \
+  X(pid, INT, NONE, SET, kNoStamp, "process")                                              \
+  X(concurrency, INT, NONE, SET, kNoStamp, "tasks at once")                                \
+  X(queues, JSON, NONE, SET, kNoStamp, "queue names it consumes")                          \
+  X(state, TEXT, REQUIRED, SET, kNoStamp, "online, offline, draining, unknown")            \
+  X(last_heartbeat, TIME, NONE, MAX, kNoStamp, "latest sign of life")                      \
+  X(load_average, JSON, NONE, SET, kNoStamp, "three numbers")                              \
+  X(memory_bytes, INT, NONE, SET, kNoStamp, "resident memory")                             \
+  X(active_tasks, INT, REQUIRED, SET, kNoStamp, "running now")                             \
   X(metadata, JSON, NONE, SET, kNoStamp, "stats, active, active_queues, registered, conf") \
-  X(sort_at, TIME, REQUIRED, MAX, kNoStamp, "last_heartbeat or created_at, for paging") \
-  X(created_at, TIME, REQUIRED, MIN, kNoStamp, "first seen")                         \
+  X(sort_at, TIME, REQUIRED, MAX, kNoStamp, "last_heartbeat or created_at, for paging")    \
+  X(created_at, TIME, REQUIRED, MIN, kNoStamp, "first seen")                               \
   X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")
 
-#define Z4J_QUEUES_COLUMNS(X)                                                       \
+#define Z4J_QUEUES_COLUMNS(X)                                                        \
   X(id, UUID, REQUIRED, KEEP, kNoStamp, "derived from project, engine and name")     \
   X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                           \
   X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                \
@@ -143,90 +145,92 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(created_at, TIME, REQUIRED, MIN, kNoStamp, "first seen")                         \
   X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")
 
-#define Z4J_TASKS_COLUMNS(X)                                                        \
-  X(id, UUID, REQUIRED, KEEP, kNoStamp, "derived from project, engine and task id")  \
-  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                           \
-  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                \
-  X(task_id, TEXT, REQUIRED, KEEP, kNoStamp, "the engine's id")                      \
-  X(name, TEXT, NONE, KEEP, kNoStamp, "task name; null: not known yet")              \
-  X(state, TEXT, NONE, LAST, state_stamp, "where it stands; null: pending")                    \
-  X(finished_at, TIME, NONE, LAST, state_stamp, "end of the run that state tells of")          \
-  X(runtime_ms, INT, NONE, LAST, state_stamp, "of that run")                                   \
-  X(result, JSON, NONE, LAST, state_stamp, "what it returned")                                 \
-  X(exception, TEXT, NONE, LAST, state_stamp, "what it died of")                               \
-  X(traceback, TEXT, NONE, LAST, state_stamp, "where")                                         \
-  X(state_stamp, INT, NONE, MAX, kNoStamp, "order of the state columns")             \
-  X(received_at, TIME, NONE, LAST, received_stamp, "taken by a worker, latest time")             \
-  X(received_stamp, INT, NONE, MAX, kNoStamp, "order of received_at")                \
+#define Z4J_TASKS_COLUMNS(X)                                                                 \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "derived from project, engine and task id")          \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                   \
+  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                        \
+  X(task_id, TEXT, REQUIRED, KEEP, kNoStamp, "the engine's id")                              \
+  X(name, TEXT, NONE, KEEP, kNoStamp, "task name; null: not known yet")                      \
+  X(state, TEXT, NONE, LAST, state_stamp, "where it stands; null: pending")                  \
+  X(finished_at, TIME, NONE, LAST, state_stamp, "end of the run that state tells of")        \
+  X(runtime_ms, INT, NONE, LAST, state_stamp, "of that run")                                 \
+  X(result, JSON, NONE, LAST, state_stamp, "what it returned")                               \
+  X(exception, TEXT, NONE, LAST, state_stamp, "what it died of")                             \
+  X(traceback, TEXT, NONE, LAST, state_stamp, "where")                                       \
+  X(state_stamp, INT, NONE, MAX, kNoStamp, "order of the state columns")                     \
+  X(received_at, TIME, NONE, LAST, received_stamp, "taken by a worker, latest time")         \
+  X(received_stamp, INT, NONE, MAX, kNoStamp, "order of received_at")                        \
   X(args, JSON, NONE, LAST, args_stamp, "positional arguments")                              \
   X(kwargs, JSON, NONE, LAST, args_stamp, "named arguments")                                 \
   X(eta, TIME, NONE, LAST, args_stamp, "not before")                                         \
-  X(args_flags, INT, NONE, LAST, args_stamp, "1 args is repr, 2 kwargs is repr, 4 redacted, 8 cut") \
-  X(args_stamp, INT, NONE, MAX, kNoStamp, "order of the argument columns")           \
-  X(started_at, TIME, NONE, LAST, started_stamp, "latest start")                                \
-  X(started_stamp, INT, NONE, MAX, kNoStamp, "order of started_at")                  \
-  X(worker_name, TEXT, NONE, LAST, worker_stamp, "latest worker")                              \
-  X(worker_stamp, INT, NONE, MAX, kNoStamp, "order of worker_name")                  \
-  X(queue, TEXT, NONE, LAST, queue_stamp, "latest queue known")                               \
-  X(queue_stamp, INT, NONE, MAX, kNoStamp, "order of queue")                         \
-  X(priority, TEXT, NONE, LAST, priority_stamp, "critical, high, normal, low; null: normal")     \
-  X(priority_stamp, INT, NONE, MAX, kNoStamp, "order of priority")                   \
-  X(sort_at, TIME, REQUIRED, LAST, sort_stamp, "started, else received, else first seen; lists order by it") \
-  X(sort_stamp, INT, NONE, MAX, kNoStamp, "order of sort_at")                        \
-  X(retry_count, INT, NONE, MAX, kNoStamp, "retries so far")                         \
-  X(parent_task_id, TEXT, NONE, KEEP, kNoStamp, "the task that sent it")             \
-  X(root_task_id, TEXT, NONE, KEEP, kNoStamp, "first task of its workflow")          \
-  X(tags, JSON, NONE, KEEP, kNoStamp, "words")                                       \
-  X(retry_of, TEXT, NONE, KEEP, kNoStamp, "task id that this one repeats")           \
-  X(retried_as, TEXT, NONE, SET, kNoStamp, "task id of its latest repetition")       \
-  X(agent_id, UUID, NONE, KEEP, kNoStamp, "who reported it first")                   \
-  X(created_at, TIME, REQUIRED, MIN, kNoStamp, "earliest event")                     \
+  X(args_flags, INT, NONE, LAST, args_stamp,                                                 \
+    "1 args is repr, 2 kwargs is repr, 4 redacted, 8 cut")                                   \
+  X(args_stamp, INT, NONE, MAX, kNoStamp, "order of the argument columns")                   \
+  X(started_at, TIME, NONE, LAST, started_stamp, "latest start")                             \
+  X(started_stamp, INT, NONE, MAX, kNoStamp, "order of started_at")                          \
+  X(worker_name, TEXT, NONE, LAST, worker_stamp, "latest worker")                            \
+  X(worker_stamp, INT, NONE, MAX, kNoStamp, "order of worker_name")                          \
+  X(queue, TEXT, NONE, LAST, queue_stamp, "latest queue known")                              \
+  X(queue_stamp, INT, NONE, MAX, kNoStamp, "order of queue")                                 \
+  X(priority, TEXT, NONE, LAST, priority_stamp, "critical, high, normal, low; null: normal") \
+  X(priority_stamp, INT, NONE, MAX, kNoStamp, "order of priority")                           \
+  X(sort_at, TIME, REQUIRED, LAST, sort_stamp,                                               \
+    "started, else received, else first seen; lists order by it")                            \
+  X(sort_stamp, INT, NONE, MAX, kNoStamp, "order of sort_at")                                \
+  X(retry_count, INT, NONE, MAX, kNoStamp, "retries so far")                                 \
+  X(parent_task_id, TEXT, NONE, KEEP, kNoStamp, "the task that sent it")                     \
+  X(root_task_id, TEXT, NONE, KEEP, kNoStamp, "first task of its workflow")                  \
+  X(tags, JSON, NONE, KEEP, kNoStamp, "words")                                               \
+  X(retry_of, TEXT, NONE, KEEP, kNoStamp, "task id that this one repeats")                   \
+  X(retried_as, TEXT, NONE, SET, kNoStamp, "task id of its latest repetition")               \
+  X(agent_id, UUID, NONE, KEEP, kNoStamp, "who reported it first")                           \
+  X(created_at, TIME, REQUIRED, MIN, kNoStamp, "earliest event")                             \
   X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "latest event")
 
-#define Z4J_EVENTS_COLUMNS(X)                                                       \
-  X(occurred_at, TIME, REQUIRED, KEEP, kNoStamp, "when, by the reporter's clock, clamped") \
+#define Z4J_EVENTS_COLUMNS(X)                                                                      \
+  X(occurred_at, TIME, REQUIRED, KEEP, kNoStamp, "when, by the reporter's clock, clamped")         \
   X(id, UUID, REQUIRED, KEEP, kNoStamp, "derived from its content: the same fact has the same id") \
-  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                           \
-  X(agent_id, UUID, REQUIRED, KEEP, kNoStamp, "who reported it")                     \
-  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                \
-  X(task_id, TEXT, REQUIRED, KEEP, kNoStamp, "the engine's id, or empty")            \
-  X(kind, TEXT, REQUIRED, KEEP, kNoStamp, "task.started and so on")                  \
-  X(task_name, TEXT, NONE, KEEP, kNoStamp, "task name")                              \
-  X(queue, TEXT, NONE, KEEP, kNoStamp, "queue")                                      \
-  X(worker, TEXT, NONE, KEEP, kNoStamp, "worker")                                    \
-  X(attempt, INT, NONE, KEEP, kNoStamp, "1 for the first run")                       \
-  X(runtime_us, INT, NONE, KEEP, kNoStamp, "microseconds")                           \
-  X(payload, JSON, NONE, KEEP, kNoStamp, "the rest, redacted")                       \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                         \
+  X(agent_id, UUID, REQUIRED, KEEP, kNoStamp, "who reported it")                                   \
+  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                              \
+  X(task_id, TEXT, REQUIRED, KEEP, kNoStamp, "the engine's id, or empty")                          \
+  X(kind, TEXT, REQUIRED, KEEP, kNoStamp, "task.started and so on")                                \
+  X(task_name, TEXT, NONE, KEEP, kNoStamp, "task name")                                            \
+  X(queue, TEXT, NONE, KEEP, kNoStamp, "queue")                                                    \
+  X(worker, TEXT, NONE, KEEP, kNoStamp, "worker")                                                  \
+  X(attempt, INT, NONE, KEEP, kNoStamp, "1 for the first run")                                     \
+  X(runtime_us, INT, NONE, KEEP, kNoStamp, "microseconds")                                         \
+  X(payload, JSON, NONE, KEEP, kNoStamp, "the rest, redacted")                                     \
   X(stored_at, TIME, REQUIRED, KEEP, kNoStamp, "when we took it")
 
 // Roll-ups: one row per minute and key. Histogram columns count runs up to that many seconds.
-#define Z4J_TASK_MINUTES_COLUMNS(X)                                                 \
-  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                           \
-  X(minute, TIME, REQUIRED, KEEP, kNoStamp, "start of the minute")                   \
-  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                \
-  X(task_name, TEXT, REQUIRED, KEEP, kNoStamp, "task name or empty")                 \
-  X(queue, TEXT, REQUIRED, KEEP, kNoStamp, "queue or empty")                         \
-  X(worker, TEXT, REQUIRED, KEEP, kNoStamp, "worker or empty")                       \
-  X(kind, TEXT, REQUIRED, KEEP, kNoStamp, "event kind")                              \
+#define Z4J_TASK_MINUTES_COLUMNS(X)                                                              \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                       \
+  X(minute, TIME, REQUIRED, KEEP, kNoStamp, "start of the minute")                               \
+  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                            \
+  X(task_name, TEXT, REQUIRED, KEEP, kNoStamp, "task name or empty")                             \
+  X(queue, TEXT, REQUIRED, KEEP, kNoStamp, "queue or empty")                                     \
+  X(worker, TEXT, REQUIRED, KEEP, kNoStamp, "worker or empty")                                   \
+  X(kind, TEXT, REQUIRED, KEEP, kNoStamp, "event kind")                                          \
   X(lane, INT, REQUIRED, KEEP, kNoStamp, "writer lane, so that lanes never wait for each other") \
-  X(count, INT, REQUIRED, ADD, kNoStamp, "events")                                   \
-  X(runtime_count, INT, REQUIRED, ADD, kNoStamp, "events that carried a runtime")    \
-  X(runtime_sum_us, INT, REQUIRED, ADD, kNoStamp, "their sum")                       \
-  X(le_10ms, INT, REQUIRED, ADD, kNoStamp, "runs up to 0.01 s")                      \
-  X(le_50ms, INT, REQUIRED, ADD, kNoStamp, "0.01 to 0.05 s")                         \
-  X(le_100ms, INT, REQUIRED, ADD, kNoStamp, "to 0.1 s")                              \
-  X(le_250ms, INT, REQUIRED, ADD, kNoStamp, "to 0.25 s")                             \
-  X(le_500ms, INT, REQUIRED, ADD, kNoStamp, "to 0.5 s")                              \
-  X(le_1s, INT, REQUIRED, ADD, kNoStamp, "to 1 s")                                   \
-  X(le_2500ms, INT, REQUIRED, ADD, kNoStamp, "to 2.5 s")                             \
-  X(le_5s, INT, REQUIRED, ADD, kNoStamp, "to 5 s")                                   \
-  X(le_10s, INT, REQUIRED, ADD, kNoStamp, "to 10 s")                                 \
-  X(le_30s, INT, REQUIRED, ADD, kNoStamp, "to 30 s")                                 \
-  X(le_60s, INT, REQUIRED, ADD, kNoStamp, "to 60 s")                                 \
-  X(le_120s, INT, REQUIRED, ADD, kNoStamp, "to 120 s")                               \
+  X(count, INT, REQUIRED, ADD, kNoStamp, "events")                                               \
+  X(runtime_count, INT, REQUIRED, ADD, kNoStamp, "events that carried a runtime")                \
+  X(runtime_sum_us, INT, REQUIRED, ADD, kNoStamp, "their sum")                                   \
+  X(le_10ms, INT, REQUIRED, ADD, kNoStamp, "runs up to 0.01 s")                                  \
+  X(le_50ms, INT, REQUIRED, ADD, kNoStamp, "0.01 to 0.05 s")                                     \
+  X(le_100ms, INT, REQUIRED, ADD, kNoStamp, "to 0.1 s")                                          \
+  X(le_250ms, INT, REQUIRED, ADD, kNoStamp, "to 0.25 s")                                         \
+  X(le_500ms, INT, REQUIRED, ADD, kNoStamp, "to 0.5 s")                                          \
+  X(le_1s, INT, REQUIRED, ADD, kNoStamp, "to 1 s")                                               \
+  X(le_2500ms, INT, REQUIRED, ADD, kNoStamp, "to 2.5 s")                                         \
+  X(le_5s, INT, REQUIRED, ADD, kNoStamp, "to 5 s")                                               \
+  X(le_10s, INT, REQUIRED, ADD, kNoStamp, "to 10 s")                                             \
+  X(le_30s, INT, REQUIRED, ADD, kNoStamp, "to 30 s")                                             \
+  X(le_60s, INT, REQUIRED, ADD, kNoStamp, "to 60 s")                                             \
+  X(le_120s, INT, REQUIRED, ADD, kNoStamp, "to 120 s")                                           \
   X(le_inf, INT, REQUIRED, ADD, kNoStamp, "longer")
 
-#define Z4J_COMMANDS_COLUMNS(X)                                                     \
+#define Z4J_COMMANDS_COLUMNS(X)                                                      \
   X(id, UUID, REQUIRED, KEEP, kNoStamp, "command")                                   \
   X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                           \
   X(agent_id, UUID, NONE, SET, kNoStamp, "who carries it out")                       \
@@ -236,8 +240,10 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(target_id, TEXT, NONE, KEEP, kNoStamp, "ENGINE:TASK, queue, ...")                \
   X(payload, JSON, NONE, KEEP, kNoStamp, "what was asked")                           \
   X(idempotency_key, TEXT, NONE, KEEP, kNoStamp, "unique in the project when given") \
-  X(payload_hash, TEXT, NONE, KEEP, kNoStamp, "SHA-256 of action, target and payload: the key is bound to it") \
-  X(status, TEXT, REQUIRED, SET, kNoStamp, "pending, dispatched, completed, failed, timeout, cancelled") \
+  X(payload_hash, TEXT, NONE, KEEP, kNoStamp,                                        \
+    "SHA-256 of action, target and payload: the key is bound to it")                 \
+  X(status, TEXT, REQUIRED, SET, kNoStamp,                                           \
+    "pending, dispatched, completed, failed, timeout, cancelled")                    \
   X(result, JSON, NONE, SET, kNoStamp, "what came back, with its outcome")           \
   X(error, TEXT, NONE, SET, kNoStamp, "why it failed")                               \
   X(issued_at, TIME, REQUIRED, KEEP, kNoStamp, "asked")                              \
@@ -246,79 +252,79 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(timeout_at, TIME, REQUIRED, KEEP, kNoStamp, "given up after")                    \
   X(source_ip, TEXT, NONE, KEEP, kNoStamp, "client address")
 
-#define Z4J_AUDIT_LOG_COLUMNS(X)                                                    \
-  X(seq, INT, REQUIRED, KEEP, kNoStamp, "place in the chain, from 1")                \
-  X(id, UUID, REQUIRED, KEEP, kNoStamp, "entry")                                     \
-  X(occurred_at, TIME, REQUIRED, KEEP, kNoStamp, "when; grows along the chain")      \
-  X(action, TEXT, REQUIRED, KEEP, kNoStamp, "what was done")                         \
-  X(target_type, TEXT, REQUIRED, KEEP, kNoStamp, "to what kind of thing")            \
-  X(target_id, TEXT, NONE, KEEP, kNoStamp, "to which")                               \
-  X(result, TEXT, REQUIRED, KEEP, kNoStamp, "success, failed, denied")               \
-  X(outcome, TEXT, NONE, KEEP, kNoStamp, "allow, deny, failure, error")              \
-  X(event_id, UUID, NONE, KEEP, kNoStamp, "groups entries of one act")               \
-  X(user_id, UUID, NONE, KEEP, kNoStamp, "who")                                      \
-  X(api_key_id, UUID, NONE, KEEP, kNoStamp, "with which key")                        \
-  X(project_id, UUID, NONE, KEEP, kNoStamp, "where")                                 \
-  X(source_ip, TEXT, NONE, KEEP, kNoStamp, "from which address")                     \
-  X(user_agent, TEXT, NONE, KEEP, kNoStamp, "with which program")                    \
-  X(metadata, JSON, NONE, KEEP, kNoStamp, "more")                                    \
-  X(canonical, TEXT, REQUIRED, KEEP, kNoStamp, "the text that the MAC covers, exact") \
+#define Z4J_AUDIT_LOG_COLUMNS(X)                                                              \
+  X(seq, INT, REQUIRED, KEEP, kNoStamp, "place in the chain, from 1")                         \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "entry")                                              \
+  X(occurred_at, TIME, REQUIRED, KEEP, kNoStamp, "when; grows along the chain")               \
+  X(action, TEXT, REQUIRED, KEEP, kNoStamp, "what was done")                                  \
+  X(target_type, TEXT, REQUIRED, KEEP, kNoStamp, "to what kind of thing")                     \
+  X(target_id, TEXT, NONE, KEEP, kNoStamp, "to which")                                        \
+  X(result, TEXT, REQUIRED, KEEP, kNoStamp, "success, failed, denied")                        \
+  X(outcome, TEXT, NONE, KEEP, kNoStamp, "allow, deny, failure, error")                       \
+  X(event_id, UUID, NONE, KEEP, kNoStamp, "groups entries of one act")                        \
+  X(user_id, UUID, NONE, KEEP, kNoStamp, "who")                                               \
+  X(api_key_id, UUID, NONE, KEEP, kNoStamp, "with which key")                                 \
+  X(project_id, UUID, NONE, KEEP, kNoStamp, "where")                                          \
+  X(source_ip, TEXT, NONE, KEEP, kNoStamp, "from which address")                              \
+  X(user_agent, TEXT, NONE, KEEP, kNoStamp, "with which program")                             \
+  X(metadata, JSON, NONE, KEEP, kNoStamp, "more")                                             \
+  X(canonical, TEXT, REQUIRED, KEEP, kNoStamp, "the text that the MAC covers, exact")         \
   X(prev_row_hmac, TEXT, NONE, KEEP, kNoStamp, "MAC of the entry before; null for the first") \
   X(row_hmac, TEXT, REQUIRED, KEEP, kNoStamp, "HMAC-SHA256 of canonical, hex")
 
-#define Z4J_AUDIT_HEAD_COLUMNS(X)                                                   \
-  X(id, INT, REQUIRED, KEEP, kNoStamp, "always 1")                                   \
-  X(seq, INT, REQUIRED, SET, kNoStamp, "newest place, 0 when empty")                 \
-  X(row_hmac, TEXT, NONE, SET, kNoStamp, "newest MAC")                               \
-  X(occurred_at, TIME, REQUIRED, SET, kNoStamp, "newest time")                       \
+#define Z4J_AUDIT_HEAD_COLUMNS(X)                                    \
+  X(id, INT, REQUIRED, KEEP, kNoStamp, "always 1")                   \
+  X(seq, INT, REQUIRED, SET, kNoStamp, "newest place, 0 when empty") \
+  X(row_hmac, TEXT, NONE, SET, kNoStamp, "newest MAC")               \
+  X(occurred_at, TIME, REQUIRED, SET, kNoStamp, "newest time")       \
   X(mac, TEXT, NONE, SET, kNoStamp, "HMAC-SHA256 of this row, hex: a cut tail can't be covered up")
 
-#define Z4J_PLUGIN_OVERRIDES_COLUMNS(X)                                             \
-  X(instance, TEXT, REQUIRED, KEEP, kNoStamp, "plugin instance")                     \
-  X(enabled, BOOL, NONE, SET, kNoStamp, "instead of the file's; null: the file's")   \
-  X(settings, JSON, NONE, SET, kNoStamp, "merged over the file's; null: none")       \
-  X(updated_by, UUID, NONE, SET, kNoStamp, "user")                                   \
+#define Z4J_PLUGIN_OVERRIDES_COLUMNS(X)                                            \
+  X(instance, TEXT, REQUIRED, KEEP, kNoStamp, "plugin instance")                   \
+  X(enabled, BOOL, NONE, SET, kNoStamp, "instead of the file's; null: the file's") \
+  X(settings, JSON, NONE, SET, kNoStamp, "merged over the file's; null: none")     \
+  X(updated_by, UUID, NONE, SET, kNoStamp, "user")                                 \
   X(updated_at, TIME, REQUIRED, SET, kNoStamp, "last change")
 
-#define Z4J_DEAD_LETTERS_COLUMNS(X)                                                 \
-  X(id, UUID, REQUIRED, KEEP, kNoStamp, "entry, sorts by time")                      \
-  X(project_id, UUID, NONE, KEEP, kNoStamp, "project")                               \
-  X(agent_id, UUID, NONE, KEEP, kNoStamp, "who sent it")                             \
-  X(reason, TEXT, REQUIRED, KEEP, kNoStamp, "why it could not be stored")            \
-  X(body, TEXT, NONE, KEEP, kNoStamp, "what it was, redacted, cut at 16 KiB")        \
+#define Z4J_DEAD_LETTERS_COLUMNS(X)                                           \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "entry, sorts by time")               \
+  X(project_id, UUID, NONE, KEEP, kNoStamp, "project")                        \
+  X(agent_id, UUID, NONE, KEEP, kNoStamp, "who sent it")                      \
+  X(reason, TEXT, REQUIRED, KEEP, kNoStamp, "why it could not be stored")     \
+  X(body, TEXT, NONE, KEEP, kNoStamp, "what it was, redacted, cut at 16 KiB") \
   X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "when")
 
-#define Z4J_GAPS_COLUMNS(X)                                                         \
-  X(id, UUID, REQUIRED, KEEP, kNoStamp, "gap")                                       \
-  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                           \
-  X(agent_id, UUID, REQUIRED, KEEP, kNoStamp, "whose sight was lost")                \
-  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                \
-  X(from_at, TIME, REQUIRED, KEEP, kNoStamp, "last known good")                      \
-  X(to_at, TIME, REQUIRED, SET, kNoStamp, "sight regained")                          \
-  X(why, TEXT, NONE, SET, kNoStamp, "broker away, brain down, events dropped")       \
-  X(rebuilt, INT, NONE, SET, kNoStamp, "tasks whose state was read back")            \
+#define Z4J_GAPS_COLUMNS(X)                                                           \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "gap")                                        \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                            \
+  X(agent_id, UUID, REQUIRED, KEEP, kNoStamp, "whose sight was lost")                 \
+  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                 \
+  X(from_at, TIME, REQUIRED, KEEP, kNoStamp, "last known good")                       \
+  X(to_at, TIME, REQUIRED, SET, kNoStamp, "sight regained")                           \
+  X(why, TEXT, NONE, SET, kNoStamp, "broker away, brain down, events dropped")        \
+  X(rebuilt, INT, NONE, SET, kNoStamp, "tasks whose state was read back")             \
   X(lost, INT, NONE, SET, kNoStamp, "events known to be lost; null: nobody can know") \
   X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "recorded")
 
 // The tables in their order.
-#define Z4J_TABLES(T) \
-  T(meta, META) \
-  T(users, USERS) \
-  T(sessions, SESSIONS) \
+#define Z4J_TABLES(T)                     \
+  T(meta, META)                           \
+  T(users, USERS)                         \
+  T(sessions, SESSIONS)                   \
   T(first_boot_tokens, FIRST_BOOT_TOKENS) \
-  T(projects, PROJECTS) \
-  T(memberships, MEMBERSHIPS) \
-  T(agents, AGENTS) \
-  T(workers, WORKERS) \
-  T(queues, QUEUES) \
-  T(tasks, TASKS) \
-  T(events, EVENTS) \
-  T(task_minutes, TASK_MINUTES) \
-  T(commands, COMMANDS) \
-  T(audit_log, AUDIT_LOG) \
-  T(audit_head, AUDIT_HEAD) \
-  T(plugin_overrides, PLUGIN_OVERRIDES) \
-  T(dead_letters, DEAD_LETTERS) \
+  T(projects, PROJECTS)                   \
+  T(memberships, MEMBERSHIPS)             \
+  T(agents, AGENTS)                       \
+  T(workers, WORKERS)                     \
+  T(queues, QUEUES)                       \
+  T(tasks, TASKS)                         \
+  T(events, EVENTS)                       \
+  T(task_minutes, TASK_MINUTES)           \
+  T(commands, COMMANDS)                   \
+  T(audit_log, AUDIT_LOG)                 \
+  T(audit_head, AUDIT_HEAD)               \
+  T(plugin_overrides, PLUGIN_OVERRIDES)   \
+  T(dead_letters, DEAD_LETTERS)           \
   T(gaps, GAPS)
 
 // Table numbers: Table::tasks; column numbers: tasks::state.
@@ -329,10 +335,10 @@ enum class Table : std::uint16_t {
 };
 
 #define Z4J_ENUM_COLUMN(name, type, flags, merge, stamp, comment) name,
-#define Z4J_COLUMN_ENUM(table, Name)                                 \
-  namespace table {                                                  \
+#define Z4J_COLUMN_ENUM(table, Name)                                                  \
+  namespace table {                                                                   \
   enum Column : std::uint16_t { Z4J_##Name##_COLUMNS(Z4J_ENUM_COLUMN) kColumnCount }; \
-  inline constexpr Table kTable = Table::table;                      \
+  inline constexpr Table kTable = Table::table;                                       \
   }
 Z4J_TABLES(Z4J_COLUMN_ENUM)
 #undef Z4J_COLUMN_ENUM

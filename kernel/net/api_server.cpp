@@ -42,7 +42,8 @@ Response failed_response(const Request& request) {
   return to_response(refusal);
 }
 
-void fill_head(poco::HTTPServerResponse& out, const Response& response, const Request& request, base::Log& log) {
+void fill_head(poco::HTTPServerResponse& out, const Response& response, const Request& request,
+               base::Log& log) {
   out.setStatusAndReason(static_cast<poco::HTTPResponse::HTTPStatus>(response.status),
                          std::string(reason_phrase(response.status)));
   if (!response.content_type.empty() && is_safe_header("Content-Type", response.content_type)) {
@@ -73,7 +74,8 @@ void write_stream(poco::HTTPServerResponse& out, const Response& response) {
   }
 }
 
-void write_answer(poco::HTTPServerResponse& out, const Response& response, const Request& request, base::Log& log) {
+void write_answer(poco::HTTPServerResponse& out, const Response& response, const Request& request,
+                  base::Log& log) {
   fill_head(out, response, request, log);
   const bool bodyless = response.status == 204 || response.status == 304;
   const bool head_only = request.method == "HEAD";
@@ -102,7 +104,8 @@ class RelayHandler final : public poco::HTTPRequestHandler {
     const auto begun = std::chrono::steady_clock::now();
     auto request = read(in);
     if (!request) {
-      shared_.log.error("private socket got a request that isn't the front's", {{"error", request.error().text()}});
+      shared_.log.error("private socket got a request that isn't the front's",
+                        {{"error", request.error().text()}});
       out.setStatusAndReason(poco::HTTPResponse::HTTP_BAD_REQUEST);
       out.setKeepAlive(false);
       out.sendBuffer("", 0);
@@ -125,7 +128,8 @@ class RelayHandler final : public poco::HTTPRequestHandler {
   base::Result<Request> read(poco::HTTPServerRequest& in) {
     const Poco::Int64 length = in.getContentLength64();
     if (length < 0 || static_cast<std::size_t>(length) > kMaxFrameBytes) {
-      return base::Error{base::Code::invalid, "relay frame has no length or is too long", "private socket", ""};
+      return base::Error{base::Code::invalid, "relay frame has no length or is too long",
+                         "private socket", ""};
     }
     std::string frame(static_cast<std::size_t>(length), '\0');
     in.stream().read(frame.data(), static_cast<std::streamsize>(length));
@@ -142,11 +146,13 @@ class RelayHandler final : public poco::HTTPRequestHandler {
       shared_.log.error("request handler gave a status that ends no request",
                         {{"path", request.path}, {"status", response.status}});
     } catch (const std::exception& error) {
-      shared_.log.error("request handler failed",
-                        {{"method", request.method}, {"path", request.path}, {"request_id", request.request_id},
-                         {"error", error.what()}});
+      shared_.log.error("request handler failed", {{"method", request.method},
+                                                   {"path", request.path},
+                                                   {"request_id", request.request_id},
+                                                   {"error", error.what()}});
     } catch (...) {
-      shared_.log.error("request handler failed", {{"method", request.method}, {"path", request.path},
+      shared_.log.error("request handler failed", {{"method", request.method},
+                                                   {"path", request.path},
                                                    {"request_id", request.request_id},
                                                    {"error", "not a std::exception"}});
     }
@@ -154,10 +160,12 @@ class RelayHandler final : public poco::HTTPRequestHandler {
   }
 
   void cut_off(const Request& request, const std::string& why) {
-    shared_.log.info("answer cut short", {{"path", request.path}, {"request_id", request.request_id}, {"error", why}});
+    shared_.log.info("answer cut short",
+                     {{"path", request.path}, {"request_id", request.request_id}, {"error", why}});
   }
 
-  void observe(const Request& request, const Response& response, std::chrono::steady_clock::time_point begun) {
+  void observe(const Request& request, const Response& response,
+               std::chrono::steady_clock::time_point begun) {
     if (!shared_.observe) return;
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
     try {
@@ -185,7 +193,9 @@ class RelayHandlerFactory final : public poco::HTTPRequestHandlerFactory {
 
 struct ApiServer::Inside {
   Inside(const ServerOptions& o, Handler handler, Server::Observe observe, base::Log& log)
-      : path(o.private_socket), api_threads(static_cast<int>(o.api_threads)), timeout_s(o.request_timeout_s),
+      : path(o.private_socket),
+        api_threads(static_cast<int>(o.api_threads)),
+        timeout_s(o.request_timeout_s),
         shared{std::move(handler), std::move(observe), log} {}
 
   const std::string path;
@@ -196,7 +206,8 @@ struct ApiServer::Inside {
   std::unique_ptr<poco::HTTPServer> server;
 };
 
-ApiServer::ApiServer(const ServerOptions& options, Handler handler, Server::Observe observe, base::Log& log)
+ApiServer::ApiServer(const ServerOptions& options, Handler handler, Server::Observe observe,
+                     base::Log& log)
     : inside_(std::make_unique<Inside>(options, std::move(handler), std::move(observe), log)) {}
 
 ApiServer::~ApiServer() { stop(); }
@@ -204,11 +215,13 @@ ApiServer::~ApiServer() { stop(); }
 base::Status ApiServer::start() {
   Inside& in = *inside_;
   const auto refused = [&](const std::string& why) {
-    return base::Error{base::Code::bad_config, "cannot make private socket " + in.path + ": " + why, "",
-                       "its folder must exist, be writable by this user only, and have a short path"};
+    return base::Error{
+        base::Code::bad_config, "cannot make private socket " + in.path + ": " + why, "",
+        "its folder must exist, be writable by this user only, and have a short path"};
   };
   if (in.path.empty() || in.path.size() >= sizeof(sockaddr_un::sun_path)) {
-    return refused("the path must have 1 to " + std::to_string(sizeof(sockaddr_un::sun_path) - 1) + " bytes");
+    return refused("the path must have 1 to " + std::to_string(sizeof(sockaddr_un::sun_path) - 1) +
+                   " bytes");
   }
   struct stat found {};
   if (lstat(in.path.c_str(), &found) == 0) {
@@ -227,7 +240,8 @@ base::Status ApiServer::start() {
     params->setTimeout(Poco::Timespan(in.timeout_s, 0));
     poco::ServerSocket socket(poco::SocketAddress(poco::SocketAddress::UNIX_LOCAL, in.path), 256);
     if (chmod(in.path.c_str(), S_IRUSR | S_IWUSR) != 0) return refused("its mode can't be set");
-    in.server = std::make_unique<poco::HTTPServer>(new RelayHandlerFactory(in.shared), *in.pool, socket, params);
+    in.server = std::make_unique<poco::HTTPServer>(new RelayHandlerFactory(in.shared), *in.pool,
+                                                   socket, params);
     in.server->start();
   } catch (const Poco::Exception& error) {
     in.server.reset();
@@ -245,6 +259,8 @@ void ApiServer::stop() {
   unlink(in.path.c_str());
 }
 
-unsigned ApiServer::threads() const { return inside_->pool ? static_cast<unsigned>(inside_->pool->allocated()) : 0; }
+unsigned ApiServer::threads() const {
+  return inside_->pool ? static_cast<unsigned>(inside_->pool->allocated()) : 0;
+}
 
 }  // namespace z4j::net

@@ -9,8 +9,10 @@ namespace z4j::net {
 namespace {
 
 std::string_view trim_hop(std::string_view text) noexcept {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t' || text.front() == '"')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '"')) text.remove_suffix(1);
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t' || text.front() == '"'))
+    text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '"'))
+    text.remove_suffix(1);
   return text;
 }
 
@@ -56,7 +58,8 @@ std::optional<Address> Address::parse(std::string_view text) {
 
 std::string Address::text() const {
   char out[INET6_ADDRSTRLEN] = {};
-  return inet_ntop(is_v4 ? AF_INET : AF_INET6, bytes.data(), out, sizeof out) ? std::string(out) : std::string();
+  return inet_ntop(is_v4 ? AF_INET : AF_INET6, bytes.data(), out, sizeof out) ? std::string(out)
+                                                                              : std::string();
 }
 
 base::Result<TrustedProxies> TrustedProxies::parse(const std::vector<std::string>& networks) {
@@ -64,18 +67,21 @@ base::Result<TrustedProxies> TrustedProxies::parse(const std::vector<std::string
   for (const std::string& entry : networks) {
     const std::size_t slash = entry.find('/');
     const std::string_view host = std::string_view(entry).substr(0, slash);
-    const auto address = host.find_first_of("[]") == std::string_view::npos ? Address::parse(host) : std::nullopt;
+    const auto address =
+        host.find_first_of("[]") == std::string_view::npos ? Address::parse(host) : std::nullopt;
     const unsigned most = address && address->is_v4 ? 32 : 128;
     unsigned bits = most;
-    bool good = address.has_value() && (address->is_v4 ? host.find(':') == std::string_view::npos : true);
+    bool good =
+        address.has_value() && (address->is_v4 ? host.find(':') == std::string_view::npos : true);
     if (good && slash != std::string::npos) {
       const char* end = entry.data() + entry.size();
       const auto [stop, error] = std::from_chars(entry.data() + slash + 1, end, bits);
-      good = error == std::errc() && stop == end && bits <= most && stop != entry.data() + slash + 1;
+      good =
+          error == std::errc() && stop == end && bits <= most && stop != entry.data() + slash + 1;
     }
     if (!good) {
-      return base::Error{base::Code::bad_config, "trusted proxy \"" + entry + "\" is not a network", "",
-                         "write it like 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32"};
+      return base::Error{base::Code::bad_config, "trusted proxy \"" + entry + "\" is not a network",
+                         "", "write it like 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32"};
     }
     out.networks_.push_back({*address, bits});
   }
@@ -126,6 +132,8 @@ bool is_forwarding_header(std::string_view name) noexcept {
   return name == "forwarded" || name == "x-real-ip" || name.substr(0, 12) == "x-forwarded-";
 }
 
-bool is_private_header(std::string_view name) noexcept { return name.substr(0, 12) == "x-z4j-front-"; }
+bool is_private_header(std::string_view name) noexcept {
+  return name.substr(0, 12) == "x-z4j-front-";
+}
 
 }  // namespace z4j::net

@@ -1,8 +1,8 @@
 // Who is really asking: the rules for X-Forwarded-For and X-Forwarded-Proto behind trusted proxies.
 //
 // These headers count only when the TCP peer is inside a trusted network. The client is then the
-// right-most hop that isn't itself a trusted proxy, else the left-most; a hop that is no address ends
-// the search. Values are immutable after construction, so any thread may ask.
+// right-most hop that isn't itself a trusted proxy, else the left-most; a hop that is no address
+// ends the search. Values are immutable after construction, so any thread may ask.
 #pragma once
 
 #include <array>
@@ -50,8 +50,9 @@ struct ClientSeen {
 };
 
 // `headers` have lower-case names. An unparsable `peer_ip` is trusted by nobody and kept as it is.
-[[nodiscard]] ClientSeen see_client(const TrustedProxies& proxies, std::string_view peer_ip, bool over_tls,
-                                    const std::vector<std::pair<std::string, std::string>>& headers);
+[[nodiscard]] ClientSeen see_client(
+    const TrustedProxies& proxies, std::string_view peer_ip, bool over_tls,
+    const std::vector<std::pair<std::string, std::string>>& headers);
 
 // True for headers that tell of a forwarding hop; only a trusted proxy may send them.
 [[nodiscard]] bool is_forwarding_header(std::string_view lower_case_name) noexcept;

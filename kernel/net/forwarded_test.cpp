@@ -41,28 +41,35 @@ class ForwardedTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("2001:db8::1"), read("2001:DB8:0::1"));
     CPPUNIT_ASSERT_EQUAL(std::string("2001:db8::1"), read("[2001:db8::1]"));
     CPPUNIT_ASSERT_EQUAL(std::string("2001:db8::1"), read("[2001:db8::1]:443"));
-    for (const char* bad : {"", "unknown", "1.2.3", "1.2.3.4.5", "[::1", "[::1]x", "[1.2.3.4]", "_hidden", "::1::", "01.2.3.4"}) {
+    for (const char* bad : {"", "unknown", "1.2.3", "1.2.3.4.5", "[::1", "[::1]x", "[1.2.3.4]",
+                            "_hidden", "::1::", "01.2.3.4"}) {
       CPPUNIT_ASSERT_EQUAL_MESSAGE(bad, std::string("none"), read(bad));
     }
   }
-  void a_mapped_address_is_the_v4_one() { CPPUNIT_ASSERT_EQUAL(std::string("192.0.2.1"), read("::ffff:192.0.2.1")); }
+  void a_mapped_address_is_the_v4_one() {
+    CPPUNIT_ASSERT_EQUAL(std::string("192.0.2.1"), read("::ffff:192.0.2.1"));
+  }
   void networks_match_by_bits() {
     const auto proxies = trusted({"10.1.0.0/15", "192.0.2.7", "2001:db8::/33", "::1"});
-    for (const char* in : {"10.0.0.1", "10.1.255.255", "192.0.2.7", "2001:db8:7fff::1", "::1", "::ffff:10.0.0.1"}) {
+    for (const char* in :
+         {"10.0.0.1", "10.1.255.255", "192.0.2.7", "2001:db8:7fff::1", "::1", "::ffff:10.0.0.1"}) {
       CPPUNIT_ASSERT_MESSAGE(in, proxies.contains(*Address::parse(in)));
     }
-    for (const char* out : {"10.2.0.0", "11.0.0.1", "192.0.2.8", "2001:db8:8000::1", "::2", "127.0.0.1"}) {
+    for (const char* out :
+         {"10.2.0.0", "11.0.0.1", "192.0.2.8", "2001:db8:8000::1", "::2", "127.0.0.1"}) {
       CPPUNIT_ASSERT_MESSAGE(out, !proxies.contains(*Address::parse(out)));
     }
     CPPUNIT_ASSERT(trusted({"0.0.0.0/0"}).contains(*Address::parse("8.8.8.8")));
     CPPUNIT_ASSERT(!trusted({"0.0.0.0/0"}).contains(*Address::parse("::1")));
   }
   void refuses_what_is_no_network() {
-    for (const char* bad : {"", "localhost", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/8x", "10.0.0.0/-1", "::/129", "1.2.3.4:80", "[::1]"}) {
+    for (const char* bad : {"", "localhost", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/8x",
+                            "10.0.0.0/-1", "::/129", "1.2.3.4:80", "[::1]"}) {
       const auto parsed = TrustedProxies::parse({"127.0.0.1", bad});
       CPPUNIT_ASSERT_MESSAGE(bad, !parsed.ok());
       CPPUNIT_ASSERT(parsed.error().code == base::Code::bad_config);
-      CPPUNIT_ASSERT(parsed.error().message.find(std::string("\"") + bad + "\"") != std::string::npos);
+      CPPUNIT_ASSERT(parsed.error().message.find(std::string("\"") + bad + "\"") !=
+                     std::string::npos);
     }
   }
   void headers_of_a_stranger_do_not_count() {
@@ -73,21 +80,27 @@ class ForwardedTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!seen.from_proxy);
   }
   void takes_the_right_most_hop_that_is_no_proxy() {
-    CPPUNIT_ASSERT_EQUAL(std::string("2.2.2.2"), client({{"x-forwarded-for", "1.1.1.1, 2.2.2.2, 10.0.0.9"}}));
-    CPPUNIT_ASSERT_EQUAL(std::string("2.2.2.2"), client({{"x-forwarded-for", "1.1.1.1"}, {"x-forwarded-for", "2.2.2.2:99"}}));
-    CPPUNIT_ASSERT_EQUAL(std::string("2001:db8::5"), client({{"x-forwarded-for", "\"[2001:db8::5]:1\", fd00::1"}}));
+    CPPUNIT_ASSERT_EQUAL(std::string("2.2.2.2"),
+                         client({{"x-forwarded-for", "1.1.1.1, 2.2.2.2, 10.0.0.9"}}));
+    CPPUNIT_ASSERT_EQUAL(std::string("2.2.2.2"), client({{"x-forwarded-for", "1.1.1.1"},
+                                                         {"x-forwarded-for", "2.2.2.2:99"}}));
+    CPPUNIT_ASSERT_EQUAL(std::string("2001:db8::5"),
+                         client({{"x-forwarded-for", "\"[2001:db8::5]:1\", fd00::1"}}));
     CPPUNIT_ASSERT_EQUAL(std::string("10.0.0.1"), client({}));
   }
   void takes_the_left_most_hop_when_all_are_proxies() {
-    CPPUNIT_ASSERT_EQUAL(std::string("10.0.0.3"), client({{"x-forwarded-for", "10.0.0.3, 10.0.0.2"}}));
+    CPPUNIT_ASSERT_EQUAL(std::string("10.0.0.3"),
+                         client({{"x-forwarded-for", "10.0.0.3, 10.0.0.2"}}));
   }
   void a_hop_that_is_no_address_ends_the_search() {
-    CPPUNIT_ASSERT_EQUAL(std::string("10.0.0.2"), client({{"x-forwarded-for", "1.1.1.1, junk, 10.0.0.2"}}));
+    CPPUNIT_ASSERT_EQUAL(std::string("10.0.0.2"),
+                         client({{"x-forwarded-for", "1.1.1.1, junk, 10.0.0.2"}}));
     CPPUNIT_ASSERT_EQUAL(std::string("10.0.0.1"), client({{"x-forwarded-for", "junk"}}));
   }
   void scheme_comes_from_the_nearest_proxy() {
     const auto scheme = [](const char* value) {
-      return see_client(trusted({"10.0.0.1"}), "10.0.0.1", false, {{"x-forwarded-proto", value}}).scheme;
+      return see_client(trusted({"10.0.0.1"}), "10.0.0.1", false, {{"x-forwarded-proto", value}})
+          .scheme;
     };
     CPPUNIT_ASSERT_EQUAL(std::string("https"), scheme("https"));
     CPPUNIT_ASSERT_EQUAL(std::string("http"), scheme("https, http"));

@@ -25,8 +25,13 @@ void block_sigpipe() {
 }  // namespace
 
 Front::Front(const ServerOptions& options, std::vector<SocketEndpoint> endpoints, base::Log& log)
-    : options_(options), endpoints_(std::move(endpoints)), log_(log), acceptor_(io_.get_executor()), ticker_(io_),
-      accept_pause_(io_), upstream_(io_, options.private_socket, options.api_threads, options.max_waiting),
+    : options_(options),
+      endpoints_(std::move(endpoints)),
+      log_(log),
+      acceptor_(io_.get_executor()),
+      ticker_(io_),
+      accept_pause_(io_),
+      upstream_(io_, options.private_socket, options.api_threads, options.max_waiting),
       sockets_(io_, endpoints_, std::chrono::seconds(options.socket_ping_interval_s), log) {}
 
 Front::~Front() { stop(0); }
@@ -36,21 +41,23 @@ base::Status Front::bind() {
   if (!proxies) return proxies.error();
   proxies_ = *std::move(proxies);
   if (options_.tls_certificate_file.empty() != options_.tls_key_file.empty()) {
-    return base::Error{base::Code::bad_config, "TLS needs both a certificate file and a key file", "",
-                       "set both, or neither for plain text"};
+    return base::Error{base::Code::bad_config, "TLS needs both a certificate file and a key file",
+                       "", "set both, or neither for plain text"};
   }
   if (!options_.tls_certificate_file.empty()) {
     if (auto loaded = reload_certificate(); !loaded) return loaded;
   }
 
-  const std::string where = (options_.bind_host.find(':') == std::string::npos ? options_.bind_host
-                                                                                 : "[" + options_.bind_host + "]") +
-                            ":" + std::to_string(options_.bind_port);
+  const std::string where =
+      (options_.bind_host.find(':') == std::string::npos ? options_.bind_host
+                                                         : "[" + options_.bind_host + "]") +
+      ":" + std::to_string(options_.bind_port);
   ErrorCode error;
   auto address = boost::asio::ip::make_address(options_.bind_host, error);
   if (error) {
     boost::asio::ip::tcp::resolver resolver(io_);
-    const auto found = resolver.resolve(options_.bind_host, std::to_string(options_.bind_port), error);
+    const auto found =
+        resolver.resolve(options_.bind_host, std::to_string(options_.bind_port), error);
     if (error || found.empty()) {
       return base::Error{base::Code::bad_config, "cannot listen on " + where + ": no such host", "",
                          "give an address of this machine, or 0.0.0.0 for all"};
@@ -67,10 +74,11 @@ base::Status Front::bind() {
     ErrorCode ignored;
     acceptor_.close(ignored);
     const bool taken = error == boost::asio::error::address_in_use;
-    return base::Error{taken ? base::Code::conflict : base::Code::bad_config,
-                       "cannot listen on " + where + ": " + error.message(), "",
-                       taken ? "another program, or another brain, uses this port: stop it or choose another port"
-                             : "check the address and, below port 1024, the permission"};
+    return base::Error{
+        taken ? base::Code::conflict : base::Code::bad_config,
+        "cannot listen on " + where + ": " + error.message(), "",
+        taken ? "another program, or another brain, uses this port: stop it or choose another port"
+              : "check the address and, below port 1024, the permission"};
   }
   port_ = acceptor_.local_endpoint().port();
   return {};
@@ -103,7 +111,8 @@ void Front::accept() {
       return accept();
     }
     if (error == boost::asio::error::connection_aborted) return accept();
-    log_.warn("cannot accept a connection", {{"error", error.message()}});  // out of descriptors, mostly
+    log_.warn("cannot accept a connection",
+              {{"error", error.message()}});  // out of descriptors, mostly
     accept_pause_.expires_after(kTick);
     accept_pause_.async_wait([this](ErrorCode aborted) {
       if (!aborted && !stopping_) accept();
@@ -131,8 +140,8 @@ void Front::take(TcpSocket socket) {
     counters->none_open.notify_all();
   });
   FrontStream stream(std::move(socket), tls_context(), std::move(ticket));
-  auto connection = std::make_shared<FrontConnection>(*this, std::move(stream),
-                                                      parsed ? parsed->text() : peer.address().to_string());
+  auto connection = std::make_shared<FrontConnection>(
+      *this, std::move(stream), parsed ? parsed->text() : peer.address().to_string());
   connections_.emplace(connection.get(), connection);
   connection->start();
 }
@@ -178,7 +187,8 @@ void Front::stop(int grace_ms) {
   });
   {
     std::unique_lock lock(counters_->mutex);
-    counters_->none_open.wait_for(lock, std::chrono::milliseconds(grace_ms), [this] { return counters_->open == 0; });
+    counters_->none_open.wait_for(lock, std::chrono::milliseconds(grace_ms),
+                                  [this] { return counters_->open == 0; });
   }
   boost::asio::post(io_, [this] {
     ended_ = true;

@@ -39,8 +39,8 @@ class Front {
 
   // Reads the certificate and binds; the port is known after it.
   [[nodiscard]] base::Status bind();
-  void run();                // starts the loop's thread
-  void stop(int grace_ms);   // see Server::stop(); idempotent
+  void run();               // starts the loop's thread
+  void stop(int grace_ms);  // see Server::stop(); idempotent
 
   [[nodiscard]] base::Status reload_certificate();
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }

@@ -32,33 +32,50 @@ std::string lower_case(boost::beast::string_view text) {
 }
 
 bool is_hop_by_hop(std::string_view name) noexcept {
-  return name == "connection" || name == "keep-alive" || name == "proxy-connection" || name == "te" ||
-         name == "trailer" || name == "transfer-encoding" || name == "upgrade" || name == "expect";
+  return name == "connection" || name == "keep-alive" || name == "proxy-connection" ||
+         name == "te" || name == "trailer" || name == "transfer-encoding" || name == "upgrade" ||
+         name == "expect";
 }
 
 Refusal bad_request(std::string message, const std::string& request_id = {}) {
-  return {.status = 400, .code = "invalid_request", .message = std::move(message), .request_id = request_id,
-          .details = "{}", .headers = {}};
+  return {.status = 400,
+          .code = "invalid_request",
+          .message = std::move(message),
+          .request_id = request_id,
+          .details = "{}",
+          .headers = {}};
 }
 
 Refusal too_large(std::size_t limit, const char* reason) {
-  return {.status = 413, .code = "payload_too_large",
-          .message = "the request body is larger than " + std::to_string(limit) + " bytes", .request_id = {},
-          .details = std::string("{\"reason\":\"") + reason + "\"}", .headers = {}};
+  return {.status = 413,
+          .code = "payload_too_large",
+          .message = "the request body is larger than " + std::to_string(limit) + " bytes",
+          .request_id = {},
+          .details = std::string("{\"reason\":\"") + reason + "\"}",
+          .headers = {}};
 }
 
 Refusal overloaded(const std::string& request_id) {
-  return {.status = 503, .code = "overloaded", .message = "too many requests are under way; try again in a moment",
-          .request_id = request_id, .details = "{}", .headers = {{"Retry-After", "2"}}};
+  return {.status = 503,
+          .code = "overloaded",
+          .message = "too many requests are under way; try again in a moment",
+          .request_id = request_id,
+          .details = "{}",
+          .headers = {{"Retry-After", "2"}}};
 }
 
 Refusal too_slow(const char* what) {
-  return {.status = 408, .code = "request_timeout", .message = std::string("the request's ") + what + " came too slowly",
-          .request_id = {}, .details = "{}", .headers = {}};
+  return {.status = 408,
+          .code = "request_timeout",
+          .message = std::string("the request's ") + what + " came too slowly",
+          .request_id = {},
+          .details = "{}",
+          .headers = {}};
 }
 
 bool all_digits(boost::beast::string_view text) noexcept {
-  return !text.empty() && text.size() <= 18 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return !text.empty() && text.size() <= 18 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 }  // namespace
@@ -106,9 +123,10 @@ void FrontConnection::next_request() {
 
 void FrontConnection::read_more(std::size_t size) {
   reading_ = true;
-  stream_.async_read_some(in_.prepare(size), [self = shared_from_this()](ErrorCode error, std::size_t moved) {
-    self->on_read(error, moved);
-  });
+  stream_.async_read_some(in_.prepare(size),
+                          [self = shared_from_this()](ErrorCode error, std::size_t moved) {
+                            self->on_read(error, moved);
+                          });
 }
 
 void FrontConnection::on_read(const ErrorCode& error, std::size_t size) {
@@ -120,28 +138,38 @@ void FrontConnection::on_read(const ErrorCode& error, std::size_t size) {
       phase_ = Phase::head;
       set_deadline(std::chrono::seconds(front_.options_.request_head_timeout_s));
       return take_head();
-    case Phase::head: return error ? abort() : take_head();
-    case Phase::body: return error ? abort() : take_body();
+    case Phase::head:
+      return error ? abort() : take_head();
+    case Phase::body:
+      return error ? abort() : take_body();
     case Phase::lingering:
       if (error) return abort();
       lingered_ += size;
       return drain();
-    default: return;  // the deadline came first, and its answer is being written
+    default:
+      return;  // the deadline came first, and its answer is being written
   }
 }
 
 void FrontConnection::take_head() {
-  const auto view = [this] { return std::string_view(static_cast<const char*>(in_.data().data()), in_.size()); };
+  const auto view = [this] {
+    return std::string_view(static_cast<const char*>(in_.data().data()), in_.size());
+  };
   in_.consume(skip_empty_lines(view()));
   const HeadScan scan = scan_head(view());
   const std::size_t limit = front_.options_.max_head_bytes;
   if (scan.size > limit || (scan.state == HeadState::incomplete && in_.size() >= limit)) {
-    return refuse({.status = 431, .code = "head_too_large",
-                   .message = "the request head is larger than " + std::to_string(limit) + " bytes", .request_id = {},
-                   .details = "{}", .headers = {}}, After::close);
+    return refuse({.status = 431,
+                   .code = "head_too_large",
+                   .message = "the request head is larger than " + std::to_string(limit) + " bytes",
+                   .request_id = {},
+                   .details = "{}",
+                   .headers = {}},
+                  After::close);
   }
   if (scan.state == HeadState::incomplete) return read_more(kReadBytes);
-  if (scan.state != HeadState::complete) return refuse(bad_request(std::string(to_string(scan.state))), After::close);
+  if (scan.state != HeadState::complete)
+    return refuse(bad_request(std::string(to_string(scan.state))), After::close);
 
   first_ = false;
   parser_.emplace();
@@ -151,7 +179,8 @@ void FrontConnection::take_head() {
   const std::size_t used = parser_->put(boost::asio::buffer(in_.data(), scan.size), error);
   if (error || used != scan.size || !parser_->is_header_done()) {
     return refuse(bad_request(error ? "the request head is malformed: " + error.message()
-                                    : std::string("the request head is malformed")), After::close);
+                                    : std::string("the request head is malformed")),
+                  After::close);
   }
   in_.consume(used);
   take_request();
@@ -170,23 +199,29 @@ std::optional<Refusal> FrontConnection::read_request() {
     hosts += name == "host";
     lengths += name == "content-length";
     encodings += name == "transfer-encoding";
-    if (name == "content-length" && !all_digits(value)) return bad_request("Content-Length must be one decimal number");
+    if (name == "content-length" && !all_digits(value))
+      return bad_request("Content-Length must be one decimal number");
     if (name == "transfer-encoding" && !boost::beast::iequals(value, "chunked")) {
       return bad_request("the only Transfer-Encoding taken is chunked");
     }
     if (name == "host") request_.host.assign(value.data(), value.size());
     request_.headers.emplace_back(std::move(name), std::string(value.data(), value.size()));
     if (request_.headers.size() > kMaxHeaders) {
-      return Refusal{.status = 431, .code = "head_too_large",
-                     .message = "the request has more than " + std::to_string(kMaxHeaders) + " headers",
-                     .request_id = {}, .details = "{}", .headers = {}};
+      return Refusal{
+          .status = 431,
+          .code = "head_too_large",
+          .message = "the request has more than " + std::to_string(kMaxHeaders) + " headers",
+          .request_id = {},
+          .details = "{}",
+          .headers = {}};
     }
   }
   if (lengths > 1 || encodings > 1 || (lengths > 0 && encodings > 0)) {
     return bad_request("the request gives its length more than once");
   }
   if (encodings > 0 && head.version() < 11) return bad_request("Transfer-Encoding needs HTTP/1.1");
-  if (hosts > 1 || (hosts == 0 && head.version() >= 11)) return bad_request("the request must have one Host header");
+  if (hosts > 1 || (hosts == 0 && head.version() >= 11))
+    return bad_request("the request must have one Host header");
 
   // Origin form, or absolute form whose authority then wins over Host (RFC 9112 3.2.2).
   std::string_view target(head.target().data(), head.target().size());
@@ -195,7 +230,8 @@ std::optional<Refusal> FrontConnection::read_request() {
     target.remove_prefix(start.size());
     const std::size_t slash = target.find_first_of("/?");
     const std::string_view authority = target.substr(0, slash);
-    if (authority.find('@') != std::string_view::npos) return bad_request("the request target holds user information");
+    if (authority.find('@') != std::string_view::npos)
+      return bad_request("the request target holds user information");
     request_.host = authority;
     target = slash == std::string_view::npos ? std::string_view() : target.substr(slash);
     break;
@@ -205,16 +241,19 @@ std::optional<Refusal> FrontConnection::read_request() {
   request_.path = target.substr(0, question);
   if (question != std::string_view::npos) request_.query = target.substr(question + 1);
   if (request_.path.empty() && target.size() != head.target().size()) request_.path = "/";
-  if (request_.path.empty() || request_.path.front() != '/') return bad_request("the request target must be a path");
+  if (request_.path.empty() || request_.path.front() != '/')
+    return bad_request("the request target must be a path");
 
   const ClientSeen seen = see_client(front_.proxies_, peer_ip_, stream_.is_tls(), request_.headers);
   request_.client_ip = seen.client_ip;
   request_.scheme = seen.scheme;
   request_.peer_ip = peer_ip_;
   const std::string_view asked = request_.header("x-request-id");
-  request_.request_id = is_request_id(asked) ? std::string(asked) : "req_" + base::hex(base::random_bytes(8));
+  request_.request_id =
+      is_request_id(asked) ? std::string(asked) : "req_" + base::hex(base::random_bytes(8));
   const auto unwanted = [&](const auto& header) {
-    return is_private_header(header.first) || (!seen.from_proxy && is_forwarding_header(header.first)) ||
+    return is_private_header(header.first) ||
+           (!seen.from_proxy && is_forwarding_header(header.first)) ||
            (!upgrading && is_hop_by_hop(header.first));
   };
   request_.headers.erase(std::remove_if(request_.headers.begin(), request_.headers.end(), unwanted),
@@ -226,8 +265,11 @@ std::optional<Refusal> FrontConnection::check_body() {
   const std::size_t limit = front_.body_limit(request_.path);
   const auto length = parser_->content_length();
   if (length && *length > limit) return too_large(limit, "content_length_exceeded");
-  const std::size_t reserve = parser_->is_done() ? 0 : length ? static_cast<std::size_t>(*length) : limit;
-  if (front_.body_bytes_ + reserve > front_.options_.max_body_bytes_total) return overloaded(request_.request_id);
+  const std::size_t reserve = parser_->is_done() ? 0
+                              : length           ? static_cast<std::size_t>(*length)
+                                                 : limit;
+  if (front_.body_bytes_ + reserve > front_.options_.max_body_bytes_total)
+    return overloaded(request_.request_id);
   body_reserved_ = reserve;
   front_.body_bytes_ += reserve;
   parser_->body_limit(limit);
@@ -237,22 +279,29 @@ std::optional<Refusal> FrontConnection::check_body() {
 
 void FrontConnection::take_request() {
   if (auto refusal = read_request()) return refuse(std::move(*refusal), After::close);
-  const bool expects = boost::beast::iequals(parser_->get()[beast_http::field::expect], "100-continue");
+  const bool expects =
+      boost::beast::iequals(parser_->get()[beast_http::field::expect], "100-continue");
   if (const SocketEndpoint* endpoint = front_.sockets_.find(request_.path)) {
     const bool bodyless = parser_->is_done();
     if (bodyless && boost::beast::websocket::is_upgrade(parser_->get())) return upgrade(*endpoint);
-    return refuse({.status = 426, .code = "upgrade_required",
-                   .message = request_.path + " is a WebSocket; connect with a WebSocket client, and let any proxy on the "
-                              "way pass the Upgrade and Connection headers on",
-                   .request_id = request_.request_id, .details = "{}",
-                   .headers = {{"Upgrade", "websocket"}, {"Connection", "Upgrade"}}},
-                  bodyless && parser_->keep_alive() ? After::keep_alive : After::close);
+    return refuse(
+        {.status = 426,
+         .code = "upgrade_required",
+         .message = request_.path +
+                    " is a WebSocket; connect with a WebSocket client, and let any proxy on the "
+                    "way pass the Upgrade and Connection headers on",
+         .request_id = request_.request_id,
+         .details = "{}",
+         .headers = {{"Upgrade", "websocket"}, {"Connection", "Upgrade"}}},
+        bodyless && parser_->keep_alive() ? After::keep_alive : After::close);
   }
   if (auto refusal = check_body()) return refuse(std::move(*refusal), After::close);
   phase_ = Phase::body;
   set_deadline(std::chrono::seconds(front_.options_.request_body_timeout_s));
-  if (parser_->is_done() || in_.size() > 0 || !expects || parser_->get().version() < 11) return take_body();
-  boost::asio::async_write(stream_, boost::asio::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")),
+  if (parser_->is_done() || in_.size() > 0 || !expects || parser_->get().version() < 11)
+    return take_body();
+  boost::asio::async_write(stream_,
+                           boost::asio::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")),
                            [self = shared_from_this()](ErrorCode error, std::size_t) {
                              if (error) return self->abort();
                              if (self->phase_ == Phase::body) self->take_body();
@@ -266,15 +315,21 @@ void FrontConnection::take_body() {
     in_.consume(used);
     if (error == beast_http::error::need_more) break;
     if (error == beast_http::error::body_limit) {
-      return refuse(too_large(front_.body_limit(request_.path), "streamed_body_exceeded"), After::close);
+      return refuse(too_large(front_.body_limit(request_.path), "streamed_body_exceeded"),
+                    After::close);
     }
-    if (error) return refuse(bad_request("the request body is malformed: " + error.message(), request_.request_id), After::close);
+    if (error)
+      return refuse(
+          bad_request("the request body is malformed: " + error.message(), request_.request_id),
+          After::close);
     if (used == 0) break;
   }
   if (parser_->is_done()) return relay();
   // What is left over is a chunk's head or the trailer, which have no business being long.
   if (in_.size() > front_.options_.max_head_bytes) {
-    return refuse(bad_request("the request body is malformed: a chunk's head is too long", request_.request_id), After::close);
+    return refuse(bad_request("the request body is malformed: a chunk's head is too long",
+                              request_.request_id),
+                  After::close);
   }
   read_more(kBodyReadBytes);
 }
@@ -285,13 +340,16 @@ void FrontConnection::relay() {
   std::string frame;
   append_relay_frame(frame, request_);
   request_.body = std::string();
-  std::string wire = "POST /relay HTTP/1.1\r\nHost: front\r\nContent-Type: application/octet-stream\r\nContent-Length: " +
-                     std::to_string(frame.size()) + "\r\n\r\n";
+  std::string wire =
+      "POST /relay HTTP/1.1\r\nHost: front\r\nContent-Type: "
+      "application/octet-stream\r\nContent-Length: " +
+      std::to_string(frame.size()) + "\r\n\r\n";
   wire += frame;
   phase_ = Phase::waiting;
   set_deadline(std::chrono::seconds(front_.options_.wait_timeout_s));
   auto relay = front_.upstream_.submit(std::move(wire), head_only_, shared_from_this());
-  if (!relay) return refuse(overloaded(request_.request_id), keep_ ? After::keep_alive : After::close);
+  if (!relay)
+    return refuse(overloaded(request_.request_id), keep_ ? After::keep_alive : After::close);
   relay_ = std::move(relay);
 }
 
@@ -302,17 +360,24 @@ void FrontConnection::upgrade(const SocketEndpoint& endpoint) {
     try {
       response = endpoint.upgrade(request_);
     } catch (const std::exception& error) {
-      front_.log_.error("socket upgrade check failed", {{"path", endpoint.path}, {"error", error.what()}});
-      response = to_response({.status = 500, .code = "internal_error", .message = "internal error",
-                              .request_id = request_.request_id, .details = "{}", .headers = {}});
+      front_.log_.error("socket upgrade check failed",
+                        {{"path", endpoint.path}, {"error", error.what()}});
+      response = to_response({.status = 500,
+                              .code = "internal_error",
+                              .message = "internal error",
+                              .request_id = request_.request_id,
+                              .details = "{}",
+                              .headers = {}});
     }
-    if (response.status != 101) return answer(response, parser_->keep_alive() ? After::keep_alive : After::close);
+    if (response.status != 101)
+      return answer(response, parser_->keep_alive() ? After::keep_alive : After::close);
     extra.insert(extra.end(), response.headers.begin(), response.headers.end());
   }
   phase_ = Phase::gone;
   deadline_ = std::chrono::steady_clock::time_point::max();
   stream_.put_back(std::string(static_cast<const char*>(in_.data().data()), in_.size()));
-  front_.sockets_.accept(endpoint, std::move(stream_), parser_->release(), std::move(request_), std::move(extra));
+  front_.sockets_.accept(endpoint, std::move(stream_), parser_->release(), std::move(request_),
+                         std::move(extra));
 }
 
 void FrontConnection::refuse(Refusal refusal, After after) {
@@ -380,22 +445,32 @@ void FrontConnection::on_deadline() {
   switch (phase_) {
     case Phase::handshake:
     case Phase::lingering:
-    case Phase::gone: return abort();
-    case Phase::idle: return linger();
-    case Phase::head: return refuse(too_slow("head"), After::close);
-    case Phase::body: return refuse(too_slow("body"), After::close);
+    case Phase::gone:
+      return abort();
+    case Phase::idle:
+      return linger();
+    case Phase::head:
+      return refuse(too_slow("head"), After::close);
+    case Phase::body:
+      return refuse(too_slow("body"), After::close);
     case Phase::waiting:
     case Phase::relaying: {
       const bool waited = phase_ == Phase::waiting;
       if (const auto relay = std::move(relay_)) relay->abandon();
       relay_.reset();
-      if (waited) return refuse(overloaded(request_.request_id), keep_ ? After::keep_alive : After::close);
-      return refuse({.status = 504, .code = "request_timeout",
-                     .message = "the answer took longer than " + std::to_string(front_.options_.request_timeout_s) + " s",
-                     .request_id = request_.request_id, .details = "{}", .headers = {}},
+      if (waited)
+        return refuse(overloaded(request_.request_id), keep_ ? After::keep_alive : After::close);
+      return refuse({.status = 504,
+                     .code = "request_timeout",
+                     .message = "the answer took longer than " +
+                                std::to_string(front_.options_.request_timeout_s) + " s",
+                     .request_id = request_.request_id,
+                     .details = "{}",
+                     .headers = {}},
                     keep_ ? After::keep_alive : After::close);
     }
-    case Phase::answering: return abort();
+    case Phase::answering:
+      return abort();
   }
 }
 
@@ -456,12 +531,19 @@ void FrontConnection::relay_end() {
 void FrontConnection::relay_failed() {
   relay_.reset();
   if (phase_ != Phase::relaying) return abort();  // cut short: the peer must see it
-  refuse({.status = 502, .code = "internal_error", .message = "the API gave no answer", .request_id = request_.request_id,
-          .details = "{}", .headers = {}}, After::close);
+  refuse({.status = 502,
+          .code = "internal_error",
+          .message = "the API gave no answer",
+          .request_id = request_.request_id,
+          .details = "{}",
+          .headers = {}},
+         After::close);
 }
 
 void FrontConnection::relay_flush() { pump(); }
 
-bool FrontConnection::relay_wants_more() const { return out_.size() + writing_text_.size() < kMaxAnswerAhead; }
+bool FrontConnection::relay_wants_more() const {
+  return out_.size() + writing_text_.size() < kMaxAnswerAhead;
+}
 
 }  // namespace z4j::net

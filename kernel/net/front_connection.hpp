@@ -1,9 +1,9 @@
 // One public HTTP connection: reads requests one after the other, refuses what is malformed or too
-// large, relays the rest, and writes the answers. Bodies are read whole before an API thread is asked
-// for, so a slow sender holds memory (bounded) and no thread. Loop thread only.
+// large, relays the rest, and writes the answers. Bodies are read whole before an API thread is
+// asked for, so a slow sender holds memory (bounded) and no thread. Loop thread only.
 //
-// Ownership: the operation under way (a read, a write, a relay) holds the connection; when none is left
-// it is gone.
+// Ownership: the operation under way (a read, a write, a relay) holds the connection; when none is
+// left it is gone.
 #pragma once
 
 #include <boost/beast/core/flat_buffer.hpp>
@@ -21,7 +21,8 @@
 
 namespace z4j::net {
 
-class FrontConnection final : public RelaySink, public std::enable_shared_from_this<FrontConnection> {
+class FrontConnection final : public RelaySink,
+                              public std::enable_shared_from_this<FrontConnection> {
  public:
   FrontConnection(Front& front, FrontStream stream, std::string peer_ip);
   ~FrontConnection() override;
@@ -29,7 +30,9 @@ class FrontConnection final : public RelaySink, public std::enable_shared_from_t
   FrontConnection& operator=(const FrontConnection&) = delete;
 
   void start();
-  [[nodiscard]] bool is_due(std::chrono::steady_clock::time_point now) const noexcept { return now >= deadline_; }
+  [[nodiscard]] bool is_due(std::chrono::steady_clock::time_point now) const noexcept {
+    return now >= deadline_;
+  }
   void on_deadline();
   // The server is going: idle connections close now, others after their answer.
   void stop_soon();
@@ -79,12 +82,12 @@ class FrontConnection final : public RelaySink, public std::enable_shared_from_t
   std::shared_ptr<Relay> relay_;
   std::string out_, writing_text_;
   std::size_t lingered_ = 0;
-  bool first_ = true;      // no request yet
-  bool keep_ = false;      // the connection goes on after this answer
-  bool chunked_ = false;   // we frame the answer in chunks
+  bool first_ = true;     // no request yet
+  bool keep_ = false;     // the connection goes on after this answer
+  bool chunked_ = false;  // we frame the answer in chunks
   bool reading_ = false;
   bool writing_ = false;
-  bool ended_ = false;     // the whole answer is in out_ or written
+  bool ended_ = false;  // the whole answer is in out_ or written
   bool head_only_ = false;
 };
 

@@ -1,7 +1,7 @@
 // A public connection's byte stream, plain or TLS, as Asio and Beast want one (AsyncStream).
 //
-// One type for both, so that the HTTP and WebSocket code is instantiated once. OpenSSL works straight
-// on the non-blocking socket: no second pair of buffers per connection. Loop thread only.
+// One type for both, so that the HTTP and WebSocket code is instantiated once. OpenSSL works
+// straight on the non-blocking socket: no second pair of buffers per connection. Loop thread only.
 #pragma once
 
 #include <boost/asio/basic_stream_socket.hpp>
@@ -73,24 +73,28 @@ class FrontStream {
 
   template <class Handler>
   void async_handshake(Handler handler) {
-    step(Deed::handshake, nullptr, 0, {}, [handler = std::move(handler)](ErrorCode error, std::size_t) mutable {
-      handler(error);
-    }, First::yes);
+    step(
+        Deed::handshake, nullptr, 0, {},
+        [handler = std::move(handler)](ErrorCode error, std::size_t) mutable { handler(error); },
+        First::yes);
   }
 
   template <class Buffers, class Handler>
   void async_read_some(const Buffers& buffers, Handler&& handler) {
-    if (!inside_->read_ahead.empty()) return read_from_ahead(buffers, std::forward<Handler>(handler));
+    if (!inside_->read_ahead.empty())
+      return read_from_ahead(buffers, std::forward<Handler>(handler));
     if (!inside_->tls) {
       inside_->socket.async_read_some(buffers, std::forward<Handler>(handler));
       return;
     }
     boost::asio::mutable_buffer target;
-    for (auto at = boost::asio::buffer_sequence_begin(buffers); at != boost::asio::buffer_sequence_end(buffers); ++at) {
+    for (auto at = boost::asio::buffer_sequence_begin(buffers);
+         at != boost::asio::buffer_sequence_end(buffers); ++at) {
       target = *at;
       if (target.size() > 0) break;
     }
-    step(Deed::read, target.data(), target.size(), {}, std::decay_t<Handler>(std::forward<Handler>(handler)), First::yes);
+    step(Deed::read, target.data(), target.size(), {},
+         std::decay_t<Handler>(std::forward<Handler>(handler)), First::yes);
   }
 
   template <class Buffers, class Handler>
@@ -101,7 +105,8 @@ class FrontStream {
     }
     boost::asio::const_buffer first;
     std::size_t pieces = 0;
-    for (auto at = boost::asio::buffer_sequence_begin(buffers); at != boost::asio::buffer_sequence_end(buffers); ++at) {
+    for (auto at = boost::asio::buffer_sequence_begin(buffers);
+         at != boost::asio::buffer_sequence_end(buffers); ++at) {
       const boost::asio::const_buffer piece = *at;
       if (piece.size() == 0) continue;
       if (pieces++ == 0) first = piece;
@@ -135,33 +140,42 @@ class FrontStream {
   void read_from_ahead(const Buffers& buffers, Handler&& handler) {
     Inside& in = *inside_;
     const std::size_t moved = boost::asio::buffer_copy(
-        buffers, boost::asio::buffer(in.read_ahead.data() + in.read_ahead_at, in.read_ahead.size() - in.read_ahead_at));
+        buffers, boost::asio::buffer(in.read_ahead.data() + in.read_ahead_at,
+                                     in.read_ahead.size() - in.read_ahead_at));
     in.read_ahead_at += moved;
     if (in.read_ahead_at == in.read_ahead.size()) {
       in.read_ahead = std::string();
       in.read_ahead_at = 0;
     }
-    boost::asio::post(get_executor(),
-                      boost::beast::bind_front_handler(std::forward<Handler>(handler), ErrorCode(), moved));
+    boost::asio::post(get_executor(), boost::beast::bind_front_handler(
+                                          std::forward<Handler>(handler), ErrorCode(), moved));
   }
 
-  // Tries the deed; when OpenSSL wants the socket first, waits for it and tries again. The handler is
-  // never called from inside the starting call.
+  // Tries the deed; when OpenSSL wants the socket first, waits for it and tries again. The handler
+  // is never called from inside the starting call.
   template <class Handler>
-  void step(Deed deed, void* data, std::size_t size, std::string flat, Handler handler, First first) {
+  void step(Deed deed, void* data, std::size_t size, std::string flat, Handler handler,
+            First first) {
     Inside& in = *inside_;
     std::size_t moved = 0;
     TlsState::Step outcome = TlsState::Step::failed;
     if (in.socket.is_open()) {
       void* at = flat.empty() ? data : flat.data();
       switch (deed) {
-        case Deed::handshake: outcome = in.tls->handshake(); break;
-        case Deed::read: outcome = size == 0 ? TlsState::Step::done : in.tls->read(at, size, moved); break;
-        case Deed::write: outcome = size == 0 ? TlsState::Step::done : in.tls->write(at, size, moved); break;
+        case Deed::handshake:
+          outcome = in.tls->handshake();
+          break;
+        case Deed::read:
+          outcome = size == 0 ? TlsState::Step::done : in.tls->read(at, size, moved);
+          break;
+        case Deed::write:
+          outcome = size == 0 ? TlsState::Step::done : in.tls->write(at, size, moved);
+          break;
       }
     }
     if (outcome == TlsState::Step::wants_read || outcome == TlsState::Step::wants_write) {
-      const auto what = outcome == TlsState::Step::wants_read ? TcpSocket::wait_read : TcpSocket::wait_write;
+      const auto what =
+          outcome == TlsState::Step::wants_read ? TcpSocket::wait_read : TcpSocket::wait_write;
       in.socket.async_wait(what, [this, deed, data, size, flat = std::move(flat),
                                   handler = std::move(handler)](ErrorCode error) mutable {
         if (error) return handler(error, std::size_t{0});
@@ -173,14 +187,15 @@ class FrontStream {
     if (outcome == TlsState::Step::closed) error = boost::asio::error::eof;
     if (outcome == TlsState::Step::failed) error = boost::asio::error::connection_reset;
     if (first == First::no) return handler(error, moved);
-    boost::asio::post(get_executor(), boost::beast::bind_front_handler(std::move(handler), error, moved));
+    boost::asio::post(get_executor(),
+                      boost::beast::bind_front_handler(std::move(handler), error, moved));
   }
 
   std::unique_ptr<Inside> inside_;
 };
 
-// What Beast calls when a WebSocket is over. Waiting for the peer's end keeps a reset from taking our
-// close frame away when there are unread bytes.
+// What Beast calls when a WebSocket is over. Waiting for the peer's end keeps a reset from taking
+// our close frame away when there are unread bytes.
 template <class Handler>
 void async_teardown(boost::beast::role_type role, FrontStream& stream, Handler&& handler) {
   if (!stream.is_tls() && !stream.expects_no_more()) {
@@ -188,7 +203,8 @@ void async_teardown(boost::beast::role_type role, FrontStream& stream, Handler&&
     return;
   }
   stream.shutdown_send();
-  boost::asio::post(stream.get_executor(), boost::beast::bind_front_handler(std::forward<Handler>(handler), ErrorCode()));
+  boost::asio::post(stream.get_executor(),
+                    boost::beast::bind_front_handler(std::forward<Handler>(handler), ErrorCode()));
 }
 
 }  // namespace z4j::net

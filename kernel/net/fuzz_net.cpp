@@ -33,7 +33,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(parse_query(text));
 
   Request request;
-  request.headers = {{"cookie", std::string(text)}, {"x-forwarded-for", std::string(text)},
+  request.headers = {{"cookie", std::string(text)},
+                     {"x-forwarded-for", std::string(text)},
                      {"x-forwarded-proto", std::string(text)}};
   static_cast<void>(request.cookie("a"));
   static const TrustedProxies kTrusted = *TrustedProxies::parse({"10.0.0.0/8"});

@@ -33,11 +33,16 @@ std::size_t skip_empty_lines(std::string_view bytes) noexcept {
 
 std::string_view to_string(HeadState state) noexcept {
   switch (state) {
-    case HeadState::incomplete: return "the request head is incomplete";
-    case HeadState::complete: return "the request head is complete";
-    case HeadState::bare_line: return "a line of the request head does not end in CR LF";
-    case HeadState::folded: return "a header line starts with white space";
-    case HeadState::control: return "the request head holds a control character";
+    case HeadState::incomplete:
+      return "the request head is incomplete";
+    case HeadState::complete:
+      return "the request head is complete";
+    case HeadState::bare_line:
+      return "a line of the request head does not end in CR LF";
+    case HeadState::folded:
+      return "a header line starts with white space";
+    case HeadState::control:
+      return "the request head holds a control character";
   }
   return "unknown";
 }

@@ -8,11 +8,11 @@
 namespace z4j::net {
 
 enum class HeadState {
-  incomplete,   // no empty line yet
-  complete,     // `size` bytes are the head, its empty line included
-  bare_line,    // a CR or LF without its partner
-  folded,       // a header line that starts with white space
-  control,      // a NUL or another control character
+  incomplete,  // no empty line yet
+  complete,    // `size` bytes are the head, its empty line included
+  bare_line,   // a CR or LF without its partner
+  folded,      // a header line that starts with white space
+  control,     // a NUL or another control character
 };
 
 struct HeadScan {
@@ -20,7 +20,8 @@ struct HeadScan {
   std::size_t size = 0;
 };
 
-// `bytes` start at the request line; empty lines before it have been skipped (see skip_empty_lines).
+// `bytes` start at the request line; empty lines before it have been skipped (see
+// skip_empty_lines).
 [[nodiscard]] HeadScan scan_head(std::string_view bytes) noexcept;
 
 // How many bytes of CR LF pairs stand before the request line.

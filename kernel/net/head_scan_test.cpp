@@ -30,7 +30,8 @@ class HeadScanTest : public CppUnit::TestFixture {
   void every_shorter_piece_is_incomplete() {
     const std::string head = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     for (std::size_t size = 0; size < head.size(); ++size) {
-      CPPUNIT_ASSERT(scan_head(std::string_view(head).substr(0, size)).state == HeadState::incomplete);
+      CPPUNIT_ASSERT(scan_head(std::string_view(head).substr(0, size)).state ==
+                     HeadState::incomplete);
     }
   }
   void refuses_spellings_parsers_disagree_on() {
@@ -51,7 +52,8 @@ class HeadScanTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(is_request_id("req_0123~!"));
     CPPUNIT_ASSERT(is_request_id(std::string(64, 'x')));
     CPPUNIT_ASSERT(!is_request_id(std::string(65, 'x')));
-    for (const char* bad : {"", "a b", "a\tb", "\xc3\xbc"}) CPPUNIT_ASSERT_MESSAGE(bad, !is_request_id(bad));
+    for (const char* bad : {"", "a b", "a\tb", "\xc3\xbc"})
+      CPPUNIT_ASSERT_MESSAGE(bad, !is_request_id(bad));
   }
 };
 

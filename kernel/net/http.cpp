@@ -41,7 +41,8 @@ std::string_view Request::cookie(std::string_view name) const {
       const std::size_t equals = pair.find('=');
       if (equals == std::string_view::npos || trim_blanks(pair.substr(0, equals)) != name) continue;
       std::string_view found = trim_blanks(pair.substr(equals + 1));
-      if (found.size() >= 2 && found.front() == '"' && found.back() == '"') found = found.substr(1, found.size() - 2);
+      if (found.size() >= 2 && found.front() == '"' && found.back() == '"')
+        found = found.substr(1, found.size() - 2);
       return found;
     }
   }
@@ -79,8 +80,8 @@ std::string percent_encode(std::string_view text) {
   out.reserve(text.size());
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '.' || c == '_' || c == '~';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.' || c == '_' || c == '~';
     if (plain) {
       out += c;
     } else {
@@ -103,7 +104,8 @@ std::vector<std::pair<std::string, std::string>> parse_query(std::string_view qu
     if (equals == std::string_view::npos) {
       out.emplace_back(decode_or_keep(pair), std::string());
     } else {
-      out.emplace_back(decode_or_keep(pair.substr(0, equals)), decode_or_keep(pair.substr(equals + 1)));
+      out.emplace_back(decode_or_keep(pair.substr(0, equals)),
+                       decode_or_keep(pair.substr(equals + 1)));
     }
   }
   return out;

@@ -13,19 +13,20 @@
 
 namespace z4j::net {
 
-// One request, read whole (bodies over the server's cap never get here). Lives as long as the handler
-// runs; the handler runs on a server thread and may block within the server's request time-out.
+// One request, read whole (bodies over the server's cap never get here). Lives as long as the
+// handler runs; the handler runs on a server thread and may block within the server's request
+// time-out.
 struct Request {
-  std::string method;                  // "GET"
-  std::string path;                    // percent-decoded per segment later: raw, without query, starts with "/"
-  std::string query;                   // raw, without "?"
+  std::string method;  // "GET"
+  std::string path;    // percent-decoded per segment later: raw, without query, starts with "/"
+  std::string query;   // raw, without "?"
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case, in order
   std::string body;
-  std::string client_ip;               // after trusted-proxy rules
-  std::string peer_ip;                 // the TCP peer
-  std::string scheme;                  // "http" or "https", as the client sees it
-  std::string host;                    // Host header as sent, with port
-  std::string request_id;              // honoured or made by the server; echoed by it
+  std::string client_ip;   // after trusted-proxy rules
+  std::string peer_ip;     // the TCP peer
+  std::string scheme;      // "http" or "https", as the client sees it
+  std::string host;        // Host header as sent, with port
+  std::string request_id;  // honoured or made by the server; echoed by it
 
   // The first header of that lower-case name, or empty.
   [[nodiscard]] std::string_view header(std::string_view name) const;

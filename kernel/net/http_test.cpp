@@ -42,14 +42,17 @@ class HttpTest : public CppUnit::TestFixture {
   }
   void query_parameters_keep_their_order_and_repeats() {
     const auto found = parse_query("b=1&a=x+y&b=2&&flag&empty=&c=%41%zz=d");
-    const std::vector<std::pair<std::string, std::string>> expected{{"b", "1"},   {"a", "x y"},  {"b", "2"},
-                                                                    {"flag", ""}, {"empty", ""}, {"c", "A%zz=d"}};
+    const std::vector<std::pair<std::string, std::string>> expected{
+        {"b", "1"}, {"a", "x y"}, {"b", "2"}, {"flag", ""}, {"empty", ""}, {"c", "A%zz=d"}};
     CPPUNIT_ASSERT(expected == found);
     CPPUNIT_ASSERT(parse_query("").empty());
   }
   void finds_headers_and_cookies() {
     Request request;
-    request.headers = {{"cookie", "a=1; z4j_session=\"x.y=\"; b"}, {"x", "first"}, {"x", "second"}, {"cookie", "late=2"}};
+    request.headers = {{"cookie", "a=1; z4j_session=\"x.y=\"; b"},
+                       {"x", "first"},
+                       {"x", "second"},
+                       {"cookie", "late=2"}};
     CPPUNIT_ASSERT(request.header("x") == "first");
     CPPUNIT_ASSERT(request.header("y").empty());
     CPPUNIT_ASSERT(request.cookie("a") == "1");
@@ -66,7 +69,8 @@ class HttpTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(text.find("Good: 1\r\n") != std::string::npos);
     CPPUNIT_ASSERT(text.find("Bad") == std::string::npos);
     CPPUNIT_ASSERT(text.find("Wor se") == std::string::npos);
-    CPPUNIT_ASSERT(text.find("Content-Length: 1\r\nConnection: close\r\n\r\nx") != std::string::npos);
+    CPPUNIT_ASSERT(text.find("Content-Length: 1\r\nConnection: close\r\n\r\nx") !=
+                   std::string::npos);
   }
 };
 

@@ -1,4 +1,5 @@
-// Answers that the front gives by itself, without the API: bad heads, full queues, passed deadlines.
+// Answers that the front gives by itself, without the API: bad heads, full queues, passed
+// deadlines.
 #pragma once
 
 #include <string>
@@ -12,9 +13,9 @@ namespace z4j::net {
 
 struct Refusal {
   int status = 400;
-  std::string code;        // "payload_too_large"
+  std::string code;  // "payload_too_large"
   std::string message;
-  std::string request_id;  // empty: null
+  std::string request_id;      // empty: null
   std::string details = "{}";  // a JSON object
   std::vector<std::pair<std::string, std::string>> headers;
 };
@@ -24,8 +25,8 @@ struct Refusal {
 
 enum class After { keep_alive, close };
 
-// A whole answer as it goes on the wire. Headers whose name or value can't stand on one line are left
-// out. `with_body` is false for HEAD: the length is told, the body is not sent.
+// A whole answer as it goes on the wire. Headers whose name or value can't stand on one line are
+// left out. `with_body` is false for HEAD: the length is told, the body is not sent.
 [[nodiscard]] std::string write_response(const Response& response, After after, bool with_body);
 
 [[nodiscard]] std::string_view reason_phrase(int status) noexcept;

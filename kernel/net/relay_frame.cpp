@@ -27,8 +27,9 @@ void append_relay_frame(std::string& out, const Request& request) {
   for (const auto& [name, value] : request.headers) size += name.size() + value.size() + 2;
   out.reserve(out.size() + size);
   out += kFrameMark;
-  for (const std::string* field : {&request.method, &request.path, &request.query, &request.client_ip, &request.peer_ip,
-                                   &request.scheme, &request.host, &request.request_id}) {
+  for (const std::string* field :
+       {&request.method, &request.path, &request.query, &request.client_ip, &request.peer_ip,
+        &request.scheme, &request.host, &request.request_id}) {
     out += *field;
     out += '\0';
   }
@@ -46,8 +47,9 @@ base::Result<Request> read_relay_frame(std::string_view frame) {
   if (frame.substr(0, kFrameMark.size()) != kFrameMark) return broken_frame();
   frame.remove_prefix(kFrameMark.size());
   Request request;
-  for (std::string* field : {&request.method, &request.path, &request.query, &request.client_ip, &request.peer_ip,
-                             &request.scheme, &request.host, &request.request_id}) {
+  for (std::string* field :
+       {&request.method, &request.path, &request.query, &request.client_ip, &request.peer_ip,
+        &request.scheme, &request.host, &request.request_id}) {
     if (!take_field(frame, *field)) return broken_frame();
   }
   while (true) {

@@ -1,6 +1,7 @@
 // How the front hands a request to the API server behind the private socket: one frame, the body of
-// a small POST of its own. The client's head travels inside the frame as data, so only the front ever
-// parses hostile HTTP; there is no second parser that could see another request in the same bytes.
+// a small POST of its own. The client's head travels inside the frame as data, so only the front
+// ever parses hostile HTTP; there is no second parser that could see another request in the same
+// bytes.
 //
 //   "z4j1" then, each ended by NUL: method, path, query, client_ip, peer_ip, scheme, host,
 //   request_id, then name and value per header, then one more NUL, then the body as it is.

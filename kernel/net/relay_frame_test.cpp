@@ -49,7 +49,8 @@ class RelayFrameTest : public CppUnit::TestFixture {
     request.body.clear();
     std::string frame;
     append_relay_frame(frame, request);
-    for (std::size_t size = 0; size < frame.size(); ++size) CPPUNIT_ASSERT(!read_relay_frame(frame.substr(0, size)).ok());
+    for (std::size_t size = 0; size < frame.size(); ++size)
+      CPPUNIT_ASSERT(!read_relay_frame(frame.substr(0, size)).ok());
     CPPUNIT_ASSERT(!read_relay_frame("other" + frame).ok());
   }
 };

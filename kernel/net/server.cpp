@@ -6,17 +6,19 @@
 namespace z4j::net {
 
 struct Server::Inside {
-  Inside(const ServerOptions& options, Handler handler, std::vector<SocketEndpoint> sockets, Observe observe,
-         base::Log& log)
-      : api(options, std::move(handler), std::move(observe), log), front(options, std::move(sockets), log) {}
+  Inside(const ServerOptions& options, Handler handler, std::vector<SocketEndpoint> sockets,
+         Observe observe, base::Log& log)
+      : api(options, std::move(handler), std::move(observe), log),
+        front(options, std::move(sockets), log) {}
   ApiServer api;
   Front front;
   std::atomic<bool> started{false};
 };
 
-Server::Server(ServerOptions options, Handler handler, std::vector<SocketEndpoint> sockets, Observe observe,
-               base::Log& log)
-    : inside_(std::make_unique<Inside>(options, std::move(handler), std::move(sockets), std::move(observe), log)) {}
+Server::Server(ServerOptions options, Handler handler, std::vector<SocketEndpoint> sockets,
+               Observe observe, base::Log& log)
+    : inside_(std::make_unique<Inside>(options, std::move(handler), std::move(sockets),
+                                       std::move(observe), log)) {}
 
 Server::~Server() { stop(); }
 
@@ -41,7 +43,8 @@ SocketSender& Server::sockets() noexcept { return inside_->front.sender(); }
 ServerStats Server::stats() const {
   ServerStats out;
   inside_->front.fill(out);
-  out.threads = (inside_->started ? 2 : 0) + inside_->api.threads();  // the loop and Poco's acceptor
+  out.threads =
+      (inside_->started ? 2 : 0) + inside_->api.threads();  // the loop and Poco's acceptor
   return out;
 }
 

@@ -73,9 +73,11 @@ class ServerSocketTest : public CppUnit::TestFixture {
     RawClient client(running.port());
     const RawAnswer handshake = client.upgrade("/ws/echo?x=1");
     CPPUNIT_ASSERT_EQUAL(101, handshake.status);
-    CPPUNIT_ASSERT_EQUAL(std::string("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), handshake.header("sec-websocket-accept"));
+    CPPUNIT_ASSERT_EQUAL(std::string("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+                         handshake.header("sec-websocket-accept"));
     CPPUNIT_ASSERT(!handshake.header("x-request-id").empty());
-    for (const std::size_t size : {std::size_t{0}, std::size_t{5}, std::size_t{200}, std::size_t{70'000}}) {
+    for (const std::size_t size :
+         {std::size_t{0}, std::size_t{5}, std::size_t{200}, std::size_t{70'000}}) {
       client.send_frame(1, std::string(size, 'x'));
       const RawFrame back = client.message();
       CPPUNIT_ASSERT_EQUAL(1, back.opcode);
@@ -96,9 +98,12 @@ class ServerSocketTest : public CppUnit::TestFixture {
   void frames_sent_with_the_handshake_are_not_lost() {
     const auto running = run({echo()});
     RawClient client(running.port());
-    client.send("GET /ws/echo HTTP/1.1\r\nHost: test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
-                "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-                "\x81\x82" + std::string(4, '\0') + "hi");
+    client.send(
+        "GET /ws/echo HTTP/1.1\r\nHost: test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: "
+        "websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        "\x81\x82" +
+        std::string(4, '\0') + "hi");
     CPPUNIT_ASSERT_EQUAL(101, client.answer().status);
     CPPUNIT_ASSERT_EQUAL(std::string("hi"), client.message().payload);
   }

@@ -24,7 +24,8 @@ using testing::RunningServer;
 Response mirror(const Request& request) {
   Response response;
   response.content_type = "text/plain";
-  response.body = request.method + " " + request.path + "?" + request.query + " [" + request.body + "]";
+  response.body =
+      request.method + " " + request.path + "?" + request.query + " [" + request.body + "]";
   return response;
 }
 
@@ -79,7 +80,8 @@ class ServerTest : public CppUnit::TestFixture {
     const RunningServer running(folder_, mirror);
     RawClient client(running.port());
     for (int i = 0; i < 100; ++i) {
-      const RawAnswer answer = client.ask("GET /" + std::to_string(i) + "?q=1 HTTP/1.1\r\nHost: test\r\n\r\n");
+      const RawAnswer answer =
+          client.ask("GET /" + std::to_string(i) + "?q=1 HTTP/1.1\r\nHost: test\r\n\r\n");
       CPPUNIT_ASSERT_EQUAL(200, answer.status);
       CPPUNIT_ASSERT_EQUAL("GET /" + std::to_string(i) + "?q=1 []", answer.body);
       CPPUNIT_ASSERT_EQUAL(std::string("text/plain"), answer.header("content-type"));
@@ -91,7 +93,9 @@ class ServerTest : public CppUnit::TestFixture {
     const RunningServer running(folder_, mirror);
     RawClient client(running.port());
     client.send("\r\nPOST /1 HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\none" + kGet +
-                "POST /3 HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nthree\r\n0\r\n\r\n" + kGet);
+                "POST /3 HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: "
+                "chunked\r\n\r\n5\r\nthree\r\n0\r\n\r\n" +
+                kGet);
     CPPUNIT_ASSERT_EQUAL(std::string("POST /1? [one]"), client.answer().body);
     CPPUNIT_ASSERT_EQUAL(std::string("GET /a? []"), client.answer().body);
     CPPUNIT_ASSERT_EQUAL(std::string("POST /3? [three]"), client.answer().body);
@@ -100,7 +104,8 @@ class ServerTest : public CppUnit::TestFixture {
   void closes_when_the_client_asks_for_it() {
     const RunningServer running(folder_, mirror);
     RawClient client(running.port());
-    const RawAnswer answer = client.ask("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    const RawAnswer answer =
+        client.ask("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
     CPPUNIT_ASSERT_EQUAL(std::string("close"), answer.header("connection"));
     CPPUNIT_ASSERT(client.closed());
   }
@@ -115,8 +120,9 @@ class ServerTest : public CppUnit::TestFixture {
       return response;
     });
     RawClient kept(running.port());
-    CPPUNIT_ASSERT_EQUAL(std::string("keep-alive"),
-                         kept.ask("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").header("connection"));
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("keep-alive"),
+        kept.ask("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").header("connection"));
     const RawAnswer last = kept.ask("GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     CPPUNIT_ASSERT_EQUAL(std::string(), last.header("transfer-encoding"));
     CPPUNIT_ASSERT_EQUAL(std::string("piecepiecepiece"), last.body);
@@ -137,7 +143,8 @@ class ServerTest : public CppUnit::TestFixture {
       client.send("HEAD " + std::string(path) + " HTTP/1.1\r\nHost: test\r\n\r\n");
       const RawAnswer answer = client.answer(false);
       CPPUNIT_ASSERT_EQUAL(200, answer.status);
-      if (std::string(path) == "/a") CPPUNIT_ASSERT_EQUAL(std::string("11"), answer.header("content-length"));
+      if (std::string(path) == "/a")
+        CPPUNIT_ASSERT_EQUAL(std::string("11"), answer.header("content-length"));
     }
     CPPUNIT_ASSERT_EQUAL(std::string("GET /a? []"), client.ask(kGet).body);
   }
@@ -145,27 +152,40 @@ class ServerTest : public CppUnit::TestFixture {
     const RunningServer running(folder_, mirror);
     RawClient client(running.port());
     const std::string body(8192, 'x');
-    CPPUNIT_ASSERT_EQUAL("PUT /? [" + body + "]",
-                         client.ask("PUT / HTTP/1.1\r\nHost: test\r\nContent-Length: 8192\r\n\r\n" + body).body);
+    CPPUNIT_ASSERT_EQUAL(
+        "PUT /? [" + body + "]",
+        client.ask("PUT / HTTP/1.1\r\nHost: test\r\nContent-Length: 8192\r\n\r\n" + body).body);
     client.send("POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n");
-    for (const char* piece : {"3;ext=\"1\"", "\r\nab", "c\r", "\n1\r\nd\r\n", "0\r\nTrailer: 1\r\n", "\r\n"}) client.send(piece);
+    for (const char* piece :
+         {"3;ext=\"1\"", "\r\nab", "c\r", "\n1\r\nd\r\n", "0\r\nTrailer: 1\r\n", "\r\n"})
+      client.send(piece);
     CPPUNIT_ASSERT_EQUAL(std::string("POST /? [abcd]"), client.answer().body);
     CPPUNIT_ASSERT_EQUAL(std::string("GET /a? []"), client.ask(kGet).body);
   }
   void says_continue_before_the_body() {
     const RunningServer running(folder_, mirror);
     RawClient client(running.port());
-    CPPUNIT_ASSERT_EQUAL(100, client.ask("POST / HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n").status);
+    CPPUNIT_ASSERT_EQUAL(100, client
+                                  .ask("POST / HTTP/1.1\r\nHost: test\r\nExpect: "
+                                       "100-continue\r\nContent-Length: 2\r\n\r\n")
+                                  .status);
     CPPUNIT_ASSERT_EQUAL(std::string("POST /? [ok]"), client.ask("ok").body);
-    is_refused(running, "POST / HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 20000\r\n\r\n", 413);
+    is_refused(
+        running,
+        "POST / HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 20000\r\n\r\n",
+        413);
   }
   void declared_body_over_the_cap_is_413() {
     const RunningServer running(folder_, mirror);
     RawClient client(running.port());
-    const RawAnswer answer = client.ask("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 8193\r\n\r\n" + std::string(8193, 'x'));
+    const RawAnswer answer = client.ask(
+        "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 8193\r\n\r\n" + std::string(8193, 'x'));
     CPPUNIT_ASSERT_EQUAL(413, answer.status);
-    CPPUNIT_ASSERT_EQUAL(std::string("{\"error\":\"payload_too_large\",\"message\":\"the request body is larger than 8192 bytes\","
-                                     "\"request_id\":null,\"details\":{\"reason\":\"content_length_exceeded\"}}"), answer.body);
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("{\"error\":\"payload_too_large\",\"message\":\"the request body is larger "
+                    "than 8192 bytes\","
+                    "\"request_id\":null,\"details\":{\"reason\":\"content_length_exceeded\"}}"),
+        answer.body);
     CPPUNIT_ASSERT(client.closed());
   }
   void streamed_body_over_the_cap_is_413() {
@@ -185,8 +205,10 @@ class ServerTest : public CppUnit::TestFixture {
     const RunningServer running(folder_, mirror, options);
     const auto post = [&](const std::string& path, std::size_t size) {
       RawClient client(running.port());
-      return client.ask("POST " + path + " HTTP/1.1\r\nHost: test\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n" +
-                        std::string(size, 'x')).status;
+      return client
+          .ask("POST " + path + " HTTP/1.1\r\nHost: test\r\nContent-Length: " +
+               std::to_string(size) + "\r\n\r\n" + std::string(size, 'x'))
+          .status;
     };
     CPPUNIT_ASSERT_EQUAL(413, post("/", 11));
     CPPUNIT_ASSERT_EQUAL(200, post("/big", 100));
@@ -196,8 +218,10 @@ class ServerTest : public CppUnit::TestFixture {
   void refuses_requests_two_parsers_could_read_differently() {
     const RunningServer running(folder_, mirror);
     const std::string post = "POST / HTTP/1.1\r\nHost: test\r\n";
-    is_refused(running, post + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400);
-    is_refused(running, post + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400);
+    is_refused(running, post + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+               400);
+    is_refused(running, post + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+               400);
     is_refused(running, post + "Content-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400);
     is_refused(running, post + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nx", 400);
     is_refused(running, post + "Content-Length: 1, 1\r\n\r\nx", 400);
@@ -206,7 +230,9 @@ class ServerTest : public CppUnit::TestFixture {
     is_refused(running, post + "Content-Length: 99999999999999999999\r\n\r\nx", 400);
     is_refused(running, post + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 400);
     is_refused(running, post + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400);
-    is_refused(running, post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400);
+    is_refused(running,
+               post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+               400);
     is_refused(running, post + "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400);
     is_refused(running, post + "Content-Length: 1\r\n Transfer-Encoding: chunked\r\n\r\nx", 400);
     is_refused(running, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400);
@@ -223,12 +249,16 @@ class ServerTest : public CppUnit::TestFixture {
   }
   void a_head_over_the_limit_is_431() {
     const RunningServer running(folder_, mirror);
-    is_refused(running, "GET / HTTP/1.1\r\nHost: test\r\nA: " + std::string(40'000, 'x') + "\r\n\r\n", 431);
+    is_refused(running,
+               "GET / HTTP/1.1\r\nHost: test\r\nA: " + std::string(40'000, 'x') + "\r\n\r\n", 431);
     std::string many = "GET / HTTP/1.1\r\nHost: test\r\n";
     for (int i = 0; i < 300; ++i) many += "A: b\r\n";
     is_refused(running, many + "\r\n", 431);
     RawClient client(running.port());
-    CPPUNIT_ASSERT_EQUAL(200, client.ask("GET / HTTP/1.1\r\nHost: test\r\nA: " + std::string(30'000, 'x') + "\r\n\r\n").status);
+    CPPUNIT_ASSERT_EQUAL(
+        200,
+        client.ask("GET / HTTP/1.1\r\nHost: test\r\nA: " + std::string(30'000, 'x') + "\r\n\r\n")
+            .status);
   }
   void a_slow_head_is_408() {
     ServerOptions options;
@@ -289,15 +319,18 @@ class ServerTest : public CppUnit::TestFixture {
     };
     ServerOptions options;
     options.api_threads = 1;
-    const RunningServer running(folder_, [&](const Request& request) {
-      if (request.path != "/endless") return mirror(request);
-      Response response;
-      response.stream = [watch = std::make_shared<Watch>(ended)](std::string& out) {
-        out.append(10'000, 'x');
-        return true;
-      };
-      return response;
-    }, options);
+    const RunningServer running(
+        folder_,
+        [&](const Request& request) {
+          if (request.path != "/endless") return mirror(request);
+          Response response;
+          response.stream = [watch = std::make_shared<Watch>(ended)](std::string& out) {
+            out.append(10'000, 'x');
+            return true;
+          };
+          return response;
+        },
+        options);
     {
       RawClient client(running.port());
       client.send("GET /endless HTTP/1.1\r\nHost: test\r\n\r\n");
@@ -313,10 +346,13 @@ class ServerTest : public CppUnit::TestFixture {
       throw std::runtime_error("the password is secret");
     });
     RawClient client(running.port());
-    const RawAnswer answer = client.ask("GET / HTTP/1.1\r\nHost: test\r\nX-Request-Id: id1\r\n\r\n");
+    const RawAnswer answer =
+        client.ask("GET / HTTP/1.1\r\nHost: test\r\nX-Request-Id: id1\r\n\r\n");
     CPPUNIT_ASSERT_EQUAL(500, answer.status);
-    CPPUNIT_ASSERT_EQUAL(std::string("{\"error\":\"internal_error\",\"message\":\"an internal error occurred\","
-                                     "\"request_id\":\"id1\",\"details\":{}}"), answer.body);
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("{\"error\":\"internal_error\",\"message\":\"an internal error occurred\","
+                    "\"request_id\":\"id1\",\"details\":{}}"),
+        answer.body);
     CPPUNIT_ASSERT_EQUAL(500, client.ask("GET /odd HTTP/1.1\r\nHost: test\r\n\r\n").status);
   }
   void honours_or_makes_a_request_id() {
@@ -326,11 +362,13 @@ class ServerTest : public CppUnit::TestFixture {
       return response;
     });
     RawClient client(running.port());
-    const RawAnswer kept = client.ask("GET / HTTP/1.1\r\nHost: test\r\nX-Request-Id: abc-1\r\n\r\n");
+    const RawAnswer kept =
+        client.ask("GET / HTTP/1.1\r\nHost: test\r\nX-Request-Id: abc-1\r\n\r\n");
     CPPUNIT_ASSERT_EQUAL(std::string("abc-1"), kept.body);
     CPPUNIT_ASSERT_EQUAL(std::string("abc-1"), kept.header("x-request-id"));
     for (const std::string& odd : {std::string("a b"), std::string(65, 'x'), std::string()}) {
-      const RawAnswer made = client.ask("GET / HTTP/1.1\r\nHost: test\r\nX-Request-Id: " + odd + "\r\n\r\n");
+      const RawAnswer made =
+          client.ask("GET / HTTP/1.1\r\nHost: test\r\nX-Request-Id: " + odd + "\r\n\r\n");
       CPPUNIT_ASSERT_EQUAL(std::size_t{20}, made.body.size());
       CPPUNIT_ASSERT_EQUAL(std::string("req_"), made.body.substr(0, 4));
       CPPUNIT_ASSERT_EQUAL(made.body, made.header("x-request-id"));
@@ -339,25 +377,30 @@ class ServerTest : public CppUnit::TestFixture {
   }
   static Response who(const Request& request) {
     Response response;
-    response.body = request.client_ip + " " + request.peer_ip + " " + request.scheme + " " + request.host;
+    response.body =
+        request.client_ip + " " + request.peer_ip + " " + request.scheme + " " + request.host;
     for (const auto& [name, value] : request.headers) response.body += " " + name;
     return response;
   }
   static std::string spoof() {
-    return "GET / HTTP/1.1\r\nHost: test:1\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\nForwarded: for=1.2.3.4\r\n"
-           "X-Real-IP: 1.2.3.4\r\nX-Z4J-Front-Client: 1.2.3.4\r\nx-z4j-front-scheme: https\r\nConnection: x-other\r\n\r\n";
+    return "GET / HTTP/1.1\r\nHost: test:1\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: "
+           "https\r\nForwarded: for=1.2.3.4\r\n"
+           "X-Real-IP: 1.2.3.4\r\nX-Z4J-Front-Client: 1.2.3.4\r\nx-z4j-front-scheme: "
+           "https\r\nConnection: x-other\r\n\r\n";
   }
   void forwarding_headers_of_a_stranger_are_dropped() {
     const RunningServer running(folder_, who);
     RawClient client(running.port());
-    CPPUNIT_ASSERT_EQUAL(std::string("127.0.0.1 127.0.0.1 http test:1 host"), client.ask(spoof()).body);
+    CPPUNIT_ASSERT_EQUAL(std::string("127.0.0.1 127.0.0.1 http test:1 host"),
+                         client.ask(spoof()).body);
   }
   void forwarding_headers_of_a_trusted_proxy_count() {
     ServerOptions options;
     options.trusted_proxies = {"127.0.0.0/8"};
     const RunningServer running(folder_, who, options);
     RawClient client(running.port());
-    CPPUNIT_ASSERT_EQUAL(std::string("1.2.3.4 127.0.0.1 https test:1 host x-forwarded-for x-forwarded-proto forwarded x-real-ip"),
+    CPPUNIT_ASSERT_EQUAL(std::string("1.2.3.4 127.0.0.1 https test:1 host x-forwarded-for "
+                                     "x-forwarded-proto forwarded x-real-ip"),
                          client.ask(spoof()).body);
   }
   void a_late_answer_is_504_and_keeps_its_thread() {
@@ -365,10 +408,13 @@ class ServerTest : public CppUnit::TestFixture {
     ServerOptions options;
     options.api_threads = 1;
     options.request_timeout_s = 1;
-    const RunningServer running(folder_, [&](const Request& request) {
-      if (request.path == "/late") CPPUNIT_ASSERT(leave.wait());
-      return mirror(request);
-    }, options);
+    const RunningServer running(
+        folder_,
+        [&](const Request& request) {
+          if (request.path == "/late") CPPUNIT_ASSERT(leave.wait());
+          return mirror(request);
+        },
+        options);
     RawClient late(running.port());
     CPPUNIT_ASSERT_EQUAL(504, late.ask("GET /late HTTP/1.1\r\nHost: test\r\n\r\n").status);
     RawClient other(running.port());
@@ -384,11 +430,14 @@ class ServerTest : public CppUnit::TestFixture {
     options.api_threads = 1;
     options.max_waiting = 1;
     options.wait_timeout_s = 1;
-    const RunningServer running(folder_, [&](const Request& request) {
-      entered.open();
-      CPPUNIT_ASSERT(leave.wait());
-      return mirror(request);
-    }, options);
+    const RunningServer running(
+        folder_,
+        [&](const Request& request) {
+          entered.open();
+          CPPUNIT_ASSERT(leave.wait());
+          return mirror(request);
+        },
+        options);
     RawClient first(running.port());
     first.send(kGet);
     CPPUNIT_ASSERT(entered.wait());
@@ -396,7 +445,8 @@ class ServerTest : public CppUnit::TestFixture {
     RawClient third(running.port());
     second.send(kGet);
     third.send(kGet);
-    for (RawClient* client : {&second, &third}) {  // one finds the line full, the other waits too long
+    for (RawClient* client :
+         {&second, &third}) {  // one finds the line full, the other waits too long
       const RawAnswer answer = client->answer();
       CPPUNIT_ASSERT_EQUAL(503, answer.status);
       CPPUNIT_ASSERT_EQUAL(std::string("2"), answer.header("retry-after"));
@@ -412,20 +462,27 @@ class ServerTest : public CppUnit::TestFixture {
       return response;
     });
     RawClient client(running.port());
-    CPPUNIT_ASSERT_EQUAL(std::string("real:1 /a/b q"), client.ask("GET http://real:1/a/b?q HTTP/1.1\r\nHost: fake\r\n\r\n").body);
-    CPPUNIT_ASSERT_EQUAL(std::string("real / "), client.ask("GET HTTP://real HTTP/1.1\r\nHost: fake\r\n\r\n").body);
+    CPPUNIT_ASSERT_EQUAL(std::string("real:1 /a/b q"),
+                         client.ask("GET http://real:1/a/b?q HTTP/1.1\r\nHost: fake\r\n\r\n").body);
+    CPPUNIT_ASSERT_EQUAL(std::string("real / "),
+                         client.ask("GET HTTP://real HTTP/1.1\r\nHost: fake\r\n\r\n").body);
     is_refused(running, "GET http://user@real/ HTTP/1.1\r\nHost: fake\r\n\r\n", 400);
   }
   void observer_hears_of_each_answer() {
     Inbox<std::string> heard;
-    const RunningServer running(folder_, [](const Request&) {
-      Response response;
-      response.status = 201;
-      response.route = "/things/{id}";
-      return response;
-    }, {}, {}, [&](std::string_view method, std::string_view route, int status, double seconds) {
-      heard.put(std::string(method) + " " + std::string(route) + " " + std::to_string(status) + (seconds >= 0 ? " ok" : " bad"));
-    });
+    const RunningServer running(
+        folder_,
+        [](const Request&) {
+          Response response;
+          response.status = 201;
+          response.route = "/things/{id}";
+          return response;
+        },
+        {}, {},
+        [&](std::string_view method, std::string_view route, int status, double seconds) {
+          heard.put(std::string(method) + " " + std::string(route) + " " + std::to_string(status) +
+                    (seconds >= 0 ? " ok" : " bad"));
+        });
     RawClient client(running.port());
     CPPUNIT_ASSERT_EQUAL(201, client.ask("DELETE /things/7 HTTP/1.1\r\nHost: test\r\n\r\n").status);
     CPPUNIT_ASSERT_EQUAL(std::string("DELETE /things/{id} 201 ok"), heard.at(0));
@@ -440,7 +497,8 @@ class ServerTest : public CppUnit::TestFixture {
     const auto started = second.start();
     CPPUNIT_ASSERT(!started.ok());
     CPPUNIT_ASSERT(started.error().code == base::Code::conflict);
-    CPPUNIT_ASSERT(started.error().message.find("127.0.0.1:" + std::to_string(running.port())) != std::string::npos);
+    CPPUNIT_ASSERT(started.error().message.find("127.0.0.1:" + std::to_string(running.port())) !=
+                   std::string::npos);
   }
   void the_private_socket_is_private() {
     const std::string path = folder_.file("api.sock");

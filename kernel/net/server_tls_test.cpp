@@ -45,7 +45,8 @@ class ServerTlsTest : public CppUnit::TestFixture {
     X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
     X509_set_pubkey(certificate, key);
     X509_NAME* subject = X509_get_subject_name(certificate);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+                               reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
     X509_set_issuer_name(certificate, subject);
     X509_sign(certificate, key, EVP_sha256());
     FILE* out = std::fopen(folder_.file("cert.pem").c_str(), "w");
@@ -80,22 +81,26 @@ class ServerTlsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("https 0"), client.ask(kGet).body);
     CPPUNIT_ASSERT_EQUAL(std::string("/CN=first"), client.certificate_subject());
     CPPUNIT_ASSERT_EQUAL(std::string("close"),
-                         client.ask("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").header("connection"));
+                         client.ask("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+                             .header("connection"));
     CPPUNIT_ASSERT(client.closed());
   }
   void long_answers_and_bodies_pass() {
     auto large = options();
     large.max_body_bytes = 4u << 20;
-    const RunningServer running(folder_, [](const Request& request) {
-      Response response;
-      response.body = request.body + request.body;
-      return response;
-    }, large);
+    const RunningServer running(
+        folder_,
+        [](const Request& request) {
+          Response response;
+          response.body = request.body + request.body;
+          return response;
+        },
+        large);
     RawClient client(running.port(), Wire::tls);
     std::string body;
     for (int i = 0; body.size() < (2u << 20); ++i) body += std::to_string(i);
-    const RawAnswer answer =
-        client.ask("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    const RawAnswer answer = client.ask("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: " +
+                                        std::to_string(body.size()) + "\r\n\r\n" + body);
     CPPUNIT_ASSERT(answer.body == body + body);
   }
   void sockets_work_over_tls() {
@@ -103,7 +108,9 @@ class ServerTlsTest : public CppUnit::TestFixture {
     Inbox<std::uint16_t> closed;
     SocketEndpoint endpoint;
     endpoint.path = "/ws/echo";
-    endpoint.message = [&](SocketId id, std::string_view text) { server->sockets().send(id, text); };
+    endpoint.message = [&](SocketId id, std::string_view text) {
+      server->sockets().send(id, text);
+    };
     endpoint.closed = [&](SocketId, std::uint16_t code) { closed.put(code); };
     const RunningServer running(folder_, scheme, options(), {endpoint});
     server = running.server.get();

@@ -46,22 +46,25 @@ class FrontSocket : public std::enable_shared_from_this<FrontSocket> {
                                                        websocket::stream_base::none(), false});
   }
 
-  void accept(boost::beast::http::request<boost::beast::http::string_body> handshake, Request request,
-              std::vector<std::pair<std::string, std::string>> extra) {
+  void accept(boost::beast::http::request<boost::beast::http::string_body> handshake,
+              Request request, std::vector<std::pair<std::string, std::string>> extra) {
     deadline_ = steady_now() + kAcceptTime;
     request_ = std::make_unique<Request>(std::move(request));
-    stream_.set_option(websocket::stream_base::decorator([extra = std::move(extra)](websocket::response_type& answer) {
-      answer.erase(boost::beast::http::field::server);
-      for (const auto& [name, value] : extra) {
-        if (is_safe_header(name, value)) answer.insert(name, value);
-      }
-    }));
-    auto kept = std::make_unique<boost::beast::http::request<boost::beast::http::string_body>>(std::move(handshake));
+    stream_.set_option(websocket::stream_base::decorator(
+        [extra = std::move(extra)](websocket::response_type& answer) {
+          answer.erase(boost::beast::http::field::server);
+          for (const auto& [name, value] : extra) {
+            if (is_safe_header(name, value)) answer.insert(name, value);
+          }
+        }));
+    auto kept = std::make_unique<boost::beast::http::request<boost::beast::http::string_body>>(
+        std::move(handshake));
     const auto& upgrade = *kept;
-    stream_.async_accept(upgrade, [self = shared_from_this(), kept = std::move(kept)](ErrorCode error) {
-      if (error) return self->finish(kCloseAbnormal);
-      self->on_accepted();
-    });
+    stream_.async_accept(upgrade,
+                         [self = shared_from_this(), kept = std::move(kept)](ErrorCode error) {
+                           if (error) return self->finish(kCloseAbnormal);
+                           self->on_accepted();
+                         });
   }
 
   bool send(std::string_view text) {
@@ -86,9 +89,10 @@ class FrontSocket : public std::enable_shared_from_this<FrontSocket> {
       const std::lock_guard lock(mutex_);
       sealed_ = true;
     }
-    boost::asio::post(table_.loop_, [self = shared_from_this(), code, reason = std::string(reason)] {
-      self->begin_close(code, reason);
-    });
+    boost::asio::post(table_.loop_,
+                      [self = shared_from_this(), code, reason = std::string(reason)] {
+                        self->begin_close(code, reason);
+                      });
   }
 
   void post_pause(Reading reading) {
@@ -108,7 +112,8 @@ class FrontSocket : public std::enable_shared_from_this<FrontSocket> {
       return finish(closing_ ? close_code_ : kCloseAbnormal);
     }
     if (paused_) return;
-    if (endpoint_.idle_timeout_s > 0 && now - last_message_ > std::chrono::seconds(endpoint_.idle_timeout_s)) {
+    if (endpoint_.idle_timeout_s > 0 &&
+        now - last_message_ > std::chrono::seconds(endpoint_.idle_timeout_s)) {
       return begin_close(kCloseIdle, "idle");
     }
     if (now - last_heard_ > 3 * table_.ping_interval_) {
@@ -162,7 +167,9 @@ class FrontSocket : public std::enable_shared_from_this<FrontSocket> {
 
   void read() {
     reading_ = true;
-    stream_.async_read(buffer_, [self = shared_from_this()](ErrorCode error, std::size_t) { self->on_read(error); });
+    stream_.async_read(buffer_, [self = shared_from_this()](ErrorCode error, std::size_t) {
+      self->on_read(error);
+    });
   }
 
   void on_read(const ErrorCode& error) {
@@ -203,15 +210,16 @@ class FrontSocket : public std::enable_shared_from_this<FrontSocket> {
       if (closing_) send_close();
       return;
     }
-    stream_.async_write(boost::asio::buffer(current_), [self = shared_from_this()](ErrorCode error, std::size_t) {
-      self->writing_ = false;
-      {
-        const std::lock_guard lock(self->mutex_);
-        self->unsent_ -= self->current_.size();
-      }
-      self->current_ = std::string();
-      if (!error) self->flush();  // on an error the pending read ends too
-    });
+    stream_.async_write(boost::asio::buffer(current_),
+                        [self = shared_from_this()](ErrorCode error, std::size_t) {
+                          self->writing_ = false;
+                          {
+                            const std::lock_guard lock(self->mutex_);
+                            self->unsent_ -= self->current_.size();
+                          }
+                          self->current_ = std::string();
+                          if (!error) self->flush();  // on an error the pending read ends too
+                        });
   }
 
   bool has_queued() {
@@ -228,13 +236,15 @@ class FrontSocket : public std::enable_shared_from_this<FrontSocket> {
       queue_.clear();
     }
     begin_close(kCloseTooSlow, "too slow");
-    if (writing_) send_close();  // waits behind the frame that is stuck, for as long as the deadline allows
+    if (writing_)
+      send_close();  // waits behind the frame that is stuck, for as long as the deadline allows
   }
 
   void send_close() {
     if (close_sent_ || finished_) return;
     close_sent_ = true;
-    stream_.next_layer().expect_no_more();  // reading goes on up to the peer's answer, and not beyond
+    stream_.next_layer()
+        .expect_no_more();  // reading goes on up to the peer's answer, and not beyond
     websocket::close_reason reason;
     reason.code = close_code_;
     reason.reason.assign(close_reason_.data(), close_reason_.size());
@@ -268,9 +278,11 @@ class FrontSocket : public std::enable_shared_from_this<FrontSocket> {
       callback();
       return true;
     } catch (const std::exception& error) {
-      table_.log_.error("socket callback failed", {{"path", endpoint_.path}, {"error", error.what()}});
+      table_.log_.error("socket callback failed",
+                        {{"path", endpoint_.path}, {"error", error.what()}});
     } catch (...) {
-      table_.log_.error("socket callback failed", {{"path", endpoint_.path}, {"error", "not a std::exception"}});
+      table_.log_.error("socket callback failed",
+                        {{"path", endpoint_.path}, {"error", "not a std::exception"}});
     }
     return false;
   }
@@ -283,7 +295,8 @@ class FrontSocket : public std::enable_shared_from_this<FrontSocket> {
   std::unique_ptr<Request> request_;
   std::string current_;
   SteadyTime deadline_, last_message_, last_heard_, last_ping_;
-  bool opened_ = false, told_open_ = false, reading_ = false, writing_ = false, pinging_ = false, paused_ = false;
+  bool opened_ = false, told_open_ = false, reading_ = false, writing_ = false, pinging_ = false,
+       paused_ = false;
   bool closing_ = false, close_sent_ = false, close_done_ = false, finished_ = false;
   std::uint16_t close_code_ = 0;
   std::string close_reason_;
@@ -292,10 +305,11 @@ class FrontSocket : public std::enable_shared_from_this<FrontSocket> {
   std::deque<std::string> queue_;  // guarded by mutex_, and so are the three below
   std::size_t unsent_ = 0;
   bool flush_posted_ = false;
-  bool sealed_ = false;            // no more sends
+  bool sealed_ = false;  // no more sends
 };
 
-SocketTable::SocketTable(boost::asio::io_context& loop, const std::vector<SocketEndpoint>& endpoints,
+SocketTable::SocketTable(boost::asio::io_context& loop,
+                         const std::vector<SocketEndpoint>& endpoints,
                          std::chrono::seconds ping_interval, base::Log& log)
     : loop_(loop), endpoints_(endpoints), ping_interval_(ping_interval), log_(log) {}
 
@@ -322,8 +336,8 @@ const SocketEndpoint* SocketTable::find(std::string_view path) const {
 }
 
 void SocketTable::accept(const SocketEndpoint& endpoint, FrontStream stream,
-                         boost::beast::http::request<boost::beast::http::string_body> handshake, Request request,
-                         std::vector<std::pair<std::string, std::string>> extra) {
+                         boost::beast::http::request<boost::beast::http::string_body> handshake,
+                         Request request, std::vector<std::pair<std::string, std::string>> extra) {
   auto socket = std::make_shared<FrontSocket>(*this, endpoint, ++last_id_, std::move(stream));
   {
     const std::lock_guard lock(mutex_);

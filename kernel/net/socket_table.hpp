@@ -1,5 +1,6 @@
-// The WebSockets of the front: accepts the handshake, reads and writes on the loop, keeps the limits
-// of their endpoint (message size, unsent bytes, idle time) and answers SocketSender's calls.
+// The WebSockets of the front: accepts the handshake, reads and writes on the loop, keeps the
+// limits of their endpoint (message size, unsent bytes, idle time) and answers SocketSender's
+// calls.
 //
 // send(), close() and pause() come from any thread; all else is the loop thread's.
 #pragma once
@@ -39,8 +40,8 @@ class SocketTable final : public SocketSender {
   [[nodiscard]] const SocketEndpoint* find(std::string_view path) const;
   // Takes the connection over; `extra` go into the 101's head.
   void accept(const SocketEndpoint& endpoint, FrontStream stream,
-              boost::beast::http::request<boost::beast::http::string_body> handshake, Request request,
-              std::vector<std::pair<std::string, std::string>> extra);
+              boost::beast::http::request<boost::beast::http::string_body> handshake,
+              Request request, std::vector<std::pair<std::string, std::string>> extra);
   void tick(std::chrono::steady_clock::time_point now);
   void close_all(std::uint16_t code, std::string_view reason);
   // After the loop has ended: each socket left hears closed().

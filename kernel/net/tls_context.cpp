@@ -16,7 +16,8 @@ base::Error tls_error(const std::string& what, const std::string& file, const ch
   const unsigned long number = ERR_peek_last_error();
   const char* reason = number != 0 ? ERR_reason_error_string(number) : nullptr;
   ERR_clear_error();
-  return {base::Code::bad_config, what + " " + file + ": " + (reason != nullptr ? reason : "unknown reason"), "", hint};
+  return {base::Code::bad_config,
+          what + " " + file + ": " + (reason != nullptr ? reason : "unknown reason"), "", hint};
 }
 
 int clamp_size(std::size_t size) noexcept {
@@ -25,27 +26,35 @@ int clamp_size(std::size_t size) noexcept {
 
 }  // namespace
 
-base::Result<TlsContext> load_tls_context(const std::string& certificate_file, const std::string& key_file) {
+base::Result<TlsContext> load_tls_context(const std::string& certificate_file,
+                                          const std::string& key_file) {
   ERR_clear_error();
   TlsContext context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
-  if (!context) return tls_error("cannot make a TLS context for", certificate_file, "is OpenSSL installed properly?");
+  if (!context)
+    return tls_error("cannot make a TLS context for", certificate_file,
+                     "is OpenSSL installed properly?");
   SSL_CTX* raw = context.get();
   SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
-  SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-  SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_options(
+      raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_session_id_context(raw, reinterpret_cast<const unsigned char*>("z4j"), 3);
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_default_passwd_cb(raw, refuse_pass_phrase);
   if (SSL_CTX_use_certificate_chain_file(raw, certificate_file.c_str()) != 1) {
-    return tls_error("cannot read TLS certificate", certificate_file,
-                     "it must be a PEM file with the server's certificate first, readable by this user");
+    return tls_error(
+        "cannot read TLS certificate", certificate_file,
+        "it must be a PEM file with the server's certificate first, readable by this user");
   }
   if (SSL_CTX_use_PrivateKey_file(raw, key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return tls_error("cannot use TLS key", key_file,
-                     "it must be the certificate's PEM key without a pass phrase, readable by this user");
+    return tls_error(
+        "cannot use TLS key", key_file,
+        "it must be the certificate's PEM key without a pass phrase, readable by this user");
   }
   if (SSL_CTX_check_private_key(raw) != 1) {
-    return tls_error("TLS key does not belong to the certificate:", key_file, "give the pair that was issued together");
+    return tls_error("TLS key does not belong to the certificate:", key_file,
+                     "give the pair that was issued together");
   }
   return context;
 }
@@ -63,10 +72,14 @@ TlsState::~TlsState() { SSL_free(ssl_); }
 
 TlsState::Step TlsState::step_of(int outcome) const {
   switch (SSL_get_error(ssl_, outcome)) {
-    case SSL_ERROR_WANT_READ: return Step::wants_read;
-    case SSL_ERROR_WANT_WRITE: return Step::wants_write;
-    case SSL_ERROR_ZERO_RETURN: return Step::closed;
-    default: return Step::failed;
+    case SSL_ERROR_WANT_READ:
+      return Step::wants_read;
+    case SSL_ERROR_WANT_WRITE:
+      return Step::wants_write;
+    case SSL_ERROR_ZERO_RETURN:
+      return Step::closed;
+    default:
+      return Step::failed;
   }
 }
 

@@ -20,8 +20,9 @@ constexpr std::size_t kLinkReadBytes = 32u << 10;
 constexpr std::chrono::seconds kLinkIdle{20};
 
 bool is_framing(http::field name) noexcept {
-  return name == http::field::connection || name == http::field::keep_alive || name == http::field::transfer_encoding ||
-         name == http::field::content_length || name == http::field::upgrade;
+  return name == http::field::connection || name == http::field::keep_alive ||
+         name == http::field::transfer_encoding || name == http::field::content_length ||
+         name == http::field::upgrade;
 }
 
 }  // namespace
@@ -40,13 +41,17 @@ struct Relay::Parsing {
   bool any_byte = false;
 };
 
-UpstreamPool::UpstreamPool(boost::asio::io_context& loop, std::string socket_path, std::size_t max_links,
-                           std::size_t max_waiting)
-    : loop_(loop), socket_path_(std::move(socket_path)), max_links_(max_links), max_waiting_(max_waiting) {}
+UpstreamPool::UpstreamPool(boost::asio::io_context& loop, std::string socket_path,
+                           std::size_t max_links, std::size_t max_waiting)
+    : loop_(loop),
+      socket_path_(std::move(socket_path)),
+      max_links_(max_links),
+      max_waiting_(max_waiting) {}
 
 UpstreamPool::~UpstreamPool() = default;
 
-std::shared_ptr<Relay> UpstreamPool::submit(std::string frame, bool head_only, std::shared_ptr<RelaySink> sink) {
+std::shared_ptr<Relay> UpstreamPool::submit(std::string frame, bool head_only,
+                                            std::shared_ptr<RelaySink> sink) {
   if (closed_) return nullptr;
   const bool free_link = !idle_.empty() || links_ < max_links_;
   if (!free_link && waiting_.size() >= max_waiting_) return nullptr;
@@ -86,14 +91,15 @@ void UpstreamPool::give_back(std::unique_ptr<UpstreamLink> link, bool reusable) 
 }
 
 void UpstreamPool::forget(Relay* relay) {
-  const auto found =
-      std::find_if(waiting_.begin(), waiting_.end(), [&](const auto& entry) { return entry.get() == relay; });
+  const auto found = std::find_if(waiting_.begin(), waiting_.end(),
+                                  [&](const auto& entry) { return entry.get() == relay; });
   if (found != waiting_.end()) waiting_.erase(found);
 }
 
 void UpstreamPool::close_idle(std::chrono::steady_clock::time_point now) {
-  const auto stale = std::remove_if(idle_.begin(), idle_.end(),
-                                    [&](const auto& link) { return now - link->idle_since > kLinkIdle; });
+  const auto stale = std::remove_if(idle_.begin(), idle_.end(), [&](const auto& link) {
+    return now - link->idle_since > kLinkIdle;
+  });
   links_ -= static_cast<std::size_t>(idle_.end() - stale);
   idle_.erase(stale, idle_.end());
 }
@@ -214,7 +220,8 @@ void Relay::finish(Again reuse) {
 
 void Relay::fail() {
   if (!link_) return;
-  // A kept connection that ended without one byte of an answer: the server had closed it while idle.
+  // A kept connection that ended without one byte of an answer: the server had closed it while
+  // idle.
   if (link_->used && !parsing_->any_byte && !retried_ && !pool_.closed_ && sink_) {
     retried_ = true;
     auto fresh = std::make_unique<UpstreamLink>(pool_.loop_);

@@ -1,9 +1,9 @@
 // The way from the front to the API server: a bounded set of connections to the private socket, one
 // per API thread, and a bounded line of requests that wait for one.
 //
-// In Poco a kept-alive connection owns a thread; so there are never more connections than threads, and
-// each carries one request at a time. A request whose client has given up keeps its connection until
-// the handler has returned, because until then it also keeps the thread. Loop thread only.
+// In Poco a kept-alive connection owns a thread; so there are never more connections than threads,
+// and each carries one request at a time. A request whose client has given up keeps its connection
+// until the handler has returned, because until then it also keeps the thread. Loop thread only.
 #pragma once
 
 #include <boost/asio/basic_stream_socket.hpp>
@@ -24,15 +24,17 @@ namespace z4j::net {
 
 class Relay;
 
-// The head of the API's answer; `fields` are whole header lines without framing and connection ones.
+// The head of the API's answer; `fields` are whole header lines without framing and connection
+// ones.
 struct RelayedHead {
   int status = 0;
   std::string fields;
   std::optional<std::uint64_t> content_length;
 };
 
-// Who gets the answer. Calls come in order: started, head, data..., end; or failed at any point. After
-// each burst of calls comes flush(). None of them is called from inside submit(), except started().
+// Who gets the answer. Calls come in order: started, head, data..., end; or failed at any point.
+// After each burst of calls comes flush(). None of them is called from inside submit(), except
+// started().
 class RelaySink {
  public:
   virtual ~RelaySink() = default;
@@ -50,13 +52,15 @@ struct UpstreamLink;
 
 class UpstreamPool {
  public:
-  UpstreamPool(boost::asio::io_context& loop, std::string socket_path, std::size_t max_links, std::size_t max_waiting);
+  UpstreamPool(boost::asio::io_context& loop, std::string socket_path, std::size_t max_links,
+               std::size_t max_waiting);
   ~UpstreamPool();
   UpstreamPool(const UpstreamPool&) = delete;
   UpstreamPool& operator=(const UpstreamPool&) = delete;
 
   // Sends `frame` (see relay_frame.hpp) when a connection is free. Null: the line is full.
-  [[nodiscard]] std::shared_ptr<Relay> submit(std::string frame, bool head_only, std::shared_ptr<RelaySink> sink);
+  [[nodiscard]] std::shared_ptr<Relay> submit(std::string frame, bool head_only,
+                                              std::shared_ptr<RelaySink> sink);
   void close_idle(std::chrono::steady_clock::time_point now);
   // Closes everything; requests under way fail.
   void close_all();

@@ -16,26 +16,40 @@ namespace z4j::plugin {
 
 std::string_view to_string(State state) noexcept {
   switch (state) {
-    case State::listed: return "listed";
-    case State::checked: return "checked";
-    case State::created: return "created";
-    case State::started: return "started";
-    case State::draining: return "draining";
-    case State::stopped: return "stopped";
-    case State::destroyed: return "destroyed";
-    case State::disabled: return "disabled";
-    case State::refused: return "refused";
-    case State::faulted: return "faulted";
-    case State::stuck: return "stuck";
+    case State::listed:
+      return "listed";
+    case State::checked:
+      return "checked";
+    case State::created:
+      return "created";
+    case State::started:
+      return "started";
+    case State::draining:
+      return "draining";
+    case State::stopped:
+      return "stopped";
+    case State::destroyed:
+      return "destroyed";
+    case State::disabled:
+      return "disabled";
+    case State::refused:
+      return "refused";
+    case State::faulted:
+      return "faulted";
+    case State::stuck:
+      return "stuck";
   }
   return "unknown";
 }
 
 std::string_view to_string(Health health) noexcept {
   switch (health) {
-    case Health::ok: return "ok";
-    case Health::degraded: return "degraded";
-    case Health::failing: return "failing";
+    case Health::ok:
+      return "ok";
+    case Health::degraded:
+      return "degraded";
+    case Health::failing:
+      return "failing";
   }
   return "unknown";
 }

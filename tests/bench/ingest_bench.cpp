@@ -1,6 +1,7 @@
-// z4j-bench-ingest: how fast events reach SQLite through the kernel and the driver, against the ceiling of
-// the same run: the same rows written by bare prepared statements (raw_sqlite.hpp). Both take turns chunk by
-// chunk, so that a busy machine slows both. Prints figures and, as its last line, "ratio 0.NN".
+// z4j-bench-ingest: how fast events reach SQLite through the kernel and the driver, against the
+// ceiling of the same run: the same rows written by bare prepared statements (raw_sqlite.hpp). Both
+// take turns chunk by chunk, so that a busy machine slows both. Prints figures and, as its last
+// line, "ratio 0.NN".
 //
 // With --rate N it instead sends N events a second and prints how long they took to be committed.
 #include <unistd.h>
@@ -40,6 +41,7 @@ struct Arguments {
   int seconds = 20;
   std::uint64_t events = 0;  // 0: as many as the seconds allow
   unsigned rate = 0;
+  double grow_at_most_mib = 0;  // 0: not looked at
   bool ceiling = true;
 };
 
@@ -52,8 +54,8 @@ double resident_mib() {
   return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1 << 20);
 }
 
-// Lives of Celery tasks: received, started, succeeded or failed, interleaved as workers would; about 445
-// bytes an event on average.
+// Lives of Celery tasks: received, started, succeeded or failed, interleaved as workers would;
+// about 445 bytes an event on average.
 class Load {
  public:
   explicit Load(base::TimeUs from) : now_(from) {}
@@ -84,7 +86,9 @@ class Load {
     Task& task = running_.back();
     const bool fails = task.name == 7;
     const std::uint16_t end = fails ? Z4J_EV_FAILED : Z4J_EV_SUCCEEDED;
-    b.begin_row(now_, task.step == 0 ? std::uint16_t{Z4J_EV_RECEIVED} : task.step == 1 ? std::uint16_t{Z4J_EV_STARTED} : end);
+    b.begin_row(now_, task.step == 0   ? std::uint16_t{Z4J_EV_RECEIVED}
+                      : task.step == 1 ? std::uint16_t{Z4J_EV_STARTED}
+                                       : end);
     b.engine("celery");
     b.task("shop.tasks.order_number_" + std::to_string(task.name));
     b.queue(task.name % 3 == 0 ? "priority" : "default");
@@ -92,21 +96,25 @@ class Load {
     b.task_id(task.id);
     b.root_id(task.id);
     if (task.step == 0) {
-      b.attrs_json(R"x({"args":"(4711, 'Order of a customer in the north', [1, 2, 3, 4, 5, 6, 7, 8])","args_is_repr":true,)x"
-                   R"x("kwargs":"{'warehouse': 'hall-4', 'express': True, 'note': 'leave at the door, ring twice', 'items': 17}",)x"
-                   R"x("kwargs_is_repr":true,"retry_count":0,"hostname":"celery@worker-3","pid":1290,"clock":9918231,"priority":"normal",)x"
-                   R"x("reply_to":"2f1c5f0e-6d19-3b14-8f3a-64b1a8f3c2d1","delivery":{"exchange":"","routing_key":"default","redelivered":false},)x"
-                   R"x("expires":null,"eta":null,"timelimit":[null,null]})x");
+      b.attrs_json(
+          R"x({"args":"(4711, 'Order of a customer in the north', [1, 2, 3, 4, 5, 6, 7, 8])","args_is_repr":true,)x"
+          R"x("kwargs":"{'warehouse': 'hall-4', 'express': True, 'note': 'leave at the door, ring twice', 'items': 17}",)x"
+          R"x("kwargs_is_repr":true,"retry_count":0,"hostname":"celery@worker-3","pid":1290,"clock":9918231,"priority":"normal",)x"
+          R"x("reply_to":"2f1c5f0e-6d19-3b14-8f3a-64b1a8f3c2d1","delivery":{"exchange":"","routing_key":"default","redelivered":false},)x"
+          R"x("expires":null,"eta":null,"timelimit":[null,null]})x");
     } else if (task.step == 1) {
-      b.attrs_json(R"x({"hostname":"celery@worker-3","pid":1290,"clock":9918232,"utcoffset":0,"sw_ident":"py-celery","sw_ver":"5.2.7",)x"
-                   R"x("sw_sys":"Linux","note":"picked up by the prefetching consumer of pool process number four"})x");
+      b.attrs_json(
+          R"x({"hostname":"celery@worker-3","pid":1290,"clock":9918232,"utcoffset":0,"sw_ident":"py-celery","sw_ver":"5.2.7",)x"
+          R"x("sw_sys":"Linux","note":"picked up by the prefetching consumer of pool process number four"})x");
     } else if (fails) {
       b.runtime_us(static_cast<std::int64_t>(random_() % 3'000'000));
-      b.attrs_json(R"x({"exception":"ValueError('order is not payable')","traceback":"Traceback (most recent call last):\n  File \"/srv/shop/tasks.py\", line 81, in place\n    charge(order)\n  File \"/srv/shop/pay.py\", line 17, in charge\n    raise ValueError('order is not payable')\n","hostname":"celery@worker-3","pid":1290,"clock":9918239})x");
+      b.attrs_json(
+          R"x({"exception":"ValueError('order is not payable')","traceback":"Traceback (most recent call last):\n  File \"/srv/shop/tasks.py\", line 81, in place\n    charge(order)\n  File \"/srv/shop/pay.py\", line 17, in charge\n    raise ValueError('order is not payable')\n","hostname":"celery@worker-3","pid":1290,"clock":9918239})x");
     } else {
       b.runtime_us(static_cast<std::int64_t>(random_() % 3'000'000));
-      b.attrs_json(R"x({"result":"{'order': 4711, 'state': 'placed', 'lines': 17, 'invoice': 'R-2026-004711', 'weight': 12.5}","result_is_repr":true,)x"
-                   R"x("hostname":"celery@worker-3","pid":1290,"clock":9918239,"utcoffset":0})x");
+      b.attrs_json(
+          R"x({"result":"{'order': 4711, 'state': 'placed', 'lines': 17, 'invoice': 'R-2026-004711', 'weight': 12.5}","result_is_repr":true,)x"
+          R"x("hostname":"celery@worker-3","pid":1290,"clock":9918239,"utcoffset":0})x");
     }
     if (++task.step == 3) running_.pop_back();
   }
@@ -144,7 +152,8 @@ class Side {
     std::unique_lock lock(mutex_);
     while (persisted_ < persisted) {
       const std::uint64_t before = persisted_;
-      if (!changed_.wait_for(lock, std::chrono::seconds(120), [&] { return persisted_ != before; })) {
+      if (!changed_.wait_for(lock, std::chrono::seconds(120),
+                             [&] { return persisted_ != before; })) {
         throw std::runtime_error("the store made no progress for two minutes");
       }
     }
@@ -185,12 +194,14 @@ class Folder {
       return;
     }
     path_ = (std::filesystem::temp_directory_path() / "z4j_bench_XXXXXX").string();
-    if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no folder could be made under the temporary folder");
+    if (::mkdtemp(path_.data()) == nullptr)
+      throw std::runtime_error("no folder could be made under the temporary folder");
   }
   ~Folder() {
     std::error_code ec;
     for (const char* name : {"ours.sqlite", "raw.sqlite"}) {
-      for (const char* more : {"", "-wal", "-shm", ".lock"}) std::filesystem::remove(path_ + "/" + name + more, ec);
+      for (const char* more : {"", "-wal", "-shm", ".lock"})
+        std::filesystem::remove(path_ + "/" + name + more, ec);
     }
     std::filesystem::remove(path_, ec);
   }
@@ -202,13 +213,16 @@ class Folder {
   std::string path_;
 };
 
-void measure_throughput(const Arguments& arguments, Side& ours, Side* raw, const RawSqlite* ceiling) {
+void measure_throughput(const Arguments& arguments, Side& ours, Side* raw,
+                        const RawSqlite* ceiling) {
   Load load(base::SystemClock().now() - 3600 * base::kSecondUs);
   std::vector<std::unique_ptr<BatchBuilder>> chunk;
-  for (std::uint32_t i = 0; i < kChunkRows / kBatchRows; ++i) chunk.push_back(std::make_unique<BatchBuilder>());
+  for (std::uint32_t i = 0; i < kChunkRows / kBatchRows; ++i)
+    chunk.push_back(std::make_unique<BatchBuilder>());
   const auto begin = SteadyClock::now();
   SteadyClock::duration ours_spent{}, printed{};
   std::uint64_t bytes = 0;
+  double settled_mib = 0;  // after a tenth of the events
   for (;;) {
     bytes = 0;
     for (auto& builder : chunk) {
@@ -226,19 +240,29 @@ void measure_throughput(const Arguments& arguments, Side& ours, Side* raw, const
     const auto so_far = SteadyClock::now() - begin;
     if (so_far - printed >= std::chrono::seconds(2)) {
       printed = so_far;
-      std::printf("%7.1f s  %10llu events  ours %8.0f/s", seconds(so_far), static_cast<unsigned long long>(load.sent()),
+      std::printf("%7.1f s  %10llu events  ours %8.0f/s", seconds(so_far),
+                  static_cast<unsigned long long>(load.sent()),
                   static_cast<double>(load.sent()) / seconds(ours_spent));
-      if (ceiling != nullptr) std::printf("  ceiling %8.0f/s", static_cast<double>(load.sent()) / seconds(ceiling->spent()));
+      if (ceiling != nullptr)
+        std::printf("  ceiling %8.0f/s",
+                    static_cast<double>(load.sent()) / seconds(ceiling->spent()));
       std::printf("  RSS %6.1f MiB\n", resident_mib());
       std::fflush(stdout);
     }
+    if (settled_mib == 0 && load.sent() >= arguments.events / 10) settled_mib = resident_mib();
     const bool time_is_up = so_far >= std::chrono::seconds(arguments.seconds);
     if (arguments.events != 0 ? load.sent() >= arguments.events : time_is_up) break;
   }
   const double rate = static_cast<double>(load.sent()) / seconds(ours_spent);
-  std::printf("events %llu, %llu bytes each as emitted, RSS %.1f MiB\n", static_cast<unsigned long long>(load.sent()),
+  std::printf("events %llu, %llu bytes each as emitted, RSS %.1f MiB\n",
+              static_cast<unsigned long long>(load.sent()),
               static_cast<unsigned long long>(bytes / kChunkRows), resident_mib());
   std::printf("ours    %.0f events/s\n", rate);
+  if (arguments.grow_at_most_mib != 0 &&
+      resident_mib() - settled_mib > arguments.grow_at_most_mib) {
+    throw std::runtime_error("memory grew from " + std::to_string(settled_mib) + " to " +
+                             std::to_string(resident_mib()) + " MiB");
+  }
   if (ceiling == nullptr) return;
   const double top = static_cast<double>(load.sent()) / seconds(ceiling->spent());
   std::printf("ceiling %.0f events/s\n", top);
@@ -269,16 +293,19 @@ void measure_delay(const Arguments& arguments, Side& ours) {
       pushed_at.insert(pushed_at.end(), rows, SteadyClock::now());
     }
     ours.push(builder);
-    std::this_thread::sleep_until(begin + std::chrono::microseconds(load.sent() * 1'000'000 / arguments.rate));
+    std::this_thread::sleep_until(
+        begin + std::chrono::microseconds(load.sent() * 1'000'000 / arguments.rate));
   }
   ours.wait_for(load.sent());
   const std::lock_guard lock(mutex);
   std::sort(delays_ms.begin(), delays_ms.end());
   const auto at = [&](double share) {
-    return delays_ms.at(static_cast<std::size_t>(static_cast<double>(delays_ms.size() - 1) * share));
+    return delays_ms.at(
+        static_cast<std::size_t>(static_cast<double>(delays_ms.size() - 1) * share));
   };
-  std::printf("%u events/s for %d s: event to commit p50 %.1f ms, p99 %.1f ms, max %.1f ms, RSS %.1f MiB\n", arguments.rate,
-              arguments.seconds, at(0.5), at(0.99), at(1), resident_mib());
+  std::printf(
+      "%u events/s for %d s: event to commit p50 %.1f ms, p99 %.1f ms, max %.1f ms, RSS %.1f MiB\n",
+      arguments.rate, arguments.seconds, at(0.5), at(0.99), at(1), resident_mib());
 }
 
 int run(const Arguments& arguments) {
@@ -298,7 +325,8 @@ int run(const Arguments& arguments) {
     if (arguments.rate != 0) {
       measure_delay(arguments, ours);
     } else if (arguments.ceiling) {
-      const auto ceiling = std::make_shared<RawSqlite>(folder.file("raw.sqlite"), folder.file("ours.sqlite"));
+      const auto ceiling =
+          std::make_shared<RawSqlite>(folder.file("raw.sqlite"), folder.file("ours.sqlite"));
       Side raw(ceiling, clock);
       measure_throughput(arguments, ours, &raw, ceiling.get());
     } else {
@@ -312,7 +340,8 @@ int run(const Arguments& arguments) {
 int usage(const char* why) {
   std::fprintf(stderr,
                "z4j-bench-ingest: %s\n"
-               "usage: z4j-bench-ingest --storage sqlite [--seconds N] [--events N] [--folder PATH] [--no-ceiling] [--rate N]\n",
+               "usage: z4j-bench-ingest --storage sqlite [--seconds N] [--events N] [--folder "
+               "PATH] [--no-ceiling] [--rate N] [--grow-at-most MIB]\n",
                why);
   return 2;
 }
@@ -339,6 +368,8 @@ int main(int argc, char** argv) {
       arguments.seconds = static_cast<int>(number);
     } else if (flag == "--events" && number > 0) {
       arguments.events = number;
+    } else if (flag == "--grow-at-most" && number > 0) {
+      arguments.grow_at_most_mib = static_cast<double>(number);
     } else if (flag == "--rate" && number > 0 && number < 1'000'000) {
       arguments.rate = static_cast<unsigned>(number);
     } else {

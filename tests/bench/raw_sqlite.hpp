@@ -1,5 +1,5 @@
-// The ceiling: the rows of a commit written by bare sqlite3 prepared statements, one transaction each, and
-// the time that this alone takes. No plugin, no boundary, no SQL made per commit.
+// The ceiling: the rows of a commit written by bare sqlite3 prepared statements, one transaction
+// each, and the time that this alone takes. No plugin, no boundary, no SQL made per commit.
 #pragma once
 
 #include <atomic>
@@ -18,11 +18,14 @@ class RawSqlite final : public plugin::StorageClient {
   ~RawSqlite() override;
 
   z4j_store_info info() override;
-  base::Result<std::string> migrate(const z4j_schema& schema, bool dry_run, int deadline_ms) override;
+  base::Result<std::string> migrate(const z4j_schema& schema, bool dry_run,
+                                    int deadline_ms) override;
   base::Result<std::unique_ptr<Session>> open(std::uint32_t flags) override;
 
   // Spent between BEGIN and the end of COMMIT.
-  [[nodiscard]] std::chrono::nanoseconds spent() const noexcept { return std::chrono::nanoseconds(spent_ns_.load()); }
+  [[nodiscard]] std::chrono::nanoseconds spent() const noexcept {
+    return std::chrono::nanoseconds(spent_ns_.load());
+  }
 
  private:
   class Writer;

@@ -22,18 +22,28 @@ constexpr int kOpDeadlineMs = 20'000;
 std::string text_at(const z4j_strcol& c, std::uint32_t row) {
   return std::string(c.data + c.offsets[row], c.offsets[row + 1] - c.offsets[row]);
 }
-std::string text_at(const z4j_dictcol& c, std::uint32_t row) { return text_at(c.dict, c.index[row]); }
+std::string text_at(const z4j_dictcol& c, std::uint32_t row) {
+  return text_at(c.dict, c.index[row]);
+}
 
 const char* word_for(std::uint16_t kind) {
   switch (kind) {
-    case Z4J_EV_SENT: return "sent";
-    case Z4J_EV_RECEIVED: return "received";
-    case Z4J_EV_STARTED: return "started";
-    case Z4J_EV_SUCCEEDED: return "succeeded";
-    case Z4J_EV_FAILED: return "failed";
-    case Z4J_EV_RETRIED: return "retried";
-    case Z4J_EV_REVOKED: return "revoked";
-    default: return "other";
+    case Z4J_EV_SENT:
+      return "sent";
+    case Z4J_EV_RECEIVED:
+      return "received";
+    case Z4J_EV_STARTED:
+      return "started";
+    case Z4J_EV_SUCCEEDED:
+      return "succeeded";
+    case Z4J_EV_FAILED:
+      return "failed";
+    case Z4J_EV_RETRIED:
+      return "retried";
+    case Z4J_EV_REVOKED:
+      return "revoked";
+    default:
+      return "other";
   }
 }
 
@@ -66,7 +76,8 @@ class Wait {
   }
   json::Object get() {
     std::unique_lock lock(mutex_);
-    if (!answered_.wait_for(lock, kPatience, [this] { return done_; })) throw std::runtime_error("no answer");
+    if (!answered_.wait_for(lock, kPatience, [this] { return done_; }))
+      throw std::runtime_error("no answer");
     return object_;
   }
 
@@ -100,7 +111,8 @@ void Told::add(const z4j_event_batch& b) {
     e.task = text_at(b.task, i);
     e.queue = text_at(b.queue, i);
     e.worker = text_at(b.worker, i);
-    if (const std::string attrs = text_at(b.attrs_json, i); !attrs.empty()) e.attrs = json::parse(attrs).value().get_object();
+    if (const std::string attrs = text_at(b.attrs_json, i); !attrs.empty())
+      e.attrs = json::parse(attrs).value().get_object();
     const json::Value* rebuilt = e.attrs.if_contains("rebuilt");
     e.rebuilt = rebuilt != nullptr && rebuilt->is_bool() && rebuilt->get_bool();
     events_.push_back(std::move(e));
@@ -149,7 +161,8 @@ std::vector<ToldEvent> Told::live(const std::string& task_id) const {
 
 std::string Told::story(const std::string& task_id) const {
   std::string out;
-  for (const ToldEvent& e : live(task_id)) out += (out.empty() ? "" : " ") + std::string(word_for(e.kind));
+  for (const ToldEvent& e : live(task_id))
+    out += (out.empty() ? "" : " ") + std::string(word_for(e.kind));
   return out;
 }
 
@@ -163,13 +176,17 @@ ToldEvent Told::wait_for_kind(const std::string& task_id, std::uint16_t kind) co
     }
     return false;
   });
-  if (!there) throw std::runtime_error("never told of " + task_id + ": " + word_for(kind) + "; told: " + story(task_id));
+  if (!there)
+    throw std::runtime_error("never told of " + task_id + ": " + word_for(kind) +
+                             "; told: " + story(task_id));
   return found;
 }
 
 bool Told::wait_for_health(plugin::Health health, const std::string& part) const {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, kPatience, [&] { return has_health_ && health_ == health && why_.find(part) != std::string::npos; });
+  return changed_.wait_for(lock, kPatience, [&] {
+    return has_health_ && health_ == health && why_.find(part) != std::string::npos;
+  });
 }
 
 std::string Told::health_why() const {
@@ -178,19 +195,27 @@ std::string Told::health_why() const {
 }
 
 Bench::Bench(std::vector<std::string> environment, std::vector<std::string> redis_arguments)
-    : redis(std::move(redis_arguments)), folder_(redis::testing::make_temp_dir()), more_environment_(std::move(environment)) {
-  log_ = std::make_unique<base::Log>(base::Log::Form::console, base::Level::debug, [this](std::string_view line) {
-    const std::lock_guard lock(log_mutex_);
-    log_text_ += line;
-  }, clock_);
+    : redis(std::move(redis_arguments)),
+      folder_(redis::testing::make_temp_dir()),
+      more_environment_(std::move(environment)) {
+  log_ = std::make_unique<base::Log>(
+      base::Log::Form::console, base::Level::debug,
+      [this](std::string_view line) {
+        const std::lock_guard lock(log_mutex_);
+        log_text_ += line;
+      },
+      clock_);
   plugin::Callbacks callbacks;
   callbacks.emit = [this](const std::string&, const z4j_event_batch& batch) -> base::Status {
     if (told.busy()) return base::Error{base::Code::busy, "", "the queue is full", ""};
     told.add(batch);
     return {};
   };
-  callbacks.health = [this](const std::string&, plugin::Health health, std::string_view why) { told.set_health(health, std::string(why)); };
-  callbacks.metric = [this](const std::string&, std::string_view name, std::string_view labels, double value, int) {
+  callbacks.health = [this](const std::string&, plugin::Health health, std::string_view why) {
+    told.set_health(health, std::string(why));
+  };
+  callbacks.metric = [this](const std::string&, std::string_view name, std::string_view labels,
+                            double value, int) {
     const std::lock_guard lock(log_mutex_);
     metrics_[std::string(name) + std::string(labels)] += value;
   };
@@ -213,27 +238,32 @@ void Bench::start_plugin(const json::Object& settings, const std::string& url) {
   entry.plugin = "engine-celery";
   entry.settings = settings;
   entry.settings["broker_url"] = url.empty() ? redis.url() : url;
-  if (const base::Status started = host_->start(entry); !started) throw std::runtime_error(started.error().text());
+  if (const base::Status started = host_->start(entry); !started)
+    throw std::runtime_error(started.error().text());
 }
 
 void Bench::stop_plugin() {
-  if (const base::Status stopped = host_->stop("celery"); !stopped) throw std::runtime_error(stopped.error().text());
+  if (const base::Status stopped = host_->stop("celery"); !stopped)
+    throw std::runtime_error(stopped.error().text());
 }
 
 std::vector<std::string> Bench::environment() const {
-  std::vector<std::string> out = {"Z4J_RUN_LOG=" + folder_ + "/runs", "Z4J_TEST_REDIS=" + redis.url(),
-                                  "PYTHONPATH=" Z4J_SOURCE_DIR "/tests/contract", "PYTHONDONTWRITEBYTECODE=1", "C_FORCE_ROOT=1"};
+  std::vector<std::string> out = {"Z4J_RUN_LOG=" + folder_ + "/runs",
+                                  "Z4J_TEST_REDIS=" + redis.url(),
+                                  "PYTHONPATH=" Z4J_SOURCE_DIR "/tests/contract",
+                                  "PYTHONDONTWRITEBYTECODE=1", "C_FORCE_ROOT=1"};
   out.insert(out.end(), more_environment_.begin(), more_environment_.end());
   return out;
 }
 
-void Bench::start_worker(const std::string& name, const std::string& queues, const std::string& concurrency) {
+void Bench::start_worker(const std::string& name, const std::string& queues,
+                         const std::string& concurrency) {
   const std::string log = folder_ + "/" + name + ".log";
   std::FILE* out = std::fopen(log.c_str(), "w");
   if (out == nullptr) throw std::runtime_error("cannot write " + log);
   auto child = std::make_unique<redis::testing::Child>();
-  child->start({python_with_celery(), "-m", "celery", "-A", "engine_celery_tasks", "worker", "-n", name + "@test", "-Q", queues, "-c",
-                concurrency, "--loglevel", "INFO"},
+  child->start({python_with_celery(), "-m", "celery", "-A", "engine_celery_tasks", "worker", "-n",
+                name + "@test", "-Q", queues, "-c", concurrency, "--loglevel", "INFO"},
                ::fileno(out), folder_, environment());
   std::fclose(out);
   workers_[name] = std::move(child);
@@ -250,7 +280,9 @@ void Bench::stop_worker(const std::string& name, int signal) {
 bool Bench::wait_for_live_events() {
   for (int i = 0; i < 20; ++i) {
     const std::string id = send(R"([{"task": "add", "args": [0, 0]}])").front();
-    if (told.wait_for_kind(id, Z4J_EV_SUCCEEDED).rebuilt == false && told.story(id).ends_with("received started succeeded")) return true;
+    if (told.wait_for_kind(id, Z4J_EV_SUCCEEDED).rebuilt == false &&
+        told.story(id).ends_with("received started succeeded"))
+      return true;
   }
   return false;
 }
@@ -259,12 +291,14 @@ std::vector<std::string> Bench::send(const std::string& jobs_json) {
   int pipe_fds[2];
   if (::pipe(pipe_fds) != 0) throw std::runtime_error("cannot make a pipe");
   redis::testing::Child child;
-  child.start({python_with_celery(), Z4J_SOURCE_DIR "/tests/contract/engine_celery_tasks.py", "send", jobs_json}, pipe_fds[1], folder_,
-              environment());
+  child.start({python_with_celery(), Z4J_SOURCE_DIR "/tests/contract/engine_celery_tasks.py",
+               "send", jobs_json},
+              pipe_fds[1], folder_, environment());
   ::close(pipe_fds[1]);
   std::string out;
   char chunk[4096];
-  for (ssize_t n = 0; (n = ::read(pipe_fds[0], chunk, sizeof chunk)) > 0;) out.append(chunk, static_cast<std::size_t>(n));
+  for (ssize_t n = 0; (n = ::read(pipe_fds[0], chunk, sizeof chunk)) > 0;)
+    out.append(chunk, static_cast<std::size_t>(n));
   ::close(pipe_fds[0]);
   std::vector<std::string> ids;
   std::istringstream lines(out);
@@ -276,7 +310,8 @@ std::vector<std::string> Bench::send(const std::string& jobs_json) {
   return ids;
 }
 
-json::Object Bench::command(std::uint64_t verb, const std::string& target, const std::string& args_json) {
+json::Object Bench::command(std::uint64_t verb, const std::string& target,
+                            const std::string& args_json) {
   Wait wait;
   host_->command("celery", verb, target, args_json, kOpDeadlineMs, wait.taker());
   return wait.get();
@@ -304,6 +339,8 @@ std::string Bench::log_of_plugin() const {
   return log_text_;
 }
 
-std::string Bench::log_of_worker(const std::string& name) const { return contents(folder_ + "/" + name + ".log"); }
+std::string Bench::log_of_worker(const std::string& name) const {
+  return contents(folder_ + "/" + name + ".log");
+}
 
 }  // namespace z4j::celery_contract

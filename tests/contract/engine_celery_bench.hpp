@@ -1,5 +1,5 @@
-// What the contract test of engine-celery stands on: a real Redis, real Celery workers, and the plugin
-// loaded through the plugin host, with everything it says kept. Test programs only.
+// What the contract test of engine-celery stands on: a real Redis, real Celery workers, and the
+// plugin loaded through the plugin host, with everything it says kept. Test programs only.
 #pragma once
 
 #include <condition_variable>
@@ -41,7 +41,8 @@ class Told {
   [[nodiscard]] bool busy() const;
 
   [[nodiscard]] std::vector<ToldEvent> of(const std::string& task_id) const;
-  [[nodiscard]] std::vector<ToldEvent> live(const std::string& task_id) const;  // without rebuilt ones
+  [[nodiscard]] std::vector<ToldEvent> live(
+      const std::string& task_id) const;  // without rebuilt ones
   [[nodiscard]] std::vector<ToldEvent> all() const;
   // "received started succeeded" of one task, live events only.
   [[nodiscard]] std::string story(const std::string& task_id) const;
@@ -61,7 +62,8 @@ class Told {
 
 class Bench {
  public:
-  explicit Bench(std::vector<std::string> environment = {}, std::vector<std::string> redis_arguments = {});
+  explicit Bench(std::vector<std::string> environment = {},
+                 std::vector<std::string> redis_arguments = {});
   ~Bench();
 
   redis::testing::RedisServer redis;
@@ -71,7 +73,8 @@ class Bench {
   void start_plugin(const json::Object& settings = {}, const std::string& url = {});
   void stop_plugin();
   // Returns when the worker is ready.
-  void start_worker(const std::string& name, const std::string& queues = "celery,other", const std::string& concurrency = "2");
+  void start_worker(const std::string& name, const std::string& queues = "celery,other",
+                    const std::string& concurrency = "2");
   void stop_worker(const std::string& name, int signal);
   // Until task events of the workers arrive live.
   [[nodiscard]] bool wait_for_live_events();
@@ -94,8 +97,8 @@ class Bench {
   std::vector<std::string> more_environment_;
   base::SystemClock clock_;
   mutable std::mutex log_mutex_;
-  std::string log_text_;                    // guarded by log_mutex_
-  std::map<std::string, double> metrics_;   // guarded by log_mutex_ while the plugin runs
+  std::string log_text_;                   // guarded by log_mutex_
+  std::map<std::string, double> metrics_;  // guarded by log_mutex_ while the plugin runs
   std::unique_ptr<base::Log> log_;
   std::unique_ptr<plugin::Host> host_;
   std::map<std::string, std::unique_ptr<redis::testing::Child>> workers_;

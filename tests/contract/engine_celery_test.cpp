@@ -1,4 +1,5 @@
-// engine-celery against real Celery: what it tells, shows and does, compared with what the workers log.
+// engine-celery against real Celery: what it tells, shows and does, compared with what the workers
+// log.
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <signal.h>
@@ -71,8 +72,8 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     b.start_plugin();
     b.start_worker("w1");
     CPPUNIT_ASSERT(b.wait_for_live_events());
-    const std::vector<std::string> ids =
-        b.send(R"([{"task": "add", "args": [3, 4]}, {"task": "boom", "args": ["no luck"]}, {"task": "flaky", "args": ["f"]}])");
+    const std::vector<std::string> ids = b.send(
+        R"([{"task": "add", "args": [3, 4]}, {"task": "boom", "args": ["no luck"]}, {"task": "flaky", "args": ["f"]}])");
     assert_story(b, ids[0], "received started succeeded");
     assert_story(b, ids[1], "received started failed");
     // The message of the second run is on its way before the first run's end is told.
@@ -97,11 +98,15 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     b.start_plugin();
     b.start_worker("w1");
     CPPUNIT_ASSERT(b.wait_for_live_events());
-    const std::string id = b.send(R"([{"task": "boom", "args": ["a 'b'"], "kwargs": {"times": 3}, "options": {"queue": "other"}}])")[0];
+    const std::string id = b.send(
+        R"([{"task": "boom", "args": ["a 'b'"], "kwargs": {"times": 3}, "options": {"queue": "other"}}])")
+                               [0];
     const ToldEvent received = b.told.wait_for_kind(id, Z4J_EV_RECEIVED);
     static_cast<void>(b.told.wait_for_kind(id, Z4J_EV_FAILED));
-    json::Object recorded = {{"args_repr", text(received.attrs, "args")}, {"kwargs_repr", text(received.attrs, "kwargs")},
-                             {"task_name", received.task}, {"queue", "other"}};
+    json::Object recorded = {{"args_repr", text(received.attrs, "args")},
+                             {"kwargs_repr", text(received.attrs, "kwargs")},
+                             {"task_name", received.task},
+                             {"queue", "other"}};
     const json::Object answer = b.command(Z4J_ENGINE_RETRY, id, shown({{"recorded", recorded}}));
     assert_outcome(answer, "done");
     CPPUNIT_ASSERT_EQUAL(std::string("repr"), text(answer, "source"));
@@ -112,7 +117,9 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     const ToldEvent second = b.told.wait_for_kind(text(answer, "new_task_id"), Z4J_EV_RECEIVED);
     recorded["args_repr"] = text(second.attrs, "args");
     recorded["kwargs_repr"] = text(second.attrs, "kwargs");
-    assert_outcome(b.command(Z4J_ENGINE_RETRY, text(answer, "new_task_id"), shown({{"recorded", recorded}})), "done");
+    assert_outcome(
+        b.command(Z4J_ENGINE_RETRY, text(answer, "new_task_id"), shown({{"recorded", recorded}})),
+        "done");
     CPPUNIT_ASSERT(b.wait_for_runs("boom a 'b'", 3));
 
     // What is not whole is not sent.
@@ -124,12 +131,17 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     }
     CPPUNIT_ASSERT_EQUAL(3, b.runs("boom a 'b'"));
     // The operator can give them.
-    const json::Object edited = b.command(
-        Z4J_ENGINE_RETRY, id, shown({{"recorded", {{"task_name", received.task}}}, {"override_args", {"edited"}}, {"override_kwargs", json::Object()}}));
+    const json::Object edited = b.command(Z4J_ENGINE_RETRY, id,
+                                          shown({{"recorded", {{"task_name", received.task}}},
+                                                 {"override_args", {"edited"}},
+                                                 {"override_kwargs", json::Object()}}));
     assert_outcome(edited, "done");
     CPPUNIT_ASSERT_EQUAL(std::string("operator"), text(edited, "source"));
     CPPUNIT_ASSERT(b.wait_for_runs("boom edited", 1));
-    const json::Object unknown = b.command(Z4J_ENGINE_RETRY, id, shown({{"task_name", "no.such"}, {"override_args", json::Array()}, {"override_kwargs", json::Object()}}));
+    const json::Object unknown = b.command(Z4J_ENGINE_RETRY, id,
+                                           shown({{"task_name", "no.such"},
+                                                  {"override_args", json::Array()},
+                                                  {"override_kwargs", json::Object()}}));
     assert_outcome(unknown, "refused");
   }
 
@@ -138,7 +150,9 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     b.start_worker("w1");
     b.start_plugin();
     CPPUNIT_ASSERT(b.wait_for_live_events());
-    const std::string id = b.send(R"([{"task": "take", "args": [[123456789012345678901234567890, 1.5, "é", {"k": null}]]}])")[0];
+    const std::string id = b.send(
+        R"([{"task": "take", "args": [[123456789012345678901234567890, 1.5, "é", {"k": null}]]}])")
+                               [0];
     static_cast<void>(b.told.wait_for_kind(id, Z4J_EV_SUCCEEDED));
     const std::string line = R"(take [123456789012345678901234567890, 1.5, "\u00e9", {"k": null}])";
     CPPUNIT_ASSERT(b.wait_for_runs(line, 1));
@@ -150,8 +164,9 @@ class EngineCeleryTest : public CppUnit::TestFixture {
 
   void runs_a_waiting_message_again_with_its_continuation() {
     Bench b;
-    const std::vector<std::string> ids = b.send(R"([{"task": "take", "args": ["one"], "then": [20, 22], "options": {"queue": "idle", "priority": 6}},)"
-                                                R"( {"task": "add", "args": [1, 1], "options": {"queue": "other"}}])");
+    const std::vector<std::string> ids = b.send(
+        R"([{"task": "take", "args": ["one"], "then": [20, 22], "options": {"queue": "idle", "priority": 6}},)"
+        R"( {"task": "add", "args": [1, 1], "options": {"queue": "other"}}])");
     b.start_worker("w1");
     b.start_plugin({{"queues", {"idle"}}});
     CPPUNIT_ASSERT(b.wait_for_live_events());
@@ -164,7 +179,8 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("message"), text(answer, "source"));
     CPPUNIT_ASSERT(b.wait_for_runs("take \"one\"", 1));
     CPPUNIT_ASSERT(b.wait_for_runs("add 20 22", 1));
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number(item_named(b.snapshot("queues"), "name", "idle"), "pending"));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{1},
+                         number(item_named(b.snapshot("queues"), "name", "idle"), "pending"));
   }
 
   void cancels_waiting_running_reserved_and_scheduled_tasks() {
@@ -172,18 +188,20 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     b.start_plugin({{"queues", {"idle"}}});
     b.start_worker("w1", "celery", "1");
     CPPUNIT_ASSERT(b.wait_for_live_events());
-    const std::vector<std::string> ids =
-        b.send(R"([{"task": "slow", "args": ["r"]}, {"task": "slow", "args": ["p"]}, {"task": "add", "args": [9, 9], "options": {"countdown": 500}},)"
-               R"( {"task": "add", "args": [8, 8], "options": {"queue": "idle", "priority": 9}}])");
+    const std::vector<std::string> ids = b.send(
+        R"([{"task": "slow", "args": ["r"]}, {"task": "slow", "args": ["p"]}, {"task": "add", "args": [9, 9], "options": {"countdown": 500}},)"
+        R"( {"task": "add", "args": [8, 8], "options": {"queue": "idle", "priority": 9}}])");
     static_cast<void>(b.told.wait_for_kind(ids[0], Z4J_EV_STARTED));
     static_cast<void>(b.told.wait_for_kind(ids[1], Z4J_EV_RECEIVED));
     static_cast<void>(b.told.wait_for_kind(ids[2], Z4J_EV_RECEIVED));
 
-    const json::Object waiting = b.command(Z4J_ENGINE_REVOKE, ids[3], R"({"terminate": false, "queue": "idle"})");
+    const json::Object waiting =
+        b.command(Z4J_ENGINE_REVOKE, ids[3], R"({"terminate": false, "queue": "idle"})");
     assert_outcome(waiting, "done");
     CPPUNIT_ASSERT_EQUAL(std::string("waiting"), text(waiting, "was"));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number(waiting, "removed_from_queue"));
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number(item_named(b.snapshot("queues"), "name", "idle"), "pending"));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
+                         number(item_named(b.snapshot("queues"), "name", "idle"), "pending"));
     static_cast<void>(b.told.wait_for_kind(ids[3], Z4J_EV_REVOKED));
 
     const json::Object scheduled = b.command(Z4J_ENGINE_REVOKE, ids[2], R"({"terminate": false})");
@@ -196,7 +214,8 @@ class EngineCeleryTest : public CppUnit::TestFixture {
 
     const json::Object untouched = b.command(Z4J_ENGINE_REVOKE, ids[0], R"({"terminate": false})");
     assert_outcome(untouched, "refused");
-    const json::Object running = b.command(Z4J_ENGINE_REVOKE, ids[0], R"({"terminate": true, "signal": "SIGKILL"})");
+    const json::Object running =
+        b.command(Z4J_ENGINE_REVOKE, ids[0], R"({"terminate": true, "signal": "SIGKILL"})");
     assert_outcome(running, "done");
     CPPUNIT_ASSERT_EQUAL(std::string("running"), text(running, "was"));
     const ToldEvent ended = b.told.wait_for_kind(ids[0], Z4J_EV_REVOKED);
@@ -206,8 +225,12 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(0, b.runs("slow r ended"));
 
     assert_outcome(b.command(Z4J_ENGINE_REVOKE, ids[0], R"({"terminate": true})"), "refused");
-    assert_outcome(b.command(Z4J_ENGINE_REVOKE, "never-heard-of", R"({"terminate": false})"), "sent");
-    CPPUNIT_ASSERT_EQUAL(std::string("invalid"), text(b.command(Z4J_ENGINE_REVOKE, ids[0], R"({"terminate": true, "signal": "SIGSTOP"})"), "error"));
+    assert_outcome(b.command(Z4J_ENGINE_REVOKE, "never-heard-of", R"({"terminate": false})"),
+                   "sent");
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("invalid"),
+        text(b.command(Z4J_ENGINE_REVOKE, ids[0], R"({"terminate": true, "signal": "SIGSTOP"})"),
+             "error"));
   }
 
   void purges_and_says_what_stays() {
@@ -215,9 +238,9 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     b.start_plugin();
     b.start_worker("w1", "celery", "1");
     CPPUNIT_ASSERT(b.wait_for_live_events());
-    const std::vector<std::string> ids =
-        b.send(R"([{"task": "slow", "args": ["x"]}, {"task": "slow", "args": ["y"]}, {"task": "slow", "args": ["z"]}, {"task": "add", "args": [1, 2]},)"
-               R"( {"task": "add", "args": [1, 3], "options": {"priority": 9}}, {"task": "add", "args": [1, 4], "options": {"priority": 5}}])");
+    const std::vector<std::string> ids = b.send(
+        R"([{"task": "slow", "args": ["x"]}, {"task": "slow", "args": ["y"]}, {"task": "slow", "args": ["z"]}, {"task": "add", "args": [1, 2]},)"
+        R"( {"task": "add", "args": [1, 3], "options": {"priority": 9}}, {"task": "add", "args": [1, 4], "options": {"priority": 5}}])");
     static_cast<void>(b.told.wait_for_kind(ids[0], Z4J_EV_STARTED));
     std::int64_t pending = 0;
     // The worker prefetches what its window holds; the rest waits.
@@ -230,17 +253,22 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     assert_outcome(answer, "done");
     CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(answer), pending, number(answer, "removed"));
     const json::Object left = answer.at("not_removed").get_object();
-    CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(answer), std::int64_t{5} - pending, number(left, "reserved"));
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(answer), std::int64_t{5} - pending,
+                                 number(left, "reserved"));
     CPPUNIT_ASSERT(number(left, "unacked") >= number(left, "reserved"));
     CPPUNIT_ASSERT(eventually([&] {
       std::int64_t told = 0;
-      for (const std::string& id : ids) told += b.told.story(id).find("revoked") != std::string::npos ? 1 : 0;
+      for (const std::string& id : ids)
+        told += b.told.story(id).find("revoked") != std::string::npos ? 1 : 0;
       return told == pending;
     }));
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number(item_named(b.snapshot("queues"), "name", "celery"), "pending"));
-    assert_outcome(b.command(Z4J_ENGINE_PURGE, "nobody-knows-it", R"({"force": false})"), "refused");
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
+                         number(item_named(b.snapshot("queues"), "name", "celery"), "pending"));
+    assert_outcome(b.command(Z4J_ENGINE_PURGE, "nobody-knows-it", R"({"force": false})"),
+                   "refused");
     for (const char* key : {"unacked", "_kombu.binding.celery", "w1@test.celery.pidbox"}) {
-      CPPUNIT_ASSERT_EQUAL(std::string("invalid"), text(b.command(Z4J_ENGINE_PURGE, key, R"({"force": true})"), "error"));
+      CPPUNIT_ASSERT_EQUAL(std::string("invalid"),
+                           text(b.command(Z4J_ENGINE_PURGE, key, R"({"force": true})"), "error"));
     }
     z4j::redis::Connection redis(z4j::redis::parse_url(b.redis.url()));
     redis.command({"SET", "a-string", "x"});
@@ -252,13 +280,21 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     Bench b;
     b.start_worker("w1");
     b.start_plugin();
-    const json::Object answer =
-        b.command(Z4J_ENGINE_ENQUEUE, "engine_celery_tasks.take", R"({"args": [{"n": 12345678901234567890123, "t": "ü'\""}], "kwargs": {}, "queue": "other", "priority": "low"})");
+    const json::Object answer = b.command(
+        Z4J_ENGINE_ENQUEUE, "engine_celery_tasks.take",
+        R"({"args": [{"n": 12345678901234567890123, "t": "ü'\""}], "kwargs": {}, "queue": "other", "priority": "low"})");
     assert_outcome(answer, "done");
     CPPUNIT_ASSERT(b.wait_for_runs(R"(take {"n": 12345678901234567890123, "t": "\u00fc'\""})", 1));
-    assert_outcome(b.command(Z4J_ENGINE_ENQUEUE, "no.such.task", R"({"args": [], "kwargs": {}})"), "refused");
-    CPPUNIT_ASSERT_EQUAL(std::string("invalid"), text(b.command(Z4J_ENGINE_ENQUEUE, "engine_celery_tasks.take", R"({"args": {}})"), "error"));
-    CPPUNIT_ASSERT_EQUAL(std::string("invalid"), text(b.command(Z4J_ENGINE_ENQUEUE, "engine_celery_tasks.take", R"({"args": [1], "queue": "unacked"})"), "error"));
+    assert_outcome(b.command(Z4J_ENGINE_ENQUEUE, "no.such.task", R"({"args": [], "kwargs": {}})"),
+                   "refused");
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("invalid"),
+        text(b.command(Z4J_ENGINE_ENQUEUE, "engine_celery_tasks.take", R"({"args": {}})"),
+             "error"));
+    CPPUNIT_ASSERT_EQUAL(std::string("invalid"),
+                         text(b.command(Z4J_ENGINE_ENQUEUE, "engine_celery_tasks.take",
+                                        R"({"args": [1], "queue": "unacked"})"),
+                              "error"));
   }
 
   void shows_workers_queues_waiting_state_and_registry() {
@@ -266,9 +302,9 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     b.start_plugin({{"queues", {"idle"}}});
     b.start_worker("w1", "celery,other", "2");
     CPPUNIT_ASSERT(b.wait_for_live_events());
-    const std::vector<std::string> ids =
-        b.send(R"([{"task": "slow", "args": ["s"]}, {"task": "add", "args": [1, 2]}, {"task": "boom", "args": ["b"]},)"
-               R"( {"task": "add", "args": [5, 5], "kwargs": {}, "options": {"queue": "idle"}}, {"task": "add", "args": [6, 6], "options": {"queue": "idle"}}])");
+    const std::vector<std::string> ids = b.send(
+        R"([{"task": "slow", "args": ["s"]}, {"task": "add", "args": [1, 2]}, {"task": "boom", "args": ["b"]},)"
+        R"( {"task": "add", "args": [5, 5], "kwargs": {}, "options": {"queue": "idle"}}, {"task": "add", "args": [6, 6], "options": {"queue": "idle"}}])");
     static_cast<void>(b.told.wait_for_kind(ids[0], Z4J_EV_STARTED));
     static_cast<void>(b.told.wait_for_kind(ids[1], Z4J_EV_SUCCEEDED));
     static_cast<void>(b.told.wait_for_kind(ids[2], Z4J_EV_FAILED));
@@ -290,30 +326,39 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number(idle, "consumers"));
     CPPUNIT_ASSERT_MESSAGE(shown(idle), idle.at("oldest_age_s").is_number());
     CPPUNIT_ASSERT_EQUAL(std::string("redis"), text(idle, "broker_type"));
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number(item_named(b.snapshot("queues"), "name", "celery"), "consumers"));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{1},
+                         number(item_named(b.snapshot("queues"), "name", "celery"), "consumers"));
 
     const json::Object page = b.snapshot("waiting", R"({"queue": "idle", "limit": 1})");
     const json::Object first = page.at("items").get_array().at(0).get_object();
     CPPUNIT_ASSERT_EQUAL(ids[3], text(first, "task_id"));
     CPPUNIT_ASSERT_EQUAL(std::string("[5,5]"), json::write(first.at("args")));
-    const json::Object next = b.snapshot("waiting", shown({{"queue", "idle"}, {"limit", 1}, {"cursor", page.at("next")}}));
+    const json::Object next = b.snapshot(
+        "waiting", shown({{"queue", "idle"}, {"limit", 1}, {"cursor", page.at("next")}}));
     CPPUNIT_ASSERT_EQUAL(ids[4], text(next.at("items").get_array().at(0).get_object(), "task_id"));
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number(next.at("items").get_array().at(0).get_object(), "position"));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{1},
+                         number(next.at("items").get_array().at(0).get_object(), "position"));
 
     json::Array asked(ids.begin(), ids.end());
     asked.emplace_back("no-trace");
     const json::Object states = b.snapshot("state", shown({{"task_ids", asked}}));
     const char* wanted[] = {"started", "success", "failure", "pending", "pending"};
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(states), std::string(wanted[i]), text(item_named(states, "task_id", ids[i]), "state"));
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(states), std::string(wanted[i]),
+                                   text(item_named(states, "task_id", ids[i]), "state"));
     }
-    CPPUNIT_ASSERT_EQUAL(std::string("unknown"), text(item_named(states, "task_id", "no-trace"), "state"));
-    CPPUNIT_ASSERT_EQUAL(std::string("ValueError('b')"), text(item_named(states, "task_id", ids[2]), "exception"));
-    CPPUNIT_ASSERT(!item_named(b.snapshot("registry"), "name", "engine_celery_tasks.flaky").empty());
+    CPPUNIT_ASSERT_EQUAL(std::string("unknown"),
+                         text(item_named(states, "task_id", "no-trace"), "state"));
+    CPPUNIT_ASSERT_EQUAL(std::string("ValueError('b')"),
+                         text(item_named(states, "task_id", ids[2]), "exception"));
+    CPPUNIT_ASSERT(
+        !item_named(b.snapshot("registry"), "name", "engine_celery_tasks.flaky").empty());
     CPPUNIT_ASSERT_EQUAL(std::string("unsupported"), text(b.snapshot("nonsense"), "error"));
 
     b.stop_worker("w1", SIGTERM);
-    CPPUNIT_ASSERT(eventually([&] { return text(item_named(b.snapshot("workers"), "name", "w1@test"), "state") == "offline"; }));
+    CPPUNIT_ASSERT(eventually([&] {
+      return text(item_named(b.snapshot("workers"), "name", "w1@test"), "state") == "offline";
+    }));
   }
 
   void rebuilds_what_happened_before_it_was_started() {
@@ -322,14 +367,17 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     const std::vector<std::string> ids = b.send(
         R"([{"task": "add", "args": [1, 2]}, {"task": "boom", "args": ["old"]}, {"task": "slow", "args": ["now"]},)"
         R"( {"task": "add", "args": [3, 3], "options": {"queue": "idle"}}, {"task": "add", "args": [4, 4], "options": {"countdown": 500}}])");
-    CPPUNIT_ASSERT(b.wait_for_runs("add 1 2", 1) && b.wait_for_runs("boom old", 1) && b.wait_for_runs("slow now", 1));
+    CPPUNIT_ASSERT(b.wait_for_runs("add 1 2", 1) && b.wait_for_runs("boom old", 1) &&
+                   b.wait_for_runs("slow now", 1));
     b.start_plugin();
     const ToldEvent good = b.told.wait_for_kind(ids[0], Z4J_EV_SUCCEEDED);
     CPPUNIT_ASSERT(good.rebuilt);
     CPPUNIT_ASSERT_EQUAL(std::string("engine_celery_tasks.add"), good.task);
     CPPUNIT_ASSERT_EQUAL(std::string("[1,2]"), json::write(good.attrs.at("args")));
-    CPPUNIT_ASSERT_EQUAL(std::string("ValueError('old')"), text(b.told.wait_for_kind(ids[1], Z4J_EV_FAILED).attrs, "exception"));
-    CPPUNIT_ASSERT_EQUAL(std::string("w1@test"), b.told.wait_for_kind(ids[2], Z4J_EV_STARTED).worker);
+    CPPUNIT_ASSERT_EQUAL(std::string("ValueError('old')"),
+                         text(b.told.wait_for_kind(ids[1], Z4J_EV_FAILED).attrs, "exception"));
+    CPPUNIT_ASSERT_EQUAL(std::string("w1@test"),
+                         b.told.wait_for_kind(ids[2], Z4J_EV_STARTED).worker);
     // A queue without a consumer is found by its binding.
     CPPUNIT_ASSERT_EQUAL(std::string("idle"), b.told.wait_for_kind(ids[3], Z4J_EV_SENT).queue);
     CPPUNIT_ASSERT(b.told.wait_for_kind(ids[4], Z4J_EV_RECEIVED).attrs.contains("eta"));
@@ -348,7 +396,8 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     json::Object gap;
     CPPUNIT_ASSERT(eventually([&] {
       for (const ToldEvent& e : b.told.all()) {
-        if (e.kind == Z4J_EV_UNKNOWN && e.attrs.contains("gap")) gap = e.attrs.at("gap").get_object();
+        if (e.kind == Z4J_EV_UNKNOWN && e.attrs.contains("gap"))
+          gap = e.attrs.at("gap").get_object();
       }
       return !gap.empty();
     }));
@@ -365,7 +414,8 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     b.start_worker("w1");
     CPPUNIT_ASSERT(b.wait_for_live_events());
     b.told.refuse(true);
-    const std::vector<std::string> ids = b.send(R"([{"task": "add", "args": [1, 1]}, {"task": "add", "args": [2, 2]}])");
+    const std::vector<std::string> ids =
+        b.send(R"([{"task": "add", "args": [1, 1]}, {"task": "add", "args": [2, 2]}])");
     CPPUNIT_ASSERT(b.wait_for_runs("add 2 2", 1));
     CPPUNIT_ASSERT(b.told.of(ids[0]).empty());
     b.told.refuse(false);
@@ -380,10 +430,17 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     b.start_plugin({{"global_keyprefix", "pfx*:"}});
     b.start_worker("w1");
     CPPUNIT_ASSERT(b.wait_for_live_events());
-    const std::string id = b.send(R"([{"task": "add", "args": [1, 9], "options": {"queue": "idle"}}])")[0];
-    CPPUNIT_ASSERT_EQUAL(id, text(b.snapshot("waiting", R"({"queue": "idle"})").at("items").get_array().at(0).get_object(), "task_id"));
+    const std::string id =
+        b.send(R"([{"task": "add", "args": [1, 9], "options": {"queue": "idle"}}])")[0];
+    CPPUNIT_ASSERT_EQUAL(id, text(b.snapshot("waiting", R"({"queue": "idle"})")
+                                      .at("items")
+                                      .get_array()
+                                      .at(0)
+                                      .get_object(),
+                                  "task_id"));
     const json::Object answer = b.command(Z4J_ENGINE_RETRY, id, R"({"queue": "celery"})");
-    assert_outcome(b.command(Z4J_ENGINE_REVOKE, id, R"({"terminate": false, "queue": "idle"})"), "done");
+    assert_outcome(b.command(Z4J_ENGINE_REVOKE, id, R"({"terminate": false, "queue": "idle"})"),
+                   "done");
     assert_outcome(answer, "done");
     CPPUNIT_ASSERT(b.wait_for_runs("add 1 9", 1));
   }
@@ -392,7 +449,9 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     Bench b;
     z4j::redis::Connection redis(z4j::redis::parse_url(b.redis.url()));
     const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
-    for (const std::string& junk : {std::string("not json"), deep, std::string("\xff\xfe"), std::string(R"({"body": 5})"), std::string(R"({"body": "", "headers": {"id": "x"}})")}) {
+    for (const std::string& junk :
+         {std::string("not json"), deep, std::string("\xff\xfe"), std::string(R"({"body": 5})"),
+          std::string(R"({"body": "", "headers": {"id": "x"}})")}) {
       redis.command({"LPUSH", "celery", junk});
       redis.command({"HSET", "unacked", "tag" + std::to_string(junk.size()), junk});
       redis.command({"SET", "celery-task-meta-" + std::to_string(junk.size()), junk});
@@ -400,14 +459,21 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     }
     redis.command({"SET", "idle", "not a list"});
     b.start_plugin({{"queues", {"idle"}}});
-    CPPUNIT_ASSERT(eventually([&] { return b.log_of_plugin().find("state was read back") != std::string::npos; }));
-    for (const std::string& junk : {std::string("not json"), deep, std::string("\xff"), std::string(R"({"body": "W10="})")}) {
+    CPPUNIT_ASSERT(eventually(
+        [&] { return b.log_of_plugin().find("state was read back") != std::string::npos; }));
+    for (const std::string& junk :
+         {std::string("not json"), deep, std::string("\xff"), std::string(R"({"body": "W10="})")}) {
       redis.command({"PUBLISH", "/0.celeryev/task.multi", junk});
     }
     const json::Object queue = item_named(b.snapshot("queues"), "name", "celery");
     CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(queue), std::int64_t{5}, number(queue, "pending"));
-    CPPUNIT_ASSERT_EQUAL(std::size_t{5}, b.snapshot("waiting", R"({"queue": "celery"})").at("items").get_array().size());
-    CPPUNIT_ASSERT_EQUAL(std::string("unknown"), text(item_named(b.snapshot("state", R"({"task_ids": ["8", "x"]})"), "task_id", "x"), "state"));
+    CPPUNIT_ASSERT_EQUAL(
+        std::size_t{5},
+        b.snapshot("waiting", R"({"queue": "celery"})").at("items").get_array().size());
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("unknown"),
+        text(item_named(b.snapshot("state", R"({"task_ids": ["8", "x"]})"), "task_id", "x"),
+             "state"));
     CPPUNIT_ASSERT(b.told.health_why().empty());
     const json::Object answer = b.command(Z4J_ENGINE_PURGE, "celery", "{}");
     assert_outcome(answer, "done");
@@ -421,7 +487,8 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(b.told.wait_for_health(Health::degraded, "password"));
     CPPUNIT_ASSERT_EQUAL(std::string("denied"), text(b.snapshot("queues"), "error"));
     b.stop_plugin();
-    b.start_plugin({}, "redis://:right-secret@127.0.0.1:" + std::to_string(z4j::redis::testing::free_port()) + "/0");
+    b.start_plugin({}, "redis://:right-secret@127.0.0.1:" +
+                           std::to_string(z4j::redis::testing::free_port()) + "/0");
     CPPUNIT_ASSERT(b.told.wait_for_health(Health::degraded, "connect"));
     b.stop_plugin();
     b.start_plugin({}, "redis://:right-secret@" + address + "/0");

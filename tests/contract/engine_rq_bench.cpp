@@ -20,17 +20,26 @@ constexpr int kOpDeadlineMs = 20'000;
 std::string text_at(const z4j_strcol& c, std::uint32_t row) {
   return std::string(c.data + c.offsets[row], c.offsets[row + 1] - c.offsets[row]);
 }
-std::string text_at(const z4j_dictcol& c, std::uint32_t row) { return text_at(c.dict, c.index[row]); }
+std::string text_at(const z4j_dictcol& c, std::uint32_t row) {
+  return text_at(c.dict, c.index[row]);
+}
 
 const char* word_for(std::uint16_t kind) {
   switch (kind) {
-    case Z4J_EV_SENT: return "sent";
-    case Z4J_EV_STARTED: return "started";
-    case Z4J_EV_SUCCEEDED: return "succeeded";
-    case Z4J_EV_FAILED: return "failed";
-    case Z4J_EV_RETRIED: return "retried";
-    case Z4J_EV_REVOKED: return "revoked";
-    default: return "other";
+    case Z4J_EV_SENT:
+      return "sent";
+    case Z4J_EV_STARTED:
+      return "started";
+    case Z4J_EV_SUCCEEDED:
+      return "succeeded";
+    case Z4J_EV_FAILED:
+      return "failed";
+    case Z4J_EV_RETRIED:
+      return "retried";
+    case Z4J_EV_REVOKED:
+      return "revoked";
+    default:
+      return "other";
   }
 }
 
@@ -97,7 +106,8 @@ std::vector<ToldEvent> Told::of(const std::string& task_id) const {
 
 std::string Told::story(const std::string& task_id) const {
   std::string out;
-  for (const ToldEvent& e : of(task_id)) out += (out.empty() ? "" : " ") + std::string(word_for(e.kind));
+  for (const ToldEvent& e : of(task_id))
+    out += (out.empty() ? "" : " ") + std::string(word_for(e.kind));
   return out;
 }
 
@@ -112,8 +122,9 @@ bool Told::wait_for_story(const std::string& task_id, const std::string& story_w
 
 bool Told::wait_for_health(plugin::Health health, const std::string& part) const {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, kPatience,
-                           [&] { return has_health_ && health_ == health && why_.find(part) != std::string::npos; });
+  return changed_.wait_for(lock, kPatience, [&] {
+    return has_health_ && health_ == health && why_.find(part) != std::string::npos;
+  });
 }
 
 std::string Told::health_why() const {
@@ -123,10 +134,13 @@ std::string Told::health_why() const {
 
 Bench::Bench(std::vector<std::string> redis_arguments)
     : redis(std::move(redis_arguments)), folder_(redis::testing::make_temp_dir()) {
-  log_ = std::make_unique<base::Log>(base::Log::Form::console, base::Level::debug, [this](std::string_view line) {
-    const std::lock_guard lock(log_mutex_);
-    log_text_ += line;
-  }, clock_);
+  log_ = std::make_unique<base::Log>(
+      base::Log::Form::console, base::Level::debug,
+      [this](std::string_view line) {
+        const std::lock_guard lock(log_mutex_);
+        log_text_ += line;
+      },
+      clock_);
   plugin::Callbacks callbacks;
   callbacks.emit = [this](const std::string&, const z4j_event_batch& batch) {
     told.add(batch);
@@ -153,11 +167,13 @@ void Bench::start_plugin(const std::string& url) {
   entry.name = "rq";
   entry.plugin = "engine-rq";
   entry.settings["redis_url"] = url.empty() ? redis.url() : url;
-  if (const base::Status started = host_->start(entry); !started) throw std::runtime_error(started.error().text());
+  if (const base::Status started = host_->start(entry); !started)
+    throw std::runtime_error(started.error().text());
 }
 
 void Bench::stop_plugin() {
-  if (const base::Status stopped = host_->stop("rq"); !stopped) throw std::runtime_error(stopped.error().text());
+  if (const base::Status stopped = host_->stop("rq"); !stopped)
+    throw std::runtime_error(stopped.error().text());
 }
 
 std::vector<std::string> Bench::environment() const {
@@ -182,12 +198,13 @@ void Bench::stop_worker(const std::string& name, int signal) {
   workers_.erase(name);
 }
 
-std::string Bench::enqueue(const std::string& queue, const std::string& function, const std::string& args_json,
-                           const std::string& options_json) {
+std::string Bench::enqueue(const std::string& queue, const std::string& function,
+                           const std::string& args_json, const std::string& options_json) {
   int pipe_fds[2];
   if (::pipe(pipe_fds) != 0) throw std::runtime_error("cannot make a pipe");
   redis::testing::Child child;
-  child.start({python_with_rq(), jobs_program(), "enqueue", redis.url(), queue, function, args_json, options_json},
+  child.start({python_with_rq(), jobs_program(), "enqueue", redis.url(), queue, function, args_json,
+               options_json},
               pipe_fds[1], folder_, environment());
   ::close(pipe_fds[1]);
   std::string out;
@@ -196,7 +213,8 @@ std::string Bench::enqueue(const std::string& queue, const std::string& function
     out.append(chunk, static_cast<std::size_t>(n));
   ::close(pipe_fds[0]);
   while (!out.empty() && out.back() == '\n') out.pop_back();
-  if (out.empty() || out.find_first_of(" \n") != std::string::npos) throw std::runtime_error("enqueue failed: " + out);
+  if (out.empty() || out.find_first_of(" \n") != std::string::npos)
+    throw std::runtime_error("enqueue failed: " + out);
   return out;
 }
 
@@ -220,7 +238,8 @@ class Wait {
   }
   json::Object get() {
     std::unique_lock lock(mutex_);
-    if (!answered_.wait_for(lock, kPatience, [this] { return done_; })) throw std::runtime_error("no answer");
+    if (!answered_.wait_for(lock, kPatience, [this] { return done_; }))
+      throw std::runtime_error("no answer");
     return object_;
   }
 
@@ -233,7 +252,8 @@ class Wait {
 
 }  // namespace
 
-json::Object Bench::command(std::uint64_t verb, const std::string& target, const std::string& args_json) {
+json::Object Bench::command(std::uint64_t verb, const std::string& target,
+                            const std::string& args_json) {
   Wait wait;
   host_->command("rq", verb, target, args_json, kOpDeadlineMs, wait.taker());
   return wait.get();

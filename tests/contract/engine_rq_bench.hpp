@@ -1,5 +1,5 @@
-// What the contract test of engine-rq stands on: a real Redis, real RQ workers, and the plugin loaded
-// through the plugin host, with everything it says kept. Test programs only.
+// What the contract test of engine-rq stands on: a real Redis, real RQ workers, and the plugin
+// loaded through the plugin host, with everything it says kept. Test programs only.
 #pragma once
 
 #include <chrono>
@@ -41,7 +41,8 @@ class Told {
   [[nodiscard]] std::vector<ToldEvent> all() const;
   // "sent started succeeded" of one job.
   [[nodiscard]] std::string story(const std::string& task_id) const;
-  [[nodiscard]] bool wait_for(const std::function<bool(const std::vector<ToldEvent>&)>& condition) const;
+  [[nodiscard]] bool wait_for(
+      const std::function<bool(const std::vector<ToldEvent>&)>& condition) const;
   [[nodiscard]] bool wait_for_story(const std::string& task_id, const std::string& story) const;
   [[nodiscard]] bool wait_for_health(plugin::Health health, const std::string& part_of_why) const;
   [[nodiscard]] std::string health_why() const;
@@ -70,8 +71,8 @@ class Bench {
   void stop_worker(const std::string& name, int signal);
 
   // Answers the new job's id.
-  std::string enqueue(const std::string& queue, const std::string& function, const std::string& args_json,
-                      const std::string& options_json = "{}");
+  std::string enqueue(const std::string& queue, const std::string& function,
+                      const std::string& args_json, const std::string& options_json = "{}");
   json::Object command(std::uint64_t verb, const std::string& target, const std::string& args_json);
   json::Object snapshot(const std::string& what, const std::string& page_json);
   // Lines of the workers' log that are this text.

@@ -83,7 +83,8 @@ class EngineRqTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(1u, b.told.of(seen_running)[2].attempt);
     const std::vector<ToldEvent> failed = b.told.of(bad);
     CPPUNIT_ASSERT_EQUAL(std::string("ValueError: no luck"), text(failed[2].attrs, "exception"));
-    CPPUNIT_ASSERT(text(failed[2].attrs, "traceback").find("engine_rq_jobs.py") != std::string::npos);
+    CPPUNIT_ASSERT(text(failed[2].attrs, "traceback").find("engine_rq_jobs.py") !=
+                   std::string::npos);
     CPPUNIT_ASSERT(b.told.wait_for([](const std::vector<ToldEvent>& all) {
       for (const ToldEvent& e : all) {
         if (e.kind == Z4J_EV_WORKER_UP && e.worker == "w1") return true;
@@ -91,17 +92,21 @@ class EngineRqTest : public CppUnit::TestFixture {
       return false;
     }));
     b.stop_worker("w1", SIGTERM);
-    CPPUNIT_ASSERT(b.told.wait_for(
-        [](const std::vector<ToldEvent>& all) { return !all.empty() && all.back().kind == Z4J_EV_WORKER_DOWN; }));
+    CPPUNIT_ASSERT(b.told.wait_for([](const std::vector<ToldEvent>& all) {
+      return !all.empty() && all.back().kind == Z4J_EV_WORKER_DOWN;
+    }));
   }
 
   void tells_retries_of_rq_itself() {
     Bench b;
     b.start_plugin();
     b.start_worker("w1", {"default"});
-    const std::string id = b.enqueue("default", "boom_once", R"(["r1"])", R"({"retry": 2, "interval": 3})");
-    CPPUNIT_ASSERT(eventually([&] { return b.told.story(id).find("succeeded") != std::string::npos; }));
-    CPPUNIT_ASSERT_EQUAL(std::string("sent started retried sent started succeeded"), b.told.story(id));
+    const std::string id =
+        b.enqueue("default", "boom_once", R"(["r1"])", R"({"retry": 2, "interval": 3})");
+    CPPUNIT_ASSERT(
+        eventually([&] { return b.told.story(id).find("succeeded") != std::string::npos; }));
+    CPPUNIT_ASSERT_EQUAL(std::string("sent started retried sent started succeeded"),
+                         b.told.story(id));
     const std::vector<ToldEvent> story = b.told.of(id);
     CPPUNIT_ASSERT_EQUAL(1u, story[2].attempt);
     CPPUNIT_ASSERT_EQUAL(2u, story[5].attempt);
@@ -151,7 +156,8 @@ class EngineRqTest : public CppUnit::TestFixture {
       commands.push_back(make("q" + std::to_string(i), "queued"));
       commands.push_back({"RPUSH", "rq:queue:default", "q" + std::to_string(i)});
       commands.push_back(make("f" + std::to_string(i), "finished"));
-      commands.push_back({"ZADD", "rq:finished:default", std::to_string(2'000'000'000 - (i * 7919) % 1500),
+      commands.push_back({"ZADD", "rq:finished:default",
+                          std::to_string(2'000'000'000 - (i * 7919) % 1500),
                           "f" + std::to_string(i)});
     }
     static_cast<void>(raw.pipeline(commands));
@@ -163,9 +169,11 @@ class EngineRqTest : public CppUnit::TestFixture {
       }
       return ids.size();
     };
-    CPPUNIT_ASSERT(eventually([&] { return count(Z4J_EV_SENT, 'q') == 1500 && count(Z4J_EV_SUCCEEDED, 'f') == 1500; }));
+    CPPUNIT_ASSERT(eventually(
+        [&] { return count(Z4J_EV_SENT, 'q') == 1500 && count(Z4J_EV_SUCCEEDED, 'f') == 1500; }));
     // A short-lived one lands far from the highest score.
-    static_cast<void>(raw.pipeline({make("late", "finished"), {"ZADD", "rq:finished:default", "1999999000", "late"}}));
+    static_cast<void>(raw.pipeline(
+        {make("late", "finished"), {"ZADD", "rq:finished:default", "1999999000", "late"}}));
     assert_story(b, "late", "sent started succeeded");
   }
 
@@ -175,15 +183,17 @@ class EngineRqTest : public CppUnit::TestFixture {
     b.start_worker("w1", {"default"});
     const std::string id = b.enqueue("default", "boom_once", R"(["again"])");
     assert_story(b, id, "sent started failed");
-    const json::Object answer = b.command(
-        Z4J_ENGINE_RETRY, id, R"({"task_name":"engine_rq_jobs.boom_once","queue":"default","recorded":{}})");
+    const json::Object answer =
+        b.command(Z4J_ENGINE_RETRY, id,
+                  R"({"task_name":"engine_rq_jobs.boom_once","queue":"default","recorded":{}})");
     CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(answer), std::string("done"), text(answer, "outcome"));
     CPPUNIT_ASSERT_EQUAL(id, text(answer, "new_task_id"));
     CPPUNIT_ASSERT_EQUAL(std::string("job"), text(answer, "source"));
     CPPUNIT_ASSERT(b.wait_for_runs("boom_once again", 2));
     assert_story(b, id, "sent started failed sent started succeeded");
     CPPUNIT_ASSERT_EQUAL(2u, b.told.of(id)[5].attempt);
-    CPPUNIT_ASSERT_EQUAL(std::string("\"second time\""), json::write(b.told.of(id)[5].attrs.at("result")));
+    CPPUNIT_ASSERT_EQUAL(std::string("\"second time\""),
+                         json::write(b.told.of(id)[5].attrs.at("result")));
   }
 
   void repeats_a_finished_job_as_a_new_one() {
@@ -208,7 +218,8 @@ class EngineRqTest : public CppUnit::TestFixture {
     const std::string id = b.enqueue("default", "boom", R"(["first", 3])");
     assert_story(b, id, "sent started failed");
     const json::Object answer =
-        b.command(Z4J_ENGINE_RETRY, id, R"({"override_args":["second"],"override_kwargs":{"times":[1,null,"x"]}})");
+        b.command(Z4J_ENGINE_RETRY, id,
+                  R"({"override_args":["second"],"override_kwargs":{"times":[1,null,"x"]}})");
     CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(answer), std::string("done"), text(answer, "outcome"));
     CPPUNIT_ASSERT_EQUAL(std::string("operator"), text(answer, "source"));
     const std::string fresh = text(answer, "new_task_id");
@@ -220,7 +231,8 @@ class EngineRqTest : public CppUnit::TestFixture {
     const json::Object delayed = b.command(Z4J_ENGINE_RETRY, id, R"({"eta_seconds":3600})");
     CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(delayed), std::string("done"), text(delayed, "outcome"));
     const json::Object waiting = b.snapshot("waiting", R"({"queue":"default"})");
-    CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(waiting), std::size_t{1}, waiting.at("items").get_array().size());
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(waiting), std::size_t{1},
+                                 waiting.at("items").get_array().size());
     CPPUNIT_ASSERT(waiting.at("items").get_array()[0].get_object().if_contains("eta") != nullptr);
   }
 
@@ -239,7 +251,8 @@ class EngineRqTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("refused"), outcome(object, R"({"override_kwargs":{"a":1}})"));
     CPPUNIT_ASSERT_EQUAL(std::string("refused"), outcome(method, R"({"override_args":[3]})"));
     CPPUNIT_ASSERT_EQUAL(std::string("refused"), outcome(waiting, "{}"));
-    const json::Object gone = b.command(Z4J_ENGINE_RETRY, "never-was", R"({"recorded":{"args_repr":"[1]"}})");
+    const json::Object gone =
+        b.command(Z4J_ENGINE_RETRY, "never-was", R"({"recorded":{"args_repr":"[1]"}})");
     CPPUNIT_ASSERT_EQUAL(std::string("refused"), text(gone, "outcome"));
     CPPUNIT_ASSERT(text(gone, "reason").find("arguments not recoverable") == 0);
     CPPUNIT_ASSERT_EQUAL(1, b.runs("secret_object 2020-01-02"));
@@ -252,7 +265,8 @@ class EngineRqTest : public CppUnit::TestFixture {
     b.start_plugin();
     const std::string waiting = b.enqueue("default", "add", "[1]");
     const std::string later = b.enqueue("default", "add", "[2]", R"({"delay": 3600})");
-    const std::string child = b.enqueue("default", "add", "[3]", R"({"depends_on": ")" + waiting + "\"}");
+    const std::string child =
+        b.enqueue("default", "add", "[3]", R"({"depends_on": ")" + waiting + "\"}");
     assert_story(b, child, "sent");
     json::Object answer = b.command(Z4J_ENGINE_REVOKE, waiting, R"({"terminate":false})");
     CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(answer), std::string("done"), text(answer, "outcome"));
@@ -263,7 +277,8 @@ class EngineRqTest : public CppUnit::TestFixture {
     answer = b.command(Z4J_ENGINE_REVOKE, child, "{}");
     CPPUNIT_ASSERT_EQUAL(std::string("done"), text(answer, "outcome"));
     for (const std::string& id : {waiting, later, child}) assert_story(b, id, "sent revoked");
-    CPPUNIT_ASSERT_EQUAL(std::string("refused"), text(b.command(Z4J_ENGINE_REVOKE, waiting, "{}"), "outcome"));
+    CPPUNIT_ASSERT_EQUAL(std::string("refused"),
+                         text(b.command(Z4J_ENGINE_REVOKE, waiting, "{}"), "outcome"));
     b.start_worker("w1", {"default"});
     const std::string after = b.enqueue("default", "add", "[9]");
     assert_story(b, after, "sent started succeeded");
@@ -276,8 +291,9 @@ class EngineRqTest : public CppUnit::TestFixture {
     b.start_worker("w1", {"default"});
     const std::string id = b.enqueue("default", "slow", R"(["s", 60])");
     CPPUNIT_ASSERT(b.wait_for_runs("slow s", 1));
-    CPPUNIT_ASSERT_EQUAL(std::string("refused"),
-                         text(b.command(Z4J_ENGINE_REVOKE, id, R"({"terminate":false})"), "outcome"));
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("refused"),
+        text(b.command(Z4J_ENGINE_REVOKE, id, R"({"terminate":false})"), "outcome"));
     const json::Object answer = b.command(Z4J_ENGINE_REVOKE, id, R"({"terminate":true})");
     CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(answer), std::string("done"), text(answer, "outcome"));
     CPPUNIT_ASSERT_EQUAL(std::string("running"), text(answer, "was"));
@@ -315,30 +331,36 @@ class EngineRqTest : public CppUnit::TestFixture {
     b.start_plugin();
     b.start_worker("w1", {"default"});
     assert_story(b, b.enqueue("default", "add", "[1]"), "sent started succeeded");
-    CPPUNIT_ASSERT_EQUAL(std::string("refused"),
-                         text(b.command(Z4J_ENGINE_PAUSE, "default", R"({"pause":true})"), "outcome"));
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("refused"),
+        text(b.command(Z4J_ENGINE_PAUSE, "default", R"({"pause":true})"), "outcome"));
     const json::Object paused = b.command(Z4J_ENGINE_PAUSE, "", R"({"pause":true})");
     CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(paused), std::string("done"), text(paused, "outcome"));
-    CPPUNIT_ASSERT(flag(b.snapshot("queues", "{}").at("items").get_array()[0].get_object(), "paused"));
+    CPPUNIT_ASSERT(
+        flag(b.snapshot("queues", "{}").at("items").get_array()[0].get_object(), "paused"));
     const json::Object resumed = b.command(Z4J_ENGINE_PAUSE, "", R"({"pause":false})");
     CPPUNIT_ASSERT(!flag(resumed, "paused"));
-    CPPUNIT_ASSERT_EQUAL(std::string("invalid"), text(b.command(Z4J_ENGINE_PAUSE, "", "{}"), "error"));
+    CPPUNIT_ASSERT_EQUAL(std::string("invalid"),
+                         text(b.command(Z4J_ENGINE_PAUSE, "", "{}"), "error"));
   }
 
   void enqueues() {
     Bench b;
     b.start_plugin();
     b.start_worker("w1", {"default", "other"});
-    const json::Object answer = b.command(Z4J_ENGINE_ENQUEUE, "engine_rq_jobs.add",
-                                          R"({"args":[20],"kwargs":{"y":22},"queue":"other","task_id":"mine_1"})");
+    const json::Object answer =
+        b.command(Z4J_ENGINE_ENQUEUE, "engine_rq_jobs.add",
+                  R"({"args":[20],"kwargs":{"y":22},"queue":"other","task_id":"mine_1"})");
     CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(answer), std::string("mine_1"), text(answer, "new_task_id"));
     assert_story(b, "mine_1", "sent started succeeded");
     CPPUNIT_ASSERT_EQUAL(1, b.runs("add 20 22"));
+    CPPUNIT_ASSERT_EQUAL(std::string("refused"),
+                         text(b.command(Z4J_ENGINE_ENQUEUE, "engine_rq_jobs.add",
+                                        R"({"args":[1],"task_id":"mine_1"})"),
+                              "outcome"));
     CPPUNIT_ASSERT_EQUAL(
-        std::string("refused"),
-        text(b.command(Z4J_ENGINE_ENQUEUE, "engine_rq_jobs.add", R"({"args":[1],"task_id":"mine_1"})"), "outcome"));
-    CPPUNIT_ASSERT_EQUAL(std::string("invalid"),
-                         text(b.command(Z4J_ENGINE_ENQUEUE, "engine_rq_jobs.add", R"({"args":"oops"})"), "error"));
+        std::string("invalid"),
+        text(b.command(Z4J_ENGINE_ENQUEUE, "engine_rq_jobs.add", R"({"args":"oops"})"), "error"));
   }
 
   void shows_workers_queues_waiting_state_and_registry() {
@@ -346,7 +368,8 @@ class EngineRqTest : public CppUnit::TestFixture {
     b.start_plugin();
     b.start_worker("w1", {"default"});
     const std::string done = b.enqueue("default", "add", "[1]");
-    const std::string one = b.enqueue("other", "add", "[2]"), two = b.enqueue("other", "count", "[3]");
+    const std::string one = b.enqueue("other", "add", "[2]"),
+                      two = b.enqueue("other", "count", "[3]");
     assert_story(b, done, "sent started succeeded");
     assert_story(b, two, "sent");
     const json::Object workers = b.snapshot("workers", R"({"limit":10})");
@@ -358,18 +381,23 @@ class EngineRqTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::size_t{2}, queues.at("items").get_array().size());
     const json::Object& other = queues.at("items").get_array()[1].get_object();
     CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, number(other, "pending"));
-    CPPUNIT_ASSERT(other.at("oldest_age_s").is_double() && other.at("oldest_age_s").get_double() >= 0);
+    CPPUNIT_ASSERT(other.at("oldest_age_s").is_double() &&
+                   other.at("oldest_age_s").get_double() >= 0);
     const json::Object first = b.snapshot("waiting", R"({"queue":"other","limit":1})");
     CPPUNIT_ASSERT_EQUAL(one, text(first.at("items").get_array()[0].get_object(), "task_id"));
-    const json::Object second =
-        b.snapshot("waiting", R"({"queue":"other","limit":1,"cursor":")" + text(first, "next") + "\"}");
+    const json::Object second = b.snapshot(
+        "waiting", R"({"queue":"other","limit":1,"cursor":")" + text(first, "next") + "\"}");
     CPPUNIT_ASSERT_EQUAL(two, text(second.at("items").get_array()[0].get_object(), "task_id"));
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number(second.at("items").get_array()[0].get_object(), "position"));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{1},
+                         number(second.at("items").get_array()[0].get_object(), "position"));
     const json::Object state = b.snapshot("state", R"({"task_ids":[")" + done + R"(","never"]})");
-    CPPUNIT_ASSERT_EQUAL(std::string("success"), text(state.at("items").get_array()[0].get_object(), "state"));
-    CPPUNIT_ASSERT_EQUAL(std::string("unknown"), text(state.at("items").get_array()[1].get_object(), "state"));
+    CPPUNIT_ASSERT_EQUAL(std::string("success"),
+                         text(state.at("items").get_array()[0].get_object(), "state"));
+    CPPUNIT_ASSERT_EQUAL(std::string("unknown"),
+                         text(state.at("items").get_array()[1].get_object(), "state"));
     const json::Object registry = b.snapshot("registry", "{}");
-    CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(registry), std::size_t{2}, registry.at("items").get_array().size());
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(registry), std::size_t{2},
+                                 registry.at("items").get_array().size());
     CPPUNIT_ASSERT_EQUAL(std::string("unsupported"), text(b.snapshot("weather", "{}"), "error"));
   }
 
@@ -381,14 +409,15 @@ class EngineRqTest : public CppUnit::TestFixture {
     const std::string evil = "cos\nsystem\n(S'touch " + mark + "'\ntR.";
     static_cast<void>(raw.pipeline({
         {"SADD", "rq:queues", "rq:queue:default", "rq:queue:\xff\xfe", "nonsense"},
-        {"HSET", "rq:job:evil", "status", "queued", "origin", "default", "created_at", "2026-01-02T03:04:05Z", "data",
-         evil},
-        {"HSET", "rq:job:huge", "status", "queued", "origin", "default", "created_at", "2026-01-02T03:04:05Z", "data",
-         std::string(3u << 20, 'x'), "description", "big.call(1)"},
-        {"HSET", "rq:job:odd", "status", "\xff\xff", "origin", "def\xff", "created_at", "no time", "data",
-         "\x80\x05."},
+        {"HSET", "rq:job:evil", "status", "queued", "origin", "default", "created_at",
+         "2026-01-02T03:04:05Z", "data", evil},
+        {"HSET", "rq:job:huge", "status", "queued", "origin", "default", "created_at",
+         "2026-01-02T03:04:05Z", "data", std::string(3u << 20, 'x'), "description", "big.call(1)"},
+        {"HSET", "rq:job:odd", "status", "\xff\xff", "origin", "def\xff", "created_at", "no time",
+         "data", "\x80\x05."},
         {"SET", "rq:job:text", "not a hash"},
-        {"RPUSH", "rq:queue:default", "evil", "huge", "odd", "text", "missing", "bad\xffid", std::string(5000, 'i')},
+        {"RPUSH", "rq:queue:default", "evil", "huge", "odd", "text", "missing", "bad\xffid",
+         std::string(5000, 'i')},
         {"SET", "rq:failed:default", "not a registry"},
         {"ZADD", "rq:finished:default", "inf", "evil"},
         {"SADD", "rq:workers", "rq:worker:ghost", "rq:worker:", "junk"},
@@ -401,22 +430,24 @@ class EngineRqTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(b.snapshot("workers", "{}").if_contains("items") != nullptr);
     CPPUNIT_ASSERT(!std::filesystem::exists(mark));
     const json::Object purged = b.command(Z4J_ENGINE_PURGE, "default", "{}");
-    CPPUNIT_ASSERT_MESSAGE(shown(purged),
-                           purged.if_contains("outcome") != nullptr || purged.if_contains("error") != nullptr);
+    CPPUNIT_ASSERT_MESSAGE(shown(purged), purged.if_contains("outcome") != nullptr ||
+                                              purged.if_contains("error") != nullptr);
   }
 
   void says_why_redis_is_out_of_sight() {
     Bench b({"--requirepass", "right-word"});
     const std::string address = "127.0.0.1:" + std::to_string(b.redis.port());
     b.start_plugin("redis://:wrong-word@" + address + "/0");
-    CPPUNIT_ASSERT_MESSAGE(b.told.health_why(),
-                           b.told.wait_for_health(Health::degraded, "refuses the user or password"));
+    CPPUNIT_ASSERT_MESSAGE(
+        b.told.health_why(),
+        b.told.wait_for_health(Health::degraded, "refuses the user or password"));
     CPPUNIT_ASSERT(b.told.health_why().find("wrong-word") == std::string::npos);
     CPPUNIT_ASSERT(text(b.command(Z4J_ENGINE_PURGE, "default", "{}"), "error") == "denied");
     b.stop_plugin();
     b.start_plugin("redis://127.0.0.1:" + std::to_string(z4j::redis::testing::free_port()) + "/0");
     CPPUNIT_ASSERT(b.told.wait_for_health(Health::degraded, "refused"));
-    CPPUNIT_ASSERT_EQUAL(std::string("unavailable"), text(b.command(Z4J_ENGINE_REVOKE, "x", "{}"), "error"));
+    CPPUNIT_ASSERT_EQUAL(std::string("unavailable"),
+                         text(b.command(Z4J_ENGINE_REVOKE, "x", "{}"), "error"));
     b.stop_plugin();
     b.start_plugin("redis://:right-word@" + address + "/0");
     CPPUNIT_ASSERT(b.snapshot("queues", "{}").if_contains("items") != nullptr);
@@ -436,7 +467,8 @@ class EngineRqTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(b.told.wait_for_health(Health::ok, ""));
     CPPUNIT_ASSERT(b.told.wait_for([](const std::vector<ToldEvent>& all) {
       for (const ToldEvent& e : all) {
-        if (e.attrs.if_contains("gap") != nullptr) return e.kind == Z4J_EV_UNKNOWN && e.task_id.empty();
+        if (e.attrs.if_contains("gap") != nullptr)
+          return e.kind == Z4J_EV_UNKNOWN && e.task_id.empty();
       }
       return false;
     }));

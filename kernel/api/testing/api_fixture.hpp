@@ -1,5 +1,5 @@
-// The API over a store of its own, an engine that answers as told, and browsers that keep cookies: for
-// unit tests.
+// The API over a store of its own, an engine that answers as told, and browsers that keep cookies:
+// for unit tests.
 #pragma once
 
 #include <cppunit/TestAssert.h>
@@ -30,11 +30,12 @@ using base::json::Value;
 class FakeRoutes final : public core::EngineRoutes {
  public:
   std::vector<core::EngineRoute> routes(const base::Uuid& project) override {
-    return project == project_id ? std::vector<core::EngineRoute>{{agent_id, "celery", capabilities, is_online}}
-                                 : std::vector<core::EngineRoute>{};
+    return project == project_id
+               ? std::vector<core::EngineRoute>{{agent_id, "celery", capabilities, is_online}}
+               : std::vector<core::EngineRoute>{};
   }
-  void command(const base::Uuid&, const std::string&, std::uint64_t verb, std::string target, std::string args_json,
-               int, plugin::Answer give) override {
+  void command(const base::Uuid&, const std::string&, std::uint64_t verb, std::string target,
+               std::string args_json, int, plugin::Answer give) override {
     asked.push_back({verb, std::move(target), std::move(args_json)});
     give(answer);
   }
@@ -107,8 +108,8 @@ class ApiFixture {
     core::AuthOptions options = core::auth_options(settings);
     options.min_duration_ms = 0;
     options.wait = [](int) {};
-    audit = std::make_unique<core::Audit>(*store, clock, log,
-                                          core::Audit::Options{.secret = "test secret", .previous_secrets = {}});
+    audit = std::make_unique<core::Audit>(
+        *store, clock, log, core::Audit::Options{.secret = "test secret", .previous_secrets = {}});
     CPPUNIT_ASSERT(audit->open().ok());
     auth = std::make_unique<core::Auth>(*store, *audit, hasher, clock, log, std::move(options));
     projects = std::make_unique<core::Projects>(*store, *audit, clock);
@@ -116,13 +117,16 @@ class ApiFixture {
     routes.project_id = project.id;
     core::Setup::Options setup_options;
     setup_options.secret = "test secret";
-    setup = std::make_unique<core::Setup>(*store, *audit, *auth, *projects, hasher, clock, std::move(setup_options));
-    commands = std::make_unique<core::Commands>(*store, *audit, routes, clock, log, core::Commands::Options{});
+    setup = std::make_unique<core::Setup>(*store, *audit, *auth, *projects, hasher, clock,
+                                          std::move(setup_options));
+    commands = std::make_unique<core::Commands>(*store, *audit, routes, clock, log,
+                                                core::Commands::Options{});
     overrides = std::make_unique<core::PluginOverrides>(*store, *audit, clock);
     plugin::Host::Options host_options;
     host_options.directories = {Z4J_PLUGIN_DIR};
     host_options.host_version = "test";
-    plugins = std::make_unique<plugin::Host>(std::move(host_options), plugin::Callbacks{}, log, clock);
+    plugins =
+        std::make_unique<plugin::Host>(std::move(host_options), plugin::Callbacks{}, log, clock);
   }
 
   // Makes the API; whatever should differ in settings or parts is set before.
@@ -137,7 +141,8 @@ class ApiFixture {
   Api& api() { return api_ ? *api_ : open(); }
 
   // A user with a session, signed in without a password.
-  core::SignedIn sign_in(const std::string& name, bool is_admin, core::Role role = core::Role::none) {
+  core::SignedIn sign_in(const std::string& name, bool is_admin,
+                         core::Role role = core::Role::none) {
     namespace u = model::users;
     namespace m = model::memberships;
     core::User user;
@@ -160,8 +165,13 @@ class ApiFixture {
     commit.insert(std::move(users));
     if (role != core::Role::none) {
       core::Rows rows(core::Table::memberships);
-      rows.begin().uuid(m::id, base::Uuid::random()).uuid(m::user_id, user.id).uuid(m::project_id, project.id)
-          .text(m::role, core::to_string(role)).num(m::created_at, clock.now()).num(m::updated_at, clock.now());
+      rows.begin()
+          .uuid(m::id, base::Uuid::random())
+          .uuid(m::user_id, user.id)
+          .uuid(m::project_id, project.id)
+          .text(m::role, core::to_string(role))
+          .num(m::created_at, clock.now())
+          .num(m::updated_at, clock.now());
       commit.insert(std::move(rows));
     }
     const core::Session session = auth->new_session(user.id, false, {"127.0.0.1", "test"});

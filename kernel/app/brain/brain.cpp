@@ -44,7 +44,8 @@ std::string host_name() {
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
 }
 
-// A private folder for the Unix socket: run/ of the home folder, or one in /tmp when that path is too long.
+// A private folder for the Unix socket: run/ of the home folder, or one in /tmp when that path is
+// too long.
 base::Result<std::string> make_run_folder(const std::string& home) {
   std::string folder = home + "/run";
   if (folder.size() + sizeof "/api.sock" > kMaxSocketPath) {
@@ -54,7 +55,10 @@ base::Result<std::string> make_run_folder(const std::string& home) {
     folder.clear();
   }
   if (folder.empty() || ::chmod(folder.c_str(), 0700) != 0) {
-    return base::Error{.code = base::Code::io, .message = "can't make a folder for the private socket under " + home, .where = {}, .hint = "check its permissions"};
+    return base::Error{.code = base::Code::io,
+                       .message = "can't make a folder for the private socket under " + home,
+                       .where = {},
+                       .hint = "check its permissions"};
   }
   return folder;
 }
@@ -90,7 +94,8 @@ struct Brain::Parts {
   std::unique_ptr<api::Api> api;
   std::unique_ptr<net::Server> server;
 
-  Parts(config::Loaded l, Environment e, base::Log& g, const base::Clock& c) : loaded(std::move(l)), environment(std::move(e)), log(g), clock(c) {}
+  Parts(config::Loaded l, Environment e, base::Log& g, const base::Clock& c)
+      : loaded(std::move(l)), environment(std::move(e)), log(g), clock(c) {}
 
   base::Status open();
   base::Status watch();
@@ -98,39 +103,54 @@ struct Brain::Parts {
   base::Status invite();
   [[nodiscard]] plugin::Callbacks callbacks();
   [[nodiscard]] api::Parts api_parts();
-  [[nodiscard]] base::Result<base::json::Object> waiting_tasks(const base::Uuid& project, const std::string& engine, const std::string& queue,
-                                                               std::uint32_t limit, const std::string& cursor);
+  [[nodiscard]] base::Result<base::json::Object> waiting_tasks(const base::Uuid& project,
+                                                               const std::string& engine,
+                                                               const std::string& queue,
+                                                               std::uint32_t limit,
+                                                               const std::string& cursor);
   void write_metrics(core::MetricText& out) const;
   void tell(const base::Uuid& project, std::string_view topic);
 };
 
-Brain::Brain(config::Loaded loaded, Environment environment, base::Log& log, const base::Clock& clock)
+Brain::Brain(config::Loaded loaded, Environment environment, base::Log& log,
+             const base::Clock& clock)
     : parts_(std::make_unique<Parts>(std::move(loaded), std::move(environment), log, clock)) {}
 
 Brain::~Brain() { stop(); }
 
 plugin::Callbacks Brain::Parts::callbacks() {
   plugin::Callbacks out;
-  out.secret = [this](std::string_view name) { return read_secret(loaded.settings.home, environment, name); };
+  out.secret = [this](std::string_view name) {
+    return read_secret(loaded.settings.home, environment, name);
+  };
   out.emit = [this](const std::string& instance, const z4j_event_batch& batch) -> base::Status {
     const auto pass = hearing.enter();
-    if (core::LocalAgents* const to = listener; to != nullptr && pass) return to->emit(instance, batch);
-    return base::Error{.code = base::Code::busy, .message = "the brain is not ready for events", .where = {}, .hint = {}, .retry_after_ms = 1000};
+    if (core::LocalAgents* const to = listener; to != nullptr && pass)
+      return to->emit(instance, batch);
+    return base::Error{.code = base::Code::busy,
+                       .message = "the brain is not ready for events",
+                       .where = {},
+                       .hint = {},
+                       .retry_after_ms = 1000};
   };
   out.health = [this](const std::string& instance, plugin::Health, std::string_view) {
     const auto pass = hearing.enter();
     if (core::LocalAgents* const to = listener; to != nullptr && pass) to->health(instance);
   };
-  out.metric = [this](const std::string& instance, std::string_view name, std::string_view labels, double value, int kind) {
+  out.metric = [this](const std::string& instance, std::string_view name, std::string_view labels,
+                      double value, int kind) {
     const auto pass = hearing.enter();
-    if (core::LocalAgents* const to = listener; to != nullptr && pass) to->metric(instance, name, labels, value, kind);
+    if (core::LocalAgents* const to = listener; to != nullptr && pass)
+      to->metric(instance, name, labels, value, kind);
   };
   return out;
 }
 
 // Dashboards know three topics: what is no task and no command is something about agents.
 void Brain::Parts::tell(const base::Uuid& project, std::string_view topic) {
-  live.publish(project, topic == core::kTaskChanged || topic == core::kCommandChanged ? topic : core::kAgentChanged);
+  live.publish(project, topic == core::kTaskChanged || topic == core::kCommandChanged
+                            ? topic
+                            : core::kAgentChanged);
 }
 
 // The database and what stands on it alone.
@@ -141,15 +161,20 @@ base::Status Brain::Parts::open() {
   if (!opened) return std::move(opened).error();
   store = std::move(opened).value();
 
-  audit = std::make_unique<core::Audit>(*store, clock, log, core::Audit::Options{.secret = settings.secret, .previous_secrets = settings.previous_secrets});
+  audit = std::make_unique<core::Audit>(
+      *store, clock, log,
+      core::Audit::Options{.secret = settings.secret,
+                           .previous_secrets = settings.previous_secrets});
   if (auto good = audit->open(); !good) return good;
-  auth = std::make_unique<core::Auth>(*store, *audit, hasher, clock, log, core::auth_options(settings));
+  auth = std::make_unique<core::Auth>(*store, *audit, hasher, clock, log,
+                                      core::auth_options(settings));
   projects = std::make_unique<core::Projects>(*store, *audit, clock);
   if (auto made = projects->ensure_default(); !made) return std::move(made).error();
   core::Setup::Options setup_options;
   setup_options.secret = settings.secret;
   setup_options.token_ttl_s = settings.first_boot_token_ttl_s;
-  setup = std::make_unique<core::Setup>(*store, *audit, *auth, *projects, hasher, clock, std::move(setup_options));
+  setup = std::make_unique<core::Setup>(*store, *audit, *auth, *projects, hasher, clock,
+                                        std::move(setup_options));
   overrides = std::make_unique<core::PluginOverrides>(*store, *audit, clock);
   return {};
 }
@@ -157,7 +182,9 @@ base::Status Brain::Parts::open() {
 // What takes events in and sends commands out, then the plugins.
 base::Status Brain::Parts::watch() {
   const config::Settings& settings = loaded.settings;
-  const auto on_changed = [this](const base::Uuid& project, std::string_view topic) { tell(project, topic); };
+  const auto on_changed = [this](const base::Uuid& project, std::string_view topic) {
+    tell(project, topic);
+  };
 
   core::Ingest::Options take;
   take.clock = &clock;
@@ -177,8 +204,11 @@ base::Status Brain::Parts::watch() {
     return value;
   };
   core::LocalAgents::Options watching;
-  watching.push = [this](const core::EventSource& source, const z4j_event_batch& batch) { return ingest->push(source, batch); };
-  watching.dropped = [this](const core::EventSource& source, std::uint64_t n, std::string_view why) { ingest->dropped(source, n, why); };
+  watching.push = [this](const core::EventSource& source, const z4j_event_batch& batch) {
+    return ingest->push(source, batch);
+  };
+  watching.dropped = [this](const core::EventSource& source, std::uint64_t n,
+                            std::string_view why) { ingest->dropped(source, n, why); };
   watching.on_changed = on_changed;
   watching.redact = redact;
   watching.host_name = host_name();
@@ -191,62 +221,86 @@ base::Status Brain::Parts::watch() {
   sending.timeout_s = settings.command_timeout_s;
   sending.on_changed = on_changed;
   sending.redact = redact;
-  commands = std::make_unique<core::Commands>(*store, *audit, *agents, clock, log, std::move(sending));
+  commands =
+      std::make_unique<core::Commands>(*store, *audit, *agents, clock, log, std::move(sending));
   commands->start();
   retention = std::make_unique<core::Retention>(*store, clock, log, settings.event_retention_days);
   retention->start();
-  runner = std::make_unique<PluginRunner>(*plugins, *agents, *overrides, loaded.plugins, log, clock);
+  runner =
+      std::make_unique<PluginRunner>(*plugins, *agents, *overrides, loaded.plugins, log, clock);
   return runner->start();
 }
 
 void Brain::Parts::write_metrics(core::MetricText& out) const {
   const core::Ingest::Stats stats = ingest->stats();
-  out.family("z4j_ingest_queue_bytes", "gauge", "events that wait for the store").sample({}, static_cast<std::int64_t>(stats.waiting_bytes));
-  out.family("z4j_ingest_queue_limit_bytes", "gauge", "beyond it sources are told to wait").sample({}, static_cast<std::int64_t>(stats.limit_bytes));
-  out.family("z4j_ingest_commits_total", "counter", "batches stored").sample({}, static_cast<std::int64_t>(stats.commits));
-  out.family("z4j_ingest_failed_commits_total", "counter", "batches that had to be tried again").sample({}, static_cast<std::int64_t>(stats.failed_commits));
-  out.family("z4j_command_late_results_total", "counter", "answers to commands that were over").sample({}, static_cast<std::int64_t>(commands->late_results()));
-  out.family("z4j_tasks_lost_candidates", "gauge", "open tasks that their engine has no trace of").sample({}, static_cast<std::int64_t>(agents->lost_candidates()));
+  out.family("z4j_ingest_queue_bytes", "gauge", "events that wait for the store")
+      .sample({}, static_cast<std::int64_t>(stats.waiting_bytes));
+  out.family("z4j_ingest_queue_limit_bytes", "gauge", "beyond it sources are told to wait")
+      .sample({}, static_cast<std::int64_t>(stats.limit_bytes));
+  out.family("z4j_ingest_commits_total", "counter", "batches stored")
+      .sample({}, static_cast<std::int64_t>(stats.commits));
+  out.family("z4j_ingest_failed_commits_total", "counter", "batches that had to be tried again")
+      .sample({}, static_cast<std::int64_t>(stats.failed_commits));
+  out.family("z4j_command_late_results_total", "counter", "answers to commands that were over")
+      .sample({}, static_cast<std::int64_t>(commands->late_results()));
+  out.family("z4j_tasks_lost_candidates", "gauge", "open tasks that their engine has no trace of")
+      .sample({}, static_cast<std::int64_t>(agents->lost_candidates()));
 }
 
 // Asks the engine itself; the caller waits, at most as long as the deadline.
-base::Result<base::json::Object> Brain::Parts::waiting_tasks(const base::Uuid& project, const std::string& engine, const std::string& queue,
-                                                             std::uint32_t limit, const std::string& cursor) {
+base::Result<base::json::Object> Brain::Parts::waiting_tasks(const base::Uuid& project,
+                                                             const std::string& engine,
+                                                             const std::string& queue,
+                                                             std::uint32_t limit,
+                                                             const std::string& cursor) {
   std::string instance;
   for (const core::EngineRoute& route : agents->routes(project)) {
     if (route.engine != engine || !route.is_online) continue;
     if (const auto live_engine = agents->engine(route.agent_id)) instance = live_engine->instance;
   }
   if (instance.empty()) {
-    return base::Error{.code = base::Code::unavailable, .message = "no engine \"" + engine + "\" of this project is online",
-                       .where = std::string(core::refuse::kAgentOffline), .hint = {}};
+    return base::Error{.code = base::Code::unavailable,
+                       .message = "no engine \"" + engine + "\" of this project is online",
+                       .where = std::string(core::refuse::kAgentOffline),
+                       .hint = {}};
   }
   base::json::Object page{{"queue", queue}, {"limit", limit}};
   if (!cursor.empty()) page["cursor"] = cursor;
   const auto answered = std::make_shared<std::promise<base::Result<std::string>>>();
   auto answer = answered->get_future();
-  plugins->snapshot(instance, "waiting", base::json::write(page), kWaitingDeadlineMs,
-                    [answered](base::Result<std::string> text) { answered->set_value(std::move(text)); });
+  plugins->snapshot(
+      instance, "waiting", base::json::write(page), kWaitingDeadlineMs,
+      [answered](base::Result<std::string> text) { answered->set_value(std::move(text)); });
   base::Result<std::string> text = answer.get();
   if (!text) return std::move(text).error();
   auto value = base::json::parse(*text);
   if (!value || !value->is_object()) {
-    return base::Error{.code = base::Code::corrupt, .message = "the engine's answer can't be read", .where = {}, .hint = {}};
+    return base::Error{.code = base::Code::corrupt,
+                       .message = "the engine's answer can't be read",
+                       .where = {},
+                       .hint = {}};
   }
   return std::move(value->get_object());
 }
 
 api::Parts Brain::Parts::api_parts() {
-  api::Parts out{*store, *auth, *setup, *projects, *commands, *overrides, live, *plugins, loaded.settings, log, clock, program_version(), loaded.plugins};
+  api::Parts out{*store,        *auth,    *setup,          *projects, *commands, *overrides,
+                 live,          *plugins, loaded.settings, log,       clock,     program_version(),
+                 loaded.plugins};
   out.agent_live = [this](const base::Uuid& agent) {
     base::json::Object live_facts;
     const auto engine = agents->engine(agent);
     if (!engine) return live_facts;
     base::json::Array names;
-    for (const std::string_view name : core::capability_names(engine->capabilities)) names.emplace_back(name);
-    live_facts["engines"] = base::json::Array{base::json::Object{{"name", engine->engine}, {"version", engine->version}, {"state", engine->state},
-                                                                {"health", engine->health}, {"reason", base::json::text_or_null(engine->reason)},
-                                                                {"capabilities", std::move(names)}}};
+    for (const std::string_view name : core::capability_names(engine->capabilities))
+      names.emplace_back(name);
+    live_facts["engines"] =
+        base::json::Array{base::json::Object{{"name", engine->engine},
+                                             {"version", engine->version},
+                                             {"state", engine->state},
+                                             {"health", engine->health},
+                                             {"reason", base::json::text_or_null(engine->reason)},
+                                             {"capabilities", std::move(names)}}};
     live_facts["registry_size"] = engine->registry_size;
     return live_facts;
   };
@@ -256,21 +310,28 @@ api::Parts Brain::Parts::api_parts() {
       for (const core::RegistryReport& known : *registry) {
         base::json::Array workers;
         for (const std::string& worker : known.workers) workers.emplace_back(worker);
-        tasks.emplace_back(base::json::Object{{"name", known.name}, {"workers", std::move(workers)}});
+        tasks.emplace_back(
+            base::json::Object{{"name", known.name}, {"workers", std::move(workers)}});
       }
     }
     return tasks;
   };
-  out.waiting_tasks = [this](const base::Uuid& project, const std::string& engine, const std::string& queue, std::uint32_t limit,
-                             const std::string& cursor) { return waiting_tasks(project, engine, queue, limit, cursor); };
+  out.waiting_tasks = [this](const base::Uuid& project, const std::string& engine,
+                             const std::string& queue, std::uint32_t limit,
+                             const std::string& cursor) {
+    return waiting_tasks(project, engine, queue, limit, cursor);
+  };
   out.ingest_stats = [this](const base::Uuid& agent) {
     base::json::Object figures;
     for (const core::Ingest::AgentStats& one : ingest->stats().agents) {
       if (one.agent_id != agent) continue;
       base::json::Object dropped;
       for (const auto& [why, count] : one.dropped) dropped[why] = count;
-      figures = {{"waiting_bytes", one.waiting_bytes}, {"persisted", one.persisted}, {"duplicates", one.duplicates},
-                 {"dead_letters", one.dead_letters}, {"dropped", std::move(dropped)}};
+      figures = {{"waiting_bytes", one.waiting_bytes},
+                 {"persisted", one.persisted},
+                 {"duplicates", one.duplicates},
+                 {"dead_letters", one.dead_letters},
+                 {"dropped", std::move(dropped)}};
     }
     return figures;
   };
@@ -293,12 +354,16 @@ base::Status Brain::Parts::listen() {
   options.tls_key_file = settings.tls_key_file;
   options.trusted_proxies = settings.trusted_proxies;
   options.max_body_bytes = static_cast<std::size_t>(settings.max_body_bytes);
-  options.body_limits = {{"/api/v1/projects/", kProjectBodyBytes}, {"/api/v1/plugins/", kPluginBodyBytes}};
+  options.body_limits = {{"/api/v1/projects/", kProjectBodyBytes},
+                         {"/api/v1/plugins/", kPluginBodyBytes}};
   options.api_threads = static_cast<unsigned>(settings.api_threads);
   api = std::make_unique<api::Api>(api_parts());
   server = std::make_unique<net::Server>(
       options, [this](const net::Request& request) { return api->handle(request); }, api->sockets(),
-      [this](std::string_view method, std::string_view route, int status, double seconds) { api->observe(method, route, status, seconds); }, log);
+      [this](std::string_view method, std::string_view route, int status, double seconds) {
+        api->observe(method, route, status, seconds);
+      },
+      log);
   api->start(server->sockets());
   return server->start();
 }
@@ -310,7 +375,8 @@ base::Status Brain::Parts::invite() {
   if (!is_first) return is_first.error();
   if (!*is_first) return {};
   if (!settings.bootstrap_admin_email.empty()) {
-    auto made = setup->bootstrap(settings.bootstrap_admin_email, settings.bootstrap_admin_password, settings.bootstrap_admin_display_name, "environment");
+    auto made = setup->bootstrap(settings.bootstrap_admin_email, settings.bootstrap_admin_password,
+                                 settings.bootstrap_admin_display_name, "environment");
     if (!made) return std::move(made).error();
     log.info("first administrator made", {{"email", settings.bootstrap_admin_email}});
     return {};
@@ -368,14 +434,18 @@ void Brain::stop() {
 
 void Brain::reload_certificate() {
   if (parts_->loaded.settings.tls_certificate_file.empty()) return;
-  if (auto read = parts_->server->reload_certificate(); read) parts_->log.info("certificate read again");
-  else parts_->log.error("certificate not read; the old one stays in use", {{"why", read.error().text()}});
+  if (auto read = parts_->server->reload_certificate(); read)
+    parts_->log.info("certificate read again");
+  else
+    parts_->log.error("certificate not read; the old one stays in use",
+                      {{"why", read.error().text()}});
 }
 
 std::string Brain::url() const {
   const config::Settings& settings = parts_->loaded.settings;
   const std::string& host = settings.bind_host;
-  return (settings.tls_certificate_file.empty() ? "http://" : "https://") + (host.find(':') != std::string::npos ? "[" + host + "]" : host) + ":" +
+  return (settings.tls_certificate_file.empty() ? "http://" : "https://") +
+         (host.find(':') != std::string::npos ? "[" + host + "]" : host) + ":" +
          std::to_string(parts_->server->port());
 }
 

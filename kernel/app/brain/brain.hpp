@@ -1,4 +1,5 @@
-// The brain as one object: builds the parts in order, runs until told to stop, tears down in reverse.
+// The brain as one object: builds the parts in order, runs until told to stop, tears down in
+// reverse.
 #pragma once
 
 #include <memory>
@@ -22,10 +23,11 @@ class Brain {
   Brain(const Brain&) = delete;
   Brain& operator=(const Brain&) = delete;
 
-  // Makes the home folder and its secrets, opens the database, starts plugins, listens. The error says
-  // what stands in the way; nothing is left running then.
+  // Makes the home folder and its secrets, opens the database, starts plugins, listens. The error
+  // says what stands in the way; nothing is left running then.
   [[nodiscard]] base::Status start();
-  // Answers what is under way, stops plugins in reverse order, stores what they sent, closes the database.
+  // Answers what is under way, stops plugins in reverse order, stores what they sent, closes the
+  // database.
   void stop();
   // Reads the TLS certificate again; what is wrong with it goes to the log.
   void reload_certificate();

@@ -14,30 +14,35 @@ std::string default_plugin_directory() {
   return std::filesystem::exists(installed, ec) ? installed.string() : (tree / "plugins").string();
 }
 
-std::unique_ptr<plugin::Host> make_host(const config::Settings& settings, plugin::Callbacks callbacks, base::Log& log,
+std::unique_ptr<plugin::Host> make_host(const config::Settings& settings,
+                                        plugin::Callbacks callbacks, base::Log& log,
                                         const base::Clock& clock) {
   plugin::Host::Options options;
-  options.directories = {settings.plugin_directory.empty() ? default_plugin_directory() : settings.plugin_directory};
+  options.directories = {settings.plugin_directory.empty() ? default_plugin_directory()
+                                                           : settings.plugin_directory};
   options.host_version = program_version();
   return std::make_unique<plugin::Host>(std::move(options), std::move(callbacks), log, clock);
 }
 
-base::Result<std::unique_ptr<core::Store>> open_store(plugin::Host& host, const config::Settings& settings) {
+base::Result<std::unique_ptr<core::Store>> open_store(plugin::Host& host,
+                                                      const config::Settings& settings) {
   config::PluginEntry storage;
   storage.name = kStorageInstance;
   storage.plugin = "storage-sqlite";
   storage.required = true;
   storage.where = "database.url";
-  std::string path = settings.home + "/brain.sqlite";
-  if (!settings.database_url.empty()) {
+  if (settings.database_url.empty()) {
+    storage.settings["path"] = settings.home + "/brain.sqlite";
+  } else {
     const auto url = config::parse_database_url(settings.database_url);
     if (!url) return url.error();
     if (url->kind == config::DatabaseUrl::Kind::postgresql) {
-      return base::Error{.code = base::Code::unsupported, .message = "this release has no PostgreSQL driver", .where = "database.url", .hint = "use sqlite:///PATH"};
+      storage.plugin = "storage-postgresql";
+      storage.settings["url"] = url->url;
+    } else {
+      storage.settings["path"] = url->path;
     }
-    path = url->path;
   }
-  storage.settings["path"] = path;
   if (auto started = host.start(storage); !started) return std::move(started).error();
   auto driver = host.storage(kStorageInstance);
   if (!driver) return std::move(driver).error();

@@ -16,14 +16,18 @@ namespace z4j::app {
 // The instance name that holds the brain's own tables.
 inline constexpr const char* kStorageInstance = "storage";
 
-// Where plugin files lie when the config does not say: beside the program, in its build or its install tree.
+// Where plugin files lie when the config does not say: beside the program, in its build or its
+// install tree.
 [[nodiscard]] std::string default_plugin_directory();
 
 // A host with the directories that the settings name.
-[[nodiscard]] std::unique_ptr<plugin::Host> make_host(const config::Settings& settings, plugin::Callbacks callbacks,
-                                                      base::Log& log, const base::Clock& clock);
+[[nodiscard]] std::unique_ptr<plugin::Host> make_host(const config::Settings& settings,
+                                                      plugin::Callbacks callbacks, base::Log& log,
+                                                      const base::Clock& clock);
 
-// Starts the storage plugin of settings.database_url on `host`, migrates, opens. The store must go before the host.
-[[nodiscard]] base::Result<std::unique_ptr<core::Store>> open_store(plugin::Host& host, const config::Settings& settings);
+// Starts the storage plugin of settings.database_url on `host`, migrates, opens. The store must go
+// before the host.
+[[nodiscard]] base::Result<std::unique_ptr<core::Store>> open_store(
+    plugin::Host& host, const config::Settings& settings);
 
 }  // namespace z4j::app

@@ -20,7 +20,8 @@ namespace {
 constexpr std::size_t kMaxSecretBytes = 64 * 1024;
 
 base::Error home_error(base::Code code, std::string message, std::string hint) {
-  return base::Error{.code = code, .message = std::move(message), .where = {}, .hint = std::move(hint)};
+  return base::Error{
+      .code = code, .message = std::move(message), .where = {}, .hint = std::move(hint)};
 }
 
 // All of it, flushed to the disk, or an error.
@@ -40,7 +41,8 @@ base::Status write_private_file(const std::string& path, std::string_view text) 
   if (is_good && ::rename(next.c_str(), path.c_str()) == 0) return {};
   const int cause = is_good ? errno : why;
   ::unlink(next.c_str());
-  return home_error(base::Code::io, "can't write " + path + ": " + std::strerror(cause), "check the folder's permissions and free space");
+  return home_error(base::Code::io, "can't write " + path + ": " + std::strerror(cause),
+                    "check the folder's permissions and free space");
 }
 
 }  // namespace
@@ -52,10 +54,12 @@ Environment read_environment(std::vector<config::Problem>& problems) {
     const std::size_t equals = pair.find('=');
     if (equals == std::string_view::npos) continue;
     const std::string_view name = pair.substr(0, equals);
-    if (name == "HOME" || name.starts_with("Z4J_")) options.environment.emplace(name, pair.substr(equals + 1));
+    if (name == "HOME" || name.starts_with("Z4J_"))
+      options.environment.emplace(name, pair.substr(equals + 1));
   }
   const std::string home = config::home_directory(options);
-  for (const auto& [file, kind] : {std::pair{"config.env", config::EnvFileKind::plain}, {"secret.env", config::EnvFileKind::secret}}) {
+  for (const auto& [file, kind] : {std::pair{"config.env", config::EnvFileKind::plain},
+                                   {"secret.env", config::EnvFileKind::secret}}) {
     auto read = config::read_env_file(home + "/" + file, kind);
     if (read) {
       options.environment.merge(*read);  // what is there already stays
@@ -66,11 +70,13 @@ Environment read_environment(std::vector<config::Problem>& problems) {
   return std::move(options.environment);
 }
 
-config::Loaded load_config(const std::string& file, const Environment& environment, std::vector<config::Problem> problems) {
+config::Loaded load_config(const std::string& file, const Environment& environment,
+                           std::vector<config::Problem> problems) {
   config::LoadOptions options;
   options.environment = environment;
   options.file = file;
-  if (options.file.empty() && environment.contains("Z4J_CONFIG")) options.file = environment.at("Z4J_CONFIG");
+  if (options.file.empty() && environment.contains("Z4J_CONFIG"))
+    options.file = environment.at("Z4J_CONFIG");
   config::Loaded loaded = config::load(options);
   loaded.problems.insert(loaded.problems.begin(), problems.begin(), problems.end());
   return loaded;
@@ -81,15 +87,19 @@ base::Status make_home(const std::string& home) {
   std::filesystem::create_directories(home, ec);
   if (!ec) ::chmod(home.c_str(), 0700);
   if (!ec && ::access(home.c_str(), R_OK | W_OK | X_OK) == 0) return {};
-  return home_error(base::Code::io, "can't use the home folder " + home + ": " + (ec ? ec.message() : std::strerror(errno)),
-                    "set Z4J_HOME to a folder that you may write");
+  return home_error(
+      base::Code::io,
+      "can't use the home folder " + home + ": " + (ec ? ec.message() : std::strerror(errno)),
+      "set Z4J_HOME to a folder that you may write");
 }
 
 base::Status mint_secrets(config::Settings& settings) {
   const std::string path = settings.home + "/secret.env";
   Environment kept;
-  if (auto read = config::read_env_file(path, config::EnvFileKind::secret)) kept = std::move(read).value();
-  else if (read.error().code != base::Code::not_found) return std::move(read).error();
+  if (auto read = config::read_env_file(path, config::EnvFileKind::secret))
+    kept = std::move(read).value();
+  else if (read.error().code != base::Code::not_found)
+    return std::move(read).error();
   bool is_new = false;
   const auto mint = [&](std::string& value, const char* variable) {
     if (!value.empty()) return;
@@ -101,30 +111,44 @@ base::Status mint_secrets(config::Settings& settings) {
   mint(settings.session_secret, "Z4J_SESSION_SECRET");
   if (!settings.metrics_public) mint(settings.metrics_auth_token, "Z4J_METRICS_AUTH_TOKEN");
   if (!is_new) return {};
-  std::string text = "# Made at first start. Without Z4J_SECRET the audit log can't be verified: keep a copy in a safe place.\n";
+  std::string text =
+      "# Made at first start. Without Z4J_SECRET the audit log can't be verified: keep a copy in a "
+      "safe place.\n";
   for (const auto& [name, value] : kept) text += name + "=\"" + value + "\"\n";
   return write_private_file(path, text);
 }
 
-base::Result<std::string> read_secret(const std::string& home, const Environment& environment, std::string_view name) {
-  const bool is_good = !name.empty() && name.size() <= 64 && name.front() != '.' && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
-  });
-  if (!is_good) return home_error(base::Code::invalid, "a secret's name holds letters, digits, '_', '-' and '.', at most 64", {});
+base::Result<std::string> read_secret(const std::string& home, const Environment& environment,
+                                      std::string_view name) {
+  const bool is_good = !name.empty() && name.size() <= 64 && name.front() != '.' &&
+                       std::all_of(name.begin(), name.end(), [](char c) {
+                         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                                (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+                       });
+  if (!is_good)
+    return home_error(base::Code::invalid,
+                      "a secret's name holds letters, digits, '_', '-' and '.', at most 64", {});
   for (const config::KnownSetting& setting : config::known_settings()) {
-    if (setting.variable == name) return home_error(base::Code::denied, "a plugin can't have the brain's own setting " + std::string(name), "use a variable or a file of another name");
+    if (setting.variable == name)
+      return home_error(base::Code::denied,
+                        "a plugin can't have the brain's own setting " + std::string(name),
+                        "use a variable or a file of another name");
   }
-  if (const auto found = environment.find(std::string(name)); found != environment.end()) return found->second;
+  if (const auto found = environment.find(std::string(name)); found != environment.end())
+    return found->second;
   const std::string path = home + "/secrets/" + std::string(name);
   std::ifstream in(path, std::ios::binary);
   if (!in) {
-    return home_error(base::Code::not_found, "no secret \"" + std::string(name) + "\": neither a variable nor the file " + path,
-                      "make the file, readable by the brain alone");
+    return home_error(
+        base::Code::not_found,
+        "no secret \"" + std::string(name) + "\": neither a variable nor the file " + path,
+        "make the file, readable by the brain alone");
   }
   std::string text(kMaxSecretBytes + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));
-  if (text.size() > kMaxSecretBytes) return home_error(base::Code::too_large, path + " is larger than 64 KiB", {});
+  if (text.size() > kMaxSecretBytes)
+    return home_error(base::Code::too_large, path + " is larger than 64 KiB", {});
   if (!text.empty() && text.back() == '\n') text.pop_back();
   if (!text.empty() && text.back() == '\r') text.pop_back();
   return text;

@@ -13,8 +13,8 @@ namespace z4j::app {
 
 using Environment = std::map<std::string, std::string>;
 
-// The process's HOME and Z4J_* variables, and under them those of config.env and secret.env in the home
-// folder. Problems with those files go to `problems`.
+// The process's HOME and Z4J_* variables, and under them those of config.env and secret.env in the
+// home folder. Problems with those files go to `problems`.
 [[nodiscard]] Environment read_environment(std::vector<config::Problem>& problems);
 
 // The config from `file` (else Z4J_CONFIG, else the home folder's z4j.toml) and the environment.
@@ -24,12 +24,14 @@ using Environment = std::map<std::string, std::string>;
 // Makes the folder, for its owner alone. The error says what to do.
 [[nodiscard]] base::Status make_home(const std::string& home);
 
-// Makes the secrets that are not set and keeps them in secret.env; the file is replaced whole or not at all.
+// Makes the secrets that are not set and keeps them in secret.env; the file is replaced whole or
+// not at all.
 [[nodiscard]] base::Status mint_secrets(config::Settings& settings);
 
-// What "secret:NAME" in a plugin's settings stands for: a variable, else the file secrets/NAME of the home
-// folder (at most 64 KiB, its last line break dropped).
-[[nodiscard]] base::Result<std::string> read_secret(const std::string& home, const Environment& environment,
+// What "secret:NAME" in a plugin's settings stands for: a variable, else the file secrets/NAME of
+// the home folder (at most 64 KiB, its last line break dropped).
+[[nodiscard]] base::Result<std::string> read_secret(const std::string& home,
+                                                    const Environment& environment,
                                                     std::string_view name);
 
 }  // namespace z4j::app

@@ -1,8 +1,8 @@
 // z4j-brain: the command line.
 //
-//   z4j-brain serve [--config FILE]            run until SIGINT or SIGTERM; SIGHUP reads the certificate again
-//   z4j-brain check-config [--list]            all problems at once; exit 1 when there is one
-//   z4j-brain plugin list                      plugin files that offer themselves
+//   z4j-brain serve [--config FILE]            run until SIGINT or SIGTERM; SIGHUP reads the
+//   certificate again z4j-brain check-config [--list]            all problems at once; exit 1 when
+//   there is one z4j-brain plugin list                      plugin files that offer themselves
 //   z4j-brain plugin describe NAME             what it is and its settings
 //   z4j-brain audit verify [--json]            is the audit log whole; exit 1 when it is not
 #include <pthread.h>
@@ -40,9 +40,13 @@ Given given(const std::string& file) {
 }
 
 bool tell_problems(const config::Loaded& loaded) {
-  for (const std::string& warning : loaded.warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
-  for (const config::Problem& problem : loaded.problems) std::fprintf(stderr, "%s\n", problem.text().c_str());
-  if (!loaded.problems.empty()) std::fprintf(stderr, "z4j-brain: %zu problem(s) in the config; nothing was started\n", loaded.problems.size());
+  for (const std::string& warning : loaded.warnings)
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  for (const config::Problem& problem : loaded.problems)
+    std::fprintf(stderr, "%s\n", problem.text().c_str());
+  if (!loaded.problems.empty())
+    std::fprintf(stderr, "z4j-brain: %zu problem(s) in the config; nothing was started\n",
+                 loaded.problems.size());
   return !loaded.problems.empty();
 }
 
@@ -59,19 +63,23 @@ int serve(const std::string& file) {
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  signal(SIGXFSZ, SIG_IGN);  // a file-size limit is an error of the write, not the end of the process
+  signal(SIGXFSZ,
+         SIG_IGN);  // a file-size limit is an error of the write, not the end of the process
   plugin::install_crash_handler();
 
   const base::SystemClock clock;
   const config::Settings& settings = config.loaded.settings;
   base::Level level = base::Level::info;
   (void)base::parse_level(settings.log_level, level);
-  const bool console = settings.log_form == "console" || (settings.log_form == "auto" && ::isatty(STDERR_FILENO) == 1);
-  const auto log = base::Log::to_stderr(console ? base::Log::Form::console : base::Log::Form::json, level, clock);
+  const bool console = settings.log_form == "console" ||
+                       (settings.log_form == "auto" && ::isatty(STDERR_FILENO) == 1);
+  const auto log = base::Log::to_stderr(console ? base::Log::Form::console : base::Log::Form::json,
+                                        level, clock);
   Brain brain(std::move(config.loaded), std::move(config.environment), *log, clock);
   if (auto started = brain.start(); !started) return tell(started.error());
   std::printf("z4j-brain listens on %s\n", brain.url().c_str());
-  if (!brain.setup_url().empty()) std::printf("make the first administrator at %s\n", brain.setup_url().c_str());
+  if (!brain.setup_url().empty())
+    std::printf("make the first administrator at %s\n", brain.setup_url().c_str());
   std::fflush(stdout);
   for (int number = 0;;) {
     sigwait(&signals, &number);
@@ -94,7 +102,8 @@ int check_config(const std::string& file, bool list) {
       std::printf("%-40s %-14s %s\n", row.key.c_str(), row.source.c_str(), row.value.c_str());
     }
   }
-  std::printf("the config is good: home %s, %s:%lld, %zu plugin instance(s)\n", settings.home.c_str(), settings.bind_host.c_str(),
+  std::printf("the config is good: home %s, %s:%lld, %zu plugin instance(s)\n",
+              settings.home.c_str(), settings.bind_host.c_str(),
               static_cast<long long>(settings.bind_port), loaded.plugins.size());
   return 0;
 }
@@ -109,8 +118,11 @@ int with_host(const std::string& file, const std::function<int(plugin::Host&)>& 
 int plugin_list(plugin::Host& host) {
   for (const auto& [name, path] : host.offered()) {
     const auto described = host.describe(name);
-    if (described) std::printf("%-24s %-10s %-32s %s\n", name.c_str(), described->version.c_str(), described->id.c_str(), described->summary.c_str());
-    else std::printf("%-24s refused: %s\n", name.c_str(), described.error().text().c_str());
+    if (described)
+      std::printf("%-24s %-10s %-32s %s\n", name.c_str(), described->version.c_str(),
+                  described->id.c_str(), described->summary.c_str());
+    else
+      std::printf("%-24s refused: %s\n", name.c_str(), described.error().text().c_str());
   }
   return 0;
 }
@@ -118,7 +130,8 @@ int plugin_list(plugin::Host& host) {
 int plugin_describe(plugin::Host& host, const std::string& name) {
   const auto described = host.describe(name);
   if (!described) return tell(described.error());
-  std::printf("%s %s (%s)\n%s\nfile: %s\nsettings:\n%s", described->id.c_str(), described->version.c_str(), described->kinds.c_str(), described->summary.c_str(),
+  std::printf("%s %s (%s)\n%s\nfile: %s\nsettings:\n%s", described->id.c_str(),
+              described->version.c_str(), described->kinds.c_str(), described->summary.c_str(),
               described->file.c_str(), config::describe(described->schema_json).c_str());
   return 0;
 }
@@ -129,26 +142,39 @@ int audit_verify(const std::string& file, bool json) {
   if (tell_problems(loaded)) return 1;
   const config::Settings& settings = loaded.settings;
   if (settings.secret.empty()) {
-    return tell({.code = base::Code::bad_config, .message = "the master key is not there, and without it nothing can be verified", .where = settings.home + "/secret.env",
+    return tell({.code = base::Code::bad_config,
+                 .message = "the master key is not there, and without it nothing can be verified",
+                 .where = settings.home + "/secret.env",
                  .hint = "set Z4J_SECRET, or Z4J_HOME to the brain's home folder"});
   }
   const base::SystemClock clock;
   const auto host = make_host(settings, {}, base::Log::quiet(), clock);
   auto store = open_store(*host, settings);
   if (!store) return tell(store.error());
-  core::Audit audit(**store, clock, base::Log::quiet(), {.secret = settings.secret, .previous_secrets = settings.previous_secrets});
+  core::Audit audit(**store, clock, base::Log::quiet(),
+                    {.secret = settings.secret, .previous_secrets = settings.previous_secrets});
   const auto report = audit.verify();
   if (!report) return tell(report.error());
   const std::string broken = report->first_broken_id ? report->first_broken_id->text() : "";
   if (json) {
-    std::printf("%s\n", base::json::write(base::json::Object{{"ok", report->ok}, {"rows_verified", report->rows_verified},
-                                                            {"first_broken_id", base::json::text_or_null(broken)},
-                                                            {"reason", report->ok ? base::json::Value(nullptr) : base::json::Value(core::to_string(report->reason))}}).c_str());
+    std::printf(
+        "%s\n",
+        base::json::write(
+            base::json::Object{
+                {"ok", report->ok},
+                {"rows_verified", report->rows_verified},
+                {"first_broken_id", base::json::text_or_null(broken)},
+                {"reason", report->ok ? base::json::Value(nullptr)
+                                      : base::json::Value(core::to_string(report->reason))}})
+            .c_str());
   } else if (report->ok) {
-    std::printf("the audit log is whole: %llu rows\n", static_cast<unsigned long long>(report->rows_verified));
+    std::printf("the audit log is whole: %llu rows\n",
+                static_cast<unsigned long long>(report->rows_verified));
   } else {
-    std::printf("the audit log is broken after %llu good rows: %s%s\n", static_cast<unsigned long long>(report->rows_verified),
-                std::string(core::to_string(report->reason)).c_str(), broken.empty() ? "" : (" at row " + broken).c_str());
+    std::printf("the audit log is broken after %llu good rows: %s%s\n",
+                static_cast<unsigned long long>(report->rows_verified),
+                std::string(core::to_string(report->reason)).c_str(),
+                broken.empty() ? "" : (" at row " + broken).c_str());
   }
   return report->ok ? 0 : 1;
 }
@@ -165,7 +191,8 @@ int main(int argc, char** argv) {
   int result = 0;
   const auto command = [&](CLI::App* parent, const char* word, const char* help) {
     CLI::App* sub = parent->add_subcommand(word, help);
-    sub->add_option("--config", file, "TOML file; else $Z4J_CONFIG, else z4j.toml in the home folder");
+    sub->add_option("--config", file,
+                    "TOML file; else $Z4J_CONFIG, else z4j.toml in the home folder");
     return sub;
   };
   const auto group = [&](const char* word, const char* help) {
@@ -178,10 +205,15 @@ int main(int argc, char** argv) {
   check->add_flag("--list", list, "every setting with its value and where it comes from");
   check->callback([&] { result = z4j::app::check_config(file, list); });
   CLI::App* plugin = group("plugin", "look at plugin files");
-  command(plugin, "list", "files that offer themselves")->callback([&] { result = z4j::app::with_host(file, z4j::app::plugin_list); });
+  command(plugin, "list", "files that offer themselves")->callback([&] {
+    result = z4j::app::with_host(file, z4j::app::plugin_list);
+  });
   CLI::App* describe = command(plugin, "describe", "what a plugin is, and its settings");
   describe->add_option("NAME", name, "the file's name without .so")->required();
-  describe->callback([&] { result = z4j::app::with_host(file, [&](z4j::plugin::Host& host) { return z4j::app::plugin_describe(host, name); }); });
+  describe->callback([&] {
+    result = z4j::app::with_host(
+        file, [&](z4j::plugin::Host& host) { return z4j::app::plugin_describe(host, name); });
+  });
   CLI::App* verify = command(group("audit", "the audit log"), "verify", "is the audit log whole");
   verify->add_flag("--json", json, "for programs");
   verify->callback([&] { result = z4j::app::audit_verify(file, json); });

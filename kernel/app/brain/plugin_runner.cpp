@@ -11,9 +11,16 @@ constexpr auto kLook = std::chrono::seconds(1);
 
 }  // namespace
 
-PluginRunner::PluginRunner(plugin::Host& host, core::LocalAgents& agents, core::PluginOverrides& overrides,
-                           std::vector<config::PluginEntry> entries, base::Log& log, const base::Clock& clock)
-    : host_(host), agents_(agents), overrides_(overrides), entries_(std::move(entries)), log_(log), clock_(clock) {}
+PluginRunner::PluginRunner(plugin::Host& host, core::LocalAgents& agents,
+                           core::PluginOverrides& overrides,
+                           std::vector<config::PluginEntry> entries, base::Log& log,
+                           const base::Clock& clock)
+    : host_(host),
+      agents_(agents),
+      overrides_(overrides),
+      entries_(std::move(entries)),
+      log_(log),
+      clock_(clock) {}
 
 PluginRunner::~PluginRunner() { stop(); }
 
@@ -24,7 +31,8 @@ base::Result<config::PluginEntry> PluginRunner::effective(const config::PluginEn
   if (*stored) {
     if ((*stored)->enabled) out.enabled = *(*stored)->enabled;
     if ((*stored)->settings) {
-      for (const auto& member : *(*stored)->settings) out.settings.insert_or_assign(member.key(), member.value());
+      for (const auto& member : *(*stored)->settings)
+        out.settings.insert_or_assign(member.key(), member.value());
     }
   }
   return out;
@@ -35,11 +43,13 @@ base::Status PluginRunner::start_one(const config::PluginEntry& entry) {
   if (!wanted) return std::move(wanted).error();
   bool is_engine = false;
   if (wanted->enabled) {
-    if (const auto described = host_.describe(wanted->plugin)) is_engine = described->kinds.find("engine") != std::string::npos;
+    if (const auto described = host_.describe(wanted->plugin))
+      is_engine = described->kinds.find("engine") != std::string::npos;
   }
   if (is_engine) {
     if (auto prepared = agents_.prepare(*wanted); !prepared) {
-      log_.error("plugin not started", {{"instance", entry.name}, {"why", prepared.error().text()}});
+      log_.error("plugin not started",
+                 {{"instance", entry.name}, {"why", prepared.error().text()}});
       return prepared;
     }
   }
@@ -54,7 +64,8 @@ base::Status PluginRunner::start_one(const config::PluginEntry& entry) {
 
 void PluginRunner::stop_one(const std::string& name) {
   agents_.remove(name);
-  if (auto stopped = host_.stop(name); !stopped) log_.warn("plugin not stopped", {{"instance", name}, {"why", stopped.error().text()}});
+  if (auto stopped = host_.stop(name); !stopped)
+    log_.warn("plugin not stopped", {{"instance", name}, {"why", stopped.error().text()}});
   std::erase(started_, name);
 }
 
@@ -75,7 +86,8 @@ void PluginRunner::run() {
       if (is_stopping_) return;
     }
     const std::lock_guard lock(work_);
-    if (std::find(started_.begin(), started_.end(), entry.name) == started_.end()) (void)start_one(entry);
+    if (std::find(started_.begin(), started_.end(), entry.name) == started_.end())
+      (void)start_one(entry);
   }
   std::unique_lock lock(mutex_);
   while (!wake_.wait_for(lock, kLook, [this] { return is_stopping_; })) {
@@ -88,14 +100,17 @@ void PluginRunner::run() {
 void PluginRunner::restart_faulted() {
   for (const config::PluginEntry& entry : entries_) {
     const auto report = host_.report(entry.name);
-    if (!report || (report->state != plugin::State::faulted && report->state != plugin::State::stuck)) continue;
+    if (!report ||
+        (report->state != plugin::State::faulted && report->state != plugin::State::stuck))
+      continue;
     const std::lock_guard lock(work_);
     Pause& pause = pauses_[entry.name];
     const std::int64_t now = clock_.steady_ms();
     if (pause.until_ms == 0) {
       pause.until_ms = now + std::min(kLongestPauseMs, kFirstPauseMs << std::min(pause.tries, 10));
       agents_.remove(entry.name);
-      log_.warn("plugin will be started again", {{"instance", entry.name}, {"state", plugin::to_string(report->state)},
+      log_.warn("plugin will be started again", {{"instance", entry.name},
+                                                 {"state", plugin::to_string(report->state)},
                                                  {"in_seconds", (pause.until_ms - now) / 1000}});
     } else if (now >= pause.until_ms) {
       pause.until_ms = 0;
@@ -106,9 +121,13 @@ void PluginRunner::restart_faulted() {
 }
 
 base::Status PluginRunner::reload(const std::string& instance) {
-  const auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const config::PluginEntry& e) { return e.name == instance; });
+  const auto entry = std::find_if(entries_.begin(), entries_.end(),
+                                  [&](const config::PluginEntry& e) { return e.name == instance; });
   if (entry == entries_.end()) {
-    return base::Error{.code = base::Code::not_found, .message = "no plugin instance \"" + instance + "\" in the config", .where = {}, .hint = {}};
+    return base::Error{.code = base::Code::not_found,
+                       .message = "no plugin instance \"" + instance + "\" in the config",
+                       .where = {},
+                       .hint = {}};
   }
   const std::lock_guard lock(work_);
   pauses_.erase(instance);

@@ -1,5 +1,5 @@
-// Keeps plugin instances as the config and the stored overrides want them: starts them in order, again
-// with growing pauses when they fault, and anew when somebody changes them.
+// Keeps plugin instances as the config and the stored overrides want them: starts them in order,
+// again with growing pauses when they fault, and anew when somebody changes them.
 //
 // Thread-safe. One thread of its own; required instances are started by the caller of start().
 #pragma once
@@ -29,13 +29,16 @@ class PluginRunner {
   PluginRunner(const PluginRunner&) = delete;
   PluginRunner& operator=(const PluginRunner&) = delete;
 
-  // Starts the required instances, and the thread that starts the others. The error is a required one's.
+  // Starts the required instances, and the thread that starts the others. The error is a required
+  // one's.
   [[nodiscard]] base::Status start();
   // Ends the thread and stops what it started, newest first.
   void stop();
   // Stops the instance and starts it as the overrides now want it. Blocks for its deadlines.
   [[nodiscard]] base::Status reload(const std::string& instance);
-  [[nodiscard]] const std::vector<config::PluginEntry>& entries() const noexcept { return entries_; }
+  [[nodiscard]] const std::vector<config::PluginEntry>& entries() const noexcept {
+    return entries_;
+  }
 
  private:
   struct Pause {
@@ -55,7 +58,7 @@ class PluginRunner {
   base::Log& log_;
   const base::Clock& clock_;
 
-  std::mutex work_;  // one start or stop at a time
+  std::mutex work_;                      // one start or stop at a time
   std::map<std::string, Pause> pauses_;  // guarded by work_
   std::vector<std::string> started_;     // guarded by work_
 

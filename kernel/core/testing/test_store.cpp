@@ -19,7 +19,8 @@ TestStore::TestStore() {
   entry.name = "store";
   entry.plugin = "storage-sqlite";
   entry.settings["path"] = folder_ + "/test.sqlite";
-  if (auto started = host_->start(entry); !started) throw std::runtime_error(started.error().text());
+  if (auto started = host_->start(entry); !started)
+    throw std::runtime_error(started.error().text());
   auto driver = host_->storage("store");
   if (!driver) throw std::runtime_error(driver.error().text());
   auto store = Store::open(std::move(driver).value(), {});

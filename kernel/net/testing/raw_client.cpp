@@ -30,11 +30,13 @@ int RawFrame::close_code() const {
   return static_cast<unsigned char>(payload[0]) * 256 + static_cast<unsigned char>(payload[1]);
 }
 
-RawClient::RawClient(std::uint16_t port, Wire wire, int receive_buffer) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+RawClient::RawClient(std::uint16_t port, Wire wire, int receive_buffer)
+    : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
   const timeval deadline{kDeadlineSeconds, 0};
   setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof deadline);
   setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &deadline, sizeof deadline);
-  if (receive_buffer > 0) setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+  if (receive_buffer > 0)
+    setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
@@ -50,8 +52,10 @@ RawClient::RawClient(std::uint16_t port, Wire wire, int receive_buffer) : socket
 }
 
 RawClient::RawClient(RawClient&& other) noexcept
-    : socket_(std::exchange(other.socket_, -1)), context_(std::exchange(other.context_, nullptr)),
-      tls_(std::exchange(other.tls_, nullptr)), read_(std::move(other.read_)) {}
+    : socket_(std::exchange(other.socket_, -1)),
+      context_(std::exchange(other.context_, nullptr)),
+      tls_(std::exchange(other.tls_, nullptr)),
+      read_(std::move(other.read_)) {}
 
 RawClient::~RawClient() {
   SSL_free(tls_);
@@ -61,8 +65,9 @@ RawClient::~RawClient() {
 
 void RawClient::send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t moved = tls_ != nullptr ? SSL_write(tls_, bytes.data(), static_cast<int>(bytes.size()))
-                                          : ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t moved = tls_ != nullptr
+                              ? SSL_write(tls_, bytes.data(), static_cast<int>(bytes.size()))
+                              : ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (moved <= 0) throw std::runtime_error("cannot send");
     bytes.remove_prefix(static_cast<std::size_t>(moved));
   }
@@ -70,8 +75,10 @@ void RawClient::send(std::string_view bytes) {
 
 bool RawClient::fill() {
   char piece[16384];
-  const ssize_t moved = tls_ != nullptr ? SSL_read(tls_, piece, sizeof piece) : ::recv(socket_, piece, sizeof piece, 0);
-  if (moved < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) throw std::runtime_error("no answer in time");
+  const ssize_t moved = tls_ != nullptr ? SSL_read(tls_, piece, sizeof piece)
+                                        : ::recv(socket_, piece, sizeof piece, 0);
+  if (moved < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+    throw std::runtime_error("no answer in time");
   if (moved <= 0) return false;
   read_.append(piece, static_cast<std::size_t>(moved));
   return true;
@@ -133,13 +140,16 @@ RawAnswer RawClient::ask(std::string_view bytes) {
 }
 
 bool RawClient::closed() {
-  if (!read_.empty() || fill()) throw std::runtime_error("more bytes instead of an end: " + read_.substr(0, 200));
+  if (!read_.empty() || fill())
+    throw std::runtime_error("more bytes instead of an end: " + read_.substr(0, 200));
   return true;
 }
 
 RawAnswer RawClient::upgrade(std::string_view path, std::string_view more_headers) {
-  send("GET " + std::string(path) + " HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-       "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + std::string(more_headers) + "\r\n");
+  send("GET " + std::string(path) +
+       " HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+       "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+       std::string(more_headers) + "\r\n");
   return answer();
 }
 
@@ -154,7 +164,8 @@ void RawClient::send_frame(int opcode, std::string_view payload) {
     out += static_cast<char>(payload.size() & 255);
   } else {
     out += static_cast<char>(0x80 | 127);
-    for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(payload.size() >> shift & 255);
+    for (int shift = 56; shift >= 0; shift -= 8)
+      out += static_cast<char>(payload.size() >> shift & 255);
   }
   out += std::string(4, '\0');  // a mask of zeros leaves the payload as it is
   out += payload;

@@ -1,5 +1,5 @@
-// A blocking client for tests that sends exactly the bytes it is told to, over TCP or TLS, and reads
-// HTTP answers and WebSocket frames. Every read has a deadline; a passed one throws.
+// A blocking client for tests that sends exactly the bytes it is told to, over TCP or TLS, and
+// reads HTTP answers and WebSocket frames. Every read has a deadline; a passed one throws.
 #pragma once
 
 #include <cstdint>

@@ -73,7 +73,8 @@ class Inbox {
   // The value at that place, once it is there.
   [[nodiscard]] T at(std::size_t index) {
     std::unique_lock lock(mutex_);
-    const bool there = changed_.wait_for(lock, std::chrono::seconds(15), [&] { return values_.size() > index; });
+    const bool there =
+        changed_.wait_for(lock, std::chrono::seconds(15), [&] { return values_.size() > index; });
     CPPUNIT_ASSERT_MESSAGE("nothing came in time", there);
     return values_[index];
   }
@@ -89,13 +90,14 @@ class Inbox {
 };
 
 struct RunningServer {
-  explicit RunningServer(const PrivateFolder& folder, Handler handler = {}, ServerOptions options = {},
-                         std::vector<SocketEndpoint> sockets = {}, Server::Observe observe = {}) {
+  explicit RunningServer(const PrivateFolder& folder, Handler handler = {},
+                         ServerOptions options = {}, std::vector<SocketEndpoint> sockets = {},
+                         Server::Observe observe = {}) {
     options.bind_port = 0;
     options.private_socket = folder.file("api.sock");
     if (!handler) handler = [](const Request&) { return Response{}; };
-    server = std::make_unique<Server>(options, std::move(handler), std::move(sockets), std::move(observe),
-                                      base::Log::quiet());
+    server = std::make_unique<Server>(options, std::move(handler), std::move(sockets),
+                                      std::move(observe), base::Log::quiet());
     const auto started = server->start();
     CPPUNIT_ASSERT_MESSAGE(started.ok() ? "" : started.error().text(), started.ok());
   }

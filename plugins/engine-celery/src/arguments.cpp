@@ -11,11 +11,15 @@
 namespace z4j::engine_celery {
 namespace {
 
-constexpr char kNoContinuation[] = "chain, callbacks and chord of the original are not known here and will not run";
+constexpr char kNoContinuation[] =
+    "chain, callbacks and chord of the original are not known here and will not run";
 
-bool whole(const std::string& args, const std::string& kwargs) { return celery::is_array(args) && celery::is_object(kwargs); }
+bool whole(const std::string& args, const std::string& kwargs) {
+  return celery::is_array(args) && celery::is_object(kwargs);
+}
 
-std::optional<Source> from_message(Lines& lines, const Settings& settings, const Shared& shared, const RetryWish& wish) {
+std::optional<Source> from_message(Lines& lines, const Settings& settings, const Shared& shared,
+                                   const RetryWish& wish) {
   const std::string& hint = wish.queue.empty() ? wish.recorded_queue : wish.queue;
   std::optional<FoundMessage> found =
       find_message(lines, settings, shared, wish.task_id, hint, LookIn::queues_and_unacked);
@@ -29,7 +33,8 @@ std::optional<Source> from_message(Lines& lines, const Settings& settings, const
   s.priority = found->message.priority;
   s.warnings.push_back(found->waiting ? "the original still waits in its queue and will run too"
                                       : "the original is held by a worker and may run too");
-  if (s.body.has_chord || !found->message.group.empty()) s.warnings.push_back("the new run is no part of the original's group or chord");
+  if (s.body.has_chord || !found->message.group.empty())
+    s.warnings.push_back("the new run is no part of the original's group or chord");
   s.found = std::move(found);
   return s;
 }
@@ -45,7 +50,8 @@ std::optional<Source> from_worker(Lines& lines, Shared& shared, const RetryWish&
   s.args = t->args;
   s.kwargs = t->kwargs;
   s.priority = t->priority;
-  s.warnings = {"the original is held by worker " + t->worker + " and may run too", kNoContinuation};
+  s.warnings = {"the original is held by worker " + t->worker + " and may run too",
+                kNoContinuation};
   return s;
 }
 
@@ -54,14 +60,16 @@ std::optional<Source> from_result(Lines& lines, Shared& shared, const RetryWish&
   try {
     const std::vector<std::string> bytes = lines.results->get({wish.task_id});
     const std::optional<celery::ResultMeta> meta = celery::read_result(bytes.front());
-    if (!meta || meta->task_id != wish.task_id || !whole(meta->args, meta->kwargs)) return std::nullopt;
+    if (!meta || meta->task_id != wish.task_id || !whole(meta->args, meta->kwargs))
+      return std::nullopt;
     Source s;
     s.name = "result_backend";
     s.task = meta->task;
     s.queue = meta->queue;
     s.args = meta->args;
     s.kwargs = meta->kwargs;
-    if (meta->has_children || !meta->group.empty() || !meta->parent_id.empty()) s.warnings.emplace_back(kNoContinuation);
+    if (meta->has_children || !meta->group.empty() || !meta->parent_id.empty())
+      s.warnings.emplace_back(kNoContinuation);
     return s;
   } catch (const Error& e) {
     if (e.code == Z4J_CANCELLED) throw;
@@ -84,8 +92,8 @@ std::optional<Source> from_repr(const RetryWish& wish) {
 
 }  // namespace
 
-std::optional<Source> find_arguments(Lines& lines, const Settings& settings, Shared& shared, const RetryWish& wish,
-                                     std::string& why) {
+std::optional<Source> find_arguments(Lines& lines, const Settings& settings, Shared& shared,
+                                     const RetryWish& wish, std::string& why) {
   // A stored result before the workers: what it holds is as whole, and it answers at once.
   std::optional<Source> s = from_message(lines, settings, shared, wish);
   if (!s) s = from_result(lines, shared, wish);
@@ -98,7 +106,8 @@ std::optional<Source> find_arguments(Lines& lines, const Settings& settings, Sha
   }
   if (!s) {
     const bool half = !wish.override_args.empty() || !wish.override_kwargs.empty();
-    why = half ? "arguments not recoverable; give both override_args and override_kwargs" : "arguments not recoverable";
+    why = half ? "arguments not recoverable; give both override_args and override_kwargs"
+               : "arguments not recoverable";
     return std::nullopt;
   }
   if (!wish.override_args.empty() || !wish.override_kwargs.empty()) {

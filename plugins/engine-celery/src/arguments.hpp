@@ -1,4 +1,5 @@
-// Where the arguments of a task that is to run again come from: the best source that is whole, or none.
+// Where the arguments of a task that is to run again come from: the best source that is whole, or
+// none.
 #pragma once
 
 #include "src/lines.hpp"
@@ -15,26 +16,27 @@ namespace z4j::engine_celery {
 // What the operator and the kernel say about the task.
 struct RetryWish {
   std::string task_id;
-  std::string task, queue;                       // "" when not said
-  std::string override_args, override_kwargs;    // JSON texts, "" when not said
-  std::string args_repr, kwargs_repr;            // recorded, whole as far as the kernel knows
+  std::string task, queue;                     // "" when not said
+  std::string override_args, override_kwargs;  // JSON texts, "" when not said
+  std::string args_repr, kwargs_repr;          // recorded, whole as far as the kernel knows
   std::string recorded_queue;
   std::optional<int> priority;
   std::optional<std::int64_t> eta_us;
 };
 
 struct Source {
-  std::string name;                              // message, active, result_backend, repr, operator
+  std::string name;  // message, active, result_backend, repr, operator
   std::optional<FoundMessage> found;
-  celery::Body body;                             // of `found`
+  celery::Body body;  // of `found`
   std::string task, queue, root_id;
-  std::string args, kwargs;                      // JSON texts; "" when they stay inside the message
+  std::string args, kwargs;  // JSON texts; "" when they stay inside the message
   int priority = 0;
   std::vector<std::string> warnings;
 };
 
 // Nothing, with `why`, when no source is whole. Never empty arguments in place of unknown ones.
-[[nodiscard]] std::optional<Source> find_arguments(Lines& lines, const Settings& settings, Shared& shared,
-                                                   const RetryWish& wish, std::string& why);
+[[nodiscard]] std::optional<Source> find_arguments(Lines& lines, const Settings& settings,
+                                                   Shared& shared, const RetryWish& wish,
+                                                   std::string& why);
 
 }  // namespace z4j::engine_celery

@@ -39,7 +39,8 @@ bool Emitter::emit(const std::vector<celery::Event>& events) {
       }
       builder_.event_id(id);
     }
-    if ((builder_.rows() >= kBatchRows || builder_.bytes() >= kBatchBytes) && !flush()) return false;
+    if ((builder_.rows() >= kBatchRows || builder_.bytes() >= kBatchBytes) && !flush())
+      return false;
   }
   return flush();
 }
@@ -50,7 +51,8 @@ bool Emitter::flush() {
     const z4j_event_batch batch = builder_.batch();
     const z4j_status status = host_.emit(batch, error);
     if (status == Z4J_BUSY) {
-      const int wait_ms = std::clamp(static_cast<int>(std::min<std::uint32_t>(error.retry_after_ms, 5000)), 20, 5000);
+      const int wait_ms = std::clamp(
+          static_cast<int>(std::min<std::uint32_t>(error.retry_after_ms, 5000)), 20, 5000);
       if (gate_.pause_ms(wait_ms)) continue;
       count_dropped("stopped", builder_.rows());
       builder_.clear();
@@ -66,7 +68,9 @@ bool Emitter::flush() {
 }
 
 void Emitter::count_dropped(const char* why, std::uint64_t n) const {
-  if (n > 0) host_.metric("events_dropped", std::string(R"({"why":")") + why + "\"}", static_cast<double>(n), 0);
+  if (n > 0)
+    host_.metric("events_dropped", std::string(R"({"why":")") + why + "\"}", static_cast<double>(n),
+                 0);
 }
 
 }  // namespace z4j::engine_celery

@@ -1,5 +1,5 @@
-// Celery seen from its broker. The instance owns the threads: two for live events, one for upkeep, one
-// for commands and snapshots.
+// Celery seen from its broker. The instance owns the threads: two for live events, one for upkeep,
+// one for commands and snapshots.
 #include "src/emitter.hpp"
 #include "src/listener.hpp"
 #include "src/schema.hpp"
@@ -24,13 +24,15 @@ namespace {
 
 class EngineCelery {
  public:
-  EngineCelery(Host host, std::string_view config_json) : inside_(std::make_unique<Inside>(host, config_json)) {}
+  EngineCelery(Host host, std::string_view config_json)
+      : inside_(std::make_unique<Inside>(host, config_json)) {}
 
   static void validate(std::string_view config_json, const z4j_sink& problems) {
     try {
       static_cast<void>(read_settings(config_json, nullptr));
     } catch (const Error& e) {
-      const std::string problem = json::write(json::Object{{"at", e.where}, {"message", e.what()}, {"hint", ""}});
+      const std::string problem =
+          json::write(json::Object{{"at", e.where}, {"message", e.what()}, {"hint", ""}});
       problems.put(problems.ctx, str(problem));
     }
   }
@@ -53,13 +55,15 @@ class EngineCelery {
   }
 
   [[nodiscard]] std::uint64_t capabilities() const {
-    return Z4J_ENGINE_EVENTS | Z4J_ENGINE_SNAPSHOT | Z4J_ENGINE_ENQUEUE | Z4J_ENGINE_RETRY | Z4J_ENGINE_REVOKE |
-           Z4J_ENGINE_TERMINATE | Z4J_ENGINE_PURGE;
+    return Z4J_ENGINE_EVENTS | Z4J_ENGINE_SNAPSHOT | Z4J_ENGINE_ENQUEUE | Z4J_ENGINE_RETRY |
+           Z4J_ENGINE_REVOKE | Z4J_ENGINE_TERMINATE | Z4J_ENGINE_PURGE;
   }
   void command(Op& op, std::uint64_t verb, std::string_view target, std::string_view args) {
     inside_->worker.add(std::move(op), verb, target, args);
   }
-  void snapshot(Op& op, std::string_view what, std::string_view page) { inside_->worker.add(std::move(op), 0, what, page); }
+  void snapshot(Op& op, std::string_view what, std::string_view page) {
+    inside_->worker.add(std::move(op), 0, what, page);
+  }
 
  private:
   struct Inside {
@@ -67,7 +71,8 @@ class EngineCelery {
         : settings(read_settings(config_json, &host)),
           shared(host),
           emitter(host, shared.gate),
-          listener(host, std::make_unique<celery::RedisEventFeed>(settings.broker, settings.keys), shared, emitter),
+          listener(host, std::make_unique<celery::RedisEventFeed>(settings.broker, settings.keys),
+                   shared, emitter),
           upkeep(host, settings, shared, emitter),
           worker(settings, shared, emitter) {}
     Settings settings;
@@ -84,4 +89,5 @@ class EngineCelery {
 }  // namespace z4j::engine_celery
 
 Z4J_ENGINE_PLUGIN(z4j::engine_celery::EngineCelery, "org.z4j.engine-celery", "0.1.0", "Celery",
-                  "Celery tasks, workers and queues, seen and controlled from the broker", "celery", Z4J_ENGINE_CELERY_SCHEMA)
+                  "Celery tasks, workers and queues, seen and controlled from the broker", "celery",
+                  Z4J_ENGINE_CELERY_SCHEMA)

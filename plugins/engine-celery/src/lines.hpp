@@ -13,8 +13,11 @@ namespace z4j::engine_celery {
 // One thread at a time, except interrupt().
 struct Lines {
   explicit Lines(const Settings& settings)
-      : broker(std::make_unique<celery::RedisTransport>(settings.broker, settings.keys)), control(*broker) {
-    if (settings.results) results = std::make_unique<celery::RedisResultStore>(*settings.results, settings.result_prefix);
+      : broker(std::make_unique<celery::RedisTransport>(settings.broker, settings.keys)),
+        control(*broker) {
+    if (settings.results)
+      results =
+          std::make_unique<celery::RedisResultStore>(*settings.results, settings.result_prefix);
   }
   void interrupt() noexcept {
     broker->interrupt();
@@ -27,7 +30,7 @@ struct Lines {
   }
 
   std::unique_ptr<celery::Transport> broker;
-  std::unique_ptr<celery::ResultStore> results;   // null: results are kept where we cannot look
+  std::unique_ptr<celery::ResultStore> results;  // null: results are kept where we cannot look
   celery::Control control;
 };
 

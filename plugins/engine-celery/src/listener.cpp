@@ -9,7 +9,8 @@
 
 namespace z4j::engine_celery {
 
-Listener::Listener(Host host, std::unique_ptr<celery::EventFeed> feed, Shared& shared, Emitter& emitter)
+Listener::Listener(Host host, std::unique_ptr<celery::EventFeed> feed, Shared& shared,
+                   Emitter& emitter)
     : host_(host), feed_(std::move(feed)), shared_(shared), emitter_(emitter) {}
 
 void Listener::start() {

@@ -1,6 +1,6 @@
 // Live events: one thread reads the broker's stream as fast as it comes, since a broker cuts off a
-// reader that is slow; a second one decodes and hands on. Between them a bounded inbox: when the kernel
-// stays busy for so long that it fills, the newest messages are dropped and counted.
+// reader that is slow; a second one decodes and hands on. Between them a bounded inbox: when the
+// kernel stays busy for so long that it fills, the newest messages are dropped and counted.
 #pragma once
 
 #include "src/emitter.hpp"

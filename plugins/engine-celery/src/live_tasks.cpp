@@ -13,9 +13,12 @@ namespace {
 
 constexpr std::size_t kMaxTasks = 50'000;
 
-std::string name_in(const json::Object& o, std::string_view key) { return text::clean(json::text(o, key), celery::kMaxNameBytes); }
+std::string name_in(const json::Object& o, std::string_view key) {
+  return text::clean(json::text(o, key), celery::kMaxNameBytes);
+}
 
-std::optional<LiveTask> read_request(std::string_view raw, LiveTask::Where where, const std::string& worker) {
+std::optional<LiveTask> read_request(std::string_view raw, LiveTask::Where where,
+                                     const std::string& worker) {
   const json::Value value = json::parse(raw, celery::kMaxMessageBytes);
   const json::Object* o = value.if_object();
   if (o == nullptr) return std::nullopt;
@@ -28,10 +31,12 @@ std::optional<LiveTask> read_request(std::string_view raw, LiveTask::Where where
   t.args = celery::raw_member(raw, "args").value_or("");
   t.kwargs = celery::raw_member(raw, "kwargs").value_or("");
   const double started = json::number(*o, "time_start", 0);
-  if (started > 1e9 && started < 1e11) t.started_us = static_cast<std::int64_t>(std::llround(started * 1e6));
+  if (started > 1e9 && started < 1e11)
+    t.started_us = static_cast<std::int64_t>(std::llround(started * 1e6));
   if (const json::Object* info = json::object(*o, "delivery_info")) {
     t.queue = name_in(*info, "routing_key");
-    t.priority = static_cast<int>(std::min<std::int64_t>(255, std::max<std::int64_t>(0, json::integer(*info, "priority"))));
+    t.priority = static_cast<int>(
+        std::min<std::int64_t>(255, std::max<std::int64_t>(0, json::integer(*info, "priority"))));
   }
   return t;
 }
@@ -67,12 +72,14 @@ const LiveTask* LiveTasks::find(const std::string& id) const {
 LiveTasks ask_live_tasks(Lines& lines, Shared& shared, Arguments arguments, int timeout_ms) {
   json::Object safe;
   if (arguments == Arguments::reprs) safe["safe"] = true;
-  const std::vector<celery::Control::Call> calls = {{"active", safe}, {"scheduled", {}}, {"reserved", {}}};
-  const celery::Control::Asked asked =
-      lines.control.ask(calls, {}, shared.fleet.live(), timeout_ms, [&] { return !shared.gate.stopping(); });
+  const std::vector<celery::Control::Call> calls = {
+      {"active", safe}, {"scheduled", {}}, {"reserved", {}}};
+  const celery::Control::Asked asked = lines.control.ask(calls, {}, shared.fleet.live(), timeout_ms,
+                                                         [&] { return !shared.gate.stopping(); });
   LiveTasks out;
   out.listeners = asked.listeners;
-  constexpr LiveTask::Where kWhere[] = {LiveTask::Where::active, LiveTask::Where::scheduled, LiveTask::Where::reserved};
+  constexpr LiveTask::Where kWhere[] = {LiveTask::Where::active, LiveTask::Where::scheduled,
+                                        LiveTask::Where::reserved};
   std::set<std::string> who;
   for (std::size_t i = 0; i < calls.size(); ++i) {
     for (const celery::Reply& reply : asked.replies[i]) {

@@ -16,7 +16,7 @@ struct LiveTask {
   enum class Where { active, reserved, scheduled };
   Where where = Where::active;
   std::string worker, id, task, queue;
-  std::string args, kwargs;            // JSON texts, as the worker answers them: values, or reprs as strings
+  std::string args, kwargs;  // JSON texts, as the worker answers them: values, or reprs as strings
   std::optional<std::int64_t> started_us, eta_us;
   int priority = 0;
 };
@@ -27,11 +27,12 @@ enum class Arguments { values, reprs };
 
 struct LiveTasks {
   std::vector<LiveTask> tasks;
-  std::int64_t listeners = -1;         // 0: no worker is there
-  std::size_t answered = 0;            // workers
+  std::int64_t listeners = -1;  // 0: no worker is there
+  std::size_t answered = 0;     // workers
   [[nodiscard]] const LiveTask* find(const std::string& id) const;
 };
 
-[[nodiscard]] LiveTasks ask_live_tasks(Lines& lines, Shared& shared, Arguments arguments, int timeout_ms);
+[[nodiscard]] LiveTasks ask_live_tasks(Lines& lines, Shared& shared, Arguments arguments,
+                                       int timeout_ms);
 
 }  // namespace z4j::engine_celery

@@ -1,5 +1,5 @@
-// Which queues there are. Nothing at a Redis broker lists them, so names come from everywhere: settings,
-// events, workers, bindings.
+// Which queues there are. Nothing at a Redis broker lists them, so names come from everywhere:
+// settings, events, workers, bindings.
 #pragma once
 
 #include "src/settings.hpp"
@@ -14,12 +14,14 @@ namespace z4j::engine_celery {
 
 // Keys of Celery and kombu that are no queues of tasks.
 [[nodiscard]] inline bool internal_key(std::string_view name) {
-  return name.empty() || name.size() > 255 || name.find("pidbox") != std::string_view::npos || name.starts_with("celeryev") ||
-         name.starts_with("unacked") || name.starts_with("_kombu.") || name.starts_with("celery-task-meta-") ||
+  return name.empty() || name.size() > 255 || name.find("pidbox") != std::string_view::npos ||
+         name.starts_with("celeryev") || name.starts_with("unacked") ||
+         name.starts_with("_kombu.") || name.starts_with("celery-task-meta-") ||
          name.starts_with("celery-taskset-meta-") || name.find('\x06') != std::string_view::npos;
 }
 
-[[nodiscard]] inline std::vector<std::string> queue_names(const Settings& settings, const Shared& shared) {
+[[nodiscard]] inline std::vector<std::string> queue_names(const Settings& settings,
+                                                          const Shared& shared) {
   std::set<std::string> names = shared.observed.queues();
   names.insert(settings.default_queue);
   names.insert(settings.extra_queues.begin(), settings.extra_queues.end());

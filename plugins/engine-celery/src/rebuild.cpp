@@ -36,15 +36,22 @@ void put_body(json::Object& attrs, const celery::Message& m) {
     return;
   }
   const std::string& args = body.form == celery::BodyForm::pickle ? body.args_repr : m.args_repr;
-  const std::string& kwargs = body.form == celery::BodyForm::pickle ? body.kwargs_repr : m.kwargs_repr;
-  if (!args.empty()) put_payload(attrs, "args", "args_is_repr", celery::quoted(text::clean(args, 64u << 10)));
-  if (!kwargs.empty()) put_payload(attrs, "kwargs", "kwargs_is_repr", celery::quoted(text::clean(kwargs, 64u << 10)));
+  const std::string& kwargs =
+      body.form == celery::BodyForm::pickle ? body.kwargs_repr : m.kwargs_repr;
+  if (!args.empty())
+    put_payload(attrs, "args", "args_is_repr", celery::quoted(text::clean(args, 64u << 10)));
+  if (!kwargs.empty())
+    put_payload(attrs, "kwargs", "kwargs_is_repr", celery::quoted(text::clean(kwargs, 64u << 10)));
 }
 
 class Rebuild {
  public:
   Rebuild(Lines& lines, Shared& shared, Emitter& emitter, std::int64_t since_us)
-      : lines_(lines), shared_(shared), emitter_(emitter), since_us_(since_us), start_us_(now_us()) {}
+      : lines_(lines),
+        shared_(shared),
+        emitter_(emitter),
+        since_us_(since_us),
+        start_us_(now_us()) {}
 
   Rebuilt run(const std::vector<std::string>& queues) {
     look_at_queues(queues);
@@ -64,7 +71,8 @@ class Rebuild {
     if (events_.size() >= 500) flush();
   }
   void flush() {
-    if (!events_.empty() && !emitter_.emit(events_)) throw Error(Z4J_CANCELLED, "the instance stops");
+    if (!events_.empty() && !emitter_.emit(events_))
+      throw Error(Z4J_CANCELLED, "the instance stops");
     events_.clear();
   }
   void incomplete(const std::string& why) {
@@ -104,7 +112,8 @@ class Rebuild {
     bool truncated = false;
     for (const celery::Unacked& u : lines_.broker->unacked(kMaxUnacked, truncated)) {
       try {
-        celery::Event e = event_of_message(u.message, Z4J_EV_RECEIVED, start_us_, {{"rebuilt", true}});
+        celery::Event e =
+            event_of_message(u.message, Z4J_EV_RECEIVED, start_us_, {{"rebuilt", true}});
         if (u.taken_at > 0) e.time_us = static_cast<std::int64_t>(std::llround(u.taken_at * 1e6));
         taken_us_[e.task_id] = e.time_us;
         add(std::move(e));
@@ -140,13 +149,17 @@ class Rebuild {
   void look_at_results() {
     try {
       bool truncated = false;
-      const std::vector<std::string> ids = lines_.results->newest(kMaxResults, kMaxKeysLookedAt, truncated);
+      const std::vector<std::string> ids =
+          lines_.results->newest(kMaxResults, kMaxKeysLookedAt, truncated);
       if (truncated) incomplete("more than 20000 results");
-      for (std::size_t from = 0; from < ids.size() && !shared_.gate.stopping(); from += kResultsAtOnce) {
+      for (std::size_t from = 0; from < ids.size() && !shared_.gate.stopping();
+           from += kResultsAtOnce) {
         const auto first = ids.begin() + static_cast<std::ptrdiff_t>(from);
-        const auto last = ids.begin() + static_cast<std::ptrdiff_t>(std::min(ids.size(), from + kResultsAtOnce));
+        const auto last =
+            ids.begin() + static_cast<std::ptrdiff_t>(std::min(ids.size(), from + kResultsAtOnce));
         bool any_new = false;
-        for (const std::string& bytes : lines_.results->get({first, last})) any_new = add_result(bytes) || any_new;
+        for (const std::string& bytes : lines_.results->get({first, last}))
+          any_new = add_result(bytes) || any_new;
         if (!any_new) break;  // they come newest first
       }
       shared_.health.fine("results");
@@ -159,7 +172,8 @@ class Rebuild {
 
   // False when it is older than what was asked for.
   bool add_result(const std::string& bytes) {
-    const std::optional<celery::ResultMeta> meta = bytes.empty() ? std::nullopt : celery::read_result(bytes);
+    const std::optional<celery::ResultMeta> meta =
+        bytes.empty() ? std::nullopt : celery::read_result(bytes);
     if (!meta) return true;
     if (meta->done_us && *meta->done_us < since_us_) return false;
     celery::Event e;
@@ -183,8 +197,10 @@ class Rebuild {
     json::Object attrs = {{"rebuilt", true}};
     put_payload(attrs, "args", "args_is_repr", meta->args);
     put_payload(attrs, "kwargs", "kwargs_is_repr", meta->kwargs);
-    if (!meta->result.empty()) attrs["result"] = json::parse(meta->result, celery::kMaxMessageBytes, 100);
-    if (!meta->exception.empty()) attrs[e.kind == Z4J_EV_REVOKED ? "reason" : "exception"] = meta->exception;
+    if (!meta->result.empty())
+      attrs["result"] = json::parse(meta->result, celery::kMaxMessageBytes, 100);
+    if (!meta->exception.empty())
+      attrs[e.kind == Z4J_EV_REVOKED ? "reason" : "exception"] = meta->exception;
     if (!meta->traceback.empty()) attrs["traceback"] = meta->traceback;
     if (meta->retries > 0) attrs["retry_count"] = meta->retries;
     e.attrs_json = json::write(attrs);
@@ -204,11 +220,13 @@ class Rebuild {
 
 }  // namespace
 
-Rebuilt rebuild(Lines& lines, Shared& shared, Emitter& emitter, const std::vector<std::string>& queues, std::int64_t since_us) {
+Rebuilt rebuild(Lines& lines, Shared& shared, Emitter& emitter,
+                const std::vector<std::string>& queues, std::int64_t since_us) {
   return Rebuild(lines, shared, emitter, since_us).run(queues);
 }
 
-celery::Event event_of_message(const std::string& message, std::uint16_t kind, std::int64_t time_us, json::Object attrs) {
+celery::Event event_of_message(const std::string& message, std::uint16_t kind, std::int64_t time_us,
+                               json::Object attrs) {
   const celery::Message m = celery::parse_message(message);
   celery::Event e;
   e.kind = kind;

@@ -20,7 +20,8 @@ std::optional<celery::Message> read_if(const std::string& text, const std::strin
   return std::nullopt;
 }
 
-std::optional<FoundMessage> find_in(Lines& lines, const std::vector<std::string>& queues, const std::string& task_id) {
+std::optional<FoundMessage> find_in(Lines& lines, const std::vector<std::string>& queues,
+                                    const std::string& task_id) {
   for (const std::string& queue : queues) {
     for (std::string& text : lines.broker->find(queue, task_id)) {
       if (std::optional<celery::Message> m = read_if(text, task_id)) {
@@ -33,8 +34,9 @@ std::optional<FoundMessage> find_in(Lines& lines, const std::vector<std::string>
 
 }  // namespace
 
-std::optional<FoundMessage> find_message(Lines& lines, const Settings& settings, const Shared& shared,
-                                         const std::string& task_id, const std::string& hint, LookIn where) {
+std::optional<FoundMessage> find_message(Lines& lines, const Settings& settings,
+                                         const Shared& shared, const std::string& task_id,
+                                         const std::string& hint, LookIn where) {
   std::vector<std::string> queues = queue_names(settings, shared);
   if (!hint.empty() && !internal_key(hint)) {
     queues.erase(std::remove(queues.begin(), queues.end(), hint), queues.end());
@@ -44,7 +46,8 @@ std::optional<FoundMessage> find_message(Lines& lines, const Settings& settings,
   // A queue that nobody has spoken of yet.
   std::vector<std::string> more;
   for (std::string& name : lines.broker->bound_queues()) {
-    if (!internal_key(name) && std::find(queues.begin(), queues.end(), name) == queues.end()) more.push_back(std::move(name));
+    if (!internal_key(name) && std::find(queues.begin(), queues.end(), name) == queues.end())
+      more.push_back(std::move(name));
   }
   if (std::optional<FoundMessage> found = find_in(lines, more, task_id)) return found;
   if (where == LookIn::queues) return std::nullopt;

@@ -9,7 +9,9 @@ namespace {
 
 constexpr std::size_t kMaxExtraQueues = 200;
 
-[[noreturn]] void bad_setting(const std::string& message, const char* at) { throw Error(Z4J_BAD_CONFIG, message, at); }
+[[noreturn]] void bad_setting(const std::string& message, const char* at) {
+  throw Error(Z4J_BAD_CONFIG, message, at);
+}
 
 std::string resolved_secret(std::string_view value, const Host* host, const char* at) {
   constexpr std::string_view kReference = "secret:";
@@ -29,7 +31,8 @@ bool looks_like_redis(std::string_view url) {
   return false;
 }
 
-redis::Options options_of(const std::string& url, const json::Object& config, const Host* host, const char* at) {
+redis::Options options_of(const std::string& url, const json::Object& config, const Host* host,
+                          const char* at) {
   redis::Options out;
   try {
     out = redis::parse_url(url);
@@ -39,18 +42,23 @@ redis::Options options_of(const std::string& url, const json::Object& config, co
   if (url.starts_with("sentinel:")) {
     out.sentinel_master = json::text(config, "sentinel_master");
     if (out.sentinel_master.empty()) {
-      bad_setting("a sentinel:// URL needs sentinel_master, the name the sentinels know the master by", "/sentinel_master");
+      bad_setting(
+          "a sentinel:// URL needs sentinel_master, the name the sentinels know the master by",
+          "/sentinel_master");
     }
-    out.sentinel_password = resolved_secret(json::text(config, "sentinel_password"), host, "/sentinel_password");
+    out.sentinel_password =
+        resolved_secret(json::text(config, "sentinel_password"), host, "/sentinel_password");
   }
-  if (const std::string_view ca = json::text(config, "tls_ca_file"); !ca.empty()) out.tls_ca_file = ca;
+  if (const std::string_view ca = json::text(config, "tls_ca_file"); !ca.empty())
+    out.tls_ca_file = ca;
   return out;
 }
 
 std::vector<int> priority_steps(const json::Array& given) {
   std::vector<int> out;
   for (const json::Value& v : given) {
-    if (!v.is_int64() || v.get_int64() < 0 || v.get_int64() > 255) bad_setting("priority_steps must hold numbers from 0 to 255", "/priority_steps");
+    if (!v.is_int64() || v.get_int64() < 0 || v.get_int64() > 255)
+      bad_setting("priority_steps must hold numbers from 0 to 255", "/priority_steps");
     out.push_back(static_cast<int>(v.get_int64()));
   }
   std::sort(out.begin(), out.end());
@@ -69,17 +77,23 @@ Settings read_settings(std::string_view config_json, const Host* host) {
   if (config == nullptr) bad_setting("the config must be an object", "");
   Settings s;
   const std::string_view given = json::text(*config, "broker_url");
-  if (given.empty()) bad_setting("broker_url is missing; give Celery's broker, like redis://localhost:6379/0", "/broker_url");
+  if (given.empty())
+    bad_setting("broker_url is missing; give Celery's broker, like redis://localhost:6379/0",
+                "/broker_url");
   std::string url = resolved_secret(given, host, "/broker_url");
   const bool unresolved = url.empty();
   if (unresolved) url = "redis://localhost";
   if (!looks_like_redis(url)) {
-    bad_setting("broker_url must start with redis://, rediss://, unix:// or sentinel://; other brokers are not supported yet", "/broker_url");
+    bad_setting(
+        "broker_url must start with redis://, rediss://, unix:// or sentinel://; other brokers are "
+        "not supported yet",
+        "/broker_url");
   }
   s.broker = options_of(url, *config, host, "/broker_url");
   s.keys.prefix = json::text(*config, "global_keyprefix");
   s.keys.database = s.broker.database;
-  if (const json::Array* steps = json::array(*config, "priority_steps")) s.keys.priority_steps = priority_steps(*steps);
+  if (const json::Array* steps = json::array(*config, "priority_steps"))
+    s.keys.priority_steps = priority_steps(*steps);
 
   const std::string_view given_results = json::text(*config, "result_backend");
   const std::string results = resolved_secret(given_results, host, "/result_backend");
@@ -90,7 +104,8 @@ Settings read_settings(std::string_view config_json, const Host* host) {
   }
   s.result_prefix = json::text(*config, "result_keyprefix");
 
-  if (const std::string_view q = json::text(*config, "task_default_queue"); !q.empty()) s.default_queue = q;
+  if (const std::string_view q = json::text(*config, "task_default_queue"); !q.empty())
+    s.default_queue = q;
   if (const json::Array* queues = json::array(*config, "queues")) {
     if (queues->size() > kMaxExtraQueues) bad_setting("at most 200 queues can be named", "/queues");
     for (const json::Value& q : *queues) {

@@ -16,15 +16,15 @@ namespace z4j::engine_celery {
 struct Settings {
   redis::Options broker;
   celery::RedisKeys keys;
-  std::optional<redis::Options> results;   // nothing: results are kept where we cannot look
+  std::optional<redis::Options> results;  // nothing: results are kept where we cannot look
   std::string result_prefix;
   std::string default_queue = "celery";
   std::vector<std::string> extra_queues;
   bool enable_events = true;
 };
 
-// Throws Z4J_BAD_CONFIG with the place. A URL "secret:NAME" is resolved by the host; without a host it
-// is taken as good.
+// Throws Z4J_BAD_CONFIG with the place. A URL "secret:NAME" is resolved by the host; without a host
+// it is taken as good.
 [[nodiscard]] Settings read_settings(std::string_view config_json, const Host* host);
 
 }  // namespace z4j::engine_celery

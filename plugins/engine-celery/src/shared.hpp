@@ -21,8 +21,8 @@
 
 namespace z4j::engine_celery {
 
-inline constexpr int kAskMs = 1000;                    // how long workers get to answer
-inline constexpr std::size_t kMaxUnacked = 10'000;     // unacknowledged messages looked at in one go
+inline constexpr int kAskMs = 1000;                 // how long workers get to answer
+inline constexpr std::size_t kMaxUnacked = 10'000;  // unacknowledged messages looked at in one go
 
 [[nodiscard]] inline json::Array texts(const std::vector<std::string>& from) {
   json::Array out;
@@ -30,7 +30,9 @@ inline constexpr std::size_t kMaxUnacked = 10'000;     // unacknowledged message
   return out;
 }
 [[nodiscard]] inline std::int64_t now_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 [[nodiscard]] inline double seconds(std::int64_t us) { return static_cast<double>(us) / 1e6; }
 
@@ -128,17 +130,17 @@ class HealthBoard {
   std::optional<std::string> told_;
 };
 
-// The workers that were heard of, by their events and their answers. Bounded; those silent for a day
-// are forgotten.
+// The workers that were heard of, by their events and their answers. Bounded; those silent for a
+// day are forgotten.
 class Fleet {
  public:
   struct Worker {
     celery::Beat beat;
-    std::int64_t heard_us = 0;          // by our clock, since clocks of workers drift
-    std::int64_t said_us = 0;           // the worker's own time of its last heartbeat
-    bool offline = false;               // it said goodbye
-    bool events_on = false;             // it confirmed that it sends task events
-    int asked = 0;                      // how often that was asked for in vain
+    std::int64_t heard_us = 0;  // by our clock, since clocks of workers drift
+    std::int64_t said_us = 0;   // the worker's own time of its last heartbeat
+    bool offline = false;       // it said goodbye
+    bool events_on = false;     // it confirmed that it sends task events
+    int asked = 0;              // how often that was asked for in vain
     std::int64_t ask_again_us = 0;
   };
 
@@ -149,7 +151,8 @@ class Fleet {
     if (workers_.count(beat.worker) == 0 && workers_.size() >= kMaxWorkers) forget_oldest();
     const bool known = workers_.count(beat.worker) != 0;
     Worker& w = workers_[beat.worker];
-    const bool fresh = !known || w.offline || w.beat.pid != beat.pid || event.kind == Z4J_EV_WORKER_UP;
+    const bool fresh =
+        !known || w.offline || w.beat.pid != beat.pid || event.kind == Z4J_EV_WORKER_UP;
     if (fresh) w = Worker{};
     w.beat = beat;
     w.heard_us = now_us();
@@ -186,8 +189,8 @@ class Fleet {
     std::vector<std::string> out;
     for (auto& [name, w] : workers_) {
       if (!alive(w, now) || w.events_on || w.ask_again_us > now) continue;
-      // 0.5 s, 1 s, 2 s ... a minute: a worker listens a little after it says that it is online, and one
-      // without remote control never does.
+      // 0.5 s, 1 s, 2 s ... a minute: a worker listens a little after it says that it is online,
+      // and one without remote control never does.
       w.ask_again_us = now + std::min<std::int64_t>(60'000'000, 500'000LL << std::min(w.asked, 7));
       ++w.asked;
       out.push_back(name);
@@ -225,8 +228,8 @@ class Fleet {
   std::map<std::string, Worker> workers_;
 };
 
-// The last few thousand facts about tasks, by id: when they were sent, which were revoked. Bounded: the
-// first in goes first.
+// The last few thousand facts about tasks, by id: when they were sent, which were revoked. Bounded:
+// the first in goes first.
 class RecentTasks {
  public:
   void add(const std::string& id, std::int64_t time_us) {
@@ -295,8 +298,8 @@ class RebuildWish {
 
 struct Shared {
   explicit Shared(Host host) : health(host) {}
-  Gate gate;             // of the instance
-  Gate upkeep;           // wakes the upkeep
+  Gate gate;    // of the instance
+  Gate upkeep;  // wakes the upkeep
   HealthBoard health;
   Fleet fleet;
   RecentTasks sent, revoked;

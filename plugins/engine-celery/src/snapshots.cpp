@@ -32,7 +32,9 @@ class Items {
     return true;
   }
   [[nodiscard]] std::size_t size() const { return items_.size(); }
-  [[nodiscard]] json::Object page(json::Value next) && { return {{"items", std::move(items_)}, {"next", std::move(next)}}; }
+  [[nodiscard]] json::Object page(json::Value next) && {
+    return {{"items", std::move(items_)}, {"next", std::move(next)}};
+  }
 
  private:
   std::size_t limit_, bytes_ = 0;
@@ -41,7 +43,8 @@ class Items {
 
 // Names behind the cursor; the last one given is the next cursor.
 template <class Names, class MakeItem>
-json::Object page_by_name(const Names& names, const std::string& cursor, std::size_t limit, MakeItem&& make) {
+json::Object page_by_name(const Names& names, const std::string& cursor, std::size_t limit,
+                          MakeItem&& make) {
   Items items(limit);
   std::string last;
   for (const std::string& name : names) {
@@ -52,7 +55,8 @@ json::Object page_by_name(const Names& names, const std::string& cursor, std::si
   return std::move(items).page(nullptr);
 }
 
-void put_payload(json::Object& item, const char* name, const char* flag, const std::string& raw, const std::string& repr) {
+void put_payload(json::Object& item, const char* name, const char* flag, const std::string& raw,
+                 const std::string& repr) {
   if (!raw.empty()) {
     item[name] = json::parse(raw, celery::kMaxMessageBytes, 100);
   } else if (!repr.empty()) {
@@ -61,7 +65,8 @@ void put_payload(json::Object& item, const char* name, const char* flag, const s
   }
 }
 
-json::Object waiting_item(const std::string& message, const std::string& queue, std::size_t position, const RecentTasks& sent) {
+json::Object waiting_item(const std::string& message, const std::string& queue,
+                          std::size_t position, const RecentTasks& sent) {
   json::Object item = {{"task_id", ""}, {"name", ""}, {"queue", queue}, {"position", position}};
   try {
     const celery::Message m = celery::parse_message(message);
@@ -72,7 +77,8 @@ json::Object waiting_item(const std::string& message, const std::string& queue, 
     if (m.eta_us) item["eta"] = seconds(*m.eta_us);
     const bool pickled = body.form == celery::BodyForm::pickle;
     put_payload(item, "args", "args_is_repr", body.args, pickled ? body.args_repr : m.args_repr);
-    put_payload(item, "kwargs", "kwargs_is_repr", body.kwargs, pickled ? body.kwargs_repr : m.kwargs_repr);
+    put_payload(item, "kwargs", "kwargs_is_repr", body.kwargs,
+                pickled ? body.kwargs_repr : m.kwargs_repr);
   } catch (const Error&) {
     item["name"] = "(unreadable message)";
   }
@@ -87,7 +93,8 @@ std::string Snapshots::take(std::string_view what, std::string_view page_json) {
   if (o == nullptr) throw Error(Z4J_INVALID, "the page must be an object");
   Page page;
   const std::int64_t limit = json::integer(*o, "limit", static_cast<std::int64_t>(kMaxLimit));
-  page.limit = static_cast<std::size_t>(std::clamp<std::int64_t>(limit, 1, static_cast<std::int64_t>(kMaxLimit)));
+  page.limit = static_cast<std::size_t>(
+      std::clamp<std::int64_t>(limit, 1, static_cast<std::int64_t>(kMaxLimit)));
   page.cursor = json::text(*o, "cursor");
   page.queue = json::text(*o, "queue");
   if (const json::Array* ids = json::array(*o, "task_ids")) {
@@ -114,20 +121,24 @@ json::Object Snapshots::workers(const Page& page) {
   return page_by_name(names, page.cursor, page.limit, [&](const std::string& name) {
     const auto h = heard.find(name);
     const auto a = answers.find(name);
-    return worker(name, h == heard.end() ? nullptr : &h->second, a == answers.end() ? nullptr : &a->second);
+    return worker(name, h == heard.end() ? nullptr : &h->second,
+                  a == answers.end() ? nullptr : &a->second);
   });
 }
 
-json::Object Snapshots::worker(const std::string& name, const Fleet::Worker* heard, const WorkerAnswer* answer) const {
+json::Object Snapshots::worker(const std::string& name, const Fleet::Worker* heard,
+                               const WorkerAnswer* answer) const {
   json::Object item = {{"name", name}, {"queues", json::Array()}, {"active_tasks", 0}};
-  if (const std::size_t at = name.find('@'); at != std::string::npos) item["hostname"] = name.substr(at + 1);
+  if (const std::size_t at = name.find('@'); at != std::string::npos)
+    item["hostname"] = name.substr(at + 1);
   bool alive = answer != nullptr;
   if (heard != nullptr) {
     alive = Fleet::alive(*heard, now_us()) || (alive && !heard->offline);
     if (heard->heard_us > 0) item["last_heartbeat"] = seconds(heard->heard_us);
     if (heard->beat.pid > 0) item["pid"] = heard->beat.pid;
     if (!heard->beat.version.empty()) item["version"] = heard->beat.version;
-    if (!heard->beat.load.empty()) item["load_average"] = json::Array(heard->beat.load.begin(), heard->beat.load.end());
+    if (!heard->beat.load.empty())
+      item["load_average"] = json::Array(heard->beat.load.begin(), heard->beat.load.end());
     item["active_tasks"] = alive ? heard->beat.active : 0;
   }
   item["state"] = alive ? "online" : "offline";
@@ -137,10 +148,12 @@ json::Object Snapshots::worker(const std::string& name, const Fleet::Worker* hea
     item["active_tasks"] = answer->active.size();
     if (const std::int64_t pid = json::integer(answer->stats, "pid"); pid > 0) item["pid"] = pid;
     if (const json::Object* pool = json::object(answer->stats, "pool")) {
-      if (const std::int64_t n = json::integer(*pool, "max-concurrency"); n > 0) item["concurrency"] = n;
+      if (const std::int64_t n = json::integer(*pool, "max-concurrency"); n > 0)
+        item["concurrency"] = n;
     }
     if (const json::Object* usage = json::object(answer->stats, "rusage")) {
-      if (const std::int64_t kib = json::integer(*usage, "maxrss"); kib > 0) item["memory_bytes"] = kib * 1024;
+      if (const std::int64_t kib = json::integer(*usage, "maxrss"); kib > 0)
+        item["memory_bytes"] = kib * 1024;
     }
     metadata["stats"] = answer->stats;
     metadata["active"] = answer->active;
@@ -172,9 +185,10 @@ void Snapshots::count_in_flight() {
   in_flight_us_ = now;
 }
 
-// A message carries no time. What is known: when a producer said it sent the task, and since when this
-// very message has been at the head; the age is then at least that.
-std::optional<double> Snapshots::oldest_age(const std::string& queue, const std::vector<std::string>& heads) {
+// A message carries no time. What is known: when a producer said it sent the task, and since when
+// this very message has been at the head; the age is then at least that.
+std::optional<double> Snapshots::oldest_age(const std::string& queue,
+                                            const std::vector<std::string>& heads) {
   const std::int64_t now = now_us();
   std::map<std::string, std::int64_t> seen;
   std::optional<std::int64_t> oldest;
@@ -210,7 +224,8 @@ json::Object Snapshots::queues(const Page& page) {
     const std::string queue = d.queue;
     depths[queue] = std::move(d);
   }
-  for (auto it = heads_.begin(); it != heads_.end();) it = depths.count(it->first) == 0 ? heads_.erase(it) : std::next(it);
+  for (auto it = heads_.begin(); it != heads_.end();)
+    it = depths.count(it->first) == 0 ? heads_.erase(it) : std::next(it);
   return page_by_name(names, page.cursor, page.limit, [&](const std::string& name) {
     const celery::Depth& d = depths[name];
     json::Object item = {{"name", name},
@@ -246,7 +261,8 @@ json::Object Snapshots::waiting(const Page& page) {
   }
   const std::size_t shown = items.size();
   const bool more = shown < messages.size() || messages.size() == page.limit;
-  return std::move(items).page(more ? json::Value(json::String(std::to_string(from + shown))) : json::Value(nullptr));
+  return std::move(items).page(more ? json::Value(json::String(std::to_string(from + shown)))
+                                    : json::Value(nullptr));
 }
 
 json::Object Snapshots::registry(const Page& page) {
@@ -261,11 +277,12 @@ json::Object Snapshots::registry(const Page& page) {
   });
 }
 
-// Asked in the order of how much each source proves: a stored result, a worker that holds the task, an
-// unacknowledged message, a message in a queue.
+// Asked in the order of how much each source proves: a stored result, a worker that holds the task,
+// an unacknowledged message, a message in a queue.
 json::Object Snapshots::state(const Page& page) {
   std::map<std::string, json::Object> known;
-  const auto tell = [&](const std::string& id, std::string_view state, std::string evidence) -> json::Object& {
+  const auto tell = [&](const std::string& id, std::string_view state,
+                        std::string evidence) -> json::Object& {
     json::Object& item = known[id];
     item = {{"task_id", id}, {"state", state}, {"evidence", std::move(evidence)}};
     return item;
@@ -274,7 +291,8 @@ json::Object Snapshots::state(const Page& page) {
   std::map<std::string, std::string> stored;  // states that are not final
   if (lines_.results) {
     for (const std::string& bytes : lines_.results->get(page.task_ids)) {
-      const std::optional<celery::ResultMeta> meta = bytes.empty() ? std::nullopt : celery::read_result(bytes);
+      const std::optional<celery::ResultMeta> meta =
+          bytes.empty() ? std::nullopt : celery::read_result(bytes);
       if (!meta || open.count(meta->task_id) == 0) continue;
       if (!celery::is_final(meta->status)) {
         stored[meta->task_id] = celery::state_name(meta->status);
@@ -282,7 +300,8 @@ json::Object Snapshots::state(const Page& page) {
       }
       json::Object& item = tell(meta->task_id, celery::state_name(meta->status), "result store");
       if (meta->done_us) item["finished_at"] = seconds(*meta->done_us);
-      if (!meta->result.empty()) item["result"] = json::parse(meta->result, celery::kMaxMessageBytes, 100);
+      if (!meta->result.empty())
+        item["result"] = json::parse(meta->result, celery::kMaxMessageBytes, 100);
       if (!meta->exception.empty()) item["exception"] = meta->exception;
       open.erase(meta->task_id);
     }
@@ -291,7 +310,8 @@ json::Object Snapshots::state(const Page& page) {
     const LiveTasks live = ask_live_tasks(lines_, shared_, Arguments::reprs, kAskMs);
     for (const LiveTask& t : live.tasks) {
       if (open.erase(t.id) == 0) continue;
-      tell(t.id, t.where == LiveTask::Where::active ? "started" : "received", "held by worker " + t.worker);
+      tell(t.id, t.where == LiveTask::Where::active ? "started" : "received",
+           "held by worker " + t.worker);
     }
   }
   if (!open.empty()) {
@@ -299,7 +319,8 @@ json::Object Snapshots::state(const Page& page) {
     for (const celery::Unacked& u : lines_.broker->unacked(kMaxUnacked, truncated)) {
       try {
         const std::string id = celery::parse_message(u.message).id;
-        if (open.erase(id) != 0) tell(id, stored.count(id) != 0 ? stored[id] : "received", "delivered, not acknowledged");
+        if (open.erase(id) != 0)
+          tell(id, stored.count(id) != 0 ? stored[id] : "received", "delivered, not acknowledged");
       } catch (const Error&) {
         continue;
       }
@@ -311,7 +332,8 @@ json::Object Snapshots::state(const Page& page) {
     for (const std::string& message : lines_.broker->peek(queue, 0, kLookAt)) {
       try {
         const std::string id = celery::parse_message(message).id;
-        if (open.erase(id) != 0) tell(id, stored.count(id) != 0 ? stored[id] : "pending", "waits in queue " + queue);
+        if (open.erase(id) != 0)
+          tell(id, stored.count(id) != 0 ? stored[id] : "pending", "waits in queue " + queue);
       } catch (const Error&) {
         continue;
       }
@@ -321,7 +343,8 @@ json::Object Snapshots::state(const Page& page) {
   for (const std::string& id : page.task_ids) {
     if (known.count(id) == 0) {
       const bool said = stored.count(id) != 0;
-      tell(id, said ? stored[id] : "unknown", said ? "result store; no worker holds it" : "no trace");
+      tell(id, said ? stored[id] : "unknown",
+           said ? "result store; no worker holds it" : "no trace");
     }
     items.emplace_back(known[id]);
   }

@@ -39,7 +39,8 @@ class Snapshots {
   json::Object state(const Page& page);
   json::Object registry(const Page& page);
 
-  json::Object worker(const std::string& name, const Fleet::Worker* heard, const WorkerAnswer* answer) const;
+  json::Object worker(const std::string& name, const Fleet::Worker* heard,
+                      const WorkerAnswer* answer) const;
   void count_in_flight();
   std::optional<double> oldest_age(const std::string& queue, const std::vector<std::string>& heads);
 
@@ -47,7 +48,7 @@ class Snapshots {
   Lines& lines_;
   Shared& shared_;
   WorkerFacts& facts_;
-  std::map<std::string, InFlight> in_flight_;     // by queue
+  std::map<std::string, InFlight> in_flight_;  // by queue
   bool in_flight_known_ = false;
   std::int64_t in_flight_us_ = 0;
   // When the head of each queue was first seen there, by delivery.

@@ -12,7 +12,8 @@ namespace z4j::engine_celery {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000;
-constexpr std::int64_t kAskEveryone = 60 * kSecond, kFindQueues = 15 * kSecond, kLookAgainEvery = 10 * kSecond;
+constexpr std::int64_t kAskEveryone = 60 * kSecond, kFindQueues = 15 * kSecond,
+                       kLookAgainEvery = 10 * kSecond;
 
 }  // namespace
 
@@ -57,7 +58,8 @@ void Upkeep::round() {
       switch_events_on({});
       everyone_asked_us_ = now;
     }
-    if (const std::vector<std::string> due = shared_.fleet.to_ask(); !due.empty()) switch_events_on(due);
+    if (const std::vector<std::string> due = shared_.fleet.to_ask(); !due.empty())
+      switch_events_on(due);
   }
   if (now - queues_found_us_ >= kFindQueues) {
     find_queues();
@@ -79,27 +81,31 @@ void Upkeep::round() {
 
 void Upkeep::switch_events_on(const std::vector<std::string>& workers) {
   const celery::Control::Asked asked =
-      lines_.control.ask({{"enable_events", {}}}, workers, shared_.fleet.live(), kAskMs, [&] { return !shared_.gate.stopping(); });
+      lines_.control.ask({{"enable_events", {}}}, workers, shared_.fleet.live(), kAskMs,
+                         [&] { return !shared_.gate.stopping(); });
   for (const celery::Reply& reply : asked.replies.front()) {
     shared_.fleet.answered(reply.worker);
     if (!celery::is_ok(reply)) continue;
     shared_.fleet.events_on(reply.worker);
     // Until now its tasks went unseen.
     const bool were_on = reply.value.find("already") != std::string::npos;
-    if (!were_on && look_again_us_ == 0) look_again_us_ = std::max(now_us(), looked_us_ + kLookAgainEvery);
+    if (!were_on && look_again_us_ == 0)
+      look_again_us_ = std::max(now_us(), looked_us_ + kLookAgainEvery);
   }
 }
 
 void Upkeep::find_queues() {
   for (const std::string& name : lines_.broker->bound_queues()) shared_.observed.add_queue(name);
   const celery::Control::Asked asked =
-      lines_.control.ask({{"active_queues", {}}}, {}, shared_.fleet.live(), kAskMs, [&] { return !shared_.gate.stopping(); });
+      lines_.control.ask({{"active_queues", {}}}, {}, shared_.fleet.live(), kAskMs,
+                         [&] { return !shared_.gate.stopping(); });
   for (const celery::Reply& reply : asked.replies.front()) {
     shared_.fleet.answered(reply.worker);
     const json::Value queues = json::parse(reply.value);
     if (const json::Array* list = queues.if_array()) {
       for (const json::Value& q : *list) {
-        if (const json::Object* o = q.if_object()) shared_.observed.add_queue(std::string(json::text(*o, "name")));
+        if (const json::Object* o = q.if_object())
+          shared_.observed.add_queue(std::string(json::text(*o, "name")));
       }
     }
   }
@@ -110,7 +116,8 @@ void Upkeep::look_again(const std::vector<RebuildWish::Gap>& gaps) {
   const std::int64_t began = now_us();
   std::int64_t since = looked_us_ == 0 ? 0 : looked_us_ - kOverlap;
   for (const RebuildWish::Gap& gap : gaps) since = std::min(since, gap.from_us - kOverlap);
-  const Rebuilt rebuilt = rebuild(lines_, shared_, emitter_, queue_names(settings_, shared_), std::max<std::int64_t>(0, since));
+  const Rebuilt rebuilt = rebuild(lines_, shared_, emitter_, queue_names(settings_, shared_),
+                                  std::max<std::int64_t>(0, since));
   looked_us_ = began;
   for (const RebuildWish::Gap& gap : gaps) {
     celery::Event e;
@@ -125,7 +132,9 @@ void Upkeep::look_again(const std::vector<RebuildWish::Gap>& gaps) {
     emitter_.emit({e});
   }
   host_.info("state was read back from broker and result store",
-             json::write(json::Object{{"tasks", rebuilt.tasks}, {"complete", rebuilt.complete}, {"why", rebuilt.why_incomplete}}));
+             json::write(json::Object{{"tasks", rebuilt.tasks},
+                                      {"complete", rebuilt.complete},
+                                      {"why", rebuilt.why_incomplete}}));
 }
 
 }  // namespace z4j::engine_celery

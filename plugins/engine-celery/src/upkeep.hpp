@@ -1,5 +1,5 @@
-// What goes on by itself: switching events on in workers as they appear, finding queues, and looking at
-// everything anew after a start or an outage. One thread with connections of its own.
+// What goes on by itself: switching events on in workers as they appear, finding queues, and
+// looking at everything anew after a start or an outage. One thread with connections of its own.
 #pragma once
 
 #include "src/emitter.hpp"
@@ -37,8 +37,8 @@ class Upkeep {
   std::thread thread_;
   Ending ending_;
   std::int64_t everyone_asked_us_ = 0, queues_found_us_ = 0;
-  std::int64_t looked_us_ = 0;         // when the last look at everything began
-  std::int64_t look_again_us_ = 0;     // a worker had its events off until now; 0: none
+  std::int64_t looked_us_ = 0;      // when the last look at everything began
+  std::int64_t look_again_us_ = 0;  // a worker had its events off until now; 0: none
 };
 
 }  // namespace z4j::engine_celery

@@ -16,7 +16,8 @@ std::vector<std::string> WorkerAnswer::queues() const {
   std::vector<std::string> out;
   for (const json::Value& q : active_queues) {
     const json::Object* o = q.if_object();
-    if (o != nullptr && out.size() < kMaxListed) out.push_back(text::clean(json::text(*o, "name"), celery::kMaxNameBytes));
+    if (o != nullptr && out.size() < kMaxListed)
+      out.push_back(text::clean(json::text(*o, "name"), celery::kMaxNameBytes));
   }
   return out;
 }
@@ -33,13 +34,14 @@ std::vector<std::string> WorkerAnswer::tasks() const {
   return out;
 }
 
-const std::map<std::string, WorkerAnswer>& WorkerFacts::get(Lines& lines, Shared& shared, int max_age_ms) {
+const std::map<std::string, WorkerAnswer>& WorkerFacts::get(Lines& lines, Shared& shared,
+                                                            int max_age_ms) {
   const std::int64_t now = now_us();
   if (asked_us_ != 0 && now - asked_us_ <= std::int64_t{max_age_ms} * 1000) return answers_;
   const std::vector<celery::Control::Call> calls = {
       {"stats", {}}, {"active", {{"safe", true}}}, {"active_queues", {}}, {"registered", {}}};
-  const celery::Control::Asked asked =
-      lines.control.ask(calls, {}, shared.fleet.live(), kAskMs, [&] { return !shared.gate.stopping(); });
+  const celery::Control::Asked asked = lines.control.ask(calls, {}, shared.fleet.live(), kAskMs,
+                                                         [&] { return !shared.gate.stopping(); });
   std::map<std::string, WorkerAnswer> answers;
   for (std::size_t i = 0; i < calls.size(); ++i) {
     for (const celery::Reply& reply : asked.replies[i]) {

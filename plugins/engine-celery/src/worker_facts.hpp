@@ -1,5 +1,5 @@
-// What workers tell of themselves when asked, kept for a few seconds: several snapshots and commands
-// want the same answers.
+// What workers tell of themselves when asked, kept for a few seconds: several snapshots and
+// commands want the same answers.
 #pragma once
 
 #include "src/lines.hpp"
@@ -18,7 +18,7 @@ struct WorkerAnswer {
   json::Array active, active_queues, registered;
 
   [[nodiscard]] std::vector<std::string> queues() const;
-  [[nodiscard]] std::vector<std::string> tasks() const;   // names it can run
+  [[nodiscard]] std::vector<std::string> tasks() const;  // names it can run
 };
 
 // One thread.

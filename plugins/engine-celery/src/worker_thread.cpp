@@ -63,7 +63,8 @@ void WorkerThread::run() {
 
 void WorkerThread::work(Job& job) {
   if (job.op.cancelled()) return job.op.fail(Z4J_CANCELLED, "cancelled before it was begun");
-  if (job.op.remaining_ms() <= 0) return job.op.fail(Z4J_TIMEOUT, "the time was up before it was begun");
+  if (job.op.remaining_ms() <= 0)
+    return job.op.fail(Z4J_TIMEOUT, "the time was up before it was begun");
   try {
     if (!lines_.broker->connected()) {
       lines_.control.lost();

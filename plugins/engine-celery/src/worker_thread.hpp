@@ -24,7 +24,9 @@ namespace z4j::engine_celery {
 class WorkerThread {
  public:
   WorkerThread(const Settings& settings, Shared& shared, Emitter& emitter)
-      : lines_(settings), snapshots_(settings, lines_, shared, facts_), actions_(settings, lines_, shared, emitter, facts_) {}
+      : lines_(settings),
+        snapshots_(settings, lines_, shared, facts_),
+        actions_(settings, lines_, shared, emitter, facts_) {}
   ~WorkerThread() { stop(); }
 
   void start();

@@ -23,9 +23,12 @@ struct Bench {
 };
 
 [[nodiscard]] json::Object retry_job(Bench& bench, const std::string& id, const json::Object& args);
-[[nodiscard]] json::Object revoke_job(Bench& bench, const std::string& id, const json::Object& args);
+[[nodiscard]] json::Object revoke_job(Bench& bench, const std::string& id,
+                                      const json::Object& args);
 [[nodiscard]] json::Object purge_queue(Bench& bench, const std::string& queue);
-[[nodiscard]] json::Object pause_workers(Bench& bench, const std::string& queue, const json::Object& args);
-[[nodiscard]] json::Object enqueue_job(Bench& bench, const std::string& function, const json::Object& args);
+[[nodiscard]] json::Object pause_workers(Bench& bench, const std::string& queue,
+                                         const json::Object& args);
+[[nodiscard]] json::Object enqueue_job(Bench& bench, const std::string& function,
+                                       const json::Object& args);
 
 }  // namespace z4j::engine_rq

@@ -37,7 +37,8 @@ bool Emitter::flush() {
     const z4j_event_batch batch = builder_.batch();
     const z4j_status status = host_.emit(batch, error);
     if (status == Z4J_BUSY) {
-      const int wait_ms = std::clamp(static_cast<int>(std::min<uint32_t>(error.retry_after_ms, 5000)), 20, 5000);
+      const int wait_ms =
+          std::clamp(static_cast<int>(std::min<uint32_t>(error.retry_after_ms, 5000)), 20, 5000);
       if (!gate_.pause_ms(wait_ms)) return false;
       continue;
     }

@@ -1,5 +1,6 @@
-// Collects events and hands them to the kernel in batches. When the kernel is busy it waits and tries
-// the same batch again: the caller stops reading meanwhile, and RQ keeps its state. One thread.
+// Collects events and hands them to the kernel in batches. When the kernel is busy it waits and
+// tries the same batch again: the caller stops reading meanwhile, and RQ keeps its state. One
+// thread.
 #pragma once
 
 #include "src/shared.hpp"

@@ -47,8 +47,8 @@ class EngineRq {
   void stop(std::uint32_t) { end(); }
 
   std::uint64_t capabilities() const {
-    return Z4J_ENGINE_EVENTS | Z4J_ENGINE_SNAPSHOT | Z4J_ENGINE_ENQUEUE | Z4J_ENGINE_RETRY | Z4J_ENGINE_REVOKE |
-           Z4J_ENGINE_TERMINATE | Z4J_ENGINE_PURGE | Z4J_ENGINE_PAUSE;
+    return Z4J_ENGINE_EVENTS | Z4J_ENGINE_SNAPSHOT | Z4J_ENGINE_ENQUEUE | Z4J_ENGINE_RETRY |
+           Z4J_ENGINE_REVOKE | Z4J_ENGINE_TERMINATE | Z4J_ENGINE_PURGE | Z4J_ENGINE_PAUSE;
   }
   void command(Op& op, std::uint64_t verb, std::string_view target, std::string_view args) {
     const bool about_a_job = verb == Z4J_ENGINE_RETRY || verb == Z4J_ENGINE_REVOKE;
@@ -62,7 +62,10 @@ class EngineRq {
  private:
   struct Run {
     Run(Settings s, Host host)
-        : settings(std::move(s)), poller(settings, host, shared), notices(settings, shared), worker(settings, shared) {}
+        : settings(std::move(s)),
+          poller(settings, host, shared),
+          notices(settings, shared),
+          worker(settings, shared) {}
     Settings settings;
     Shared shared;
     Poller poller;
@@ -94,6 +97,7 @@ class EngineRq {
 
 }  // namespace z4j::engine_rq
 
-Z4J_ENGINE_PLUGIN(z4j::engine_rq::EngineRq, "org.z4j.engine-rq", "0.1.0", "RQ",
-                  "Watches and controls RQ through the Redis it uses; nothing is installed in the application.", "rq",
-                  Z4J_ENGINE_RQ_SCHEMA)
+Z4J_ENGINE_PLUGIN(
+    z4j::engine_rq::EngineRq, "org.z4j.engine-rq", "0.1.0", "RQ",
+    "Watches and controls RQ through the Redis it uses; nothing is installed in the application.",
+    "rq", Z4J_ENGINE_RQ_SCHEMA)

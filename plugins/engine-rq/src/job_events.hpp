@@ -16,17 +16,18 @@ namespace z4j::engine_rq {
 // One job as it was just read.
 struct Sighting {
   rq::Job job;
-  rq::Result last_result;      // the newest run that has one
-  std::int64_t results = 0;    // how many runs have one
-  Place place = Place::none;   // where it was listed
+  rq::Result last_result;     // the newest run that has one
+  std::int64_t results = 0;   // how many runs have one
+  Place place = Place::none;  // where it was listed
   std::int64_t mark = 0;
-  std::int64_t score_us = 0;   // of the registry: due time when scheduled, time of the end when canceled
+  std::int64_t score_us =
+      0;  // of the registry: due time when scheduled, time of the end when canceled
   std::int64_t watched_since_us = 0;  // what happened earlier is told as rebuilt
 };
 
 // Tells `sink` what is new against `before` (null: everything) and answers what to remember.
-[[nodiscard]] Seen report_job(const Sighting& sighting, const Seen* before, std::int64_t now, Observed& observed,
-                              EventSink& sink);
+[[nodiscard]] Seen report_job(const Sighting& sighting, const Seen* before, std::int64_t now,
+                              Observed& observed, EventSink& sink);
 
 // "ValueError: bad" out of a traceback: its last line that says something.
 [[nodiscard]] std::string last_line(std::string_view trace);

@@ -33,7 +33,9 @@ struct Kept : EventSink {
     }
     return out;
   }
-  [[nodiscard]] json::Object attrs(std::size_t i) const { return json::parse(events.at(i).attrs_json).get_object(); }
+  [[nodiscard]] json::Object attrs(std::size_t i) const {
+    return json::parse(events.at(i).attrs_json).get_object();
+  }
   std::vector<Event> events;
 };
 
@@ -64,7 +66,8 @@ class JobEventsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(seen_jobs_are_bounded);
   CPPUNIT_TEST_SUITE_END();
 
-  static Seen tell(const rq::Job& job, const Seen* before, Kept& kept, std::int64_t watched_since = 0) {
+  static Seen tell(const rq::Job& job, const Seen* before, Kept& kept,
+                   std::int64_t watched_since = 0) {
     Sighting s;
     s.job = job;
     s.watched_since_us = watched_since;
@@ -122,7 +125,8 @@ class JobEventsTest : public CppUnit::TestFixture {
     const Seen failed = tell(job_at("failed", kT, kT + 10, kT + 20), nullptr, kept);
     const Seen queued = tell(job_at("queued", kT + 1'000'000), &failed, kept);
     const Seen running = tell(job_at("started", kT + 1'000'000, kT + 1'000'010), &queued, kept);
-    static_cast<void>(tell(job_at("finished", kT + 1'000'000, kT + 1'000'012, kT + 1'000'500), &running, kept));
+    static_cast<void>(
+        tell(job_at("finished", kT + 1'000'000, kT + 1'000'012, kT + 1'000'500), &running, kept));
     CPPUNIT_ASSERT_EQUAL(std::string("sent started failed sent started succeeded"), kept.story());
     CPPUNIT_ASSERT_EQUAL(2u, kept.events[5].attempt);
   }
@@ -130,9 +134,11 @@ class JobEventsTest : public CppUnit::TestFixture {
   void an_immediate_retry_is_told_as_one() {
     Kept kept;
     const Seen running = tell(job_at("started", kT, kT + 10), nullptr, kept);
-    const Seen again = tell(job_at("queued", kT + 3'000'000, kT + 12, kT + 2'900'000), &running, kept);
+    const Seen again =
+        tell(job_at("queued", kT + 3'000'000, kT + 12, kT + 2'900'000), &running, kept);
     const Seen second = tell(job_at("started", kT + 3'000'000, kT + 3'000'100), &again, kept);
-    static_cast<void>(tell(job_at("failed", kT + 3'000'000, kT + 3'000'100, kT + 4'000'000), &second, kept));
+    static_cast<void>(
+        tell(job_at("failed", kT + 3'000'000, kT + 3'000'100, kT + 4'000'000), &second, kept));
     CPPUNIT_ASSERT_EQUAL(std::string("sent started retried sent started failed"), kept.story());
     CPPUNIT_ASSERT_EQUAL(1u, kept.events[2].attempt);
     CPPUNIT_ASSERT_EQUAL(2u, kept.events[5].attempt);
@@ -140,7 +146,8 @@ class JobEventsTest : public CppUnit::TestFixture {
 
   void what_happened_before_the_watch_is_rebuilt() {
     Kept kept;
-    static_cast<void>(tell(job_at("finished", kT, kT + 10, kT + 2'000'000), nullptr, kept, kT + 1'000'000));
+    static_cast<void>(
+        tell(job_at("finished", kT, kT + 10, kT + 2'000'000), nullptr, kept, kT + 1'000'000));
     CPPUNIT_ASSERT(json::boolean(kept.attrs(0), "rebuilt"));
     CPPUNIT_ASSERT(json::boolean(kept.attrs(1), "rebuilt"));
     CPPUNIT_ASSERT(kept.events[2].attrs_json.find("rebuilt") == std::string::npos);

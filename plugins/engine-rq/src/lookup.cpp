@@ -19,7 +19,8 @@ constexpr std::size_t kMaxIdBytes = 200;
 redis::Args read_arguments() {
   const std::vector<std::string>& all = rq::job_fields();
   const std::size_t small = rq::job_light_fields().size();
-  redis::Args args = {std::to_string(kMostValueBytes), std::to_string(kReplyBudget), std::to_string(small)};
+  redis::Args args = {std::to_string(kMostValueBytes), std::to_string(kReplyBudget),
+                      std::to_string(small)};
   args.insert(args.end(), all.begin(), all.end());
   return args;
 }
@@ -42,11 +43,12 @@ Sighting sighting_of(const Wanted& wanted, const redis::Reply& reply) {
 }  // namespace
 
 bool usable_id(std::string_view id) {
-  return !id.empty() && id.size() <= kMaxIdBytes && id.find('\0') == std::string_view::npos && pickle::valid_utf8(id);
+  return !id.empty() && id.size() <= kMaxIdBytes && id.find('\0') == std::string_view::npos &&
+         pickle::valid_utf8(id);
 }
 
-std::vector<Sighting> read_jobs(redis::Connection& redis, const rq::Keys& keys, const std::vector<Wanted>& wanted,
-                                const Gate& gate) {
+std::vector<Sighting> read_jobs(redis::Connection& redis, const rq::Keys& keys,
+                                const std::vector<Wanted>& wanted, const Gate& gate) {
   static const redis::Args arguments = read_arguments();
   std::vector<Sighting> out;
   out.reserve(wanted.size());

@@ -21,11 +21,12 @@ struct Wanted {
   std::int64_t score_us = 0;
 };
 
-// In the order asked for; a job that is gone has !job.exists(). Ends early, with fewer, when the gate
-// stops. Throws what Connection throws.
+// In the order asked for; a job that is gone has !job.exists(). Ends early, with fewer, when the
+// gate stops. Throws what Connection throws.
 [[nodiscard]] std::vector<Sighting> read_jobs(redis::Connection& redis, const rq::Keys& keys,
                                               const std::vector<Wanted>& wanted, const Gate& gate);
-[[nodiscard]] Sighting read_job(redis::Connection& redis, const rq::Keys& keys, const std::string& id);
+[[nodiscard]] Sighting read_job(redis::Connection& redis, const rq::Keys& keys,
+                                const std::string& id);
 
 // Ids are chosen by producers: what is no text of usual length is not looked at.
 [[nodiscard]] bool usable_id(std::string_view id);

@@ -13,9 +13,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kActivePauseMs = 250;   // while things change
-constexpr int kLeastPauseMs = 50;     // also when notices pour in
-constexpr int kActiveRounds = 20;     // after the last change
+constexpr int kActivePauseMs = 250;  // while things change
+constexpr int kLeastPauseMs = 50;    // also when notices pour in
+constexpr int kActiveRounds = 20;    // after the last change
 constexpr auto kWorkersEvery = std::chrono::seconds(2);
 
 double unix_seconds(std::int64_t us) { return static_cast<double>(us) / 1e6; }
@@ -23,8 +23,14 @@ double unix_seconds(std::int64_t us) { return static_cast<double>(us) / 1e6; }
 }  // namespace
 
 Poller::Poller(const Settings& settings, Host host, Shared& shared)
-    : settings_(settings), host_(host), shared_(shared), redis_(settings.redis), emitter_(host, shared.gate),
-      survey_(settings.keys, seen_), last_good_us_(now_us()), watched_since_us_(last_good_us_) {}
+    : settings_(settings),
+      host_(host),
+      shared_(shared),
+      redis_(settings.redis),
+      emitter_(host, shared.gate),
+      survey_(settings.keys, seen_),
+      last_good_us_(now_us()),
+      watched_since_us_(last_good_us_) {}
 
 void Poller::run() {
   redis::Backoff backoff;
@@ -36,7 +42,8 @@ void Poller::run() {
       backoff.reset();
       if (activity == Activity::more) continue;
       active_rounds = activity == Activity::active ? kActiveRounds : std::max(0, active_rounds - 1);
-      pause_ms = active_rounds > 0 ? std::min(kActivePauseMs, settings_.poll_ms) : settings_.poll_ms;
+      pause_ms =
+          active_rounds > 0 ? std::min(kActivePauseMs, settings_.poll_ms) : settings_.poll_ms;
     } catch (const Error& e) {
       if (e.code == Z4J_CANCELLED || shared_.gate.stopping()) break;
       lost(e.what());
@@ -56,7 +63,8 @@ Poller::Activity Poller::look() {
   Survey::Round round = survey_.look(redis_);
   if (!is_up_) found_again();
   if (round.queues_left_out > 0 && !std::exchange(told_queues_left_out_, true)) {
-    host_.warn("more queues than are watched", json::write(json::Object{{"left_out", round.queues_left_out}}));
+    host_.warn("more queues than are watched",
+               json::write(json::Object{{"left_out", round.queues_left_out}}));
   }
   const std::uint64_t before = emitter_.added();
   std::vector<Sighting> sightings = read_jobs(redis_, settings_.keys, round.moved, shared_.gate);
@@ -110,7 +118,8 @@ void Poller::lost(const std::string& why) {
   survey_.restart();
   if (is_up_) {
     is_up_ = false;
-    host_.warn("Redis is out of sight", json::write(json::Object{{"redis", settings_.redis.hint()}, {"why", why}}));
+    host_.warn("Redis is out of sight",
+               json::write(json::Object{{"redis", settings_.redis.hint()}, {"why", why}}));
   }
   if (!gap_open_) {
     gap_open_ = true;
@@ -143,10 +152,10 @@ void Poller::tell_gap_when_rebuilt(bool complete) {
   e.kind = Z4J_EV_UNKNOWN;
   e.time_us = gap_to_us_;
   e.attrs_json = json::write(json::Object{{"gap", json::Object{{"from", unix_seconds(gap_from_us_)},
-                                                              {"to", unix_seconds(gap_to_us_)},
-                                                              {"why", gap_why_},
-                                                              {"rebuilt", gap_rebuilt_},
-                                                              {"lost", nullptr}}}});
+                                                               {"to", unix_seconds(gap_to_us_)},
+                                                               {"why", gap_why_},
+                                                               {"rebuilt", gap_rebuilt_},
+                                                               {"lost", nullptr}}}});
   emitter_.add(e);
 }
 

@@ -1,7 +1,8 @@
-// The loop that looks at RQ and tells the kernel what changed, with what it does when Redis is away:
-// degraded health with the reason, growing waits, and a gap event once it is back.
+// The loop that looks at RQ and tells the kernel what changed, with what it does when Redis is
+// away: degraded health with the reason, growing waits, and a gap event once it is back.
 //
-// run() is the body of one thread. interrupt() may be called from any thread, after the gate stopped.
+// run() is the body of one thread. interrupt() may be called from any thread, after the gate
+// stopped.
 #pragma once
 
 #include "lib/redis/redis.hpp"
@@ -46,7 +47,7 @@ class Poller {
 
   bool is_up_ = false;
   bool told_queues_left_out_ = false;
-  std::string health_;              // as last told
+  std::string health_;  // as last told
   std::int64_t last_good_us_;
   std::int64_t watched_since_us_;
   bool gap_open_ = false;

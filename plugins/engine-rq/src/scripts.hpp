@@ -75,10 +75,10 @@ end
 return {'done'}
 )lua";
 
-// KEYS: job, new job, queues, list, scheduled  ARGV: new id, expected status, time, queue's name, "1"
-// for the front, due time or "", new data or "", new description
-// The new job keeps what the old one was made with, without its runs, dependencies and repeats.
-// Answers {"done"}, {"changed", status}, {"taken"} or {"empty"} when the old job lost its data.
+// KEYS: job, new job, queues, list, scheduled  ARGV: new id, expected status, time, queue's name,
+// "1" for the front, due time or "", new data or "", new description The new job keeps what the old
+// one was made with, without its runs, dependencies and repeats. Answers {"done"}, {"changed",
+// status}, {"taken"} or {"empty"} when the old job lost its data.
 inline constexpr std::string_view kCopy = R"lua(
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status or status ~= ARGV[2] then return {'changed', status or ''} end
@@ -106,9 +106,8 @@ end
 return {'done'}
 )lua";
 
-// KEYS: job, queues, list, scheduled  ARGV: id, time, queue's name, "1" for the front, due time or "",
-// data, description
-// Answers {"done"} or {"taken"}.
+// KEYS: job, queues, list, scheduled  ARGV: id, time, queue's name, "1" for the front, due time or
+// "", data, description Answers {"done"} or {"taken"}.
 inline constexpr std::string_view kSubmit = R"lua(
 if redis.call('EXISTS', KEYS[1]) == 1 then return {'taken'} end
 local later = ARGV[5] ~= ''

@@ -7,23 +7,33 @@ namespace z4j::engine_rq {
 
 const char* place_name(Place place) {
   switch (place) {
-    case Place::queue: return "queue";
-    case Place::wip: return "wip";
-    case Place::finished: return "finished";
-    case Place::failed: return "failed";
-    case Place::deferred: return "deferred";
-    case Place::scheduled: return "scheduled";
-    case Place::canceled: return "canceled";
-    case Place::none: break;
+    case Place::queue:
+      return "queue";
+    case Place::wip:
+      return "wip";
+    case Place::finished:
+      return "finished";
+    case Place::failed:
+      return "failed";
+    case Place::deferred:
+      return "deferred";
+    case Place::scheduled:
+      return "scheduled";
+    case Place::canceled:
+      return "canceled";
+    case Place::none:
+      break;
   }
   return "";
 }
 
 Status status_of(std::string_view text) {
   static constexpr std::pair<std::string_view, Status> kNames[] = {
-      {"created", Status::created},   {"queued", Status::queued},       {"started", Status::started},
-      {"finished", Status::finished}, {"failed", Status::failed},       {"deferred", Status::deferred},
-      {"scheduled", Status::scheduled}, {"stopped", Status::stopped},   {"canceled", Status::canceled}};
+      {"created", Status::created},     {"queued", Status::queued},
+      {"started", Status::started},     {"finished", Status::finished},
+      {"failed", Status::failed},       {"deferred", Status::deferred},
+      {"scheduled", Status::scheduled}, {"stopped", Status::stopped},
+      {"canceled", Status::canceled}};
   for (const auto& [name, status] : kNames) {
     if (name == text) return status;
   }

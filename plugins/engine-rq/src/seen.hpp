@@ -10,20 +10,41 @@
 namespace z4j::engine_rq {
 
 // Where RQ lists a job. The first is the queue itself, the others are registries.
-enum class Place : std::uint8_t { none, queue, wip, finished, failed, deferred, scheduled, canceled };
+enum class Place : std::uint8_t {
+  none,
+  queue,
+  wip,
+  finished,
+  failed,
+  deferred,
+  scheduled,
+  canceled
+};
 [[nodiscard]] const char* place_name(Place place);
 
-enum class Status : std::uint8_t { unknown, created, queued, started, finished, failed, deferred, scheduled, stopped, canceled };
+enum class Status : std::uint8_t {
+  unknown,
+  created,
+  queued,
+  started,
+  finished,
+  failed,
+  deferred,
+  scheduled,
+  stopped,
+  canceled
+};
 [[nodiscard]] Status status_of(std::string_view text);
 [[nodiscard]] constexpr bool is_final(Status s) {
-  return s == Status::finished || s == Status::failed || s == Status::stopped || s == Status::canceled;
+  return s == Status::finished || s == Status::failed || s == Status::stopped ||
+         s == Status::canceled;
 }
 
 struct Seen {
   Place place = Place::none;
   Status status = Status::unknown;
   std::uint16_t attempt = 1;
-  std::int64_t mark = 0;      // registry's score or execution: changes when the job was there twice
+  std::int64_t mark = 0;  // registry's score or execution: changes when the job was there twice
   std::int64_t sent_us = 0, started_us = 0, ended_us = 0;  // 0: not reported
 };
 

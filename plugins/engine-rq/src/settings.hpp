@@ -20,8 +20,8 @@ struct Settings {
   rq::Form serializer = rq::Form::unknown;  // unknown: as the other jobs of the queue
 };
 
-// Throws Z4J_BAD_CONFIG with the place. A redis_url "secret:NAME" is resolved by the host; without a
-// host it is taken as good.
+// Throws Z4J_BAD_CONFIG with the place. A redis_url "secret:NAME" is resolved by the host; without
+// a host it is taken as good.
 [[nodiscard]] Settings read_settings(std::string_view config_json, const Host* host);
 
 }  // namespace z4j::engine_rq

@@ -22,7 +22,8 @@ class RqSettingsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(500, plain.poll_ms);
     CPPUNIT_ASSERT_EQUAL(3, plain.redis.database);
     const Settings full = read_settings(
-        R"({"redis_url":"redis://h","prefix":"x:","poll_seconds":2,"queues":["a","b"],"serializer":"json"})", nullptr);
+        R"({"redis_url":"redis://h","prefix":"x:","poll_seconds":2,"queues":["a","b"],"serializer":"json"})",
+        nullptr);
     CPPUNIT_ASSERT_EQUAL(std::string("x:queues"), full.keys.queues());
     CPPUNIT_ASSERT_EQUAL(2000, full.poll_ms);
     CPPUNIT_ASSERT_EQUAL(std::size_t{2}, full.extra_queues.size());
@@ -41,9 +42,12 @@ class RqSettingsTest : public CppUnit::TestFixture {
   void names_the_place_of_a_mistake() {
     CPPUNIT_ASSERT_EQUAL(std::string("/redis_url"), where_of("{}"));
     CPPUNIT_ASSERT_EQUAL(std::string("/redis_url"), where_of(R"({"redis_url":"http://h"})"));
-    CPPUNIT_ASSERT_EQUAL(std::string("/poll_seconds"), where_of(R"({"redis_url":"redis://h","poll_seconds":0})"));
-    CPPUNIT_ASSERT_EQUAL(std::string("/sentinel_master"), where_of(R"({"redis_url":"sentinel://h:1/0"})"));
-    CPPUNIT_ASSERT_EQUAL(std::string("/queues"), where_of(R"({"redis_url":"redis://h","queues":[""]})"));
+    CPPUNIT_ASSERT_EQUAL(std::string("/poll_seconds"),
+                         where_of(R"({"redis_url":"redis://h","poll_seconds":0})"));
+    CPPUNIT_ASSERT_EQUAL(std::string("/sentinel_master"),
+                         where_of(R"({"redis_url":"sentinel://h:1/0"})"));
+    CPPUNIT_ASSERT_EQUAL(std::string("/queues"),
+                         where_of(R"({"redis_url":"redis://h","queues":[""]})"));
   }
 
   void repeats_no_password() {

@@ -17,7 +17,9 @@
 namespace z4j::engine_rq {
 
 [[nodiscard]] inline std::int64_t now_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 // Waits that a stop or a wake-up ends.
@@ -67,7 +69,8 @@ class Observed {
   void add(const std::string& name, const std::string& queue, rq::Form form) {
     const std::lock_guard lock(mutex_);
     if (!name.empty() && names_.size() < kMaxNames) names_.insert(name);
-    if (form != rq::Form::unknown && (forms_.size() < kMaxQueues || forms_.count(queue) != 0)) forms_[queue] = form;
+    if (form != rq::Form::unknown && (forms_.size() < kMaxQueues || forms_.count(queue) != 0))
+      forms_[queue] = form;
   }
   [[nodiscard]] std::vector<std::string> names() const {
     const std::lock_guard lock(mutex_);

@@ -30,7 +30,8 @@ struct PageAsked {
 PageAsked page_asked(const json::Object& page) {
   const std::int64_t limit = json::integer(page, "limit", kDefaultLimit);
   if (limit < 1) throw Error(Z4J_INVALID, "limit must be at least 1", "/limit");
-  return {static_cast<std::size_t>(std::min(limit, kMaxLimit)), std::string(json::text(page, "cursor"))};
+  return {static_cast<std::size_t>(std::min(limit, kMaxLimit)),
+          std::string(json::text(page, "cursor"))};
 }
 
 json::Object answer_of(json::Array items, const std::string& next) {
@@ -42,7 +43,8 @@ json::Object answer_of(json::Array items, const std::string& next) {
 
 // The names after the cursor, at most `limit`; `next` is the last of them when there are more.
 template <class Names>
-std::vector<std::string> names_of_page(const Names& sorted, const PageAsked& asked, std::string& next) {
+std::vector<std::string> names_of_page(const Names& sorted, const PageAsked& asked,
+                                       std::string& next) {
   auto at = std::upper_bound(sorted.begin(), sorted.end(), asked.cursor);
   if (asked.cursor.empty()) at = sorted.begin();
   std::vector<std::string> out;
@@ -95,7 +97,8 @@ json::Object workers_page(Bench& bench, const PageAsked& asked) {
 }
 
 std::set<std::string> queue_names(Bench& bench) {
-  std::set<std::string> names(bench.settings.extra_queues.begin(), bench.settings.extra_queues.end());
+  std::set<std::string> names(bench.settings.extra_queues.begin(),
+                              bench.settings.extra_queues.end());
   const redis::Reply members = bench.redis.command({"SMEMBERS", bench.settings.keys.queues()});
   for (const redis::Reply& m : members.items) {
     const std::string name = bench.settings.keys.queue_in(m.text);
@@ -130,15 +133,17 @@ json::Object queues_page(Bench& bench, const PageAsked& asked) {
   json::Array items;
   for (std::size_t i = 0; i < names.size(); ++i) {
     const redis::Reply* r = &replies[1 + i * kPerQueue];
-    json::Object o{{"name", names[i]},          {"pending", r[0].integer},  {"unacked", r[1].integer},
-                   {"scheduled", r[2].integer}, {"deferred", r[3].integer}, {"failed", r[4].integer},
+    json::Object o{{"name", names[i]},         {"pending", r[0].integer},
+                   {"unacked", r[1].integer},  {"scheduled", r[2].integer},
+                   {"deferred", r[3].integer}, {"failed", r[4].integer},
                    {"consumers", r[5].integer}};
     rq::Time since;
     for (const redis::Reply& t : times[i].items) {
       if (!since) since = rq::parse_time(t.text);
     }
-    o["oldest_age_s"] =
-        r[0].integer > 0 && since ? json::Value(std::max(0.0, unix_time(now - *since))) : json::Value(nullptr);
+    o["oldest_age_s"] = r[0].integer > 0 && since
+                            ? json::Value(std::max(0.0, unix_time(now - *since)))
+                            : json::Value(nullptr);
     o["paused"] = replies[0].integer > 0;
     o["broker_type"] = "redis";
     o["broker_url_hint"] = bench.settings.redis.hint();
@@ -147,14 +152,17 @@ json::Object queues_page(Bench& bench, const PageAsked& asked) {
   return answer_of(std::move(items), next);
 }
 
-json::Object waiting_item(const Sighting& s, const std::string& queue, std::int64_t position, Shared& shared) {
+json::Object waiting_item(const Sighting& s, const std::string& queue, std::int64_t position,
+                          Shared& shared) {
   json::Object o{{"task_id", s.job.id}, {"queue", queue}, {"position", position}};
   const rq::Call call = rq::decode_call(s.job.data, kSnapshotBudget);
-  const std::string name =
-      call.form == rq::Form::unknown ? rq::name_in_description(s.job.description) : call.display_name;
+  const std::string name = call.form == rq::Form::unknown
+                               ? rq::name_in_description(s.job.description)
+                               : call.display_name;
   shared.observed.add(name, queue, call.form);
   o["name"] = name;
-  if (const rq::Time at = s.job.enqueued_at ? s.job.enqueued_at : s.job.created_at) o["enqueued_at"] = unix_time(*at);
+  if (const rq::Time at = s.job.enqueued_at ? s.job.enqueued_at : s.job.created_at)
+    o["enqueued_at"] = unix_time(*at);
   if (s.place == Place::scheduled && s.score_us > 0) o["eta"] = unix_time(s.score_us);
   if (call.form != rq::Form::unknown) {
     o["args"] = call.args.value;
@@ -165,12 +173,14 @@ json::Object waiting_item(const Sighting& s, const std::string& queue, std::int6
   return o;
 }
 
-// The queue first, then what is scheduled for it, as one row of positions; the cursor is a position.
+// The queue first, then what is scheduled for it, as one row of positions; the cursor is a
+// position.
 json::Object waiting_page(Bench& bench, const PageAsked& asked, const std::string& queue) {
   if (!usable_id(queue)) throw Error(Z4J_INVALID, "waiting needs the name of a queue", "/queue");
   std::int64_t first = 0;
   const char* end = asked.cursor.data() + asked.cursor.size();
-  if (!asked.cursor.empty() && (std::from_chars(asked.cursor.data(), end, first).ptr != end || first < 0)) {
+  if (!asked.cursor.empty() &&
+      (std::from_chars(asked.cursor.data(), end, first).ptr != end || first < 0)) {
     throw Error(Z4J_INVALID, "the cursor is not one of waiting", "/cursor");
   }
   const rq::Keys& keys = bench.settings.keys;
@@ -179,41 +189,51 @@ json::Object waiting_page(Bench& bench, const PageAsked& asked, const std::strin
   const auto limit = static_cast<std::int64_t>(asked.limit);
   std::vector<Wanted> wanted;
   if (first < length) {
-    const redis::Reply ids =
-        bench.redis.command({"LRANGE", list, std::to_string(first), std::to_string(first + limit - 1)});
+    const redis::Reply ids = bench.redis.command(
+        {"LRANGE", list, std::to_string(first), std::to_string(first + limit - 1)});
     for (const redis::Reply& id : ids.items) wanted.push_back({id.text, Place::queue, 0, 0});
   }
   const auto in_list = static_cast<std::int64_t>(wanted.size());
   if (in_list < limit) {
     const std::int64_t from = std::max<std::int64_t>(0, first - length);
-    const redis::Reply pairs = bench.redis.command(
-        {"ZRANGE", registry, std::to_string(from), std::to_string(from + limit - in_list - 1), "WITHSCORES"});
+    const redis::Reply pairs =
+        bench.redis.command({"ZRANGE", registry, std::to_string(from),
+                             std::to_string(from + limit - in_list - 1), "WITHSCORES"});
     for (std::size_t i = 0; i + 1 < pairs.items.size(); i += 2) {
-      wanted.push_back(
-          {pairs.items[i].text, Place::scheduled, 0, rq::parse_epoch(pairs.items[i + 1].text).value_or(0)});
+      wanted.push_back({pairs.items[i].text, Place::scheduled, 0,
+                        rq::parse_epoch(pairs.items[i + 1].text).value_or(0)});
     }
   }
   const std::vector<Sighting> jobs = read_jobs(bench.redis, keys, wanted, bench.shared.gate);
   json::Array items;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     if (!jobs[i].job.exists() || !usable_id(jobs[i].job.id)) continue;
-    items.emplace_back(waiting_item(jobs[i], queue, first + static_cast<std::int64_t>(i), bench.shared));
+    items.emplace_back(
+        waiting_item(jobs[i], queue, first + static_cast<std::int64_t>(i), bench.shared));
   }
-  return answer_of(std::move(items), wanted.size() == asked.limit ? std::to_string(first + limit) : std::string());
+  return answer_of(std::move(items),
+                   wanted.size() == asked.limit ? std::to_string(first + limit) : std::string());
 }
 
 const char* kernel_state(const rq::Job& job) {
   switch (status_of(job.status)) {
     case Status::created:
     case Status::queued:
-    case Status::deferred: return "pending";
-    case Status::scheduled: return job.started_at ? "retry" : "pending";
-    case Status::started: return "started";
-    case Status::finished: return "success";
-    case Status::failed: return "failure";
+    case Status::deferred:
+      return "pending";
+    case Status::scheduled:
+      return job.started_at ? "retry" : "pending";
+    case Status::started:
+      return "started";
+    case Status::finished:
+      return "success";
+    case Status::failed:
+      return "failure";
     case Status::stopped:
-    case Status::canceled: return "revoked";
-    case Status::unknown: break;
+    case Status::canceled:
+      return "revoked";
+    case Status::unknown:
+      break;
   }
   return "unknown";
 }
@@ -225,7 +245,8 @@ json::Object state_item(const Sighting& s) {
     o["evidence"] = "RQ has no such job: it expired, was deleted, or never was";
     return o;
   }
-  std::string evidence = "the job's status in RQ is " + (job.status.empty() ? std::string("not set") : job.status);
+  std::string evidence =
+      "the job's status in RQ is " + (job.status.empty() ? std::string("not set") : job.status);
   const Status status = status_of(job.status);
   if (status == Status::started && job.last_heartbeat)
     evidence += ", last heartbeat " + rq::format_time(*job.last_heartbeat);
@@ -234,14 +255,16 @@ json::Object state_item(const Sighting& s) {
     if (end) o["finished_at"] = unix_time(*end);
   }
   if (status == Status::finished) {
-    const std::string& raw = s.last_result.return_value.empty() ? job.result : s.last_result.return_value;
+    const std::string& raw =
+        s.last_result.return_value.empty() ? job.result : s.last_result.return_value;
     if (!raw.empty()) {
       rq::Payload result = rq::decode_value(raw, kSnapshotBudget);
       o["result"] = std::move(result.value);
       if (!result.exact) o["result_is_repr"] = true;
     }
   } else if (status == Status::failed) {
-    const std::string& trace = s.last_result.exc_string.empty() ? job.exc_info : s.last_result.exc_string;
+    const std::string& trace =
+        s.last_result.exc_string.empty() ? job.exc_info : s.last_result.exc_string;
     if (!trace.empty()) o["exception"] = last_line(trace);
   }
   o["evidence"] = std::move(evidence);

@@ -14,12 +14,12 @@ namespace z4j::engine_rq {
 namespace {
 
 constexpr std::size_t kMaxQueues = 2000;
-constexpr std::size_t kMaxMoved = 2000;        // per round
+constexpr std::size_t kMaxMoved = 2000;  // per round
 constexpr std::int64_t kEndPage = 20;
 constexpr std::int64_t kRunningPage = 500;
 constexpr std::int64_t kNextPage = 200;
 constexpr std::int64_t kSweepPage = 500;
-constexpr int kMaxPages = 20;                  // per round and list
+constexpr int kMaxPages = 20;  // per round and list
 constexpr std::size_t kMaxRunning = 100'000;
 constexpr auto kSweepEvery = std::chrono::seconds(20);
 
@@ -124,7 +124,8 @@ std::string Survey::id_of(const Listing& l, const std::string& member, std::int6
   mark = 0;
   const std::string id = rq::job_id_before_execution(member);
   if (id.empty() || !is_execution_id(std::string_view(member).substr(id.size() + 1))) return member;
-  mark = static_cast<std::int64_t>(std::hash<std::string_view>{}(std::string_view(member).substr(id.size() + 1)) | 1);
+  mark = static_cast<std::int64_t>(
+      std::hash<std::string_view>{}(std::string_view(member).substr(id.size() + 1)) | 1);
   return id;
 }
 
@@ -143,7 +144,8 @@ Survey::Page Survey::take(Listing& l, const redis::Reply& reply, Round& round) {
     }
     w.id = id_of(l, reply.items[i].text, w.mark);
     if (!usable_id(w.id)) continue;
-    if (l.place == Place::wip && running_now_.size() < kMaxRunning) running_now_.emplace(w.id, l.queue);
+    if (l.place == Place::wip && running_now_.size() < kMaxRunning)
+      running_now_.emplace(w.id, l.queue);
     const Seen* seen = seen_.find(w.id);
     if (seen != nullptr && seen->place == w.place && seen->mark == w.mark) continue;
     if (!picked_.insert(w.id).second) continue;
@@ -162,8 +164,8 @@ void Survey::read_ends(redis::Connection& redis, Round& round) {
     order.push_back(&l);
   };
   // What ended is read first: a job seen at two places while it moves is taken where it went.
-  for (const Place place : {Place::finished, Place::failed, Place::canceled, Place::scheduled, Place::deferred,
-                            Place::wip, Place::queue}) {
+  for (const Place place : {Place::finished, Place::failed, Place::canceled, Place::scheduled,
+                            Place::deferred, Place::wip, Place::queue}) {
     for (auto& [queue, lists] : listings_) {
       Listing& l = lists[static_cast<std::size_t>(place) - 1];
       if (l.count == 0) {
@@ -198,8 +200,10 @@ void Survey::follow_ends(redis::Connection& redis, Round& round) {
       }
       const bool all_of_wip = l.place == Place::wip;
       std::int64_t at = end;
-      const bool follow = all_of_wip || (l.found >= static_cast<std::size_t>(kEndPage) && !l.sweeping);
-      for (int pages = 0; follow && pages < kMaxPages && at < l.count && round.moved.size() < kMaxMoved; ++pages) {
+      const bool follow =
+          all_of_wip || (l.found >= static_cast<std::size_t>(kEndPage) && !l.sweeping);
+      for (int pages = 0;
+           follow && pages < kMaxPages && at < l.count && round.moved.size() < kMaxMoved; ++pages) {
         const std::int64_t from = l.place == Place::queue ? -at - kNextPage : at;
         const std::int64_t to = l.place == Place::queue ? -at - 1 : at + kNextPage - 1;
         const Page got = take(l, redis.command(page(l, from, to)), round);

@@ -27,8 +27,8 @@ class Survey {
 
   struct Round {
     std::vector<Wanted> moved;
-    bool complete = false;    // every list was read to its end at least once since restart()
-    bool more = false;        // the bound of one round was reached: look again soon
+    bool complete = false;  // every list was read to its end at least once since restart()
+    bool more = false;      // the bound of one round was reached: look again soon
     std::size_t queues_left_out = 0;
   };
   // Throws what Connection throws; the next look then starts where this one did.
@@ -42,9 +42,9 @@ class Survey {
     Place place = Place::none;
     std::string key, queue;
     std::int64_t count = 0, last_count = 0;
-    std::int64_t swept = 0;        // next rank of the sweep
+    std::int64_t swept = 0;  // next rank of the sweep
     bool sweeping = true, ever_complete = false;
-    std::size_t found = 0;         // in this round
+    std::size_t found = 0;  // in this round
     Clock::time_point last_sweep{};
   };
 
@@ -60,12 +60,13 @@ class Survey {
     std::size_t members = 0, fresh = 0;
   };
   Page take(Listing& listing, const redis::Reply& reply, Round& round);
-  [[nodiscard]] std::string id_of(const Listing& listing, const std::string& member, std::int64_t& mark) const;
+  [[nodiscard]] std::string id_of(const Listing& listing, const std::string& member,
+                                  std::int64_t& mark) const;
 
   const rq::Keys& keys_;
   SeenJobs& seen_;
-  std::map<std::string, std::vector<Listing>> listings_;  // by queue
-  std::unordered_set<std::string> picked_;                // in this round
+  std::map<std::string, std::vector<Listing>> listings_;                // by queue
+  std::unordered_set<std::string> picked_;                              // in this round
   std::unordered_map<std::string, std::string> running_, running_now_;  // id to queue
 };
 

@@ -18,19 +18,26 @@ constexpr std::int64_t kLongestRunMs = 25'000;
 constexpr std::int64_t kToAnswerMs = 500;
 
 json::Object arguments_of(const std::string& text) {
-  json::Value v = json::parse(text.empty() ? std::string_view("{}") : std::string_view(text), kMaxArguments);
+  json::Value v =
+      json::parse(text.empty() ? std::string_view("{}") : std::string_view(text), kMaxArguments);
   if (!v.is_object()) throw Error(Z4J_INVALID, "the arguments must be an object");
   return std::move(v.get_object());
 }
 
 json::Object run_command(Bench& bench, const Request& r, const json::Object& args) {
   switch (r.verb) {
-    case Z4J_ENGINE_RETRY: return retry_job(bench, r.subject, args);
-    case Z4J_ENGINE_REVOKE: return revoke_job(bench, r.subject, args);
-    case Z4J_ENGINE_PURGE: return purge_queue(bench, r.subject);
-    case Z4J_ENGINE_PAUSE: return pause_workers(bench, r.subject, args);
-    case Z4J_ENGINE_ENQUEUE: return enqueue_job(bench, r.subject, args);
-    default: throw Error(Z4J_UNSUPPORTED, "RQ has no such command");
+    case Z4J_ENGINE_RETRY:
+      return retry_job(bench, r.subject, args);
+    case Z4J_ENGINE_REVOKE:
+      return revoke_job(bench, r.subject, args);
+    case Z4J_ENGINE_PURGE:
+      return purge_queue(bench, r.subject);
+    case Z4J_ENGINE_PAUSE:
+      return pause_workers(bench, r.subject, args);
+    case Z4J_ENGINE_ENQUEUE:
+      return enqueue_job(bench, r.subject, args);
+    default:
+      throw Error(Z4J_UNSUPPORTED, "RQ has no such command");
   }
 }
 
@@ -39,7 +46,8 @@ json::Object run_command(Bench& bench, const Request& r, const json::Object& arg
 void WorkerThread::add(Request request) {
   const std::lock_guard lock(mutex_);
   if (ended_) throw Error(Z4J_BAD_STATE, "the instance is stopping");
-  if (waiting_.size() >= kMaxWaiting) throw Error(Z4J_BUSY, "too many commands wait already", {}, 1000);
+  if (waiting_.size() >= kMaxWaiting)
+    throw Error(Z4J_BUSY, "too many commands wait already", {}, 1000);
   waiting_.push_back(std::move(request));
   arrived_.notify_one();
 }
@@ -75,9 +83,11 @@ void WorkerThread::serve(Request& r) {
   if (left_ms <= 0) return r.op.fail(Z4J_TIMEOUT, "its time ran out before it was begun");
   try {
     const auto run_ms = std::clamp<std::int64_t>(left_ms - kToAnswerMs, 0, kLongestRunMs);
-    Bench bench{redis_, settings_, shared_, std::chrono::steady_clock::now() + std::chrono::milliseconds(run_ms)};
+    Bench bench{redis_, settings_, shared_,
+                std::chrono::steady_clock::now() + std::chrono::milliseconds(run_ms)};
     const json::Object args = arguments_of(r.json);
-    json::Object answer = r.verb != 0 ? run_command(bench, r, args) : take_snapshot(bench, r.subject, args);
+    json::Object answer =
+        r.verb != 0 ? run_command(bench, r, args) : take_snapshot(bench, r.subject, args);
     r.op.ok(json::write(json::Value(std::move(answer))));
   } catch (const Error& e) {
     // A look that broke off changed nothing.

@@ -1,7 +1,8 @@
-// Runs commands and snapshots one after another on a connection of its own, so that neither a caller
-// nor the poller waits for them. Bounded: beyond that it answers Z4J_BUSY.
+// Runs commands and snapshots one after another on a connection of its own, so that neither a
+// caller nor the poller waits for them. Bounded: beyond that it answers Z4J_BUSY.
 //
-// add() may be called from any thread. Each op is answered once: by its run, or when the thread ends.
+// add() may be called from any thread. Each op is answered once: by its run, or when the thread
+// ends.
 #pragma once
 
 #include "lib/redis/redis.hpp"
@@ -27,7 +28,8 @@ struct Request {
 
 class WorkerThread {
  public:
-  WorkerThread(const Settings& settings, Shared& shared) : settings_(settings), shared_(shared), redis_(settings.redis) {}
+  WorkerThread(const Settings& settings, Shared& shared)
+      : settings_(settings), shared_(shared), redis_(settings.redis) {}
 
   void add(Request request);
   void run();

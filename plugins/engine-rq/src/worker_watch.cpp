@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::size_t kMaxWorkers = 5000;
 
-Event worker_event(std::uint16_t kind, std::int64_t time_us, const std::string& name, const std::string& hostname,
-                   std::int64_t pid) {
+Event worker_event(std::uint16_t kind, std::int64_t time_us, const std::string& name,
+                   const std::string& hostname, std::int64_t pid) {
   Event e;
   e.kind = kind;
   e.time_us = time_us;
@@ -45,7 +45,8 @@ std::vector<rq::Worker> read_workers(redis::Connection& redis, const rq::Keys& k
   return workers;
 }
 
-void WorkerWatch::look(redis::Connection& redis, const rq::Keys& keys, std::int64_t now_us, EventSink& sink) {
+void WorkerWatch::look(redis::Connection& redis, const rq::Keys& keys, std::int64_t now_us,
+                       EventSink& sink) {
   std::map<std::string, Known> now;
   for (const rq::Worker& w : read_workers(redis, keys)) {
     if (!w.exists() || w.death) continue;
@@ -54,12 +55,14 @@ void WorkerWatch::look(redis::Connection& redis, const rq::Keys& keys, std::int6
     if (before == known_.end() || before->second.birth != k.birth) {
       sink.add(worker_event(Z4J_EV_WORKER_UP, w.birth.value_or(now_us), w.name, w.hostname, w.pid));
     } else if (before->second.heartbeat != k.heartbeat) {
-      sink.add(worker_event(Z4J_EV_WORKER_BEAT, w.last_heartbeat.value_or(now_us), w.name, w.hostname, w.pid));
+      sink.add(worker_event(Z4J_EV_WORKER_BEAT, w.last_heartbeat.value_or(now_us), w.name,
+                            w.hostname, w.pid));
     }
     now.emplace(w.name, std::move(k));
   }
   for (const auto& [name, k] : known_) {
-    if (now.count(name) == 0) sink.add(worker_event(Z4J_EV_WORKER_DOWN, now_us, name, k.hostname, k.pid));
+    if (now.count(name) == 0)
+      sink.add(worker_event(Z4J_EV_WORKER_DOWN, now_us, name, k.hostname, k.pid));
   }
   known_ = std::move(now);
 }

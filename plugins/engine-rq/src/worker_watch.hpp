@@ -13,7 +13,8 @@
 
 namespace z4j::engine_rq {
 
-// All workers RQ lists, by name, the gone ones with !exists(). Bounded. Throws what Connection throws.
+// All workers RQ lists, by name, the gone ones with !exists(). Bounded. Throws what Connection
+// throws.
 [[nodiscard]] std::vector<rq::Worker> read_workers(redis::Connection& redis, const rq::Keys& keys);
 
 class WorkerWatch {

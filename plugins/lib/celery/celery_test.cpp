@@ -25,16 +25,22 @@ namespace json = z4j::json;
 
 json::Object celery_vector(const std::string& name) {
   std::ifstream in(Z4J_SOURCE_DIR "/tests/fixtures/vectors/celery-redis-" + name + ".json");
-  return json::parse(std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>())).get_object();
+  return json::parse(
+             std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>()))
+      .get_object();
 }
 
-std::string celery_text(const json::Value& v) { return {v.get_string().data(), v.get_string().size()}; }
+std::string celery_text(const json::Value& v) {
+  return {v.get_string().data(), v.get_string().size()};
+}
 
 // Every list of a captured key space: calls f(key, message).
-void each_message(const json::Object& keys, const std::function<void(const std::string&, const std::string&)>& f) {
+void each_message(const json::Object& keys,
+                  const std::function<void(const std::string&, const std::string&)>& f) {
   for (const auto& [key, entry] : keys) {
     if (json::text(entry.get_object(), "type") != "list") continue;
-    for (const json::Value& m : entry.get_object().at("value").get_array()) f(std::string(key), celery_text(m));
+    for (const json::Value& m : entry.get_object().at("value").get_array())
+      f(std::string(key), celery_text(m));
   }
 }
 
@@ -85,8 +91,9 @@ class CeleryTest : public CppUnit::TestFixture {
           const celery::Body body = celery::parse_body(m);
           const std::string type = m.envelope.content_type;
           const celery::BodyForm expected = type == "application/json" ? celery::BodyForm::json
-                                            : type == "application/x-python-serialize" ? celery::BodyForm::pickle
-                                                                                       : celery::BodyForm::opaque;
+                                            : type == "application/x-python-serialize"
+                                                ? celery::BodyForm::pickle
+                                                : celery::BodyForm::opaque;
           CPPUNIT_ASSERT_MESSAGE(name + ": " + body.why_opaque, body.form == expected);
           if (expected == celery::BodyForm::opaque) CPPUNIT_ASSERT(!body.why_opaque.empty());
         });
@@ -98,19 +105,23 @@ class CeleryTest : public CppUnit::TestFixture {
   void reads_what_a_message_says() {
     const celery::Message m = celery::parse_message(one_message("5.2.6", "countdown"));
     CPPUNIT_ASSERT_EQUAL(std::string("capp.add"), m.task);
-    CPPUNIT_ASSERT_EQUAL(z4j::text::parse_iso_time("2026-11-23T21:54:03.399431Z").value(), m.eta_us.value());
+    CPPUNIT_ASSERT_EQUAL(z4j::text::parse_iso_time("2026-11-23T21:54:03.399431Z").value(),
+                         m.eta_us.value());
     CPPUNIT_ASSERT(m.expires_us.value() > m.eta_us.value());
     CPPUNIT_ASSERT_EQUAL(std::string("celery"), m.routing_key);
     CPPUNIT_ASSERT_EQUAL(9, celery::parse_message(one_message("5.2.6", "priority_9")).priority);
-    const celery::Body body = celery::parse_body(celery::parse_message(one_message("5.6.3", "chain")));
+    const celery::Body body =
+        celery::parse_body(celery::parse_message(one_message("5.6.3", "chain")));
     CPPUNIT_ASSERT_EQUAL(std::string("[1, 2]"), body.args);
     CPPUNIT_ASSERT(body.has_continuation);
     CPPUNIT_ASSERT(!body.has_chord);
-    CPPUNIT_ASSERT(celery::parse_body(celery::parse_message(one_message("5.2.6", "chord"))).has_chord);
+    CPPUNIT_ASSERT(
+        celery::parse_body(celery::parse_message(one_message("5.2.6", "chord"))).has_chord);
   }
 
   void reads_pickles_as_data() {
-    const celery::Body body = celery::parse_body(celery::parse_message(one_message("5.2.6", "pickle")));
+    const celery::Body body =
+        celery::parse_body(celery::parse_message(one_message("5.2.6", "pickle")));
     CPPUNIT_ASSERT(body.form == celery::BodyForm::pickle);
     CPPUNIT_ASSERT(body.args.empty());
     CPPUNIT_ASSERT(body.args_repr.find("datetime.datetime(2020, 1, 2") != std::string::npos);
@@ -119,8 +130,13 @@ class CeleryTest : public CppUnit::TestFixture {
 
   void writes_the_same_task_once_more() {
     const celery::Message old = celery::parse_message(one_message("5.2.6", "countdown"));
-    const std::string text = celery::write_again(
-        old, celery::parse_body(old), {.id = "new-id", .queue = "celery", .priority = {}, .eta_us = {}, .args = {}, .kwargs = {}});
+    const std::string text = celery::write_again(old, celery::parse_body(old),
+                                                 {.id = "new-id",
+                                                  .queue = "celery",
+                                                  .priority = {},
+                                                  .eta_us = {},
+                                                  .args = {},
+                                                  .kwargs = {}});
     const celery::Message m = celery::parse_message(text);
     CPPUNIT_ASSERT_EQUAL(std::string("new-id"), m.id);
     CPPUNIT_ASSERT_EQUAL(old.task, m.task);
@@ -134,11 +150,15 @@ class CeleryTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(json::text(now, "delivery_tag") != json::text(before, "delivery_tag"));
     CPPUNIT_ASSERT_EQUAL(std::string("(1, 2)"), m.args_repr);
     // Headers of the project survive.
-    const celery::Message rich = celery::parse_message(one_message("5.6.3", "queue_other_timelimits_headers"));
+    const celery::Message rich =
+        celery::parse_message(one_message("5.6.3", "queue_other_timelimits_headers"));
     const celery::Message again = celery::parse_message(celery::write_again(
-        rich, celery::parse_body(rich), {.id = "n", .queue = "other", .priority = 3, .eta_us = {}, .args = {}, .kwargs = {}}));
+        rich, celery::parse_body(rich),
+        {.id = "n", .queue = "other", .priority = 3, .eta_us = {}, .args = {}, .kwargs = {}}));
     for (const auto& [key, value] : rich.envelope.headers()) {
-      if (key == "id" || key == "group" || key == "group_index" || key == "parent_id" || key == "eta" || key == "expires" || key == "retries") continue;
+      if (key == "id" || key == "group" || key == "group_index" || key == "parent_id" ||
+          key == "eta" || key == "expires" || key == "retries")
+        continue;
       CPPUNIT_ASSERT_MESSAGE(std::string(key), again.envelope.headers().at(key) == value);
     }
     CPPUNIT_ASSERT_EQUAL(3, again.priority);
@@ -148,7 +168,8 @@ class CeleryTest : public CppUnit::TestFixture {
   void takes_a_task_out_of_its_chord() {
     const celery::Message old = celery::parse_message(one_message("5.2.6", "chord"));
     const celery::Message m = celery::parse_message(celery::write_again(
-        old, celery::parse_body(old), {.id = "n", .queue = "celery", .priority = {}, .eta_us = {}, .args = {}, .kwargs = {}}));
+        old, celery::parse_body(old),
+        {.id = "n", .queue = "celery", .priority = {}, .eta_us = {}, .args = {}, .kwargs = {}}));
     const celery::Body body = celery::parse_body(m);
     CPPUNIT_ASSERT(!body.has_chord);
     CPPUNIT_ASSERT_EQUAL(celery::parse_body(old).args, body.args);
@@ -156,14 +177,21 @@ class CeleryTest : public CppUnit::TestFixture {
   }
 
   void arguments_stay_byte_for_byte() {
-    celery::NewTask t{.id = "i", .task = "t", .queue = "q", .args = "[123456789012345678901234567890, 1.10]",
-                      .kwargs = R"({"a": "\u00e9"})", .root_id = {}, .priority = 0, .eta_us = {}};
+    celery::NewTask t{.id = "i",
+                      .task = "t",
+                      .queue = "q",
+                      .args = "[123456789012345678901234567890, 1.10]",
+                      .kwargs = R"({"a": "\u00e9"})",
+                      .root_id = {},
+                      .priority = 0,
+                      .eta_us = {}};
     const celery::Message m = celery::parse_message(celery::write_message(t));
     CPPUNIT_ASSERT_EQUAL(t.args, celery::parse_body(m).args);
     CPPUNIT_ASSERT_EQUAL(t.kwargs, celery::parse_body(m).kwargs);
     CPPUNIT_ASSERT_EQUAL(std::string("(123456789012345678901234567890, 1.10)"), m.args_repr);
     const celery::Message edited = celery::parse_message(celery::write_again(
-        m, celery::parse_body(m), {.id = "j", .queue = "q", .priority = {}, .eta_us = 1, .args = "[1]", .kwargs = {}}));
+        m, celery::parse_body(m),
+        {.id = "j", .queue = "q", .priority = {}, .eta_us = 1, .args = "[1]", .kwargs = {}}));
     CPPUNIT_ASSERT_EQUAL(std::string("[1]"), celery::parse_body(edited).args);
     CPPUNIT_ASSERT_EQUAL(t.kwargs, celery::parse_body(edited).kwargs);
     CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, edited.eta_us.value());
@@ -173,8 +201,10 @@ class CeleryTest : public CppUnit::TestFixture {
     for (const char* name : {"pickle", "msgpack"}) {
       const celery::Message m = celery::parse_message(one_message("5.2.6", name));
       const celery::Body body = celery::parse_body(m);
-      const celery::Again same{.id = "n", .queue = "celery", .priority = {}, .eta_us = {}, .args = {}, .kwargs = {}};
-      CPPUNIT_ASSERT_EQUAL(m.envelope.body, celery::parse_message(celery::write_again(m, body, same)).envelope.body);
+      const celery::Again same{
+          .id = "n", .queue = "celery", .priority = {}, .eta_us = {}, .args = {}, .kwargs = {}};
+      CPPUNIT_ASSERT_EQUAL(m.envelope.body,
+                           celery::parse_message(celery::write_again(m, body, same)).envelope.body);
       celery::Again edited = same;
       edited.args = "[1]";
       CPPUNIT_ASSERT_THROW(static_cast<void>(celery::write_again(m, body, edited)), z4j::Error);
@@ -182,43 +212,57 @@ class CeleryTest : public CppUnit::TestFixture {
   }
 
   void reads_protocol_1() {
-    const std::string body = R"({"task": "a.b", "id": "x1", "args": [1], "kwargs": {"k": 2}, "retries": 1, "eta": null, "callbacks": null})";
-    const std::string text = R"({"body": ")" + z4j::text::base64_encode(body) +
-                             R"(", "content-type": "application/json", "content-encoding": "utf-8", "headers": {}, )"
-                             R"("properties": {"body_encoding": "base64", "delivery_info": {"exchange": "", "routing_key": "q"}}})";
+    const std::string body =
+        R"({"task": "a.b", "id": "x1", "args": [1], "kwargs": {"k": 2}, "retries": 1, "eta": null, "callbacks": null})";
+    const std::string text =
+        R"({"body": ")" + z4j::text::base64_encode(body) +
+        R"(", "content-type": "application/json", "content-encoding": "utf-8", "headers": {}, )"
+        R"("properties": {"body_encoding": "base64", "delivery_info": {"exchange": "", "routing_key": "q"}}})";
     const celery::Message m = celery::parse_message(text);
     CPPUNIT_ASSERT_EQUAL(1, m.protocol);
     CPPUNIT_ASSERT_EQUAL(std::string("a.b"), m.task);
     const celery::Message again = celery::parse_message(celery::write_again(
-        m, celery::parse_body(m), {.id = "n", .queue = "q", .priority = {}, .eta_us = {}, .args = {}, .kwargs = {}}));
+        m, celery::parse_body(m),
+        {.id = "n", .queue = "q", .priority = {}, .eta_us = {}, .args = {}, .kwargs = {}}));
     CPPUNIT_ASSERT_EQUAL(2, again.protocol);
     CPPUNIT_ASSERT_EQUAL(std::string(R"({"k": 2})"), celery::parse_body(again).kwargs);
   }
 
   void new_messages_can_be_read() {
-    const std::string text = celery::write_message({.id = "i", .task = "t", .queue = "q", .args = "[]", .kwargs = "{}",
-                                                    .root_id = {}, .priority = 6, .eta_us = {}});
+    const std::string text = celery::write_message({.id = "i",
+                                                    .task = "t",
+                                                    .queue = "q",
+                                                    .args = "[]",
+                                                    .kwargs = "{}",
+                                                    .root_id = {},
+                                                    .priority = 6,
+                                                    .eta_us = {}});
     const celery::Message m = celery::parse_message(text);
     CPPUNIT_ASSERT_EQUAL(std::string("i"), m.root_id);
     CPPUNIT_ASSERT_EQUAL(std::string("q"), m.routing_key);
     CPPUNIT_ASSERT_EQUAL(6, m.priority);
     // The same headers as the real producer's, no more and no less.
     const celery::Message real = celery::parse_message(one_message("5.2.6", "simple_json"));
-    for (const auto& [key, value] : real.envelope.headers()) CPPUNIT_ASSERT_MESSAGE(std::string(key), m.envelope.headers().contains(key));
+    for (const auto& [key, value] : real.envelope.headers())
+      CPPUNIT_ASSERT_MESSAGE(std::string(key), m.envelope.headers().contains(key));
     CPPUNIT_ASSERT_EQUAL(real.envelope.headers().size(), m.envelope.headers().size());
     CPPUNIT_ASSERT(m.envelope.headers().at("timelimit") == real.envelope.headers().at("timelimit"));
-    for (const auto& [key, value] : real.envelope.properties()) CPPUNIT_ASSERT_MESSAGE(std::string(key), m.envelope.properties().contains(key));
+    for (const auto& [key, value] : real.envelope.properties())
+      CPPUNIT_ASSERT_MESSAGE(std::string(key), m.envelope.properties().contains(key));
   }
 
   void hostile_messages_are_refused() {
     const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
-    for (const std::string& text : {std::string(), std::string("null"), std::string("[]"), std::string("{}"), std::string(R"({"body": 1})"),
-                                    std::string(R"({"body": "!!", "properties": {"body_encoding": "base64"}})"), deep,
-                                    std::string("\xff\xfe"), std::string(R"({"body": "", "headers": [], "properties": 3})"),
-                                    std::string(R"({"body": "", "headers": {"task": 5, "id": {}}})")}) {
+    for (const std::string& text :
+         {std::string(), std::string("null"), std::string("[]"), std::string("{}"),
+          std::string(R"({"body": 1})"),
+          std::string(R"({"body": "!!", "properties": {"body_encoding": "base64"}})"), deep,
+          std::string("\xff\xfe"), std::string(R"({"body": "", "headers": [], "properties": 3})"),
+          std::string(R"({"body": "", "headers": {"task": 5, "id": {}}})")}) {
       CPPUNIT_ASSERT_THROW(static_cast<void>(celery::parse_message(text)), z4j::Error);
-      const std::string wrapped = R"({"body": ")" + z4j::text::base64_encode(text) +
-                                  R"(", "content-type": "application/json", "properties": {"body_encoding": "base64"}})";
+      const std::string wrapped =
+          R"({"body": ")" + z4j::text::base64_encode(text) +
+          R"(", "content-type": "application/json", "properties": {"body_encoding": "base64"}})";
       CPPUNIT_ASSERT_THROW(static_cast<void>(celery::parse_message(wrapped)), z4j::Error);
     }
   }
@@ -229,8 +273,11 @@ class CeleryTest : public CppUnit::TestFixture {
     for (const auto& [type, samples] : vector.at("events").get_object()) {
       for (const json::Value& sample : samples.get_array()) {
         std::vector<celery::Event> events;
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, celery::read_events(celery_text(sample.get_object().at("message")), 7, events));
-        const bool ours = type.starts_with("task-") || type == "worker-online" || type == "worker-heartbeat" || type == "worker-offline";
+        CPPUNIT_ASSERT_EQUAL(
+            std::size_t{0},
+            celery::read_events(celery_text(sample.get_object().at("message")), 7, events));
+        const bool ours = type.starts_with("task-") || type == "worker-online" ||
+                          type == "worker-heartbeat" || type == "worker-offline";
         if (!ours) {
           CPPUNIT_ASSERT(events.empty());
           continue;
@@ -255,10 +302,12 @@ class CeleryTest : public CppUnit::TestFixture {
 
   void reads_arrays_of_events() {
     std::vector<celery::Event> events;
-    celery::read_events(event_message(R"j([{"type": "task-received", "uuid": "a", "name": "m.f", "args": "(1,)", "kwargs": "{}", "retries": 2,)j"
-                                      R"( "hostname": "w@h", "timestamp": 1795467048.5, "eta": "2026-11-23T21:54:03+00:00"},)"
-                                      R"( {"type": "task-succeeded", "uuid": "a", "result": "3", "runtime": 0.25, "hostname": "w@h", "timestamp": 1795467049}])"),
-                        7, events);
+    celery::read_events(
+        event_message(
+            R"j([{"type": "task-received", "uuid": "a", "name": "m.f", "args": "(1,)", "kwargs": "{}", "retries": 2,)j"
+            R"( "hostname": "w@h", "timestamp": 1795467048.5, "eta": "2026-11-23T21:54:03+00:00"},)"
+            R"( {"type": "task-succeeded", "uuid": "a", "result": "3", "runtime": 0.25, "hostname": "w@h", "timestamp": 1795467049}])"),
+        7, events);
     CPPUNIT_ASSERT_EQUAL(std::size_t{2}, events.size());
     CPPUNIT_ASSERT_EQUAL(std::uint16_t{Z4J_EV_RECEIVED}, events[0].kind);
     CPPUNIT_ASSERT_EQUAL(std::uint32_t{0}, events[0].attempt);
@@ -274,13 +323,16 @@ class CeleryTest : public CppUnit::TestFixture {
   void odd_events_are_counted_or_kept() {
     std::vector<celery::Event> events;
     const std::size_t bad = celery::read_events(
-        event_message(R"([1, {}, {"type": "task-started"}, {"type": "worker-online"}, {"type": "worker-elect", "hostname": "x"},)"
-                      R"( {"type": "task-progress", "uuid": "a", "done": 5, "timestamp": -4}])"), 7, events);
+        event_message(
+            R"([1, {}, {"type": "task-started"}, {"type": "worker-online"}, {"type": "worker-elect", "hostname": "x"},)"
+            R"( {"type": "task-progress", "uuid": "a", "done": 5, "timestamp": -4}])"),
+        7, events);
     CPPUNIT_ASSERT_EQUAL(std::size_t{4}, bad);
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, events.size());
     CPPUNIT_ASSERT_EQUAL(std::uint16_t{Z4J_EV_UNKNOWN}, events[0].kind);
     CPPUNIT_ASSERT_EQUAL(std::int64_t{7}, events[0].time_us);
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{5}, json::integer(json::parse(events[0].attrs_json).get_object(), "done"));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{5},
+                         json::integer(json::parse(events[0].attrs_json).get_object(), "done"));
     CPPUNIT_ASSERT_THROW(celery::read_events(event_message("not json"), 7, events), z4j::Error);
   }
 
@@ -293,7 +345,8 @@ class CeleryTest : public CppUnit::TestFixture {
         const std::vector<celery::Reply> replies = celery::read_replies(json::write(raw[i]));
         for (const celery::Reply& r : replies) {
           ++n;
-          CPPUNIT_ASSERT_EQUAL(std::string(json::text(call.at("sent_body").get_object(), "ticket")), r.ticket);
+          CPPUNIT_ASSERT_EQUAL(std::string(json::text(call.at("sent_body").get_object(), "ticket")),
+                               r.ticket);
           CPPUNIT_ASSERT(json::parse(r.value) == decoded[i].get_object().at(r.worker));
         }
       }
@@ -306,7 +359,8 @@ class CeleryTest : public CppUnit::TestFixture {
       if (name.starts_with("control_")) check(call.get_object());
     }
     CPPUNIT_ASSERT(n > 40);
-    const celery::Reply good{"", "w", R"({"ok": "pong"})"}, bad{"", "w", R"j({"error": "KeyError('x')"})j"};
+    const celery::Reply good{"", "w", R"({"ok": "pong"})"},
+        bad{"", "w", R"j({"error": "KeyError('x')"})j"};
     CPPUNIT_ASSERT(celery::is_ok(good) && !celery::is_ok(bad));
     CPPUNIT_ASSERT_EQUAL(std::string("KeyError('x')"), celery::error_in(bad));
   }
@@ -314,11 +368,13 @@ class CeleryTest : public CppUnit::TestFixture {
   void never_sends_an_election() {
     const celery::Request election{"election", {}, {}, "", ""};
     CPPUNIT_ASSERT_THROW(static_cast<void>(celery::write_request(election)), z4j::Error);
-    const celery::Envelope e = celery::parse_envelope(celery::write_request({"ping", {}, {"w@h"}, "t", "oid"}));
+    const celery::Envelope e =
+        celery::parse_envelope(celery::write_request({"ping", {}, {"w@h"}, "t", "oid"}));
     const json::Object body = json::parse(e.body).get_object();
     CPPUNIT_ASSERT_EQUAL(std::string("t"), std::string(json::text(body, "ticket")));
     CPPUNIT_ASSERT(body.at("destination") == json::parse(R"(["w@h"])"));
-    CPPUNIT_ASSERT(body.at("reply_to") == json::parse(R"({"exchange": "reply.celery.pidbox", "routing_key": "oid"})"));
+    CPPUNIT_ASSERT(body.at("reply_to") ==
+                   json::parse(R"({"exchange": "reply.celery.pidbox", "routing_key": "oid"})"));
   }
 
   void reads_every_result() {
@@ -330,17 +386,24 @@ class CeleryTest : public CppUnit::TestFixture {
         const auto meta = celery::read_result(celery_text(entry.get_object().at("value")));
         CPPUNIT_ASSERT_MESSAGE(std::string(key), meta.has_value());
         CPPUNIT_ASSERT_EQUAL("celery-task-meta-" + meta->task_id, std::string(key));
-        CPPUNIT_ASSERT_EQUAL(celery::is_final(meta->status), meta->done_us.has_value() && meta->status != "RETRY");
-        if (meta->status == "FAILURE" || meta->status == "REVOKED") CPPUNIT_ASSERT(!meta->exception.empty());
-        if (std::string(name) == "state-5.2.6" && meta->task == "capp.slow") CPPUNIT_ASSERT(!meta->args.empty());
+        CPPUNIT_ASSERT_EQUAL(celery::is_final(meta->status),
+                             meta->done_us.has_value() && meta->status != "RETRY");
+        if (meta->status == "FAILURE" || meta->status == "REVOKED")
+          CPPUNIT_ASSERT(!meta->exception.empty());
+        if (std::string(name) == "state-5.2.6" && meta->task == "capp.slow")
+          CPPUNIT_ASSERT(!meta->args.empty());
         ++states[meta->status];
       }
     }
-    CPPUNIT_ASSERT(states["SUCCESS"] > 5 && states["FAILURE"] > 1 && states["REVOKED"] > 1 && states["STARTED"] > 0);
-    const auto aware = celery::read_result(R"({"status": "SUCCESS", "task_id": "a", "result": 12345678901234567890123, "date_done": "2026-11-23T20:50:48.758706+00:00"})");
+    CPPUNIT_ASSERT(states["SUCCESS"] > 5 && states["FAILURE"] > 1 && states["REVOKED"] > 1 &&
+                   states["STARTED"] > 0);
+    const auto aware = celery::read_result(
+        R"({"status": "SUCCESS", "task_id": "a", "result": 12345678901234567890123, "date_done": "2026-11-23T20:50:48.758706+00:00"})");
     CPPUNIT_ASSERT_EQUAL(std::string("12345678901234567890123"), aware->result);
-    CPPUNIT_ASSERT(!celery::read_result("\x80\x02}q\x00.") && !celery::read_result("{}") && !celery::read_result("[1]"));
-    const auto failed = celery::read_result(R"({"status": "FAILURE", "task_id": "a", "result": {"exc_type": "ValueError", "exc_message": ["x", 1]}})");
+    CPPUNIT_ASSERT(!celery::read_result("\x80\x02}q\x00.") && !celery::read_result("{}") &&
+                   !celery::read_result("[1]"));
+    const auto failed = celery::read_result(
+        R"({"status": "FAILURE", "task_id": "a", "result": {"exc_type": "ValueError", "exc_message": ["x", 1]}})");
     CPPUNIT_ASSERT_EQUAL(std::string("ValueError('x', 1)"), failed->exception);
   }
 
@@ -363,7 +426,8 @@ class CeleryTest : public CppUnit::TestFixture {
   void knows_the_keys() {
     celery::RedisKeys keys;
     CPPUNIT_ASSERT_EQUAL(std::string("celery"), keys.queue("celery", 0));
-    CPPUNIT_ASSERT_EQUAL(std::string("celery\x06\x16") + "3", keys.queue("celery", keys.step_of(5)));
+    CPPUNIT_ASSERT_EQUAL(std::string("celery\x06\x16") + "3",
+                         keys.queue("celery", keys.step_of(5)));
     CPPUNIT_ASSERT_EQUAL(9, keys.step_of(200));
     CPPUNIT_ASSERT_EQUAL(std::string("/0.celeryev/*"), keys.events_pattern());
     keys.prefix = "p*:";
@@ -373,7 +437,10 @@ class CeleryTest : public CppUnit::TestFixture {
     const json::Object state = celery_vector("state-5.2.6");
     for (const auto& [key, entry] : state.at("broker_busy_db0").get_object()) {
       if (key != "_kombu.binding.other") continue;
-      const std::string member = z4j::text::base64_decode(json::text(entry.get_object().at("value").get_array()[0].get_object(), "base64")).value();
+      const std::string member =
+          z4j::text::base64_decode(
+              json::text(entry.get_object().at("value").get_array()[0].get_object(), "base64"))
+              .value();
       CPPUNIT_ASSERT_EQUAL(std::string("other"), celery::queue_of_binding(member));
     }
     CPPUNIT_ASSERT_EQUAL(std::string(), celery::queue_of_binding("nothing"));

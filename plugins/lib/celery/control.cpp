@@ -26,8 +26,10 @@ void Control::close() noexcept {
   open_ = false;
 }
 
-Control::Asked Control::ask(const std::vector<Call>& calls, const std::vector<std::string>& destination,
-                            std::set<std::string> expected, int timeout_ms, const std::function<bool()>& go_on) {
+Control::Asked Control::ask(const std::vector<Call>& calls,
+                            const std::vector<std::string>& destination,
+                            std::set<std::string> expected, int timeout_ms,
+                            const std::function<bool()>& go_on) {
   if (!open_) {
     transport_.open_replies(oid_);
     open_ = true;
@@ -39,7 +41,8 @@ Control::Asked Control::ask(const std::vector<Call>& calls, const std::vector<st
   for (std::size_t i = 0; i < calls.size(); ++i) {
     const std::string ticket = text::new_uuid();
     tickets.emplace(ticket, i);
-    out.listeners = transport_.broadcast(write_request({calls[i].method, calls[i].arguments, destination, ticket, oid_}));
+    out.listeners = transport_.broadcast(
+        write_request({calls[i].method, calls[i].arguments, destination, ticket, oid_}));
   }
   if (out.listeners == 0) return out;
 
@@ -64,8 +67,10 @@ Control::Asked Control::ask(const std::vector<Call>& calls, const std::vector<st
       }
       for (Reply& reply : replies) {
         const auto call = tickets.find(reply.ticket);
-        if (call == tickets.end() || out.replies[call->second].size() >= kMaxRepliesPerCall) continue;
-        if (answered[call->second].insert(reply.worker).second) out.replies[call->second].push_back(std::move(reply));
+        if (call == tickets.end() || out.replies[call->second].size() >= kMaxRepliesPerCall)
+          continue;
+        if (answered[call->second].insert(reply.worker).second)
+          out.replies[call->second].push_back(std::move(reply));
       }
     }
     if (complete()) break;
@@ -73,10 +78,11 @@ Control::Asked Control::ask(const std::vector<Call>& calls, const std::vector<st
       last = Clock::now();
       continue;
     }
-    const bool some = std::any_of(out.replies.begin(), out.replies.end(), [](const auto& r) { return !r.empty(); });
+    const bool some = std::any_of(out.replies.begin(), out.replies.end(),
+                                  [](const auto& r) { return !r.empty(); });
     if (expected.empty() && some && Clock::now() - last > quiet) break;
-    // Polled, since a blocking pop would hold the connection that stop() has to interrupt, and servers
-    // before version 6 can only block for whole seconds.
+    // Polled, since a blocking pop would hold the connection that stop() has to interrupt, and
+    // servers before version 6 can only block for whole seconds.
     std::this_thread::sleep_for(kPollEvery);
   }
   return out;

@@ -24,14 +24,14 @@ class Control {
     json::Object arguments;
   };
   struct Asked {
-    std::int64_t listeners = -1;               // of the broadcast; 0: nobody is there
-    std::vector<std::vector<Reply>> replies;   // per call; in each at most one per worker
+    std::int64_t listeners = -1;              // of the broadcast; 0: nobody is there
+    std::vector<std::vector<Reply>> replies;  // per call; in each at most one per worker
   };
   // Sends all calls at once and waits until every worker in `expected` has answered each, or
-  // `timeout_ms` passed; a `destination` (empty: all) is expected by itself. With nobody to expect it
-  // waits until replies have stopped coming for a while. `go_on` ends the wait early.
-  Asked ask(const std::vector<Call>& calls, const std::vector<std::string>& destination, std::set<std::string> expected,
-            int timeout_ms, const std::function<bool()>& go_on);
+  // `timeout_ms` passed; a `destination` (empty: all) is expected by itself. With nobody to expect
+  // it waits until replies have stopped coming for a while. `go_on` ends the wait early.
+  Asked ask(const std::vector<Call>& calls, const std::vector<std::string>& destination,
+            std::set<std::string> expected, int timeout_ms, const std::function<bool()>& go_on);
 
   // Takes the mailbox away from the broker.
   void close() noexcept;

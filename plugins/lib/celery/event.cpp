@@ -19,11 +19,17 @@ struct Kind {
   std::string_view type;
   std::uint16_t kind;
 };
-constexpr Kind kKinds[] = {
-    {"task-sent", Z4J_EV_SENT},         {"task-received", Z4J_EV_RECEIVED},  {"task-started", Z4J_EV_STARTED},
-    {"task-succeeded", Z4J_EV_SUCCEEDED}, {"task-failed", Z4J_EV_FAILED},    {"task-retried", Z4J_EV_RETRIED},
-    {"task-revoked", Z4J_EV_REVOKED},   {"task-rejected", Z4J_EV_REJECTED},  {"worker-online", Z4J_EV_WORKER_UP},
-    {"worker-heartbeat", Z4J_EV_WORKER_BEAT}, {"worker-offline", Z4J_EV_WORKER_DOWN}};
+constexpr Kind kKinds[] = {{"task-sent", Z4J_EV_SENT},
+                           {"task-received", Z4J_EV_RECEIVED},
+                           {"task-started", Z4J_EV_STARTED},
+                           {"task-succeeded", Z4J_EV_SUCCEEDED},
+                           {"task-failed", Z4J_EV_FAILED},
+                           {"task-retried", Z4J_EV_RETRIED},
+                           {"task-revoked", Z4J_EV_REVOKED},
+                           {"task-rejected", Z4J_EV_REJECTED},
+                           {"worker-online", Z4J_EV_WORKER_UP},
+                           {"worker-heartbeat", Z4J_EV_WORKER_BEAT},
+                           {"worker-offline", Z4J_EV_WORKER_DOWN}};
 
 // Two FNV-1a sums over the same text with different starts: the same event seen twice has one id.
 void identify(std::string_view text, std::uint8_t (&id)[16]) {
@@ -31,7 +37,8 @@ void identify(std::string_view text, std::uint8_t (&id)[16]) {
   for (std::uint64_t& sum : sums) {
     for (const char c : text) sum = (sum ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
   }
-  for (std::size_t i = 0; i < 16; ++i) id[i] = static_cast<std::uint8_t>(sums[i / 8] >> (8 * (i % 8)));
+  for (std::size_t i = 0; i < 16; ++i)
+    id[i] = static_cast<std::uint8_t>(sums[i / 8] >> (8 * (i % 8)));
 }
 
 std::int64_t time_of(const json::Object& o, std::int64_t now_us) {
@@ -47,7 +54,8 @@ void put_repr(json::Object& attrs, const json::Object& o, const char* key, const
 }
 
 void put_time(json::Object& attrs, const json::Object& o, const char* key) {
-  if (const auto us = text::parse_iso_time(json::text(o, key))) attrs[key] = static_cast<double>(*us) / 1e6;
+  if (const auto us = text::parse_iso_time(json::text(o, key)))
+    attrs[key] = static_cast<double>(*us) / 1e6;
 }
 
 void copy(json::Object& attrs, const json::Object& o, const char* key) {
@@ -73,8 +81,10 @@ void read_task_event(const json::Object& o, std::string_view type, Event& e, jso
   if (e.kind != Z4J_EV_SENT) e.worker = host;
   attrs["hostname"] = host;
   if (e.kind == Z4J_EV_SENT || e.kind == Z4J_EV_RECEIVED) {
-    const std::int64_t retries = std::clamp<std::int64_t>(json::integer(o, "retries"), 0, 1'000'000);
-    // No attempt number: starts and ends don't carry one, and the kernel orders by it before it looks at times.
+    const std::int64_t retries =
+        std::clamp<std::int64_t>(json::integer(o, "retries"), 0, 1'000'000);
+    // No attempt number: starts and ends don't carry one, and the kernel orders by it before it
+    // looks at times.
     attrs["retry_count"] = retries;
     put_repr(attrs, o, "args", "args_is_repr");
     put_repr(attrs, o, "kwargs", "kwargs_is_repr");
@@ -83,7 +93,8 @@ void read_task_event(const json::Object& o, std::string_view type, Event& e, jso
   } else if (e.kind == Z4J_EV_SUCCEEDED) {
     put_repr(attrs, o, "result", "result_is_repr");
     const double runtime = json::number(o, "runtime", -1);
-    if (runtime >= 0 && runtime < 1e10) e.runtime_us = static_cast<std::int64_t>(std::llround(runtime * 1e6));
+    if (runtime >= 0 && runtime < 1e10)
+      e.runtime_us = static_cast<std::int64_t>(std::llround(runtime * 1e6));
   } else if (e.kind == Z4J_EV_UNKNOWN) {
     attrs["type"] = text::clean(type, 200);
     for (const auto& [key, value] : o) {
@@ -95,7 +106,8 @@ void read_task_event(const json::Object& o, std::string_view type, Event& e, jso
   if (e.kind == Z4J_EV_REJECTED) attrs["reason"] = "rejected";
 }
 
-void read_worker_event(const json::Object& o, std::string_view type, Event& e, json::Object& attrs) {
+void read_worker_event(const json::Object& o, std::string_view type, Event& e,
+                       json::Object& attrs) {
   Beat beat;
   beat.worker = name_in(o, "hostname");
   if (beat.worker.empty()) throw Error(Z4J_INVALID, "a worker event without hostname");
@@ -106,7 +118,8 @@ void read_worker_event(const json::Object& o, std::string_view type, Event& e, j
   beat.processed = json::integer(o, "processed");
   beat.pid = json::integer(o, "pid");
   if (const json::Array* load = json::array(o, "loadavg"); load != nullptr && load->size() == 3) {
-    for (const json::Value& v : *load) beat.load.push_back(v.is_number() ? v.to_number<double>() : 0);
+    for (const json::Value& v : *load)
+      beat.load.push_back(v.is_number() ? v.to_number<double>() : 0);
   }
   e.worker = beat.worker;
   attrs["hostname"] = beat.worker;
@@ -115,8 +128,8 @@ void read_worker_event(const json::Object& o, std::string_view type, Event& e, j
   attrs["freq"] = beat.freq;
   attrs["version"] = beat.version;
   if (!beat.load.empty()) attrs["load_average"] = json::Array(beat.load.begin(), beat.load.end());
-  identify(std::string(type) + "|" + e.worker + "|" + std::to_string(beat.pid) + "|" + std::to_string(e.time_us) + "|" +
-               std::to_string(json::integer(o, "clock")),
+  identify(std::string(type) + "|" + e.worker + "|" + std::to_string(beat.pid) + "|" +
+               std::to_string(e.time_us) + "|" + std::to_string(json::integer(o, "clock")),
            e.id);
   e.beat = std::move(beat);
 }
@@ -126,7 +139,8 @@ bool read_one(const json::Value& value, std::int64_t now_us, Event& e) {
   const json::Object* o = value.if_object();
   if (o == nullptr) throw Error(Z4J_INVALID, "an event that is not an object");
   const std::string_view type = json::text(*o, "type");
-  const Kind* kind = std::find_if(std::begin(kKinds), std::end(kKinds), [&](const Kind& k) { return k.type == type; });
+  const Kind* kind = std::find_if(std::begin(kKinds), std::end(kKinds),
+                                  [&](const Kind& k) { return k.type == type; });
   const bool about_task = type.starts_with("task-");
   if (type.empty()) throw Error(Z4J_INVALID, "an event without a type");
   if (kind == std::end(kKinds) && !about_task) return false;
@@ -161,7 +175,8 @@ std::size_t read_events(std::string_view message, std::int64_t now_us, std::vect
     }
   };
   if (const json::Array* many = body.if_array()) {
-    if (many->size() > kMaxEventsPerMessage) throw Error(Z4J_TOO_LARGE, "more than 10000 events in one message");
+    if (many->size() > kMaxEventsPerMessage)
+      throw Error(Z4J_TOO_LARGE, "more than 10000 events in one message");
     for (const json::Value& value : *many) add(value);
   } else {
     add(body);

@@ -18,17 +18,17 @@ struct Beat {
 };
 
 struct Event {
-  std::uint16_t kind = 0;            // Z4J_EV_*
+  std::uint16_t kind = 0;  // Z4J_EV_*
   std::int64_t time_us = 0;
   std::uint32_t attempt = 0;
   std::int64_t runtime_us = -1;
   std::string task_id, parent_id, root_id, task, queue, worker, attrs_json;
-  std::uint8_t id[16] = {};          // zero for events about a task
+  std::uint8_t id[16] = {};  // zero for events about a task
   std::optional<Beat> beat;
 };
 
-// Appends what one message holds: a single event or an array of them. Answers how many entries of it
-// could not be read. Throws Z4J_INVALID or Z4J_TOO_LARGE when the message as a whole cannot.
+// Appends what one message holds: a single event or an array of them. Answers how many entries of
+// it could not be read. Throws Z4J_INVALID or Z4J_TOO_LARGE when the message as a whole cannot.
 // `now_us` stands in for a missing or absurd time.
 std::size_t read_events(std::string_view message, std::int64_t now_us, std::vector<Event>& out);
 

@@ -43,7 +43,8 @@ class Reader {
 
  private:
   void space() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t')) ++at_;
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t'))
+      ++at_;
   }
   bool take(char c) {
     space();
@@ -108,7 +109,9 @@ class Reader {
       first = false;
       space();
       std::string key;
-      if (at_ >= text_.size() || (text_[at_] != '\'' && text_[at_] != '"') || !string(key) || !take(':')) return false;
+      if (at_ >= text_.size() || (text_[at_] != '\'' && text_[at_] != '"') || !string(key) ||
+          !take(':'))
+        return false;
       out += quoted(key) + ": ";
       if (!value(out, depth + 1)) return false;
       comma = take(',');
@@ -137,7 +140,9 @@ class Reader {
       if (at_ == exponent) return false;
     }
     // A letter right behind makes it something else: 1j, 0x10, 1_000.
-    if (at_ < text_.size() && std::string_view(",)]}: \n\t").find(text_[at_]) == std::string_view::npos) return false;
+    if (at_ < text_.size() &&
+        std::string_view(",)]}: \n\t").find(text_[at_]) == std::string_view::npos)
+      return false;
     out += text_.substr(from, at_ - from);
     return true;
   }
@@ -171,12 +176,24 @@ class Reader {
       if (at_ >= text_.size()) return false;
       std::uint32_t code = 0;
       switch (text_[at_++]) {
-        case '\\': out += '\\'; break;
-        case '\'': out += '\''; break;
-        case '"': out += '"'; break;
-        case 'n': out += '\n'; break;
-        case 'r': out += '\r'; break;
-        case 't': out += '\t'; break;
+        case '\\':
+          out += '\\';
+          break;
+        case '\'':
+          out += '\'';
+          break;
+        case '"':
+          out += '"';
+          break;
+        case 'n':
+          out += '\n';
+          break;
+        case 'r':
+          out += '\r';
+          break;
+        case 't':
+          out += '\t';
+          break;
         case 'x':
           if (!hex(2, code)) return false;
           append_utf8(out, code);
@@ -189,7 +206,8 @@ class Reader {
           if (!hex(8, code)) return false;
           append_utf8(out, code);
           break;
-        default: return false;
+        default:
+          return false;
       }
     }
     if (at_ >= text_.size()) return false;
@@ -207,7 +225,8 @@ class Reader {
 
 std::optional<std::string> json_from_literal(std::string_view python, std::size_t max_bytes) {
   if (python.empty() || python.size() > max_bytes) return std::nullopt;
-  if (python.find("...") != std::string_view::npos || python.find("***") != std::string_view::npos) return std::nullopt;
+  if (python.find("...") != std::string_view::npos || python.find("***") != std::string_view::npos)
+    return std::nullopt;
   if (text::clean(python, python.size() * 3) != python) return std::nullopt;
   std::string out;
   if (!Reader(python).whole(out)) return std::nullopt;

@@ -13,7 +13,8 @@ namespace z4j::celery {
 namespace {
 
 constexpr std::size_t kMaxRepr = 1024;  // as Celery cuts it
-constexpr char kPlainEmbed[] = R"({"callbacks": null, "errbacks": null, "chain": null, "chord": null})";
+constexpr char kPlainEmbed[] =
+    R"({"callbacks": null, "errbacks": null, "chain": null, "chord": null})";
 const json::Object kNothing;
 
 bool given(const json::Object& o, std::string_view key) {
@@ -57,7 +58,8 @@ void read_json_body(const std::string& bytes, int protocol, Body& out) {
   static_cast<void>(json::parse(bytes, kMaxMessageBytes));
   if (protocol == 1) {
     const auto args = raw_member(bytes, "args"), kwargs = raw_member(bytes, "kwargs");
-    if (!args || !kwargs || !is_array(*args) || !is_object(*kwargs)) throw Error(Z4J_INVALID, "no arguments in the body");
+    if (!args || !kwargs || !is_array(*args) || !is_object(*kwargs))
+      throw Error(Z4J_INVALID, "no arguments in the body");
     out.args = *args;
     out.kwargs = *kwargs;
     const json::Value value = json::parse(bytes, kMaxMessageBytes);
@@ -89,15 +91,18 @@ bool given(const pickle::Document& doc, const pickle::Node& dict, std::string_vi
 void read_pickle_body(const std::string& bytes, Body& out) {
   const pickle::Document doc = pickle::load(bytes, {.max_bytes = kMaxMessageBytes});
   const pickle::Node& root = doc[doc.root];
-  const bool shape = (root.kind == pickle::Kind::tuple || root.kind == pickle::Kind::list) && root.items.size() == 3;
+  const bool shape = (root.kind == pickle::Kind::tuple || root.kind == pickle::Kind::list) &&
+                     root.items.size() == 3;
   if (!shape) throw Error(Z4J_INVALID, "the pickle is not (args, kwargs, embed)");
   constexpr pickle::Budget kShown{.nodes = 5000, .bytes = 64u << 10, .depth = 64};
   const pickle::Node& embed = doc[root.items[2]];
-  out.has_continuation = given(doc, embed, "chain") || given(doc, embed, "callbacks") || given(doc, embed, "errbacks");
+  out.has_continuation =
+      given(doc, embed, "chain") || given(doc, embed, "callbacks") || given(doc, embed, "errbacks");
   out.has_chord = given(doc, embed, "chord");
   out.args_repr = pickle::to_repr(doc, root.items[0], kShown);
   out.kwargs_repr = pickle::to_repr(doc, root.items[1], kShown);
-  const std::optional<json::Value> args = pickle::to_json(doc, root.items[0], pickle::TopTuple::as_array);
+  const std::optional<json::Value> args =
+      pickle::to_json(doc, root.items[0], pickle::TopTuple::as_array);
   const std::optional<json::Value> kwargs = pickle::to_json(doc, root.items[1]);
   if (args && kwargs && args->is_array() && kwargs->is_object()) {
     out.args = json::write(*args);
@@ -179,7 +184,8 @@ Message parse_message(std::string_view text) {
   const json::Object* facts = &headers;
   if (!headers.contains("task")) {
     m.protocol = 1;
-    if (m.envelope.content_type != "application/json") throw Error(Z4J_INVALID, "no task header, and the body is not JSON");
+    if (m.envelope.content_type != "application/json")
+      throw Error(Z4J_INVALID, "no task header, and the body is not JSON");
     const std::optional<std::string> bytes = decompressed(m.envelope);
     if (!bytes) throw Error(Z4J_INVALID, "the body cannot be decompressed");
     body_of_1 = json::parse(*bytes, kMaxMessageBytes);
@@ -197,8 +203,10 @@ Message parse_message(std::string_view text) {
   m.eta_us = time_in(*facts, "eta");
   m.expires_us = time_in(*facts, "expires");
   m.retries = count_in(*facts, "retries");
-  m.priority = static_cast<int>(std::clamp<std::int64_t>(json::integer(properties, "priority"), 0, 255));
-  if (const json::Object* info = json::object(properties, "delivery_info")) m.routing_key = name_in(*info, "routing_key");
+  m.priority =
+      static_cast<int>(std::clamp<std::int64_t>(json::integer(properties, "priority"), 0, 255));
+  if (const json::Object* info = json::object(properties, "delivery_info"))
+    m.routing_key = name_in(*info, "routing_key");
   return m;
 }
 
@@ -216,7 +224,8 @@ Body parse_body(const Message& message) {
     } else if (type == "application/x-python-serialize" && message.protocol == 2) {
       read_pickle_body(*bytes, out);
     } else {
-      out.why_opaque = "the body has the content type " + (type.empty() ? std::string("(none)") : type);
+      out.why_opaque =
+          "the body has the content type " + (type.empty() ? std::string("(none)") : type);
     }
   } catch (const Error& e) {
     out = Body{};
@@ -242,11 +251,12 @@ std::string write_message(const NewTask& t) {
                           {"kwargsrepr", python_repr(t.kwargs, Outer::as_it_is, kMaxRepr)},
                           {"origin", "z4j"},
                           {"ignore_result", false}};
-  const json::Object root = {{"body", text::base64_encode(json_body(t.args, t.kwargs, kPlainEmbed))},
-                             {"content-encoding", "utf-8"},
-                             {"content-type", "application/json"},
-                             {"headers", std::move(headers)},
-                             {"properties", fresh_properties(t.id, t.queue, t.priority)}};
+  const json::Object root = {
+      {"body", text::base64_encode(json_body(t.args, t.kwargs, kPlainEmbed))},
+      {"content-encoding", "utf-8"},
+      {"content-type", "application/json"},
+      {"headers", std::move(headers)},
+      {"properties", fresh_properties(t.id, t.queue, t.priority)}};
   return json::write(root);
 }
 
@@ -254,8 +264,11 @@ std::string write_again(const Message& message, const Body& body, const Again& a
   const bool new_args = !again.args.empty() || !again.kwargs.empty();
   const bool change = new_args || body.has_chord || message.protocol == 1;
   if (change && body.form != BodyForm::json) {
-    throw Error(Z4J_UNSUPPORTED, body.has_chord ? "the task belongs to a chord, and its body is not JSON: it cannot be taken out"
-                                                : "the body is not JSON: its arguments cannot be replaced");
+    throw Error(
+        Z4J_UNSUPPORTED,
+        body.has_chord
+            ? "the task belongs to a chord, and its body is not JSON: it cannot be taken out"
+            : "the body is not JSON: its arguments cannot be replaced");
   }
   json::Object root = message.envelope.root;
   json::Object headers = message.protocol == 1 ? json::Object() : message.envelope.headers();
@@ -276,7 +289,9 @@ std::string write_again(const Message& message, const Body& body, const Again& a
   if (change) {
     const std::string& args = again.args.empty() ? body.args : again.args;
     const std::string& kwargs = again.kwargs.empty() ? body.kwargs : again.kwargs;
-    const std::string embed = message.protocol == 1 ? kPlainEmbed : body.has_chord ? without_chord(body.embed) : body.embed;
+    const std::string embed = message.protocol == 1 ? kPlainEmbed
+                              : body.has_chord      ? without_chord(body.embed)
+                                                    : body.embed;
     headers.erase("compression");
     root["body"] = text::base64_encode(json_body(args, kwargs, embed));
     root["content-encoding"] = "utf-8";
@@ -287,7 +302,8 @@ std::string write_again(const Message& message, const Body& body, const Again& a
   }
   json::Object properties = message.envelope.properties();
   json::Object info = object_or_empty(properties, "delivery_info");
-  if (json::text(info, "routing_key") != again.queue) info = {{"exchange", ""}, {"routing_key", again.queue}};
+  if (json::text(info, "routing_key") != again.queue)
+    info = {{"exchange", ""}, {"routing_key", again.queue}};
   info.erase("redelivered");
   properties["correlation_id"] = again.id;
   properties["delivery_info"] = std::move(info);

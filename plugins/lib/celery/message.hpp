@@ -1,5 +1,5 @@
-// Celery's task message as kombu puts it into Redis: an envelope in JSON, headers of protocol 2 (and 1,
-// to read only), a body in the serializer of the project.
+// Celery's task message as kombu puts it into Redis: an envelope in JSON, headers of protocol 2
+// (and 1, to read only), a body in the serializer of the project.
 //
 // Nothing here runs or imports what a message names. Messages come from whoever can write to the
 // broker: sizes and depths are bounded, what cannot be read is said to be so and never guessed.
@@ -21,8 +21,8 @@ inline constexpr std::size_t kMaxNameBytes = 500;  // ids, task names, queues, w
 
 // The outer layer; also that of events and control replies.
 struct Envelope {
-  json::Object root;                 // everything, as it came
-  std::string body;                  // bytes, base64 taken off
+  json::Object root;  // everything, as it came
+  std::string body;   // bytes, base64 taken off
   std::string content_type;
 
   [[nodiscard]] const json::Object& headers() const;
@@ -30,17 +30,18 @@ struct Envelope {
 };
 
 // Throws Z4J_INVALID or Z4J_TOO_LARGE.
-[[nodiscard]] Envelope parse_envelope(std::string_view text, std::size_t max_bytes = kMaxMessageBytes);
+[[nodiscard]] Envelope parse_envelope(std::string_view text,
+                                      std::size_t max_bytes = kMaxMessageBytes);
 
 enum class BodyForm { json, pickle, opaque };
 
-// The inner layer: arguments and what is to follow. In the JSON form the three texts are byte for byte
-// those of the message.
+// The inner layer: arguments and what is to follow. In the JSON form the three texts are byte for
+// byte those of the message.
 struct Body {
   BodyForm form = BodyForm::opaque;
-  std::string args, kwargs, embed;   // JSON texts; of a pickle only when JSON can hold them exactly
+  std::string args, kwargs, embed;  // JSON texts; of a pickle only when JSON can hold them exactly
   std::string args_repr, kwargs_repr;  // of a pickle, for people
-  bool has_continuation = false;     // chain, callbacks or errbacks
+  bool has_continuation = false;       // chain, callbacks or errbacks
   bool has_chord = false;
   std::string why_opaque;
 };
@@ -62,15 +63,15 @@ struct Message {
 struct NewTask {
   std::string id, task, queue;
   std::string args = "[]", kwargs = "{}";
-  std::string root_id;               // empty: its own id
+  std::string root_id;  // empty: its own id
   int priority = 0;
   std::optional<std::int64_t> eta_us;
 };
 [[nodiscard]] std::string write_message(const NewTask& task);
 
-// The same task once more: a new id and delivery, no retries, no old eta or expiry, out of its group.
-// Arguments, continuation, headers of the project, serializer and root stay. With `args` and `kwargs`
-// (JSON texts) those are sent instead.
+// The same task once more: a new id and delivery, no retries, no old eta or expiry, out of its
+// group. Arguments, continuation, headers of the project, serializer and root stay. With `args` and
+// `kwargs` (JSON texts) those are sent instead.
 struct Again {
   std::string id, queue;
   std::optional<int> priority;

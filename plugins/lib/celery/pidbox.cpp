@@ -11,9 +11,13 @@
 namespace z4j::celery {
 
 std::string write_request(const Request& request) {
-  if (request.method == "election") throw Error(Z4J_DENIED, "the control command election is never sent");
-  json::Object body = {{"method", request.method},  {"arguments", request.arguments}, {"destination", nullptr},
-                       {"pattern", nullptr},        {"matcher", nullptr}};
+  if (request.method == "election")
+    throw Error(Z4J_DENIED, "the control command election is never sent");
+  json::Object body = {{"method", request.method},
+                       {"arguments", request.arguments},
+                       {"destination", nullptr},
+                       {"pattern", nullptr},
+                       {"matcher", nullptr}};
   if (!request.destination.empty()) {
     json::Array names;
     for (const std::string& name : request.destination) names.emplace_back(name);
@@ -58,7 +62,9 @@ std::string error_in(const Reply& reply) {
   const auto raw = raw_member(reply.value, "error");
   if (!raw) return {};
   const json::Value value = json::parse(*raw);
-  return value.is_string() ? text::clean({value.get_string().data(), value.get_string().size()}, 500) : std::string("error");
+  return value.is_string()
+             ? text::clean({value.get_string().data(), value.get_string().size()}, 500)
+             : std::string("error");
 }
 
 }  // namespace z4j::celery

@@ -21,7 +21,7 @@ struct Request {
 
 struct Reply {
   std::string ticket, worker;
-  std::string value;                 // JSON text, as it came
+  std::string value;  // JSON text, as it came
 };
 // One message may hold the answer of more than one worker. Throws Z4J_INVALID or Z4J_TOO_LARGE.
 [[nodiscard]] std::vector<Reply> read_replies(std::string_view message);

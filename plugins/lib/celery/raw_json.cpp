@@ -8,7 +8,9 @@ namespace z4j::celery {
 namespace {
 
 void skip_space(std::string_view text, std::size_t& at) {
-  while (at < text.size() && (text[at] == ' ' || text[at] == '\n' || text[at] == '\t' || text[at] == '\r')) ++at;
+  while (at < text.size() &&
+         (text[at] == ' ' || text[at] == '\n' || text[at] == '\t' || text[at] == '\r'))
+    ++at;
 }
 
 // `at` stands on the opening quote; afterwards behind the closing one.
@@ -49,7 +51,8 @@ std::string_view trimmed(std::string_view text) {
   std::size_t at = 0;
   skip_space(text, at);
   text.remove_prefix(at);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\t' || text.back() == '\r')) {
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\t' ||
+                           text.back() == '\r')) {
     text.remove_suffix(1);
   }
   return text;
@@ -90,7 +93,10 @@ void append_python_string(std::string& out, std::string_view literal) {
   const json::String* text = value.if_string();
   if (text == nullptr) throw Error(Z4J_INVALID, "not a JSON string");
   const std::string_view bytes(text->data(), text->size());
-  const char quote = bytes.find('\'') != std::string_view::npos && bytes.find('"') == std::string_view::npos ? '"' : '\'';
+  const char quote =
+      bytes.find('\'') != std::string_view::npos && bytes.find('"') == std::string_view::npos
+          ? '"'
+          : '\'';
   out += quote;
   for (const char c : bytes) {
     const unsigned char u = static_cast<unsigned char>(c);
@@ -159,13 +165,15 @@ void append_python(std::string& out, std::string_view value, bool as_tuple, std:
 
 std::vector<std::string_view> raw_items(std::string_view array) {
   std::vector<std::string_view> out;
-  each_piece(array, '[', ']', [&](std::string_view, std::string_view value) { out.push_back(value); });
+  each_piece(array, '[', ']',
+             [&](std::string_view, std::string_view value) { out.push_back(value); });
   return out;
 }
 
 std::vector<std::pair<std::string_view, std::string_view>> raw_members(std::string_view object) {
   std::vector<std::pair<std::string_view, std::string_view>> out;
-  each_piece(object, '{', '}', [&](std::string_view key, std::string_view value) { out.emplace_back(key, value); });
+  each_piece(object, '{', '}',
+             [&](std::string_view key, std::string_view value) { out.emplace_back(key, value); });
   return out;
 }
 

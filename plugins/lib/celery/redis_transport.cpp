@@ -41,8 +41,9 @@ end
 return out
 )";
 
-// KEYS: the lists of the queue, then as many places to move them to. Moved in one step, so that what is
-// counted is what is removed; the moved lists go away by themselves should nobody delete them.
+// KEYS: the lists of the queue, then as many places to move them to. Moved in one step, so that
+// what is counted is what is removed; the moved lists go away by themselves should nobody delete
+// them.
 constexpr char kPurgeScript[] = R"(
 local half = #KEYS / 2
 for i = 1, half do
@@ -72,7 +73,9 @@ auto looking(F&& f) {
 }
 
 std::uint64_t count_in(const redis::Reply& r) {
-  return r.type == redis::Reply::Type::integer && r.integer > 0 ? static_cast<std::uint64_t>(r.integer) : 0;
+  return r.type == redis::Reply::Type::integer && r.integer > 0
+             ? static_cast<std::uint64_t>(r.integer)
+             : 0;
 }
 
 }  // namespace
@@ -97,14 +100,22 @@ int RedisKeys::step_of(int priority) const {
   return out;
 }
 
-std::string RedisKeys::events_channel() const { return prefix + "/" + std::to_string(database) + ".celeryev"; }
+std::string RedisKeys::events_channel() const {
+  return prefix + "/" + std::to_string(database) + ".celeryev";
+}
 std::string RedisKeys::events_pattern() const { return escape_glob(events_channel()) + "/*"; }
-std::string RedisKeys::control_channel() const { return prefix + "/" + std::to_string(database) + ".celery.pidbox"; }
-std::string RedisKeys::binding(std::string_view exchange) const { return prefix + "_kombu.binding." + std::string(exchange); }
+std::string RedisKeys::control_channel() const {
+  return prefix + "/" + std::to_string(database) + ".celery.pidbox";
+}
+std::string RedisKeys::binding(std::string_view exchange) const {
+  return prefix + "_kombu.binding." + std::string(exchange);
+}
 
 std::string queue_of_binding(std::string_view member) {
   const std::size_t at = member.rfind(kSeparator);
-  return at == std::string_view::npos ? std::string() : text::clean(member.substr(at + kSeparator.size()), kMaxNameBytes);
+  return at == std::string_view::npos
+             ? std::string()
+             : text::clean(member.substr(at + kSeparator.size()), kMaxNameBytes);
 }
 
 std::string escape_glob(std::string_view text) {
@@ -151,7 +162,8 @@ std::vector<std::string> RedisTransport::bound_queues() {
   return looking([&] {
     const std::string start = keys_.binding("");
     for (int i = 0; i < kScansPerCall && bindings_.size() < kMaxBindings; ++i) {
-      const redis::Reply r = connection_.command({"SCAN", scan_cursor_, "MATCH", escape_glob(start) + "*", "COUNT", "1000"});
+      const redis::Reply r = connection_.command(
+          {"SCAN", scan_cursor_, "MATCH", escape_glob(start) + "*", "COUNT", "1000"});
       if (r.items.size() != 2) break;
       for (const redis::Reply& key : r.items[1].items) {
         const std::string exchange = key.text.substr(std::min(start.size(), key.text.size()));
@@ -167,7 +179,8 @@ std::vector<std::string> RedisTransport::bound_queues() {
     if (!ask.empty()) {
       for (const redis::Reply& r : connection_.pipeline(ask)) {
         for (const redis::Reply& member : r.items) {
-          if (std::string name = queue_of_binding(member.text); !name.empty() && names.size() < kMaxBindings) {
+          if (std::string name = queue_of_binding(member.text);
+              !name.empty() && names.size() < kMaxBindings) {
             names.insert(std::move(name));
           }
         }
@@ -183,7 +196,8 @@ std::vector<Depth> RedisTransport::depths(const std::vector<std::string>& queues
       std::vector<Args> commands;
       for (const std::string& queue : queues) {
         for (std::string& key : keys_.queue_lists(queue)) {
-          commands.push_back(index == nullptr ? Args{verb, std::move(key)} : Args{verb, std::move(key), index});
+          commands.push_back(index == nullptr ? Args{verb, std::move(key)}
+                                              : Args{verb, std::move(key), index});
         }
       }
       return commands.empty() ? std::vector<redis::Reply>() : connection_.pipeline(commands);
@@ -198,7 +212,8 @@ std::vector<Depth> RedisTransport::depths(const std::vector<std::string>& queues
     try {
       std::vector<redis::Reply> heads = ask("LINDEX", "-1");
       for (std::size_t i = 0; i < heads.size(); ++i) {
-        if (heads[i].type == redis::Reply::Type::bulk) out[i / steps].heads.push_back(std::move(heads[i].text));
+        if (heads[i].type == redis::Reply::Type::bulk)
+          out[i / steps].heads.push_back(std::move(heads[i].text));
       }
     } catch (const Error& e) {
       if (e.code != Z4J_TOO_LARGE) throw;
@@ -208,7 +223,8 @@ std::vector<Depth> RedisTransport::depths(const std::vector<std::string>& queues
 }
 
 // `n` messages counted from the right end, next one first.
-std::vector<std::string> RedisTransport::window(const std::string& key, std::size_t from, std::size_t n) {
+std::vector<std::string> RedisTransport::window(const std::string& key, std::size_t from,
+                                                std::size_t n) {
   std::vector<std::string> out;
   std::size_t chunk = 64;
   while (out.size() < n) {
@@ -230,7 +246,8 @@ std::vector<std::string> RedisTransport::window(const std::string& key, std::siz
   return out;
 }
 
-std::vector<std::string> RedisTransport::peek(const std::string& queue, std::size_t from, std::size_t limit) {
+std::vector<std::string> RedisTransport::peek(const std::string& queue, std::size_t from,
+                                              std::size_t limit) {
   return looking([&] {
     const std::vector<std::string> lists = keys_.queue_lists(queue);
     std::vector<Args> ask;
@@ -243,7 +260,8 @@ std::vector<std::string> RedisTransport::peek(const std::string& queue, std::siz
         from -= length;
         continue;
       }
-      for (std::string& m : window(lists[i], from, std::min(limit - out.size(), length - from))) out.push_back(std::move(m));
+      for (std::string& m : window(lists[i], from, std::min(limit - out.size(), length - from)))
+        out.push_back(std::move(m));
       from = 0;
     }
     return out;
@@ -256,7 +274,8 @@ std::vector<std::string> RedisTransport::find(const std::string& queue, const st
     const std::string literal = quoted(text);
     const std::string inside = literal.substr(1, literal.size() - 2);
     for (const std::string& key : keys_.queue_lists(queue)) {
-      redis::Reply r = connection_.eval(kFindScript, {key}, {inside, std::to_string(kFindLimit), "8"});
+      redis::Reply r =
+          connection_.eval(kFindScript, {key}, {inside, std::to_string(kFindLimit), "8"});
       for (redis::Reply& item : r.items) out.push_back(std::move(item.text));
     }
     return out;
@@ -284,7 +303,8 @@ std::uint64_t RedisTransport::purge(const std::string& queue, std::size_t tell_a
       const std::size_t n = std::min<std::size_t>(count_in(counts.items[i]), tell_at_most);
       tell_at_most -= n;
       for (std::size_t at = 0; at < n;) {
-        const std::vector<std::string> page = window(keys[lists + i], at, std::min<std::size_t>(256, n - at));
+        const std::vector<std::string> page =
+            window(keys[lists + i], at, std::min<std::size_t>(256, n - at));
         if (page.empty()) break;
         for (const std::string& m : page) removed(m);
         at += page.size();
@@ -308,7 +328,8 @@ std::vector<Unacked> RedisTransport::unacked(std::size_t limit, bool& truncated)
     std::string cursor = "0";
     truncated = false;
     do {
-      const redis::Reply r = connection_.command({"HSCAN", keys_.prefix + kUnacked, cursor, "COUNT", "100"});
+      const redis::Reply r =
+          connection_.command({"HSCAN", keys_.prefix + kUnacked, cursor, "COUNT", "100"});
       if (r.items.size() != 2) break;
       cursor = r.items[0].text;
       const std::vector<redis::Reply>& pairs = r.items[1].items;
@@ -329,14 +350,17 @@ std::vector<Unacked> RedisTransport::unacked(std::size_t limit, bool& truncated)
         const json::Value key = json::parse(parts[2]);
         Unacked u;
         u.message = parts[0];
-        if (key.is_string()) u.routing_key = text::clean({key.get_string().data(), key.get_string().size()}, kMaxNameBytes);
+        if (key.is_string())
+          u.routing_key =
+              text::clean({key.get_string().data(), key.get_string().size()}, kMaxNameBytes);
         out.push_back(std::move(u));
         scores.push_back({"ZSCORE", keys_.prefix + kUnackedIndex, pairs[i].text});
       }
     } while (cursor != "0" && !truncated);
     if (scores.empty()) return out;
     const std::vector<redis::Reply> times = connection_.pipeline(scores);
-    for (std::size_t i = 0; i < out.size(); ++i) out[i].taken_at = std::strtod(times[i].text.c_str(), nullptr);
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i].taken_at = std::strtod(times[i].text.c_str(), nullptr);
     return out;
   });
 }
@@ -365,11 +389,14 @@ std::vector<std::string> RedisResultStore::get(const std::vector<std::string>& t
       const std::size_t to = std::min(task_ids.size(), from + kAtOnce);
       std::vector<Args> sizes, gets;
       std::vector<std::size_t> wanted;
-      for (std::size_t i = from; i < to; ++i) sizes.push_back({"STRLEN", prefix_ + "celery-task-meta-" + task_ids[i]});
+      for (std::size_t i = from; i < to; ++i)
+        sizes.push_back({"STRLEN", prefix_ + "celery-task-meta-" + task_ids[i]});
       const std::vector<redis::Reply> lengths = connection_.pipeline(sizes);
       for (std::size_t i = from; i < to; ++i) {
         const redis::Reply& length = lengths[i - from];
-        if (length.type != redis::Reply::Type::integer || length.integer <= 0 || length.integer > kMaxResult) continue;
+        if (length.type != redis::Reply::Type::integer || length.integer <= 0 ||
+            length.integer > kMaxResult)
+          continue;
         wanted.push_back(i);
         gets.push_back({"GET", prefix_ + "celery-task-meta-" + task_ids[i]});
       }
@@ -383,15 +410,18 @@ std::vector<std::string> RedisResultStore::get(const std::vector<std::string>& t
   });
 }
 
-std::vector<std::string> RedisResultStore::newest(std::size_t limit, std::size_t look_at, bool& truncated) {
+std::vector<std::string> RedisResultStore::newest(std::size_t limit, std::size_t look_at,
+                                                  bool& truncated) {
   return looking([&] {
     const std::string start = prefix_ + "celery-task-meta-";
-    // All results get the same lifetime when they are written: the longer one still has, the newer it is.
+    // All results get the same lifetime when they are written: the longer one still has, the newer
+    // it is.
     std::vector<std::pair<std::int64_t, std::string>> found;
     std::string cursor = "0";
     std::size_t seen = 0;
     do {
-      const redis::Reply r = connection_.command({"SCAN", cursor, "MATCH", escape_glob(start) + "*", "COUNT", "1000"});
+      const redis::Reply r =
+          connection_.command({"SCAN", cursor, "MATCH", escape_glob(start) + "*", "COUNT", "1000"});
       if (r.items.size() != 2) break;
       cursor = r.items[0].text;
       seen += 1000;
@@ -400,11 +430,13 @@ std::vector<std::string> RedisResultStore::newest(std::size_t limit, std::size_t
       if (ask.empty()) continue;
       const std::vector<redis::Reply> left = connection_.pipeline(ask);
       for (std::size_t i = 0; i < ask.size(); ++i) {
-        found.emplace_back(left[i].integer, ask[i][1].substr(std::min(start.size(), ask[i][1].size())));
+        found.emplace_back(left[i].integer,
+                           ask[i][1].substr(std::min(start.size(), ask[i][1].size())));
       }
     } while (cursor != "0" && seen < look_at);
     truncated = cursor != "0" || found.size() > limit;
-    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    std::sort(found.begin(), found.end(),
+              [](const auto& a, const auto& b) { return a.first > b.first; });
     if (found.size() > limit) found.resize(limit);
     std::vector<std::string> out;
     for (auto& [ttl, id] : found) out.push_back(std::move(id));

@@ -18,11 +18,12 @@ struct RedisKeys {
   std::vector<int> priority_steps = {0, 3, 6, 9};  // ascending, the first is served first
 
   [[nodiscard]] std::string queue(std::string_view name, int step) const;
-  [[nodiscard]] std::vector<std::string> queue_lists(std::string_view name) const;  // in serving order
+  [[nodiscard]] std::vector<std::string> queue_lists(
+      std::string_view name) const;  // in serving order
   // Priority n goes to the largest step that is not above it.
   [[nodiscard]] int step_of(int priority) const;
-  [[nodiscard]] std::string events_pattern() const;   // with glob characters of the prefix escaped
-  [[nodiscard]] std::string events_channel() const;   // for projects that switched patterns off
+  [[nodiscard]] std::string events_pattern() const;  // with glob characters of the prefix escaped
+  [[nodiscard]] std::string events_channel() const;  // for projects that switched patterns off
   [[nodiscard]] std::string control_channel() const;
   [[nodiscard]] std::string binding(std::string_view exchange) const;
 };
@@ -33,7 +34,8 @@ struct RedisKeys {
 
 class RedisTransport : public Transport {
  public:
-  RedisTransport(redis::Options options, RedisKeys keys) : connection_(options), hint_(options.hint()), keys_(std::move(keys)) {}
+  RedisTransport(redis::Options options, RedisKeys keys)
+      : connection_(options), hint_(options.hint()), keys_(std::move(keys)) {}
 
   void connect() override { connection_.connect(); }
   [[nodiscard]] bool connected() const noexcept override { return connection_.connected(); }
@@ -48,7 +50,8 @@ class RedisTransport : public Transport {
 
   std::vector<std::string> bound_queues() override;
   std::vector<Depth> depths(const std::vector<std::string>& queues) override;
-  std::vector<std::string> peek(const std::string& queue, std::size_t from, std::size_t limit) override;
+  std::vector<std::string> peek(const std::string& queue, std::size_t from,
+                                std::size_t limit) override;
   std::vector<std::string> find(const std::string& queue, const std::string& text) override;
   bool remove(const std::string& queue, const std::string& message) override;
   std::uint64_t purge(const std::string& queue, std::size_t tell_at_most,
@@ -62,13 +65,14 @@ class RedisTransport : public Transport {
   redis::Connection connection_;
   std::string hint_;
   RedisKeys keys_;
-  std::string scan_cursor_ = "0";      // of the search for bindings, which goes on where it ended
+  std::string scan_cursor_ = "0";  // of the search for bindings, which goes on where it ended
   std::set<std::string> bindings_;
 };
 
 class RedisEventFeed : public EventFeed {
  public:
-  RedisEventFeed(redis::Options options, RedisKeys keys) : connection_(std::move(options)), keys_(std::move(keys)) {}
+  RedisEventFeed(redis::Options options, RedisKeys keys)
+      : connection_(std::move(options)), keys_(std::move(keys)) {}
 
   void open() override;
   std::optional<std::string> next(int timeout_ms) override;
@@ -81,7 +85,8 @@ class RedisEventFeed : public EventFeed {
 
 class RedisResultStore : public ResultStore {
  public:
-  RedisResultStore(redis::Options options, std::string prefix) : connection_(std::move(options)), prefix_(std::move(prefix)) {}
+  RedisResultStore(redis::Options options, std::string prefix)
+      : connection_(std::move(options)), prefix_(std::move(prefix)) {}
 
   void interrupt() noexcept override { connection_.interrupt(); }
   std::vector<std::string> get(const std::vector<std::string>& task_ids) override;

@@ -48,7 +48,8 @@ std::optional<ResultMeta> read_result(std::string_view bytes) {
     out.queue = name_in(*o, "queue");
     out.parent_id = name_in(*o, "parent_id");
     out.group = name_in(*o, "group_id");
-    out.retries = static_cast<std::uint32_t>(std::clamp<std::int64_t>(json::integer(*o, "retries"), 0, 1'000'000));
+    out.retries = static_cast<std::uint32_t>(
+        std::clamp<std::int64_t>(json::integer(*o, "retries"), 0, 1'000'000));
     const json::Array* children = json::array(*o, "children");
     out.has_children = children != nullptr && !children->empty();
     const auto args = raw_member(bytes, "args"), kwargs = raw_member(bytes, "kwargs");
@@ -60,7 +61,8 @@ std::optional<ResultMeta> read_result(std::string_view bytes) {
     if (out.status == "SUCCESS") {
       if (result) out.result = *result;
     } else if (out.status == "STARTED") {
-      if (const json::Object* who = json::object(*o, "result"); who != nullptr && out.worker.empty()) {
+      if (const json::Object* who = json::object(*o, "result");
+          who != nullptr && out.worker.empty()) {
         out.worker = name_in(*who, "hostname");
       }
     } else if (result && *result != "null") {
@@ -84,6 +86,8 @@ std::string_view state_name(std::string_view status) {
   return "unknown";
 }
 
-bool is_final(std::string_view status) { return status == "SUCCESS" || status == "FAILURE" || status == "REVOKED"; }
+bool is_final(std::string_view status) {
+  return status == "SUCCESS" || status == "FAILURE" || status == "REVOKED";
+}
 
 }  // namespace z4j::celery

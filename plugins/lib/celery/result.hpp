@@ -9,7 +9,7 @@
 namespace z4j::celery {
 
 struct ResultMeta {
-  std::string task_id, status;       // status as Celery writes it: SUCCESS, FAILURE ...
+  std::string task_id, status;  // status as Celery writes it: SUCCESS, FAILURE ...
   std::optional<std::int64_t> done_us;
   std::string task, worker, queue, parent_id, group;  // mostly with result_extended only
   std::string args, kwargs;          // JSON texts, both or none; result_extended only

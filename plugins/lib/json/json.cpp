@@ -10,7 +10,8 @@ namespace z4j::json {
 
 Value parse(std::string_view text, std::size_t max_bytes, std::size_t max_depth) {
   if (text.size() > max_bytes) {
-    throw Error(Z4J_TOO_LARGE, "JSON of " + std::to_string(text.size()) + " bytes; at most " + std::to_string(max_bytes));
+    throw Error(Z4J_TOO_LARGE, "JSON of " + std::to_string(text.size()) + " bytes; at most " +
+                                   std::to_string(max_bytes));
   }
   boost::json::parse_options options;
   options.max_depth = max_depth;
@@ -18,13 +19,16 @@ Value parse(std::string_view text, std::size_t max_bytes, std::size_t max_depth)
   boost::system::error_code ec;
   const std::size_t used = parser.write_some(text.data(), text.size(), ec);
   if (!ec && used < text.size()) {
-    if (text.find_first_not_of(" \t\r\n", used) != std::string_view::npos) ec = boost::json::error::extra_data;
+    if (text.find_first_not_of(" \t\r\n", used) != std::string_view::npos)
+      ec = boost::json::error::extra_data;
   }
   if (!ec) parser.finish(ec);
   if (ec == boost::json::error::too_deep) {
     throw Error(Z4J_TOO_LARGE, "JSON nested deeper than " + std::to_string(max_depth));
   }
-  if (ec) throw Error(Z4J_INVALID, "not valid JSON: " + ec.message() + " at byte " + std::to_string(used));
+  if (ec)
+    throw Error(Z4J_INVALID,
+                "not valid JSON: " + ec.message() + " at byte " + std::to_string(used));
   return parser.release();
 }
 

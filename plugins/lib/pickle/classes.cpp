@@ -13,7 +13,8 @@ class KnownClass {
  public:
   KnownClass(const Document& doc, const Node& object, std::string& out, const PrintNode& print)
       : doc_(doc), object_(object), out_(out), print_(print) {
-    if (object.args != kNoNode && doc[object.args].kind == Kind::tuple) args_ = doc[object.args].items;
+    if (object.args != kNoNode && doc[object.args].kind == Kind::tuple)
+      args_ = doc[object.args].items;
   }
 
   bool run() {
@@ -26,7 +27,8 @@ class KnownClass {
     if (name == "decimal.Decimal") return call("Decimal", 1);
     if (name == "uuid.UUID") return uuid();
     if (name == "builtins.complex" || name == "__builtin__.complex") return complex();
-    if (name == "builtins.set" || name == "__builtin__.set") return items_of_list("{", "}", "set()");
+    if (name == "builtins.set" || name == "__builtin__.set")
+      return items_of_list("{", "}", "set()");
     if (name == "builtins.frozenset" || name == "__builtin__.frozenset") {
       return items_of_list("frozenset({", "})", "frozenset()");
     }
@@ -50,9 +52,12 @@ class KnownClass {
   std::optional<std::string> bytes_of(const Node* n) const {
     if (n == nullptr) return std::nullopt;
     if (n->kind == Kind::bytes) return n->text;
-    if (n->kind != Kind::object || n->text != "_codecs.encode" || n->args == kNoNode) return std::nullopt;
+    if (n->kind != Kind::object || n->text != "_codecs.encode" || n->args == kNoNode)
+      return std::nullopt;
     const Node& args = doc_[n->args];
-    if (args.kind != Kind::tuple || args.items.size() != 2 || doc_[args.items[0]].kind != Kind::text) return std::nullopt;
+    if (args.kind != Kind::tuple || args.items.size() != 2 ||
+        doc_[args.items[0]].kind != Kind::text)
+      return std::nullopt;
     const std::string_view encoding = doc_[args.items[1]].text;
     if (encoding != "latin1" && encoding != "latin-1") return std::nullopt;
     return latin1(doc_[args.items[0]].text);
@@ -75,16 +80,20 @@ class KnownClass {
   bool date_time(std::size_t length, const char* name) {
     const auto raw = bytes_of(arg(0));
     if (!raw || raw->size() != length || args_.size() > 2) return false;
-    const auto at = [&](std::size_t i) { return static_cast<unsigned>(static_cast<unsigned char>((*raw)[i])); };
+    const auto at = [&](std::size_t i) {
+      return static_cast<unsigned>(static_cast<unsigned char>((*raw)[i]));
+    };
     std::vector<unsigned> parts;
     const std::size_t clock = length - 6;
     const bool fold = (length == 10 ? at(2) : at(0)) >= 128;
     if (length == 10) parts = {at(0) << 8 | at(1), at(2) & 127u, at(3)};
-    parts.insert(parts.end(), {length == 10 ? at(clock) : at(clock) & 127u, at(clock + 1), at(clock + 2),
-                               at(clock + 3) << 16 | at(clock + 4) << 8 | at(clock + 5)});
+    parts.insert(parts.end(),
+                 {length == 10 ? at(clock) : at(clock) & 127u, at(clock + 1), at(clock + 2),
+                  at(clock + 3) << 16 | at(clock + 4) << 8 | at(clock + 5)});
     if (parts.back() == 0) parts.pop_back();
     out_ += name;
-    for (std::size_t i = 0; i < parts.size(); ++i) out_ += (i == 0 ? "(" : ", ") + std::to_string(parts[i]);
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      out_ += (i == 0 ? "(" : ", ") + std::to_string(parts[i]);
     if (fold) out_ += ", fold=1";
     if (args_.size() == 2) {
       out_ += ", tzinfo=";
@@ -96,8 +105,11 @@ class KnownClass {
   bool date() {
     const auto raw = bytes_of(arg(0));
     if (!raw || raw->size() != 4) return false;
-    const auto at = [&](std::size_t i) { return static_cast<unsigned>(static_cast<unsigned char>((*raw)[i])); };
-    out_ += "datetime.date(" + std::to_string(at(0) << 8 | at(1)) + ", " + std::to_string(at(2)) + ", " + std::to_string(at(3)) + ")";
+    const auto at = [&](std::size_t i) {
+      return static_cast<unsigned>(static_cast<unsigned char>((*raw)[i]));
+    };
+    out_ += "datetime.date(" + std::to_string(at(0) << 8 | at(1)) + ", " + std::to_string(at(2)) +
+            ", " + std::to_string(at(3)) + ")";
     return true;
   }
   bool time_delta() {
@@ -107,17 +119,22 @@ class KnownClass {
     for (std::size_t i = 0; i < 3; ++i) {
       if (arg(i)->kind != Kind::integer) return false;
       if (arg(i)->integer == 0) continue;
-      inner += (inner.empty() ? "" : ", ") + std::string(kNames[i]) + std::to_string(arg(i)->integer);
+      inner +=
+          (inner.empty() ? "" : ", ") + std::string(kNames[i]) + std::to_string(arg(i)->integer);
     }
     out_ += "datetime.timedelta(" + (inner.empty() ? "0" : inner) + ")";
     return true;
   }
   bool time_zone() {
-    if (args_.empty() || args_.size() > 2 || arg(0)->kind != Kind::object || arg(0)->text != "datetime.timedelta") return false;
+    if (args_.empty() || args_.size() > 2 || arg(0)->kind != Kind::object ||
+        arg(0)->text != "datetime.timedelta")
+      return false;
     const Node& delta = *arg(0);
     if (delta.args != kNoNode && args_.size() == 1) {
       const std::vector<NodeId>& parts = doc_[delta.args].items;
-      if (std::all_of(parts.begin(), parts.end(), [&](NodeId p) { return doc_[p].kind == Kind::integer && doc_[p].integer == 0; })) {
+      if (std::all_of(parts.begin(), parts.end(), [&](NodeId p) {
+            return doc_[p].kind == Kind::integer && doc_[p].integer == 0;
+          })) {
         return fixed("datetime.timezone.utc");
       }
     }
@@ -141,9 +158,12 @@ class KnownClass {
       const Node& n = doc_[pairs[i + 1]];
       std::array<unsigned char, 16> raw{};
       if (n.kind == Kind::integer && n.integer >= 0) {
-        for (std::size_t k = 0; k < 8; ++k) raw[15 - k] = static_cast<unsigned char>(n.integer >> (8 * k));
-      } else if (n.kind == Kind::big_integer && n.text.size() <= 17 && (n.text.size() < 17 || n.text[16] == 0)) {
-        for (std::size_t k = 0; k < n.text.size() && k < 16; ++k) raw[15 - k] = static_cast<unsigned char>(n.text[k]);
+        for (std::size_t k = 0; k < 8; ++k)
+          raw[15 - k] = static_cast<unsigned char>(n.integer >> (8 * k));
+      } else if (n.kind == Kind::big_integer && n.text.size() <= 17 &&
+                 (n.text.size() < 17 || n.text[16] == 0)) {
+        for (std::size_t k = 0; k < n.text.size() && k < 16; ++k)
+          raw[15 - k] = static_cast<unsigned char>(n.text[k]);
       } else {
         return false;
       }
@@ -232,13 +252,16 @@ class KnownClass {
 
 }  // namespace
 
-bool print_known_class(const Document& doc, const Node& object, std::string& out, const PrintNode& print) {
+bool print_known_class(const Document& doc, const Node& object, std::string& out,
+                       const PrintNode& print) {
   return KnownClass(doc, object, out, print).run();
 }
 
 void append_quoted(std::string& out, std::string_view text, bool as_bytes) {
   const bool plain = !as_bytes && valid_utf8(text);
-  const char quote = text.find('\'') != std::string_view::npos && text.find('"') == std::string_view::npos ? '"' : '\'';
+  const char quote =
+      text.find('\'') != std::string_view::npos && text.find('"') == std::string_view::npos ? '"'
+                                                                                            : '\'';
   if (as_bytes) out += 'b';
   out += quote;
   for (const char c : text) {

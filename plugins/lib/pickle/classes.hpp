@@ -14,7 +14,8 @@ using PrintNode = std::function<void(NodeId)>;
 
 // Appends the text of an object of a known class and says so; leaves `out` alone when the class is
 // not known or its arguments are not what that class writes.
-[[nodiscard]] bool print_known_class(const Document& doc, const Node& object, std::string& out, const PrintNode& print);
+[[nodiscard]] bool print_known_class(const Document& doc, const Node& object, std::string& out,
+                                     const PrintNode& print);
 
 void append_quoted(std::string& out, std::string_view text, bool as_bytes);
 

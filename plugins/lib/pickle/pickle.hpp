@@ -22,9 +22,21 @@ struct Limits {
 };
 
 enum class Kind : std::uint8_t {
-  none, boolean, integer, big_integer, real, text, bytes, byte_array, list, tuple, dict, set, frozen_set,
-  global,   // a name that would have been imported
-  object,   // what would have been made by calling or building
+  none,
+  boolean,
+  integer,
+  big_integer,
+  real,
+  text,
+  bytes,
+  byte_array,
+  list,
+  tuple,
+  dict,
+  set,
+  frozen_set,
+  global,  // a name that would have been imported
+  object,  // what would have been made by calling or building
 };
 
 using NodeId = std::uint32_t;
@@ -32,15 +44,15 @@ inline constexpr NodeId kNoNode = 0xffffffffu;
 
 struct Node {
   Kind kind = Kind::none;
-  bool flag = false;           // boolean
+  bool flag = false;  // boolean
   std::int64_t integer = 0;
   double real = 0;
-  std::string text;            // text, bytes; big_integer: two's complement, little endian; global and
-                               // object: "module.name", "" when what was called is no plain name
-  std::vector<NodeId> items;   // list, tuple, sets; object: what was appended or added to it
-  std::vector<NodeId> pairs;   // dict, object: key, value, key, value ...
-  NodeId args = kNoNode;       // object
-  NodeId state = kNoNode;      // object
+  std::string text;  // text, bytes; big_integer: two's complement, little endian; global and
+                     // object: "module.name", "" when what was called is no plain name
+  std::vector<NodeId> items;  // list, tuple, sets; object: what was appended or added to it
+  std::vector<NodeId> pairs;  // dict, object: key, value, key, value ...
+  NodeId args = kNoNode;      // object
+  NodeId state = kNoNode;     // object
 };
 
 struct Document {
@@ -65,7 +77,8 @@ struct Budget {
 // texts, lists, dicts with text keys) within the budget. A tuple is exact only when `top_tuple` is
 // set and it is the node itself: it becomes an array.
 enum class TopTuple { refuse, as_array };
-[[nodiscard]] std::optional<json::Value> to_json(const Document& doc, NodeId id, TopTuple top = TopTuple::refuse,
+[[nodiscard]] std::optional<json::Value> to_json(const Document& doc, NodeId id,
+                                                 TopTuple top = TopTuple::refuse,
                                                  Budget budget = {});
 
 // As Python would print it: literals for plain data, constructor calls for the closed list of
@@ -77,7 +90,8 @@ struct Shown {
   json::Value value;
   bool fully_decodable = false;
 };
-[[nodiscard]] Shown show(const Document& doc, NodeId id, TopTuple top = TopTuple::refuse, Budget budget = {});
+[[nodiscard]] Shown show(const Document& doc, NodeId id, TopTuple top = TopTuple::refuse,
+                         Budget budget = {});
 
 // Only plain data: no global, no object, no cycle, within the budget when every reference counts.
 [[nodiscard]] bool is_plain(const Document& doc, NodeId id, Budget budget = {});
@@ -89,10 +103,10 @@ class Writer {
  public:
   Writer();
   void mark();
-  void tuple();                              // everything since the mark
+  void tuple();  // everything since the mark
   void none();
   void text(std::string_view utf8);
-  void value(const json::Value& value);      // objects become dicts, arrays lists
+  void value(const json::Value& value);  // objects become dicts, arrays lists
   void tuple_of(const json::Array& items);
   // Throws Z4J_INVALID unless is_plain().
   void node(const Document& doc, NodeId id);

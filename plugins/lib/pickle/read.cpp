@@ -54,12 +54,14 @@ class Machine {
 
  private:
   [[noreturn]] void bad(const std::string& why) const {
-    throw Error(Z4J_INVALID, "not a readable pickle: " + why + " at byte " + std::to_string(op_at_));
+    throw Error(Z4J_INVALID,
+                "not a readable pickle: " + why + " at byte " + std::to_string(op_at_));
   }
   void spend(std::size_t n) {
     spent_ += n;
     if (spent_ > limits_.max_items) {
-      throw Error(Z4J_TOO_LARGE, "a pickle with more than " + std::to_string(limits_.max_items) + " items");
+      throw Error(Z4J_TOO_LARGE,
+                  "a pickle with more than " + std::to_string(limits_.max_items) + " items");
     }
   }
 
@@ -107,7 +109,8 @@ class Machine {
   }
   std::vector<NodeId> pop_to_mark() {
     if (marks_.empty()) bad("no mark");
-    std::vector<NodeId> out(stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back()), stack_.end());
+    std::vector<NodeId> out(stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back()),
+                            stack_.end());
     stack_.resize(marks_.back());
     marks_.pop_back();
     spend(out.size());
@@ -218,14 +221,16 @@ class Machine {
     const std::string digits(line());
     double d = 0;
     const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), d);
-    if (ec != std::errc() || end != digits.data() + digits.size()) bad("a real number was expected");
+    if (ec != std::errc() || end != digits.data() + digits.size())
+      bad("a real number was expected");
     const NodeId id = make(Kind::real);
     node(id).real = d;
     push(id);
   }
   void quoted_string() {
     std::string_view raw = line();
-    if (raw.size() < 2 || (raw.front() != '\'' && raw.front() != '"') || raw.back() != raw.front()) {
+    if (raw.size() < 2 || (raw.front() != '\'' && raw.front() != '"') ||
+        raw.back() != raw.front()) {
       bad("a quoted string was expected");
     }
     raw = raw.substr(1, raw.size() - 2);
@@ -251,7 +256,10 @@ class Machine {
     const std::string_view raw = line();
     std::string out;
     for (std::size_t i = 0; i < raw.size(); ++i) {
-      const std::size_t digits = raw[i] == '\\' && i + 1 < raw.size() ? (raw[i + 1] == 'u' ? 4 : raw[i + 1] == 'U' ? 8 : 0) : 0;
+      const std::size_t digits = raw[i] == '\\' && i + 1 < raw.size() ? (raw[i + 1] == 'u'   ? 4
+                                                                         : raw[i + 1] == 'U' ? 8
+                                                                                             : 0)
+                                                                      : 0;
       if (digits == 0 || i + 1 + digits >= raw.size()) {
         append_utf8(out, static_cast<unsigned char>(raw[i]));
         continue;
@@ -287,7 +295,9 @@ bool Machine::step() {
     case 0x80:
       if (little(1) > 5) bad("an unknown protocol");
       return true;
-    case 0x95: (void)little(8); return true;
+    case 0x95:
+      (void)little(8);
+      return true;
     case '.':
       doc_.root = pop();
       return false;
@@ -302,20 +312,46 @@ bool Machine::step() {
         (void)pop();
       }
       return true;
-    case '1': (void)pop_to_mark(); return true;
-    case '2': push(top()); return true;
+    case '1':
+      (void)pop_to_mark();
+      return true;
+    case '2':
+      push(top());
+      return true;
 
-    case 'N': push(make(Kind::none)); return true;
-    case 0x88: push_boolean(true); return true;
-    case 0x89: push_boolean(false); return true;
-    case 'J': push_integer(static_cast<std::int32_t>(little(4))); return true;
-    case 'K': push_integer(static_cast<std::int64_t>(little(1))); return true;
-    case 'M': push_integer(static_cast<std::int64_t>(little(2))); return true;
-    case 0x8a: push_long(take(little(1))); return true;
-    case 0x8b: push_long(take(little(4))); return true;
-    case 'I': text_integer(); return true;
-    case 'L': push_decimal(line()); return true;
-    case 'F': text_real(); return true;
+    case 'N':
+      push(make(Kind::none));
+      return true;
+    case 0x88:
+      push_boolean(true);
+      return true;
+    case 0x89:
+      push_boolean(false);
+      return true;
+    case 'J':
+      push_integer(static_cast<std::int32_t>(little(4)));
+      return true;
+    case 'K':
+      push_integer(static_cast<std::int64_t>(little(1)));
+      return true;
+    case 'M':
+      push_integer(static_cast<std::int64_t>(little(2)));
+      return true;
+    case 0x8a:
+      push_long(take(little(1)));
+      return true;
+    case 0x8b:
+      push_long(take(little(4)));
+      return true;
+    case 'I':
+      text_integer();
+      return true;
+    case 'L':
+      push_decimal(line());
+      return true;
+    case 'F':
+      text_real();
+      return true;
     case 'G': {
       const std::string_view raw = take(8);
       std::uint64_t bits = 0;
@@ -326,15 +362,33 @@ bool Machine::step() {
       return true;
     }
 
-    case 0x8c: push_text(Kind::text, take(little(1))); return true;
-    case 'X': push_text(Kind::text, take(little(4))); return true;
-    case 0x8d: push_text(Kind::text, take(little(8))); return true;
-    case 'V': raw_unicode(); return true;
-    case 'S': quoted_string(); return true;
-    case 'C': push_text(Kind::bytes, take(little(1))); return true;
-    case 'B': push_text(Kind::bytes, take(little(4))); return true;
-    case 0x8e: push_text(Kind::bytes, take(little(8))); return true;
-    case 0x96: push_text(Kind::byte_array, take(little(8))); return true;
+    case 0x8c:
+      push_text(Kind::text, take(little(1)));
+      return true;
+    case 'X':
+      push_text(Kind::text, take(little(4)));
+      return true;
+    case 0x8d:
+      push_text(Kind::text, take(little(8)));
+      return true;
+    case 'V':
+      raw_unicode();
+      return true;
+    case 'S':
+      quoted_string();
+      return true;
+    case 'C':
+      push_text(Kind::bytes, take(little(1)));
+      return true;
+    case 'B':
+      push_text(Kind::bytes, take(little(4)));
+      return true;
+    case 0x8e:
+      push_text(Kind::bytes, take(little(8)));
+      return true;
+    case 0x96:
+      push_text(Kind::byte_array, take(little(8)));
+      return true;
     case 'U':
     case 'T': {
       const std::string_view raw = take(little(op == 'U' ? 1 : 4));
@@ -342,16 +396,36 @@ bool Machine::step() {
       return true;
     }
 
-    case ']': push(make(Kind::list)); return true;
-    case ')': push(make(Kind::tuple)); return true;
-    case '}': push(make(Kind::dict)); return true;
-    case 0x8f: push(make(Kind::set)); return true;
-    case 'l': push_items(Kind::list); return true;
-    case 't': push_items(Kind::tuple); return true;
-    case 0x91: push_items(Kind::frozen_set); return true;
-    case 0x85: push_tuple(1); return true;
-    case 0x86: push_tuple(2); return true;
-    case 0x87: push_tuple(3); return true;
+    case ']':
+      push(make(Kind::list));
+      return true;
+    case ')':
+      push(make(Kind::tuple));
+      return true;
+    case '}':
+      push(make(Kind::dict));
+      return true;
+    case 0x8f:
+      push(make(Kind::set));
+      return true;
+    case 'l':
+      push_items(Kind::list);
+      return true;
+    case 't':
+      push_items(Kind::tuple);
+      return true;
+    case 0x91:
+      push_items(Kind::frozen_set);
+      return true;
+    case 0x85:
+      push_tuple(1);
+      return true;
+    case 0x86:
+      push_tuple(2);
+      return true;
+    case 0x87:
+      push_tuple(3);
+      return true;
     case 'd': {
       std::vector<NodeId> pairs = pop_to_mark();
       push(make(Kind::dict));
@@ -364,8 +438,12 @@ bool Machine::step() {
       add_items({item}, Kind::list);
       return true;
     }
-    case 'e': add_items(pop_to_mark(), Kind::list); return true;
-    case 0x90: add_items(pop_to_mark(), Kind::set); return true;
+    case 'e':
+      add_items(pop_to_mark(), Kind::list);
+      return true;
+    case 0x90:
+      add_items(pop_to_mark(), Kind::set);
+      return true;
     case 's': {
       const NodeId value = pop();
       const NodeId key = pop();
@@ -373,15 +451,31 @@ bool Machine::step() {
       add_pairs({key, value});
       return true;
     }
-    case 'u': add_pairs(pop_to_mark()); return true;
+    case 'u':
+      add_pairs(pop_to_mark());
+      return true;
 
-    case 'q': memoize(little(1)); return true;
-    case 'r': memoize(little(4)); return true;
-    case 'p': memoize(index_line()); return true;
-    case 0x94: memoize(memo_.size()); return true;
-    case 'h': recall(little(1)); return true;
-    case 'j': recall(little(4)); return true;
-    case 'g': recall(index_line()); return true;
+    case 'q':
+      memoize(little(1));
+      return true;
+    case 'r':
+      memoize(little(4));
+      return true;
+    case 'p':
+      memoize(index_line());
+      return true;
+    case 0x94:
+      memoize(memo_.size());
+      return true;
+    case 'h':
+      recall(little(1));
+      return true;
+    case 'j':
+      recall(little(4));
+      return true;
+    case 'g':
+      recall(index_line());
+      return true;
 
     case 'c': {
       const std::string_view module = line();
@@ -391,7 +485,8 @@ bool Machine::step() {
     case 0x93: {
       const NodeId name = pop();
       const NodeId module = pop();
-      if (node(name).kind != Kind::text || node(module).kind != Kind::text) bad("a class name that is no text");
+      if (node(name).kind != Kind::text || node(module).kind != Kind::text)
+        bad("a class name that is no text");
       push_global(node(module).text, node(name).text);
       return true;
     }
@@ -435,10 +530,18 @@ bool Machine::step() {
       return true;
     }
 
-    case 'P': case 'Q': bad("a persistent id, which cannot be read outside its application");
-    case 0x82: case 0x83: case 0x84: bad("an extension code, which cannot be read outside its application");
-    case 0x97: case 0x98: bad("an out-of-band buffer, which did not come along");
-    default: bad("an unknown opcode " + std::to_string(op));
+    case 'P':
+    case 'Q':
+      bad("a persistent id, which cannot be read outside its application");
+    case 0x82:
+    case 0x83:
+    case 0x84:
+      bad("an extension code, which cannot be read outside its application");
+    case 0x97:
+    case 0x98:
+      bad("an out-of-band buffer, which did not come along");
+    default:
+      bad("an unknown opcode " + std::to_string(op));
   }
 }
 

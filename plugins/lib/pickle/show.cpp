@@ -39,9 +39,15 @@ std::optional<json::Value> exact_value(const Document& doc, NodeId id, TopTuple 
   if (!purse.visit(n.text.size()) || !purse.enter()) return std::nullopt;
   std::optional<json::Value> out;
   switch (n.kind) {
-    case Kind::none: out.emplace(nullptr); break;
-    case Kind::boolean: out.emplace(n.flag); break;
-    case Kind::integer: out.emplace(n.integer); break;
+    case Kind::none:
+      out.emplace(nullptr);
+      break;
+    case Kind::boolean:
+      out.emplace(n.flag);
+      break;
+    case Kind::integer:
+      out.emplace(n.integer);
+      break;
     case Kind::real:
       if (std::isfinite(n.real)) out.emplace(n.real);
       break;
@@ -65,7 +71,8 @@ std::optional<json::Value> exact_value(const Document& doc, NodeId id, TopTuple 
       json::Object object;
       for (std::size_t i = 0; i + 1 < n.pairs.size(); i += 2) {
         const Node& key = doc[n.pairs[i]];
-        if (key.kind != Kind::text || !valid_utf8(key.text) || !purse.visit(key.text.size())) return std::nullopt;
+        if (key.kind != Kind::text || !valid_utf8(key.text) || !purse.visit(key.text.size()))
+          return std::nullopt;
         std::optional<json::Value> v = exact_value(doc, n.pairs[i + 1], TopTuple::refuse, purse);
         if (!v) return std::nullopt;
         object.insert_or_assign(key.text, std::move(*v));
@@ -73,7 +80,8 @@ std::optional<json::Value> exact_value(const Document& doc, NodeId id, TopTuple 
       out.emplace(std::move(object));
       break;
     }
-    default: break;
+    default:
+      break;
   }
   purse.leave();
   return out;
@@ -81,7 +89,8 @@ std::optional<json::Value> exact_value(const Document& doc, NodeId id, TopTuple 
 
 class ReprPrinter {
  public:
-  ReprPrinter(const Document& doc, const Budget& budget) : doc_(doc), purse_(budget), print_([this](NodeId id) { print(id); }) {}
+  ReprPrinter(const Document& doc, const Budget& budget)
+      : doc_(doc), purse_(budget), print_([this](NodeId id) { print(id); }) {}
 
   std::string run(NodeId id) {
     print(id);
@@ -97,22 +106,44 @@ class ReprPrinter {
       return;
     }
     switch (n.kind) {
-      case Kind::none: out_ += "None"; break;
-      case Kind::boolean: out_ += n.flag ? "True" : "False"; break;
-      case Kind::integer: out_ += std::to_string(n.integer); break;
-      case Kind::big_integer: out_ += decimal_digits(n.text).value_or("<huge integer>"); break;
-      case Kind::real: real(n.real); break;
-      case Kind::text: append_quoted(out_, n.text, false); break;
-      case Kind::bytes: append_quoted(out_, n.text, true); break;
+      case Kind::none:
+        out_ += "None";
+        break;
+      case Kind::boolean:
+        out_ += n.flag ? "True" : "False";
+        break;
+      case Kind::integer:
+        out_ += std::to_string(n.integer);
+        break;
+      case Kind::big_integer:
+        out_ += decimal_digits(n.text).value_or("<huge integer>");
+        break;
+      case Kind::real:
+        real(n.real);
+        break;
+      case Kind::text:
+        append_quoted(out_, n.text, false);
+        break;
+      case Kind::bytes:
+        append_quoted(out_, n.text, true);
+        break;
       case Kind::byte_array:
         out_ += "bytearray(";
         append_quoted(out_, n.text, true);
         out_ += ')';
         break;
-      case Kind::list: items(n, "[", "]"); break;
-      case Kind::tuple: items(n, "(", n.items.size() == 1 ? ",)" : ")"); break;
-      case Kind::set: n.items.empty() ? void(out_ += "set()") : items(n, "{", "}"); break;
-      case Kind::frozen_set: n.items.empty() ? void(out_ += "frozenset()") : items(n, "frozenset({", "})"); break;
+      case Kind::list:
+        items(n, "[", "]");
+        break;
+      case Kind::tuple:
+        items(n, "(", n.items.size() == 1 ? ",)" : ")");
+        break;
+      case Kind::set:
+        n.items.empty() ? void(out_ += "set()") : items(n, "{", "}");
+        break;
+      case Kind::frozen_set:
+        n.items.empty() ? void(out_ += "frozenset()") : items(n, "frozenset({", "})");
+        break;
       case Kind::dict: {
         out_ += '{';
         for (std::size_t i = 0; i + 1 < n.pairs.size() && !full(i / 2); i += 2) {
@@ -149,7 +180,8 @@ class ReprPrinter {
   }
   // Past the budget each further item would still cost three dots: stop at the first.
   bool full(std::size_t printed) {
-    const bool ended = printed > 0 && out_.size() >= 3 && out_.compare(out_.size() - 3, 3, "...") == 0 && !purse_.visit();
+    const bool ended = printed > 0 && out_.size() >= 3 &&
+                       out_.compare(out_.size() - 3, 3, "...") == 0 && !purse_.visit();
     return ended;
   }
   void real(double d) {
@@ -168,7 +200,9 @@ class ReprPrinter {
     if (digits.find_first_of(".e") == std::string_view::npos) out_ += ".0";
   }
   void name(std::string_view text) {
-    for (const char c : text) out_ += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e ? '?' : c;
+    for (const char c : text)
+      out_ +=
+          static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e ? '?' : c;
   }
 
   const Document& doc_;
@@ -198,10 +232,13 @@ std::optional<json::Value> to_json(const Document& doc, NodeId id, TopTuple top,
   return exact_value(doc, id, top, purse);
 }
 
-std::string to_repr(const Document& doc, NodeId id, Budget budget) { return ReprPrinter(doc, budget).run(id); }
+std::string to_repr(const Document& doc, NodeId id, Budget budget) {
+  return ReprPrinter(doc, budget).run(id);
+}
 
 Shown show(const Document& doc, NodeId id, TopTuple top, Budget budget) {
-  if (std::optional<json::Value> v = to_json(doc, id, top, budget)) return Shown{std::move(*v), true};
+  if (std::optional<json::Value> v = to_json(doc, id, top, budget))
+    return Shown{std::move(*v), true};
   return Shown{json::Value(json::String(to_repr(doc, id, budget))), false};
 }
 

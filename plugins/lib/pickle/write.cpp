@@ -60,9 +60,15 @@ void Writer::big_integer(std::string_view raw) {
 
 void Writer::value(const json::Value& v) {
   switch (v.kind()) {
-    case boost::json::kind::null: none(); break;
-    case boost::json::kind::bool_: out_ += v.get_bool() ? '\x88' : '\x89'; break;
-    case boost::json::kind::int64: integer(v.get_int64()); break;
+    case boost::json::kind::null:
+      none();
+      break;
+    case boost::json::kind::bool_:
+      out_ += v.get_bool() ? '\x88' : '\x89';
+      break;
+    case boost::json::kind::int64:
+      integer(v.get_int64());
+      break;
     case boost::json::kind::uint64: {
       std::string raw;
       append_little(raw, v.get_uint64(), 8);
@@ -70,8 +76,12 @@ void Writer::value(const json::Value& v) {
       big_integer(raw);
       break;
     }
-    case boost::json::kind::double_: append_real(out_, v.get_double()); break;
-    case boost::json::kind::string: text({v.get_string().data(), v.get_string().size()}); break;
+    case boost::json::kind::double_:
+      append_real(out_, v.get_double());
+      break;
+    case boost::json::kind::string:
+      text({v.get_string().data(), v.get_string().size()});
+      break;
     case boost::json::kind::array:
       out_ += "](";
       for (const json::Value& item : v.get_array()) value(item);
@@ -96,7 +106,8 @@ void Writer::tuple_of(const json::Array& items) {
 
 void Writer::node(const Document& doc, NodeId id) {
   if (!is_plain(doc, id)) {
-    throw Error(Z4J_INVALID, "the value holds objects of the application and cannot be written again");
+    throw Error(Z4J_INVALID,
+                "the value holds objects of the application and cannot be written again");
   }
   plain_node(doc, id);
 }
@@ -107,29 +118,60 @@ void Writer::plain_node(const Document& doc, NodeId id) {
     for (const NodeId item : n.items) plain_node(doc, item);
   };
   switch (n.kind) {
-    case Kind::none: none(); break;
-    case Kind::boolean: out_ += n.flag ? '\x88' : '\x89'; break;
-    case Kind::integer: integer(n.integer); break;
-    case Kind::big_integer: big_integer(n.text); break;
-    case Kind::real: append_real(out_, n.real); break;
-    case Kind::text: text(n.text); break;
-    case Kind::bytes: append_sized(out_, n.text, 'B', '\x8e'); break;
+    case Kind::none:
+      none();
+      break;
+    case Kind::boolean:
+      out_ += n.flag ? '\x88' : '\x89';
+      break;
+    case Kind::integer:
+      integer(n.integer);
+      break;
+    case Kind::big_integer:
+      big_integer(n.text);
+      break;
+    case Kind::real:
+      append_real(out_, n.real);
+      break;
+    case Kind::text:
+      text(n.text);
+      break;
+    case Kind::bytes:
+      append_sized(out_, n.text, 'B', '\x8e');
+      break;
     case Kind::byte_array:
       out_ += "cbuiltins\nbytearray\n";
       append_sized(out_, n.text, 'B', '\x8e');
       out_ += "\x85R";
       break;
-    case Kind::list: out_ += "]("; items(); out_ += 'e'; break;
-    case Kind::tuple: out_ += '('; items(); out_ += 't'; break;
-    case Kind::set: out_ += "\x8f("; items(); out_ += '\x90'; break;
-    case Kind::frozen_set: out_ += '('; items(); out_ += '\x91'; break;
+    case Kind::list:
+      out_ += "](";
+      items();
+      out_ += 'e';
+      break;
+    case Kind::tuple:
+      out_ += '(';
+      items();
+      out_ += 't';
+      break;
+    case Kind::set:
+      out_ += "\x8f(";
+      items();
+      out_ += '\x90';
+      break;
+    case Kind::frozen_set:
+      out_ += '(';
+      items();
+      out_ += '\x91';
+      break;
     case Kind::dict:
       out_ += "}(";
       for (const NodeId part : n.pairs) plain_node(doc, part);
       out_ += 'u';
       break;
     case Kind::global:
-    case Kind::object: break;
+    case Kind::object:
+      break;
   }
 }
 

@@ -42,24 +42,29 @@ std::string sha1_hex(std::string_view text) {
 }
 
 bool has_prefix(const Reply& r, std::string_view word) {
-  return r.is_error() && r.text.size() >= word.size() && std::string_view(r.text).substr(0, word.size()) == word;
+  return r.is_error() && r.text.size() >= word.size() &&
+         std::string_view(r.text).substr(0, word.size()) == word;
 }
 
 // The server repeats arguments of commands it does not know, and those may be secret.
 std::string server_text(const Reply& r) {
-  return "Redis answered: " + r.text.substr(0, std::min<std::size_t>(r.text.find(", with args"), 300));
+  return "Redis answered: " +
+         r.text.substr(0, std::min<std::size_t>(r.text.find(", with args"), 300));
 }
 
 bool role_or_state_error(const Reply& r) {
-  for (const std::string_view word : {"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY "}) {
+  for (const std::string_view word :
+       {"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY "}) {
     if (has_prefix(r, word)) return true;
   }
   return false;
 }
 
 [[noreturn]] void throw_error_reply(const Reply& r) {
-  if (has_prefix(r, "WRONGPASS") || has_prefix(r, "NOPERM")) throw Error(Z4J_DENIED, server_text(r));
-  if (has_prefix(r, "NOAUTH")) throw Error(Z4J_DENIED, "Redis asks for a password; give one in the URL");
+  if (has_prefix(r, "WRONGPASS") || has_prefix(r, "NOPERM"))
+    throw Error(Z4J_DENIED, server_text(r));
+  if (has_prefix(r, "NOAUTH"))
+    throw Error(Z4J_DENIED, "Redis asks for a password; give one in the URL");
   if (role_or_state_error(r)) throw Error(Z4J_UNAVAILABLE, server_text(r));
   throw Error(Z4J_INVALID, server_text(r));
 }
@@ -67,7 +72,11 @@ bool role_or_state_error(const Reply& r) {
 }  // namespace
 
 struct Connection::Wire {
-  explicit Wire(Options o) : options(std::move(o)), wake_fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), stream(wake_fd), reader(options.max_reply_bytes) {
+  explicit Wire(Options o)
+      : options(std::move(o)),
+        wake_fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+        stream(wake_fd),
+        reader(options.max_reply_bytes) {
     if (wake_fd < 0) throw Error(Z4J_INTERNAL, "cannot make an event descriptor");
   }
   ~Wire() {
@@ -80,7 +89,7 @@ struct Connection::Wire {
   Stream stream;
   RespReader reader;
   std::atomic<bool> interrupted{false};
-  bool ready = false;                                    // connected, and the peer is Redis
+  bool ready = false;  // connected, and the peer is Redis
   bool subscribed = false;
   std::deque<Reply> pushes;
   Clock::time_point last_heard, ping_sent;
@@ -110,7 +119,8 @@ struct Connection::Wire {
   void keep_push(Reply reply);
 };
 
-std::vector<Reply> Connection::Wire::exchange(const std::string& request, std::size_t count, Deadline deadline) {
+std::vector<Reply> Connection::Wire::exchange(const std::string& request, std::size_t count,
+                                              Deadline deadline) {
   std::vector<Reply> replies;
   replies.reserve(std::min<std::size_t>(count, 4096));
   std::size_t written = 0, received = 0;
@@ -143,15 +153,19 @@ std::vector<Reply> Connection::Wire::exchange(const std::string& request, std::s
       }
       if (moved || replies.size() == count) continue;
       switch (stream.wait(written < request.size(), deadline)) {
-        case Stream::Wake::ready: break;
-        case Stream::Wake::interrupted: throw Error(Z4J_CANCELLED, "the call was interrupted");
-        case Stream::Wake::timed_out: throw Error(Z4J_UNAVAILABLE, "Redis did not answer in time");
+        case Stream::Wake::ready:
+          break;
+        case Stream::Wake::interrupted:
+          throw Error(Z4J_CANCELLED, "the call was interrupted");
+        case Stream::Wake::timed_out:
+          throw Error(Z4J_UNAVAILABLE, "Redis did not answer in time");
       }
     }
   } catch (const Error& e) {
     close();
     const bool lost = e.code == Z4J_UNAVAILABLE || e.code == Z4J_BAD_CONFIG;
-    if (was_ready && lost && may_have_run()) throw Error(Z4J_UNKNOWN, std::string(e.what()) + "; the request may have run");
+    if (was_ready && lost && may_have_run())
+      throw Error(Z4J_UNKNOWN, std::string(e.what()) + "; the request may have run");
     throw;
   }
   return replies;
@@ -176,12 +190,15 @@ void Connection::Wire::write_all(const std::string& request, Deadline deadline) 
   }
 }
 
-void Connection::Wire::hello(const std::string& user, const std::string& password, Deadline deadline) {
+void Connection::Wire::hello(const std::string& user, const std::string& password,
+                             Deadline deadline) {
   if (!password.empty()) {
-    const Reply r = exchange_one(user.empty() ? Args{"AUTH", password} : Args{"AUTH", user, password}, deadline);
+    const Reply r = exchange_one(
+        user.empty() ? Args{"AUTH", password} : Args{"AUTH", user, password}, deadline);
     if (r.is_error()) {
       if (role_or_state_error(r)) throw Error(Z4J_UNAVAILABLE, server_text(r));
-      if (r.text.find("without any password") != std::string::npos || r.text.find("no password is set") != std::string::npos) {
+      if (r.text.find("without any password") != std::string::npos ||
+          r.text.find("no password is set") != std::string::npos) {
         throw Error(Z4J_DENIED, "Redis has no password set, but the URL gives one");
       }
       throw Error(Z4J_DENIED, "Redis refuses the user or password of the URL");
@@ -191,7 +208,8 @@ void Connection::Wire::hello(const std::string& user, const std::string& passwor
   if (has_prefix(r, "NOPERM")) return;
   if (r.is_error()) throw_error_reply(r);
   if (r.type != Reply::Type::status || r.text != "PONG") {
-    throw Error(Z4J_BAD_CONFIG, "the peer is not Redis: it does not answer PING with PONG; check host and port");
+    throw Error(Z4J_BAD_CONFIG,
+                "the peer is not Redis: it does not answer PING with PONG; check host and port");
   }
 }
 
@@ -211,10 +229,12 @@ void Connection::Wire::open_server(const Endpoint* to, Deadline deadline) {
   }
 }
 
-std::optional<Endpoint> Connection::Wire::ask_sentinel(const Endpoint& sentinel, Deadline deadline) {
+std::optional<Endpoint> Connection::Wire::ask_sentinel(const Endpoint& sentinel,
+                                                       Deadline deadline) {
   stream.open(sentinel, options, deadline);
   hello({}, options.sentinel_password, deadline);
-  const Reply r = exchange_one({"SENTINEL", "get-master-addr-by-name", options.sentinel_master}, deadline);
+  const Reply r =
+      exchange_one({"SENTINEL", "get-master-addr-by-name", options.sentinel_master}, deadline);
   close();
   if (r.is_error()) throw_error_reply(r);
   if (r.type != Reply::Type::array || r.items.size() != 2) return std::nullopt;
@@ -238,9 +258,12 @@ void Connection::Wire::open_through_sentinel(Deadline deadline) {
       }
       open_server(&*master, std::min(deadline, deadline_in(options.connect_timeout_ms)));
       const Reply role = exchange_one({"ROLE"}, deadline);
-      if (role.type == Reply::Type::array && !role.items.empty() && role.items[0].text == "master") return;
+      if (role.type == Reply::Type::array && !role.items.empty() && role.items[0].text == "master")
+        return;
       close();
-      why = role.is_error() ? server_text(role) : "the server named by sentinel " + sentinel.host + " is not a master now";
+      why = role.is_error()
+                ? server_text(role)
+                : "the server named by sentinel " + sentinel.host + " is not a master now";
     } catch (const Error& e) {
       close();
       if (e.code == Z4J_CANCELLED) throw;
@@ -363,8 +386,12 @@ bool confirms(const Reply& r, std::string_view verb) {
 
 }  // namespace
 
-void Connection::subscribe(const Args& channels) { subscribe_with("SUBSCRIBE", "subscribe", channels); }
-void Connection::psubscribe(const Args& patterns) { subscribe_with("PSUBSCRIBE", "psubscribe", patterns); }
+void Connection::subscribe(const Args& channels) {
+  subscribe_with("SUBSCRIBE", "subscribe", channels);
+}
+void Connection::psubscribe(const Args& patterns) {
+  subscribe_with("PSUBSCRIBE", "psubscribe", patterns);
+}
 
 void Connection::subscribe_with(const char* verb, const char* confirmation, const Args& names) {
   Wire& w = *wire_;
@@ -398,7 +425,8 @@ void Connection::subscribe_with(const char* verb, const char* confirmation, cons
       }
       const Stream::Wake wake = w.stream.wait(false, deadline);
       if (wake == Stream::Wake::interrupted) throw Error(Z4J_CANCELLED, "the call was interrupted");
-      if (wake == Stream::Wake::timed_out) throw Error(Z4J_UNAVAILABLE, "Redis did not confirm the subscription in time");
+      if (wake == Stream::Wake::timed_out)
+        throw Error(Z4J_UNAVAILABLE, "Redis did not confirm the subscription in time");
     }
   } catch (const Error&) {
     w.close();
@@ -411,7 +439,9 @@ void Connection::subscribe_with(const char* verb, const char* confirmation, cons
 std::optional<Reply> Connection::read_push(int timeout_ms) {
   Wire& w = *wire_;
   if (w.interrupted.load()) return std::nullopt;
-  if (!w.subscribed) throw Error(w.ready ? Z4J_BAD_STATE : Z4J_UNAVAILABLE, "the connection is not in subscribe mode");
+  if (!w.subscribed)
+    throw Error(w.ready ? Z4J_BAD_STATE : Z4J_UNAVAILABLE,
+                "the connection is not in subscribe mode");
   if (!w.pushes.empty()) {
     Reply first = std::move(w.pushes.front());
     w.pushes.pop_front();
@@ -423,7 +453,9 @@ std::optional<Reply> Connection::read_push(int timeout_ms) {
     for (;;) {
       while (std::optional<Reply> reply = w.reader.next()) {
         if (reply->is_error()) throw_error_reply(*reply);
-        if (reply->type != Reply::Type::array || reply->items.empty() || reply->items[0].text == "pong") continue;
+        if (reply->type != Reply::Type::array || reply->items.empty() ||
+            reply->items[0].text == "pong")
+          continue;
         return reply;
       }
       if (w.interrupted.load()) return std::nullopt;
@@ -442,13 +474,15 @@ std::optional<Reply> Connection::read_push(int timeout_ms) {
         w.ping_open = true;
         w.ping_sent = now;
       }
-      const auto silence_ends = w.ping_open ? w.ping_sent + std::chrono::milliseconds(w.options.io_timeout_ms)
-                                            : w.last_heard + kQuietBeforePing;
+      const auto silence_ends =
+          w.ping_open ? w.ping_sent + std::chrono::milliseconds(w.options.io_timeout_ms)
+                      : w.last_heard + kQuietBeforePing;
       const Stream::Wake wake = w.stream.wait(false, std::min(deadline, silence_ends));
       if (wake == Stream::Wake::interrupted) return std::nullopt;
       if (wake == Stream::Wake::ready) continue;
       const auto later = Clock::now();
-      if (w.ping_open && later >= silence_ends) throw Error(Z4J_UNAVAILABLE, "Redis has fallen silent");
+      if (w.ping_open && later >= silence_ends)
+        throw Error(Z4J_UNAVAILABLE, "Redis has fallen silent");
       if (later >= deadline) return std::nullopt;
     }
   } catch (const Error& e) {

@@ -27,14 +27,14 @@ struct Endpoint {
 };
 
 struct Options {
-  std::vector<Endpoint> endpoints;   // one server, or the sentinels
-  std::string unix_path;             // instead of endpoints
-  std::string sentinel_master;       // not empty: endpoints are sentinels
-  std::string user, password;        // of the server
+  std::vector<Endpoint> endpoints;  // one server, or the sentinels
+  std::string unix_path;            // instead of endpoints
+  std::string sentinel_master;      // not empty: endpoints are sentinels
+  std::string user, password;       // of the server
   std::string sentinel_password;
   int database = 0;
   bool tls = false;
-  std::string tls_ca_file;           // empty: the system's store
+  std::string tls_ca_file;  // empty: the system's store
   bool tls_verify = true;
   int connect_timeout_ms = 3000;
   int io_timeout_ms = 5000;
@@ -44,17 +44,18 @@ struct Options {
   [[nodiscard]] std::string hint() const;
 };
 
-// redis://[user:password@]host[:port][/db], rediss:// for TLS, redis+socket:///path?virtual_host=db,
-// unix:///path?db=n, sentinel://host:port[;sentinel://host:port]/db (the master's name comes from
-// a setting). A missing database is 0. Throws Z4J_BAD_CONFIG that quotes no password.
+// redis://[user:password@]host[:port][/db], rediss:// for TLS,
+// redis+socket:///path?virtual_host=db, unix:///path?db=n,
+// sentinel://host:port[;sentinel://host:port]/db (the master's name comes from a setting). A
+// missing database is 0. Throws Z4J_BAD_CONFIG that quotes no password.
 [[nodiscard]] Options parse_url(std::string_view url);
 
 struct Reply {
   enum class Type { nil, status, error, integer, bulk, array };
   Type type = Type::nil;
   std::int64_t integer = 0;
-  std::string text;                  // status, error, bulk
-  std::vector<Reply> items;          // array
+  std::string text;          // status, error, bulk
+  std::vector<Reply> items;  // array
 
   [[nodiscard]] bool is_nil() const noexcept { return type == Type::nil; }
   [[nodiscard]] bool is_error() const noexcept { return type == Type::error; }

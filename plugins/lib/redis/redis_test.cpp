@@ -90,7 +90,8 @@ class RedisTest : public CppUnit::TestFixture {
     RedisServer server;
     Connection c(parse_url(server.url(5)));
     CPPUNIT_ASSERT(!c.connected());
-    CPPUNIT_ASSERT_EQUAL(std::string("OK"), c.command({"SET", "k", std::string("a\0b\r\n", 5)}).text);
+    CPPUNIT_ASSERT_EQUAL(std::string("OK"),
+                         c.command({"SET", "k", std::string("a\0b\r\n", 5)}).text);
     CPPUNIT_ASSERT(c.connected());
     CPPUNIT_ASSERT_EQUAL(std::string("a\0b\r\n", 5), c.command({"GET", "k"}).text);
     CPPUNIT_ASSERT(c.command({"GET", "none"}).is_nil());
@@ -111,17 +112,22 @@ class RedisTest : public CppUnit::TestFixture {
     RedisServer server;
     Connection c(parse_url(server.url()));
     c.command({"SET", "k", "v"});
-    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_INVALID}, redis_failure([&] { c.command({"LPUSH", "k", "x"}); }).code);
+    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_INVALID}, redis_failure([&] {
+                                                    c.command({"LPUSH", "k", "x"});
+                                                  }).code);
     const z4j::Error unknown = redis_failure([&] { c.command({"NOSUCH", "topsecret"}); });
     CPPUNIT_ASSERT(std::string(unknown.what()).find("topsecret") == std::string::npos);
     Options far = parse_url(server.url(99));
-    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_BAD_CONFIG}, redis_failure([&] { Connection(far).connect(); }).code);
+    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_BAD_CONFIG},
+                         redis_failure([&] { Connection(far).connect(); }).code);
     c.command({"ACL", "SETUSER", "low", "on", ">pw", "~*", "+ping"});
     Options low = parse_url(server.url());
     low.user = "low";
     low.password = "pw";
     Connection limited(low);
-    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_DENIED}, redis_failure([&] { limited.command({"GET", "k"}); }).code);
+    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_DENIED}, redis_failure([&] {
+                                                   limited.command({"GET", "k"});
+                                                 }).code);
   }
 
   void large_values_pass_and_too_large_ones_do_not() {
@@ -133,7 +139,9 @@ class RedisTest : public CppUnit::TestFixture {
     c.command({"SET", "big", big});
     CPPUNIT_ASSERT(c.command({"GET", "big"}).text == big);
     c.command({"APPEND", "big", big});
-    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_TOO_LARGE}, redis_failure([&] { c.command({"GET", "big"}); }).code);
+    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_TOO_LARGE}, redis_failure([&] {
+                                                      c.command({"GET", "big"});
+                                                    }).code);
     CPPUNIT_ASSERT_EQUAL(std::string("PONG"), c.command({"PING"}).text);
   }
 
@@ -155,7 +163,9 @@ class RedisTest : public CppUnit::TestFixture {
     options.io_timeout_ms = 200;
     Connection c(options);
     c.connect();
-    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_UNKNOWN}, redis_failure([&] { c.command({"BLPOP", "none", "5"}); }).code);
+    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_UNKNOWN}, redis_failure([&] {
+                                                    c.command({"BLPOP", "none", "5"});
+                                                  }).code);
     CPPUNIT_ASSERT(!c.connected());
     CPPUNIT_ASSERT_EQUAL(std::string("PONG"), c.command({"PING"}).text);
   }
@@ -175,7 +185,8 @@ class RedisTest : public CppUnit::TestFixture {
     RedisServer open;
     Options o = parse_url(open.url());
     o.password = "needless";
-    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_DENIED}, redis_failure([&] { Connection(o).connect(); }).code);
+    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_DENIED},
+                         redis_failure([&] { Connection(o).connect(); }).code);
   }
 
   void speaks_over_a_unix_socket() {
@@ -187,7 +198,8 @@ class RedisTest : public CppUnit::TestFixture {
   }
 
   void refuses_a_peer_that_is_not_redis() {
-    for (const char* text : {"HTTP/1.1 400 Bad Request\r\n\r\n", "220 mail ESMTP\r\n", "+HELLO\r\n"}) {
+    for (const char* text :
+         {"HTTP/1.1 400 Bad Request\r\n\r\n", "220 mail ESMTP\r\n", "+HELLO\r\n"}) {
       ForeignPeer peer(text);
       const z4j::Error e = redis_failure([&] { Connection(parse_url(peer.url())).connect(); });
       CPPUNIT_ASSERT_EQUAL_MESSAGE(e.what(), z4j_status{Z4J_BAD_CONFIG}, e.code);
@@ -195,21 +207,27 @@ class RedisTest : public CppUnit::TestFixture {
     ForeignPeer silent("");
     Options o = parse_url(silent.url());
     o.connect_timeout_ms = 100;
-    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_UNAVAILABLE}, redis_failure([&] { Connection(o).connect(); }).code);
-    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_UNAVAILABLE}, redis_failure([&] {
-                           Connection(parse_url("redis://127.0.0.1:" + std::to_string(z4j::redis::testing::free_port()))).connect();
+    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_UNAVAILABLE},
+                         redis_failure([&] { Connection(o).connect(); }).code);
+    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_UNAVAILABLE},
+                         redis_failure([&] {
+                           Connection(parse_url("redis://127.0.0.1:" +
+                                                std::to_string(z4j::redis::testing::free_port())))
+                               .connect();
                          }).code);
   }
 
   void speaks_tls_and_checks_the_certificate() {
     const std::string dir = z4j::redis::testing::make_temp_dir();
-    const std::string make = "cd " + dir +
-                             " && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2"
-                             " -subj /CN=localhost -addext subjectAltName=DNS:localhost >/dev/null 2>&1";
+    const std::string make =
+        "cd " + dir +
+        " && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2"
+        " -subj /CN=localhost -addext subjectAltName=DNS:localhost >/dev/null 2>&1";
     CPPUNIT_ASSERT_EQUAL(0, std::system(make.c_str()));
     {
-      RedisServer server({"--port", "0", "--tls-port", "PORT", "--tls-cert-file", dir + "/cert.pem", "--tls-key-file",
-                          dir + "/key.pem", "--tls-ca-cert-file", dir + "/cert.pem", "--tls-auth-clients", "no"});
+      RedisServer server({"--port", "0", "--tls-port", "PORT", "--tls-cert-file", dir + "/cert.pem",
+                          "--tls-key-file", dir + "/key.pem", "--tls-ca-cert-file",
+                          dir + "/cert.pem", "--tls-auth-clients", "no"});
       const std::string at = std::to_string(server.port());
       Options good = parse_url("rediss://localhost:" + at);
       good.tls_ca_file = dir + "/cert.pem";
@@ -224,12 +242,14 @@ class RedisTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL_MESSAGE(name.what(), z4j_status{Z4J_UNAVAILABLE}, name.code);
       Options no_ca = good;
       no_ca.tls_ca_file.clear();
-      CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_UNAVAILABLE}, redis_failure([&] { Connection(no_ca).connect(); }).code);
+      CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_UNAVAILABLE},
+                           redis_failure([&] { Connection(no_ca).connect(); }).code);
       no_ca.tls_verify = false;
       CPPUNIT_ASSERT_EQUAL(std::string("PONG"), Connection(no_ca).command({"PING"}).text);
       Options no_file = good;
       no_file.tls_ca_file = dir + "/none.pem";
-      CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_BAD_CONFIG}, redis_failure([&] { Connection(no_file).connect(); }).code);
+      CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_BAD_CONFIG},
+                           redis_failure([&] { Connection(no_file).connect(); }).code);
       Options plain = parse_url("redis://localhost:" + at);
       plain.connect_timeout_ms = 500;
       CPPUNIT_ASSERT(redis_failure([&] { Connection(plain).connect(); }).code != Z4J_OK);
@@ -243,7 +263,8 @@ class RedisTest : public CppUnit::TestFixture {
     Connection speaker(parse_url(server.url()));
     listener.psubscribe({"ev.*", "other"});
     listener.subscribe({"direct"});
-    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_BAD_STATE}, redis_failure([&] { listener.command({"PING"}); }).code);
+    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_BAD_STATE},
+                         redis_failure([&] { listener.command({"PING"}); }).code);
     speaker.command({"PUBLISH", "ev.1", "hello"});
     const auto push = listener.read_push(5000);
     CPPUNIT_ASSERT(push.has_value());
@@ -255,20 +276,20 @@ class RedisTest : public CppUnit::TestFixture {
 
     const auto begin = std::chrono::steady_clock::now();
     std::atomic<bool> woken{false};
-    std::thread waiter([&] {
-      woken = !listener.read_push(60'000).has_value();
-    });
+    std::thread waiter([&] { woken = !listener.read_push(60'000).has_value(); });
     listener.interrupt();
     waiter.join();
     CPPUNIT_ASSERT(woken);
     CPPUNIT_ASSERT(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
     speaker.interrupt();
-    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_CANCELLED}, redis_failure([&] { speaker.command({"PING"}); }).code);
+    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_CANCELLED},
+                         redis_failure([&] { speaker.command({"PING"}); }).code);
     speaker.connect();
     CPPUNIT_ASSERT_EQUAL(std::string("PONG"), speaker.command({"PING"}).text);
     listener.connect();
     server.kill();
-    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_UNAVAILABLE}, redis_failure([&] { (void)listener.read_push(5000); }).code);
+    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_UNAVAILABLE},
+                         redis_failure([&] { (void)listener.read_push(5000); }).code);
   }
 
   void finds_the_master_through_sentinel() {
@@ -276,19 +297,26 @@ class RedisTest : public CppUnit::TestFixture {
     RedisServer sentinel({"sentinel monitor main 127.0.0.1 " + std::to_string(master.port()) + " 1",
                           "sentinel auth-pass main pw", "bind 127.0.0.1"},
                          true);
-    const std::string dead = "sentinel://127.0.0.1:" + std::to_string(z4j::redis::testing::free_port());
-    Options o = parse_url(dead + ";sentinel://:pw@127.0.0.1:" + std::to_string(sentinel.port()) + "/3");
+    const std::string dead =
+        "sentinel://127.0.0.1:" + std::to_string(z4j::redis::testing::free_port());
+    Options o =
+        parse_url(dead + ";sentinel://:pw@127.0.0.1:" + std::to_string(sentinel.port()) + "/3");
     o.sentinel_master = "main";
     Connection c(o);
     CPPUNIT_ASSERT_EQUAL(std::string("OK"), c.command({"SET", "k", "v"}).text);
     o.sentinel_master = "other";
-    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_UNAVAILABLE}, redis_failure([&] { Connection(o).connect(); }).code);
+    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_UNAVAILABLE},
+                         redis_failure([&] { Connection(o).connect(); }).code);
 
-    RedisServer replica({"--replicaof", "127.0.0.1 " + std::to_string(master.port()), "--masterauth", "pw"});
-    RedisServer stale({"sentinel monitor main 127.0.0.1 " + std::to_string(replica.port()) + " 1", "bind 127.0.0.1"}, true);
+    RedisServer replica(
+        {"--replicaof", "127.0.0.1 " + std::to_string(master.port()), "--masterauth", "pw"});
+    RedisServer stale({"sentinel monitor main 127.0.0.1 " + std::to_string(replica.port()) + " 1",
+                       "bind 127.0.0.1"},
+                      true);
     Options behind = parse_url("sentinel://127.0.0.1:" + std::to_string(stale.port()));
     behind.sentinel_master = "main";
-    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_UNAVAILABLE}, redis_failure([&] { Connection(behind).connect(); }).code);
+    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_UNAVAILABLE},
+                         redis_failure([&] { Connection(behind).connect(); }).code);
   }
 };
 

@@ -12,9 +12,8 @@ constexpr std::size_t kMaxDepth = 16;
 constexpr std::size_t kMaxLine = 64u << 10;
 
 [[noreturn]] void not_resp(std::string_view why) {
-  throw Error(Z4J_BAD_CONFIG,
-              "the peer does not speak the Redis protocol (" + std::string(why) +
-                  "); check host, port and whether the scheme must be rediss://");
+  throw Error(Z4J_BAD_CONFIG, "the peer does not speak the Redis protocol (" + std::string(why) +
+                                  "); check host, port and whether the scheme must be rediss://");
 }
 
 std::int64_t resp_number(std::string_view text) {
@@ -62,7 +61,8 @@ std::optional<Reply> RespReader::value(std::size_t& items) {
   if (!bulk_) {
     if (at_ == buffer_.size()) return std::nullopt;
     const char kind = buffer_[at_];
-    if (std::string_view("+-:$*").find(kind) == std::string_view::npos) not_resp("unknown type byte");
+    if (std::string_view("+-:$*").find(kind) == std::string_view::npos)
+      not_resp("unknown type byte");
     const auto text = line();
     if (!text) return std::nullopt;
     const std::string_view rest = text->substr(1);
@@ -78,7 +78,8 @@ std::optional<Reply> RespReader::value(std::size_t& items) {
         reply.type = Reply::Type::integer;
         reply.integer = resp_number(rest);
         return reply;
-      default: break;
+      default:
+        break;
     }
     const std::int64_t length = resp_number(rest);
     if (length == -1) return reply;
@@ -94,7 +95,8 @@ std::optional<Reply> RespReader::value(std::size_t& items) {
     bulk_ = static_cast<std::size_t>(length);
   }
   if (buffer_.size() - at_ < *bulk_ + 2) return std::nullopt;
-  if (buffer_[at_ + *bulk_] != '\r' || buffer_[at_ + *bulk_ + 1] != '\n') not_resp("a string without end");
+  if (buffer_[at_ + *bulk_] != '\r' || buffer_[at_ + *bulk_ + 1] != '\n')
+    not_resp("a string without end");
   reply.type = Reply::Type::bulk;
   reply.text.assign(buffer_, at_, *bulk_);
   at_ += *bulk_ + 2;

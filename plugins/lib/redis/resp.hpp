@@ -1,6 +1,6 @@
-// The RESP2 reader: bytes in, replies out, in any cut. Bounded: a hostile peer can make it throw, but
-// not make it hold more than `max_bytes` for one reply. Not thread-safe.
-// Source: the Redis serialization protocol specification, version 2.
+// The RESP2 reader: bytes in, replies out, in any cut. Bounded: a hostile peer can make it throw,
+// but not make it hold more than `max_bytes` for one reply. Not thread-safe. Source: the Redis
+// serialization protocol specification, version 2.
 #pragma once
 
 #include "lib/redis/redis.hpp"
@@ -38,11 +38,11 @@ class RespReader {
   void compact();
 
   std::size_t max_bytes_;
-  std::size_t spent_ = 0;             // of the reply being read
+  std::size_t spent_ = 0;  // of the reply being read
   std::string buffer_;
   std::size_t at_ = 0;
-  std::optional<std::size_t> bulk_;   // length of the bulk string whose bytes are awaited
-  std::vector<Frame> open_;           // arrays being filled, outermost first
+  std::optional<std::size_t> bulk_;  // length of the bulk string whose bytes are awaited
+  std::vector<Frame> open_;          // arrays being filled, outermost first
 };
 
 // The request form: an array of bulk strings.

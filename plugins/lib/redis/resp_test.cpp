@@ -69,13 +69,15 @@ class RespTest : public CppUnit::TestFixture {
   }
 
   void refuses_what_is_not_resp() {
-    for (const char* bytes : {"HTTP/1.1 400 Bad Request\r\n", ":x\r\n", "$-2\r\n", "$1\r\nab\r\n", "*1x\r\n", ":\r\n"}) {
+    for (const char* bytes : {"HTTP/1.1 400 Bad Request\r\n", ":x\r\n", "$-2\r\n", "$1\r\nab\r\n",
+                              "*1x\r\n", ":\r\n"}) {
       CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_BAD_CONFIG}, resp_refusal(bytes));
     }
     std::string deep;
     for (int i = 0; i < 40; ++i) deep += "*1\r\n";
     CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_BAD_CONFIG}, resp_refusal(deep));
-    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_BAD_CONFIG}, resp_refusal("+" + std::string(70000, 'a'), 1u << 20));
+    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_BAD_CONFIG},
+                         resp_refusal("+" + std::string(70000, 'a'), 1u << 20));
   }
 
   void is_bounded() {

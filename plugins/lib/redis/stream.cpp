@@ -39,8 +39,8 @@ bool is_address(const std::string& host) {
 std::string tls_error_text(ssl_st* tls) {
   const long verify = SSL_get_verify_result(tls);
   if (verify != X509_V_OK) {
-    return std::string("its certificate is not accepted: ") + X509_verify_cert_error_string(verify) +
-           "; check tls_ca_file and the host name";
+    return std::string("its certificate is not accepted: ") +
+           X509_verify_cert_error_string(verify) + "; check tls_ca_file and the host name";
   }
   const unsigned long code = ERR_peek_last_error();
   if (code == 0) return "the peer closed the connection; perhaps it does not speak TLS";
@@ -97,8 +97,11 @@ void Stream::connect_to(const void* address, unsigned length, int family, Deadli
   if (::connect(fd_, static_cast<const sockaddr*>(address), length) != 0) error = errno;
   if (error == EINPROGRESS) {
     switch (wait(true, deadline)) {
-      case Wake::interrupted: throw Error(Z4J_CANCELLED, "interrupted while connecting to Redis");
-      case Wake::timed_out: error = ETIMEDOUT; break;
+      case Wake::interrupted:
+        throw Error(Z4J_CANCELLED, "interrupted while connecting to Redis");
+      case Wake::timed_out:
+        error = ETIMEDOUT;
+        break;
       case Wake::ready: {
         socklen_t size = sizeof error;
         if (::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
@@ -112,7 +115,8 @@ void Stream::open_unix(const std::string& path, Deadline deadline) {
   close();
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) throw Error(Z4J_BAD_CONFIG, "the path of the Unix socket is too long");
+  if (path.size() >= sizeof address.sun_path)
+    throw Error(Z4J_BAD_CONFIG, "the path of the Unix socket is too long");
   std::memcpy(address.sun_path, path.data(), path.size());
   try {
     connect_to(&address, sizeof address, AF_UNIX, deadline);
@@ -158,8 +162,10 @@ void Stream::start_tls(const std::string& host, const Options& options, Deadline
   if (options.tls_ca_file.empty()) {
     SSL_CTX_set_default_verify_paths(context_);
   } else if (SSL_CTX_load_verify_locations(context_, options.tls_ca_file.c_str(), nullptr) != 1) {
-    throw Error(Z4J_BAD_CONFIG, "cannot read certificates from tls_ca_file " + options.tls_ca_file +
-                                    "; a PEM file is expected", "/tls_ca_file");
+    throw Error(Z4J_BAD_CONFIG,
+                "cannot read certificates from tls_ca_file " + options.tls_ca_file +
+                    "; a PEM file is expected",
+                "/tls_ca_file");
   }
   tls_ = SSL_new(context_);
   if (tls_ == nullptr) throw std::bad_alloc();
@@ -183,8 +189,10 @@ void Stream::start_tls(const std::string& host, const Options& options, Deadline
       unavailable("TLS: " + tls_error_text(tls_));
     }
     const Wake wake = wait(kind == SSL_ERROR_WANT_WRITE, deadline);
-    if (wake == Wake::interrupted) throw Error(Z4J_CANCELLED, "interrupted while connecting to Redis");
-    if (wake == Wake::timed_out) unavailable("TLS: no answer in time; perhaps the peer does not speak TLS");
+    if (wake == Wake::interrupted)
+      throw Error(Z4J_CANCELLED, "interrupted while connecting to Redis");
+    if (wake == Wake::timed_out)
+      unavailable("TLS: no answer in time; perhaps the peer does not speak TLS");
   }
 }
 
@@ -220,7 +228,8 @@ std::size_t Stream::write(std::string_view bytes) {
   if (bytes.empty()) return 0;
   if (tls_ != nullptr) {
     ERR_clear_error();
-    const int n = SSL_write(tls_, bytes.data(), static_cast<int>(std::min<std::size_t>(bytes.size(), 1u << 20)));
+    const int n = SSL_write(tls_, bytes.data(),
+                            static_cast<int>(std::min<std::size_t>(bytes.size(), 1u << 20)));
     write_wants_read_ = false;
     if (n > 0) return static_cast<std::size_t>(n);
     const int kind = SSL_get_error(tls_, n);

@@ -36,8 +36,8 @@ class Stream {
   void close() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
 
-  // Moves what can be moved without waiting; 0 means: wait(). Throw Z4J_UNAVAILABLE when the line is
-  // gone.
+  // Moves what can be moved without waiting; 0 means: wait(). Throw Z4J_UNAVAILABLE when the line
+  // is gone.
   std::size_t read(std::string& into);
   std::size_t write(std::string_view bytes);
 

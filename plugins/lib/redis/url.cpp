@@ -10,10 +10,10 @@ namespace z4j::redis {
 namespace {
 
 [[noreturn]] void bad_url(const std::string& why) {
-  throw Error(Z4J_BAD_CONFIG,
-              "malformed Redis URL: " + why +
-                  "; expected redis://[user:password@]host[:port][/db], rediss:// for TLS, unix:///path?db=n or "
-                  "sentinel://host:port[;sentinel://host:port]/db");
+  throw Error(Z4J_BAD_CONFIG, "malformed Redis URL: " + why +
+                                  "; expected redis://[user:password@]host[:port][/db], rediss:// "
+                                  "for TLS, unix:///path?db=n or "
+                                  "sentinel://host:port[;sentinel://host:port]/db");
 }
 
 int hex_digit(char c) {
@@ -94,7 +94,8 @@ void take_query(std::string_view query, Options& out) {
     const std::string_view key = pair.substr(0, equals);
     const std::string value = percent_decoded(pair.substr(equals + 1));
     if (key == "db" || key == "virtual_host") {
-      out.database = database_number(value.starts_with('/') ? std::string_view(value).substr(1) : std::string_view(value));
+      out.database = database_number(value.starts_with('/') ? std::string_view(value).substr(1)
+                                                            : std::string_view(value));
     } else if (key == "password") {
       out.password = value;
     } else if (key == "username") {
@@ -110,7 +111,8 @@ void take_query(std::string_view query, Options& out) {
 std::optional<std::string_view> after(std::string_view text, std::string_view scheme) {
   if (text.size() < scheme.size()) return std::nullopt;
   for (std::size_t i = 0; i < scheme.size(); ++i) {
-    const char c = text[i] >= 'A' && text[i] <= 'Z' ? static_cast<char>(text[i] - 'A' + 'a') : text[i];
+    const char c =
+        text[i] >= 'A' && text[i] <= 'Z' ? static_cast<char>(text[i] - 'A' + 'a') : text[i];
     if (c != scheme[i]) return std::nullopt;
   }
   return text.substr(scheme.size());
@@ -140,7 +142,8 @@ void take_authority(std::string_view rest, std::uint16_t port, Options& out) {
 Options parse_url(std::string_view url) {
   constexpr std::size_t kMaxUrl = 4096;
   if (url.size() > kMaxUrl) bad_url("longer than 4096 bytes");
-  if (url.find_first_of(std::string_view(" \t\r\n\0", 5)) != std::string_view::npos) bad_url("white space inside");
+  if (url.find_first_of(std::string_view(" \t\r\n\0", 5)) != std::string_view::npos)
+    bad_url("white space inside");
   Options out;
   if (const auto rest = after(url, "redis://")) {
     take_authority(*rest, 6379, out);
@@ -148,7 +151,8 @@ Options parse_url(std::string_view url) {
     out.tls = true;
     take_authority(*secure, 6379, out);
   } else if (after(url, "redis+socket://") || after(url, "unix://")) {
-    std::string_view path = after(url, "unix://") ? *after(url, "unix://") : *after(url, "redis+socket://");
+    std::string_view path =
+        after(url, "unix://") ? *after(url, "unix://") : *after(url, "redis+socket://");
     const std::size_t question = path.find('?');
     if (question != std::string_view::npos) take_query(path.substr(question + 1), out);
     path = path.substr(0, question);
@@ -157,7 +161,8 @@ Options parse_url(std::string_view url) {
       take_credentials(path.substr(0, at), out);
       path = path.substr(at + 1);
     }
-    if (path.empty() || path.front() != '/') bad_url("the socket's path must be absolute: unix:///run/redis.sock");
+    if (path.empty() || path.front() != '/')
+      bad_url("the socket's path must be absolute: unix:///run/redis.sock");
     out.unix_path = percent_decoded(path);
   } else if (after(url, "sentinel://")) {
     while (!url.empty()) {

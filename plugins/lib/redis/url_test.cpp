@@ -64,9 +64,10 @@ class RedisUrlTest : public CppUnit::TestFixture {
 
   void malformed_urls_are_refused_without_quoting_them() {
     for (const char* url :
-         {"", "http://u:secret@h", "redis://u:secret@h:port", "redis://u:secret@h:0", "redis://u:secret@h:70000",
-          "redis://u:secret@h/one", "redis://u:sec%ret@h", "redis://u:secret@[::1", "redis://u:secret@::1",
-          "redis://u:secret@h/0 ", "unix://secret", "sentinel://h;redis://secret", "redis://u:secret%00@h"}) {
+         {"", "http://u:secret@h", "redis://u:secret@h:port", "redis://u:secret@h:0",
+          "redis://u:secret@h:70000", "redis://u:secret@h/one", "redis://u:sec%ret@h",
+          "redis://u:secret@[::1", "redis://u:secret@::1", "redis://u:secret@h/0 ", "unix://secret",
+          "sentinel://h;redis://secret", "redis://u:secret%00@h"}) {
       try {
         (void)parse_url(url);
         CPPUNIT_FAIL(url);

@@ -14,7 +14,9 @@ namespace {
 constexpr std::size_t kMaxName = 512;
 constexpr std::size_t kMaxDescription = 512;
 
-Payload shown_payload(pickle::Shown shown) { return Payload{std::move(shown.value), shown.fully_decodable}; }
+Payload shown_payload(pickle::Shown shown) {
+  return Payload{std::move(shown.value), shown.fully_decodable};
+}
 
 // JSON numbers beyond 64 bits become reals when read: then what is shown is not what was sent.
 bool has_long_number(std::string_view text) {
@@ -30,27 +32,31 @@ void read_pickled_call(std::string_view bytes, const pickle::Budget& budget, Cal
   call.document = pickle::load(bytes, {.max_bytes = kMaxInflated, .max_items = 100'000});
   const pickle::Document& doc = call.document;
   const pickle::Node& root = doc[doc.root];
-  if (root.kind != pickle::Kind::tuple || root.items.size() != 4 || doc[root.items[0]].kind != pickle::Kind::text) {
+  if (root.kind != pickle::Kind::tuple || root.items.size() != 4 ||
+      doc[root.items[0]].kind != pickle::Kind::text) {
     throw Error(Z4J_INVALID, "it is not a call of RQ");
   }
   call.func_name = clean_text(doc[root.items[0]].text, kMaxName);
   const pickle::Node& instance = doc[root.items[1]];
   call.has_instance = instance.kind != pickle::Kind::none;
   call.display_name = call.func_name;
-  if (call.has_instance && !instance.text.empty() && (instance.kind == pickle::Kind::object || instance.kind == pickle::Kind::global)) {
+  if (call.has_instance && !instance.text.empty() &&
+      (instance.kind == pickle::Kind::object || instance.kind == pickle::Kind::global)) {
     call.display_name = clean_text(instance.text, kMaxName) + "." + call.func_name;
   }
   call.args_node = root.items[2];
   call.kwargs_node = root.items[3];
   call.args = shown_payload(pickle::show(doc, call.args_node, pickle::TopTuple::as_array, budget));
-  call.kwargs = shown_payload(pickle::show(doc, call.kwargs_node, pickle::TopTuple::refuse, budget));
+  call.kwargs =
+      shown_payload(pickle::show(doc, call.kwargs_node, pickle::TopTuple::refuse, budget));
   call.form = Form::pickle;
 }
 
 void read_json_call(std::string_view bytes, Call& call) {
   const json::Value root = json::parse(bytes, kMaxInflated);
   const json::Array* parts = root.if_array();
-  if (parts == nullptr || parts->size() != 4 || !(*parts)[0].is_string() || !(*parts)[2].is_array() || !(*parts)[3].is_object()) {
+  if (parts == nullptr || parts->size() != 4 || !(*parts)[0].is_string() ||
+      !(*parts)[2].is_array() || !(*parts)[3].is_object()) {
     throw Error(Z4J_INVALID, "it is not a call of RQ");
   }
   const json::String& name = (*parts)[0].get_string();
@@ -71,8 +77,12 @@ void read_json_call(std::string_view bytes, Call& call) {
 void append_python(std::string& out, const json::Value& v) {
   if (out.size() > kMaxDescription) return;
   switch (v.kind()) {
-    case boost::json::kind::null: out += "None"; break;
-    case boost::json::kind::bool_: out += v.get_bool() ? "True" : "False"; break;
+    case boost::json::kind::null:
+      out += "None";
+      break;
+    case boost::json::kind::bool_:
+      out += v.get_bool() ? "True" : "False";
+      break;
     case boost::json::kind::string: {
       out += '\'';
       out += std::string_view(v.get_string().data(), v.get_string().size());
@@ -108,7 +118,8 @@ void append_python(std::string& out, const json::Value& v) {
       out.append(digits, end);
       break;
     }
-    default: out += json::write(v);
+    default:
+      out += json::write(v);
   }
 }
 
@@ -132,16 +143,21 @@ Call decode_call(std::string_view data, pickle::Budget budget) {
   return call;
 }
 
-std::string encode_call(Form form, std::string_view func_name, const json::Array* args, const json::Object* kwargs,
-                        const Call* original) {
+std::string encode_call(Form form, std::string_view func_name, const json::Array* args,
+                        const json::Object* kwargs, const Call* original) {
   if (args == nullptr || kwargs == nullptr) {
-    if (original == nullptr || original->form == Form::unknown) throw Error(Z4J_INVALID, "the arguments of the job cannot be read");
-    if (original->form != form) throw Error(Z4J_INVALID, "the arguments of the job have another form");
+    if (original == nullptr || original->form == Form::unknown)
+      throw Error(Z4J_INVALID, "the arguments of the job cannot be read");
+    if (original->form != form)
+      throw Error(Z4J_INVALID, "the arguments of the job have another form");
   }
-  if (original != nullptr && original->has_instance) throw Error(Z4J_INVALID, "the job calls a method of an object");
+  if (original != nullptr && original->has_instance)
+    throw Error(Z4J_INVALID, "the job calls a method of an object");
   if (form == Form::json) {
-    const bool lossy = (args == nullptr && !original->args.exact) || (kwargs == nullptr && !original->kwargs.exact);
-    if (lossy) throw Error(Z4J_INVALID, "the arguments of the job cannot be written again without loss");
+    const bool lossy = (args == nullptr && !original->args.exact) ||
+                       (kwargs == nullptr && !original->kwargs.exact);
+    if (lossy)
+      throw Error(Z4J_INVALID, "the arguments of the job cannot be written again without loss");
     json::Array call;
     call.emplace_back(json::String(func_name));
     call.emplace_back(nullptr);
@@ -171,17 +187,21 @@ Payload decode_value(std::string_view bytes, pickle::Budget budget) {
   try {
     if (bytes.empty()) throw Error(Z4J_INVALID, "empty");
     if (bytes.front() == '\x80') {
-      const pickle::Document doc = pickle::load(bytes, {.max_bytes = kMaxInflated, .max_items = 100'000});
+      const pickle::Document doc =
+          pickle::load(bytes, {.max_bytes = kMaxInflated, .max_items = 100'000});
       return shown_payload(pickle::show(doc, doc.root, pickle::TopTuple::refuse, budget));
     }
-    if (bytes.size() <= budget.bytes) return Payload{json::parse(bytes, budget.bytes), !has_long_number(bytes)};
+    if (bytes.size() <= budget.bytes)
+      return Payload{json::parse(bytes, budget.bytes), !has_long_number(bytes)};
     return Payload{json::String(clean_text(bytes, budget.bytes)), false};
   } catch (const Error&) {
-    return Payload{json::String("<unreadable value of " + std::to_string(bytes.size()) + " bytes>"), false};
+    return Payload{json::String("<unreadable value of " + std::to_string(bytes.size()) + " bytes>"),
+                   false};
   }
 }
 
-std::string describe_call(std::string_view func_name, const json::Array& args, const json::Object& kwargs) {
+std::string describe_call(std::string_view func_name, const json::Array& args,
+                          const json::Object& kwargs) {
   std::string out(func_name);
   out += '(';
   bool first = true;

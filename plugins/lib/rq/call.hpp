@@ -20,10 +20,10 @@ struct Payload {
 
 struct Call {
   Form form = Form::unknown;
-  std::string why;              // form unknown: what was wrong with the bytes
-  std::string func_name;        // as RQ has it: dotted path, or the method's name
-  std::string display_name;     // with the class when it is a method of an object
-  bool has_instance = false;    // a method of an object
+  std::string why;            // form unknown: what was wrong with the bytes
+  std::string func_name;      // as RQ has it: dotted path, or the method's name
+  std::string display_name;   // with the class when it is a method of an object
+  bool has_instance = false;  // a method of an object
   Payload args, kwargs;
 
   // What is needed to write it again; callers leave it alone.
@@ -37,14 +37,16 @@ struct Call {
 // The bytes for a job's `data`. A null `args` or `kwargs` is taken over from `original`, without
 // loss. Throws Z4J_INVALID when it cannot be: the original is unreadable, a method of an object, or
 // that part holds objects of the application.
-[[nodiscard]] std::string encode_call(Form form, std::string_view func_name, const json::Array* args,
-                                      const json::Object* kwargs, const Call* original = nullptr);
+[[nodiscard]] std::string encode_call(Form form, std::string_view func_name,
+                                      const json::Array* args, const json::Object* kwargs,
+                                      const Call* original = nullptr);
 
 // A serialized result: pickle or JSON.
 [[nodiscard]] Payload decode_value(std::string_view bytes, pickle::Budget budget = {});
 
 // "module.function(1, y=2)" for people, as RQ writes it into the description.
-[[nodiscard]] std::string describe_call(std::string_view func_name, const json::Array& args, const json::Object& kwargs);
+[[nodiscard]] std::string describe_call(std::string_view func_name, const json::Array& args,
+                                        const json::Object& kwargs);
 
 // The function's name in a description: the text before the first parenthesis.
 [[nodiscard]] std::string name_in_description(std::string_view description);

@@ -28,14 +28,18 @@ bool fixed_digits(std::string_view text, std::size_t at, std::size_t digits, int
 
 std::size_t utf8_length(std::string_view text, std::size_t at) {
   const unsigned char lead = static_cast<unsigned char>(text[at]);
-  const std::size_t length = lead < 0x80 ? 1 : lead >= 0xf0 && lead <= 0xf4 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
+  const std::size_t length = lead < 0x80                    ? 1
+                             : lead >= 0xf0 && lead <= 0xf4 ? 4
+                             : lead >= 0xe0                 ? 3
+                             : lead >= 0xc2                 ? 2
+                                                            : 0;
   if (length == 0 || lead > 0xf4 || at + length > text.size()) return 0;
   for (std::size_t i = 1; i < length; ++i) {
     if ((static_cast<unsigned char>(text[at + i]) & 0xc0) != 0x80) return 0;
   }
   const unsigned char second = length > 1 ? static_cast<unsigned char>(text[at + 1]) : 0;
-  if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90) ||
-      (lead == 0xf4 && second > 0x8f)) {
+  if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
+      (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f)) {
     return 0;
   }
   return length;
@@ -58,8 +62,8 @@ std::optional<std::string> inflate(std::string_view compressed, std::size_t max_
     z.avail_out = sizeof chunk;
     rc = ::inflate(&z, Z_NO_FLUSH);
     const std::size_t n = sizeof chunk - z.avail_out;
-    fits = out.size() + n <= max_bytes &&
-           (out.size() + n <= kFreeInflation || out.size() + n <= compressed.size() * kMaxInflateRatio);
+    fits = out.size() + n <= max_bytes && (out.size() + n <= kFreeInflation ||
+                                           out.size() + n <= compressed.size() * kMaxInflateRatio);
     if (fits) out.append(chunk, n);
     if (n == 0 && rc == Z_OK && z.avail_in == 0) rc = Z_BUF_ERROR;
   }
@@ -71,7 +75,8 @@ std::optional<std::string> inflate(std::string_view compressed, std::size_t max_
 std::string deflate(std::string_view plain) {
   uLongf size = ::compressBound(static_cast<uLong>(plain.size()));
   std::string out(size, '\0');
-  if (::compress(reinterpret_cast<Bytef*>(out.data()), &size, reinterpret_cast<const Bytef*>(plain.data()),
+  if (::compress(reinterpret_cast<Bytef*>(out.data()), &size,
+                 reinterpret_cast<const Bytef*>(plain.data()),
                  static_cast<uLong>(plain.size())) != Z_OK) {
     throw std::bad_alloc();
   }
@@ -116,26 +121,30 @@ std::optional<std::string> base64_decode(std::string_view text) {
 
 std::optional<std::int64_t> parse_time(std::string_view text) {
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  const bool shape = fixed_digits(text, 0, 4, year) && fixed_digits(text, 5, 2, month) && fixed_digits(text, 8, 2, day) &&
-                     fixed_digits(text, 11, 2, hour) && fixed_digits(text, 14, 2, minute) &&
-                     fixed_digits(text, 17, 2, second) && text[4] == '-' && text[7] == '-' &&
-                     (text[10] == 'T' || text[10] == ' ') && text[13] == ':' && text[16] == ':';
+  const bool shape = fixed_digits(text, 0, 4, year) && fixed_digits(text, 5, 2, month) &&
+                     fixed_digits(text, 8, 2, day) && fixed_digits(text, 11, 2, hour) &&
+                     fixed_digits(text, 14, 2, minute) && fixed_digits(text, 17, 2, second) &&
+                     text[4] == '-' && text[7] == '-' && (text[10] == 'T' || text[10] == ' ') &&
+                     text[13] == ':' && text[16] == ':';
   if (!shape || hour > 23 || minute > 59 || second > 60) return std::nullopt;
-  const std::chrono::year_month_day date(std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+  const std::chrono::year_month_day date(std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day)));
   if (!date.ok()) return std::nullopt;
   std::string_view rest = text.substr(19);
   std::int64_t micros = 0;
   if (!rest.empty() && rest.front() == '.') {
     std::int64_t unit = 100'000;
-    for (rest.remove_prefix(1); !rest.empty() && rest.front() >= '0' && rest.front() <= '9'; rest.remove_prefix(1)) {
+    for (rest.remove_prefix(1); !rest.empty() && rest.front() >= '0' && rest.front() <= '9';
+         rest.remove_prefix(1)) {
       micros += unit * (rest.front() - '0');
       unit /= 10;
     }
   }
   if (!rest.empty() && rest != "Z" && rest != "+00:00") return std::nullopt;
   const auto days = std::chrono::sys_days(date).time_since_epoch().count();
-  return ((static_cast<std::int64_t>(days) * 24 + hour) * 60 + minute) * 60'000'000 + second * std::int64_t{1'000'000} + micros;
+  return ((static_cast<std::int64_t>(days) * 24 + hour) * 60 + minute) * 60'000'000 +
+         second * std::int64_t{1'000'000} + micros;
 }
 
 std::string format_time(std::int64_t time_us) {
@@ -144,9 +153,10 @@ std::string format_time(std::int64_t time_us) {
   const std::chrono::year_month_day date(day);
   const std::int64_t in_day = (at - day).count();
   char out[64];
-  std::snprintf(out, sizeof out, "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                static_cast<int>(in_day / 3'600'000'000), static_cast<int>(in_day / 60'000'000 % 60),
+  std::snprintf(out, sizeof out, "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ",
+                static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                static_cast<unsigned>(date.day()), static_cast<int>(in_day / 3'600'000'000),
+                static_cast<int>(in_day / 60'000'000 % 60),
                 static_cast<int>(in_day / 1'000'000 % 60), static_cast<int>(in_day % 1'000'000));
   return out;
 }
@@ -154,7 +164,9 @@ std::string format_time(std::int64_t time_us) {
 std::optional<std::int64_t> parse_epoch(std::string_view seconds) {
   double d = 0;
   const auto [end, ec] = std::from_chars(seconds.data(), seconds.data() + seconds.size(), d);
-  if (ec != std::errc() || end != seconds.data() + seconds.size() || !std::isfinite(d) || d <= 0 || d > 1e11) return std::nullopt;
+  if (ec != std::errc() || end != seconds.data() + seconds.size() || !std::isfinite(d) || d <= 0 ||
+      d > 1e11)
+    return std::nullopt;
   return static_cast<std::int64_t>(std::llround(d * 1e6));
 }
 
@@ -163,7 +175,8 @@ std::string clean_text(std::string_view text, std::size_t max_bytes) {
   out.reserve(std::min(text.size(), max_bytes));
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t length = text[at] == '\0' ? 0 : utf8_length(text, at);
-    const std::string_view piece = length == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(at, length);
+    const std::string_view piece =
+        length == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(at, length);
     if (out.size() + piece.size() > max_bytes) break;
     out += piece;
     at += length == 0 ? 1 : length;

@@ -13,7 +13,8 @@ inline constexpr std::size_t kMaxInflated = 8u << 20;
 inline constexpr std::size_t kMaxInflateRatio = 200;  // counts above 64 KiB of output
 
 // Nothing when it is not zlib or would be larger than `max_bytes` or the ratio allows.
-[[nodiscard]] std::optional<std::string> inflate(std::string_view compressed, std::size_t max_bytes = kMaxInflated);
+[[nodiscard]] std::optional<std::string> inflate(std::string_view compressed,
+                                                 std::size_t max_bytes = kMaxInflated);
 [[nodiscard]] std::string deflate(std::string_view plain);
 
 // Nothing when a character is foreign; white space and missing padding are tolerated.

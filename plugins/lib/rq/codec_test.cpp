@@ -38,16 +38,23 @@ class RqCodecTest : public CppUnit::TestFixture {
   }
 
   void reads_and_writes_times() {
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{1795466812460222}, rq::parse_time("2026-11-23T20:46:52.460222Z").value());
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{1795466812000000}, rq::parse_time("2026-11-23T20:46:52Z").value());
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{1795466812500000}, rq::parse_time("2026-11-23 20:46:52.5").value());
-    CPPUNIT_ASSERT_EQUAL(std::string("2026-11-23T20:46:52.460222Z"), rq::format_time(1795466812460222));
-    for (const char* bad : {"", "now", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-11-23T24:00:00Z", "2026-11-23T20:46:52Zx",
-                            "2026-11-23", "2026/11/23T20:46:52Z"}) {
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{1795466812460222},
+                         rq::parse_time("2026-11-23T20:46:52.460222Z").value());
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{1795466812000000},
+                         rq::parse_time("2026-11-23T20:46:52Z").value());
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{1795466812500000},
+                         rq::parse_time("2026-11-23 20:46:52.5").value());
+    CPPUNIT_ASSERT_EQUAL(std::string("2026-11-23T20:46:52.460222Z"),
+                         rq::format_time(1795466812460222));
+    for (const char* bad :
+         {"", "now", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-11-23T24:00:00Z",
+          "2026-11-23T20:46:52Zx", "2026-11-23", "2026/11/23T20:46:52Z"}) {
       CPPUNIT_ASSERT_MESSAGE(bad, !rq::parse_time(bad));
     }
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{1795467279832491}, rq::parse_epoch("1795467279.832491").value());
-    for (const char* bad : {"", "nan", "-1", "1e300", "12x"}) CPPUNIT_ASSERT_MESSAGE(bad, !rq::parse_epoch(bad));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{1795467279832491},
+                         rq::parse_epoch("1795467279.832491").value());
+    for (const char* bad : {"", "nan", "-1", "1e300", "12x"})
+      CPPUNIT_ASSERT_MESSAGE(bad, !rq::parse_epoch(bad));
   }
 
   void decodes_base64() {
@@ -61,8 +68,10 @@ class RqCodecTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("a\xc3\xbc"), rq::clean_text("a\xc3\xbc", 10));
     CPPUNIT_ASSERT_EQUAL(std::string("a"), rq::clean_text("a\xc3\xbc", 2));
     CPPUNIT_ASSERT_EQUAL(std::string("\xef\xbf\xbd!"), rq::clean_text("\xff!", 10));
-    CPPUNIT_ASSERT_EQUAL(std::string("\xef\xbf\xbd"), rq::clean_text(std::string_view("\0", 1), 10));
-    CPPUNIT_ASSERT_EQUAL(std::string("\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"), rq::clean_text("\xed\xa0\x80", 10));
+    CPPUNIT_ASSERT_EQUAL(std::string("\xef\xbf\xbd"),
+                         rq::clean_text(std::string_view("\0", 1), 10));
+    CPPUNIT_ASSERT_EQUAL(std::string("\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"),
+                         rq::clean_text("\xed\xa0\x80", 10));
   }
 };
 

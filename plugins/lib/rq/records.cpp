@@ -36,30 +36,49 @@ std::string trace_text(const std::string& raw) {
 }
 
 void set_job_field(Job& job, std::string_view name, const std::string& value) {
-  if (name == "status") job.status = clean_text(value, kMaxShort);
-  else if (name == "origin") job.origin = clean_text(value, kMaxShort);
-  else if (name == "description") job.description = clean_text(value, 4096);
-  else if (name == "worker_name") job.worker_name = clean_text(value, kMaxShort);
-  else if (name == "created_at") job.created_at = parse_time(value);
-  else if (name == "enqueued_at") job.enqueued_at = parse_time(value);
-  else if (name == "started_at") job.started_at = parse_time(value);
-  else if (name == "ended_at") job.ended_at = parse_time(value);
-  else if (name == "last_heartbeat") job.last_heartbeat = parse_time(value);
-  else if (name == "retries_left") job.retries_left = rq_integer(value, -1);
-  else if (name == "dependency_id") job.has_dependencies = !value.empty();
-  else if (name == "data") job.data = value;
-  else if (name == "result") job.result = value;
-  else if (name == "exc_info" && !value.empty()) job.exc_info = trace_text(value);
+  if (name == "status")
+    job.status = clean_text(value, kMaxShort);
+  else if (name == "origin")
+    job.origin = clean_text(value, kMaxShort);
+  else if (name == "description")
+    job.description = clean_text(value, 4096);
+  else if (name == "worker_name")
+    job.worker_name = clean_text(value, kMaxShort);
+  else if (name == "created_at")
+    job.created_at = parse_time(value);
+  else if (name == "enqueued_at")
+    job.enqueued_at = parse_time(value);
+  else if (name == "started_at")
+    job.started_at = parse_time(value);
+  else if (name == "ended_at")
+    job.ended_at = parse_time(value);
+  else if (name == "last_heartbeat")
+    job.last_heartbeat = parse_time(value);
+  else if (name == "retries_left")
+    job.retries_left = rq_integer(value, -1);
+  else if (name == "dependency_id")
+    job.has_dependencies = !value.empty();
+  else if (name == "data")
+    job.data = value;
+  else if (name == "result")
+    job.result = value;
+  else if (name == "exc_info" && !value.empty())
+    job.exc_info = trace_text(value);
 }
 
 }  // namespace
 
-std::string Keys::queue_in(std::string_view member) const { return after_prefix(member, prefix + "queue:"); }
-std::string Keys::worker_in(std::string_view member) const { return after_prefix(member, prefix + "worker:"); }
+std::string Keys::queue_in(std::string_view member) const {
+  return after_prefix(member, prefix + "queue:");
+}
+std::string Keys::worker_in(std::string_view member) const {
+  return after_prefix(member, prefix + "worker:");
+}
 
 const std::vector<std::string>& job_light_fields() {
-  static const std::vector<std::string> fields = {"status", "origin", "description", "worker_name", "created_at", "enqueued_at", "started_at",
-                                                  "ended_at", "last_heartbeat", "retries_left", "dependency_id"};
+  static const std::vector<std::string> fields = {
+      "status",     "origin",   "description",    "worker_name",  "created_at",   "enqueued_at",
+      "started_at", "ended_at", "last_heartbeat", "retries_left", "dependency_id"};
   return fields;
 }
 
@@ -75,7 +94,8 @@ const std::vector<std::string>& job_fields() {
 Job job_from_fields(std::string id, const redis::Reply& values) {
   Job job;
   job.id = std::move(id);
-  const std::vector<std::string>& names = values.items.size() > job_light_fields().size() ? job_fields() : job_light_fields();
+  const std::vector<std::string>& names =
+      values.items.size() > job_light_fields().size() ? job_fields() : job_light_fields();
   for (std::size_t i = 0; i < names.size() && i < values.items.size(); ++i) {
     if (!values.items[i].is_nil()) set_job_field(job, names[i], values.items[i].text);
   }
@@ -88,20 +108,34 @@ Worker worker_from_hash(std::string name, const redis::Reply& pairs) {
   for (std::size_t i = 0; i + 1 < pairs.items.size(); i += 2) {
     const std::string& key = pairs.items[i].text;
     const std::string& value = pairs.items[i + 1].text;
-    if (key == "state") w.state = clean_text(value, kMaxShort);
-    else if (key == "hostname") w.hostname = clean_text(value, kMaxShort);
-    else if (key == "ip_address") w.ip_address = clean_text(value, kMaxShort);
-    else if (key == "version") w.version = clean_text(value, kMaxShort);
-    else if (key == "python_version") w.python_version = clean_text(value, kMaxShort);
-    else if (key == "current_job") w.current_job = clean_text(value, kMaxShort);
-    else if (key == "pid") w.pid = rq_integer(value, 0);
-    else if (key == "successful_job_count") w.successful_jobs = rq_integer(value, 0);
-    else if (key == "failed_job_count") w.failed_jobs = rq_integer(value, 0);
-    else if (key == "total_working_time") w.working_seconds = rq_real(value);
-    else if (key == "birth") w.birth = parse_time(value);
-    else if (key == "death") w.death = parse_time(value);
-    else if (key == "last_heartbeat") w.last_heartbeat = parse_time(value);
-    else if (key == "shutdown_requested_date") w.shutdown_requested = parse_time(value);
+    if (key == "state")
+      w.state = clean_text(value, kMaxShort);
+    else if (key == "hostname")
+      w.hostname = clean_text(value, kMaxShort);
+    else if (key == "ip_address")
+      w.ip_address = clean_text(value, kMaxShort);
+    else if (key == "version")
+      w.version = clean_text(value, kMaxShort);
+    else if (key == "python_version")
+      w.python_version = clean_text(value, kMaxShort);
+    else if (key == "current_job")
+      w.current_job = clean_text(value, kMaxShort);
+    else if (key == "pid")
+      w.pid = rq_integer(value, 0);
+    else if (key == "successful_job_count")
+      w.successful_jobs = rq_integer(value, 0);
+    else if (key == "failed_job_count")
+      w.failed_jobs = rq_integer(value, 0);
+    else if (key == "total_working_time")
+      w.working_seconds = rq_real(value);
+    else if (key == "birth")
+      w.birth = parse_time(value);
+    else if (key == "death")
+      w.death = parse_time(value);
+    else if (key == "last_heartbeat")
+      w.last_heartbeat = parse_time(value);
+    else if (key == "shutdown_requested_date")
+      w.shutdown_requested = parse_time(value);
     else if (key == "queues") {
       std::string_view rest = value;
       while (!rest.empty() && w.queues.size() < kMaxQueuesOfWorker) {

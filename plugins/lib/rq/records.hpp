@@ -1,5 +1,5 @@
-// Keys, job hashes, worker hashes and result entries of RQ 1.x and 2.x as plain values. Times are UTC
-// microseconds; a missing one is an empty optional. Texts are cleaned to UTF-8 and cut.
+// Keys, job hashes, worker hashes and result entries of RQ 1.x and 2.x as plain values. Times are
+// UTC microseconds; a missing one is an empty optional. Texts are cleaned to UTF-8 and cut.
 #pragma once
 
 #include "lib/json/json.hpp"
@@ -21,21 +21,39 @@ struct Keys {
   std::string prefix = "rq:";
 
   [[nodiscard]] std::string queues() const { return prefix + "queues"; }
-  [[nodiscard]] std::string queue(std::string_view name) const { return prefix + "queue:" + std::string(name); }
-  [[nodiscard]] std::string job(std::string_view id) const { return prefix + "job:" + std::string(id); }
-  [[nodiscard]] std::string dependents(std::string_view id) const { return job(id) + ":dependents"; }
-  [[nodiscard]] std::string dependencies(std::string_view id) const { return prefix + "job::" + std::string(id) + ":dependencies"; }
-  [[nodiscard]] std::string results(std::string_view id) const { return prefix + "results:" + std::string(id); }
+  [[nodiscard]] std::string queue(std::string_view name) const {
+    return prefix + "queue:" + std::string(name);
+  }
+  [[nodiscard]] std::string job(std::string_view id) const {
+    return prefix + "job:" + std::string(id);
+  }
+  [[nodiscard]] std::string dependents(std::string_view id) const {
+    return job(id) + ":dependents";
+  }
+  [[nodiscard]] std::string dependencies(std::string_view id) const {
+    return prefix + "job::" + std::string(id) + ":dependencies";
+  }
+  [[nodiscard]] std::string results(std::string_view id) const {
+    return prefix + "results:" + std::string(id);
+  }
   // "wip", "finished", "failed", "deferred", "scheduled", "canceled"
   [[nodiscard]] std::string registry(std::string_view kind, std::string_view queue) const {
     return prefix + std::string(kind) + ":" + std::string(queue);
   }
   [[nodiscard]] std::string workers() const { return prefix + "workers"; }
-  [[nodiscard]] std::string workers_of(std::string_view queue) const { return prefix + "workers:" + std::string(queue); }
-  [[nodiscard]] std::string worker(std::string_view name) const { return prefix + "worker:" + std::string(name); }
+  [[nodiscard]] std::string workers_of(std::string_view queue) const {
+    return prefix + "workers:" + std::string(queue);
+  }
+  [[nodiscard]] std::string worker(std::string_view name) const {
+    return prefix + "worker:" + std::string(name);
+  }
   [[nodiscard]] std::string suspended() const { return prefix + "suspended"; }
-  [[nodiscard]] std::string scheduler_lock(std::string_view queue) const { return prefix + "scheduler-lock:" + std::string(queue); }
-  [[nodiscard]] std::string commands_to(std::string_view worker) const { return prefix + "pubsub:" + std::string(worker); }
+  [[nodiscard]] std::string scheduler_lock(std::string_view queue) const {
+    return prefix + "scheduler-lock:" + std::string(queue);
+  }
+  [[nodiscard]] std::string commands_to(std::string_view worker) const {
+    return prefix + "pubsub:" + std::string(worker);
+  }
   // The queue's name in a member of queues(), or the worker's in one of workers(); "" when foreign.
   [[nodiscard]] std::string queue_in(std::string_view member) const;
   [[nodiscard]] std::string worker_in(std::string_view member) const;
@@ -43,16 +61,16 @@ struct Keys {
 
 struct Job {
   std::string id;
-  std::string status;        // "" when there is no such job
-  std::string origin;        // its queue
+  std::string status;  // "" when there is no such job
+  std::string origin;  // its queue
   std::string description;
   std::string worker_name;
   Time created_at, enqueued_at, started_at, ended_at, last_heartbeat;
   std::int64_t retries_left = -1;  // -1: never had any
   bool has_dependencies = false;
-  std::string exc_info;      // text
-  std::string data;          // as stored
-  std::string result;        // as stored, older versions
+  std::string exc_info;  // text
+  std::string data;      // as stored
+  std::string result;    // as stored, older versions
 
   [[nodiscard]] bool exists() const noexcept { return !status.empty() || created_at.has_value(); }
 };
@@ -73,12 +91,21 @@ struct Worker {
 
   // "online", "offline", "draining", "unknown"
   [[nodiscard]] std::string_view liveness(std::int64_t now_us) const;
-  [[nodiscard]] bool exists() const noexcept { return birth.has_value() || !queues.empty() || !state.empty(); }
+  [[nodiscard]] bool exists() const noexcept {
+    return birth.has_value() || !queues.empty() || !state.empty();
+  }
 };
 // From the reply to HGETALL.
 [[nodiscard]] Worker worker_from_hash(std::string name, const redis::Reply& pairs);
 
-enum class ResultType { none = 0, success = 1, failed = 2, stopped = 3, retried = 4, retries_exceeded = 5 };
+enum class ResultType {
+  none = 0,
+  success = 1,
+  failed = 2,
+  stopped = 3,
+  retried = 4,
+  retries_exceeded = 5
+};
 struct Result {
   ResultType type = ResultType::none;
   std::string return_value;  // serialized; decode_value() shows it

@@ -76,10 +76,13 @@ class RqTest : public CppUnit::TestFixture {
   void reads_results_of_both_versions() {
     for (const char* version : {"1.13", "2.10"}) {
       const json::Value states = vector_of(version, "states");
-      const auto result_of = [&](std::string_view name) { return rq::testing::result_of(states, name); };
+      const auto result_of = [&](std::string_view name) {
+        return rq::testing::result_of(states, name);
+      };
       const rq::Result good = result_of("success");
       CPPUNIT_ASSERT(good.type == rq::ResultType::success);
-      CPPUNIT_ASSERT_EQUAL(std::string("3"), json::write(rq::decode_value(good.return_value).value));
+      CPPUNIT_ASSERT_EQUAL(std::string("3"),
+                           json::write(rq::decode_value(good.return_value).value));
       CPPUNIT_ASSERT(good.written_at.has_value());
       const rq::Result bad = result_of("failure");
       CPPUNIT_ASSERT(bad.type == rq::ResultType::failed);
@@ -94,8 +97,12 @@ class RqTest : public CppUnit::TestFixture {
       const json::Value states = vector_of(version, "states");
       const auto worker = [&](const char* state, const char* name) {
         Reply pairs;
-        for (const json::Value& pair : json::object(*json::object(states.get_object(), state), std::string("rq:worker:") + name)->at("value").get_array()) {
-          for (const json::Value& part : pair.get_array()) pairs.items.push_back(bulk(part.get_string().c_str()));
+        for (const json::Value& pair : json::object(*json::object(states.get_object(), state),
+                                                    std::string("rq:worker:") + name)
+                                           ->at("value")
+                                           .get_array()) {
+          for (const json::Value& part : pair.get_array())
+            pairs.items.push_back(bulk(part.get_string().c_str()));
         }
         return rq::worker_from_hash(name, pairs);
       };
@@ -104,12 +111,16 @@ class RqTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_EQUAL(std::size_t{2}, busy.queues.size());
       CPPUNIT_ASSERT(!busy.current_job.empty());
       CPPUNIT_ASSERT(busy.pid > 0 && busy.successful_jobs > 0);
-      CPPUNIT_ASSERT_EQUAL(std::string("online"), std::string(busy.liveness(*busy.last_heartbeat + 30'000'000)));
-      CPPUNIT_ASSERT_EQUAL(std::string("unknown"), std::string(busy.liveness(*busy.last_heartbeat + 300'000'000)));
+      CPPUNIT_ASSERT_EQUAL(std::string("online"),
+                           std::string(busy.liveness(*busy.last_heartbeat + 30'000'000)));
+      CPPUNIT_ASSERT_EQUAL(std::string("unknown"),
+                           std::string(busy.liveness(*busy.last_heartbeat + 300'000'000)));
       const rq::Worker gone = worker("final", "w2");
-      CPPUNIT_ASSERT_EQUAL(std::string("offline"), std::string(gone.liveness(*gone.last_heartbeat)));
+      CPPUNIT_ASSERT_EQUAL(std::string("offline"),
+                           std::string(gone.liveness(*gone.last_heartbeat)));
     }
-    CPPUNIT_ASSERT_EQUAL(std::string("offline"), std::string(rq::worker_from_hash("x", Reply()).liveness(0)));
+    CPPUNIT_ASSERT_EQUAL(std::string("offline"),
+                         std::string(rq::worker_from_hash("x", Reply()).liveness(0)));
   }
 
   void reads_the_json_serializer() {
@@ -119,12 +130,14 @@ class RqTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("[1]"), json::write(call.args.value));
     const rq::Call big = rq::decode_call(R"(["f", null, [123456789012345678901234567890], {}])");
     CPPUNIT_ASSERT(!big.args.exact);
-    CPPUNIT_ASSERT_EQUAL(std::string("{\"a\":1}"), json::write(rq::decode_value("{\"a\":1}").value));
+    CPPUNIT_ASSERT_EQUAL(std::string("{\"a\":1}"),
+                         json::write(rq::decode_value("{\"a\":1}").value));
   }
 
   void unreadable_calls_say_why() {
-    for (const std::string& data : {std::string(), std::string("garbage"), rq::deflate("[1,2]"), rq::deflate("\x80\x04N."),
-                                    rq::deflate("[\"f\",null,{},{}]"), rq::deflate(std::string(4u << 20, 'a'))}) {
+    for (const std::string& data :
+         {std::string(), std::string("garbage"), rq::deflate("[1,2]"), rq::deflate("\x80\x04N."),
+          rq::deflate("[\"f\",null,{},{}]"), rq::deflate(std::string(4u << 20, 'a'))}) {
       const rq::Call call = rq::decode_call(data);
       CPPUNIT_ASSERT(call.form == rq::Form::unknown);
       CPPUNIT_ASSERT(!call.why.empty());
@@ -137,22 +150,27 @@ class RqTest : public CppUnit::TestFixture {
     const json::Value args = json::parse(R"([1,"a"])");
     const json::Value kwargs = json::parse(R"({"y":2.5})");
     for (const rq::Form form : {rq::Form::pickle, rq::Form::json}) {
-      const std::string data = rq::encode_call(form, "m.f", &args.get_array(), &kwargs.get_object());
+      const std::string data =
+          rq::encode_call(form, "m.f", &args.get_array(), &kwargs.get_object());
       const rq::Call call = rq::decode_call(data);
       CPPUNIT_ASSERT(call.form == form);
       CPPUNIT_ASSERT_EQUAL(std::string("m.f"), call.func_name);
       CPPUNIT_ASSERT_EQUAL(json::write(args), json::write(call.args.value));
       CPPUNIT_ASSERT_EQUAL(json::write(kwargs), json::write(call.kwargs.value));
       const json::Value other = json::parse("[9]");
-      const rq::Call mixed = rq::decode_call(rq::encode_call(form, call.func_name, &other.get_array(), nullptr, &call));
+      const rq::Call mixed = rq::decode_call(
+          rq::encode_call(form, call.func_name, &other.get_array(), nullptr, &call));
       CPPUNIT_ASSERT_EQUAL(std::string("[9]"), json::write(mixed.args.value));
       CPPUNIT_ASSERT_EQUAL(json::write(kwargs), json::write(mixed.kwargs.value));
       CPPUNIT_ASSERT_THROW((void)rq::encode_call(form, "m.f", nullptr, nullptr), z4j::Error);
     }
     const json::Value states = vector_of("1.13", "states");
     const rq::Call method = rq::decode_call(job_in(states, "queued", "method_instance").data);
-    CPPUNIT_ASSERT_THROW((void)rq::encode_call(rq::Form::pickle, "meth", &args.get_array(), nullptr, &method), z4j::Error);
-    CPPUNIT_ASSERT_EQUAL(std::string("m.f(1, 'a', y=2.5)"), rq::describe_call("m.f", args.get_array(), kwargs.get_object()));
+    CPPUNIT_ASSERT_THROW(
+        (void)rq::encode_call(rq::Form::pickle, "meth", &args.get_array(), nullptr, &method),
+        z4j::Error);
+    CPPUNIT_ASSERT_EQUAL(std::string("m.f(1, 'a', y=2.5)"),
+                         rq::describe_call("m.f", args.get_array(), kwargs.get_object()));
   }
 
   void knows_the_keys() {

@@ -70,8 +70,10 @@ bool json_equals(const JsonScalar& at, const z4j_value& v) {
     case Z4J_V_REAL:
       if (at.kind == JsonScalar::Kind::number) return compare_numbers(at.num, v.real) == 0;
       return at.kind == JsonScalar::Kind::real && at.real == v.real;
-    case Z4J_V_TEXT: return at.kind == JsonScalar::Kind::text && at.text == view(v.text);
-    default: return false;
+    case Z4J_V_TEXT:
+      return at.kind == JsonScalar::Kind::text && at.text == view(v.text);
+    default:
+      return false;
   }
 }
 

@@ -22,7 +22,8 @@ namespace z4j::store {
 
 // Text, bytes, JSON, and the 16 bytes of a UUID. Never a null pointer.
 [[nodiscard]] inline std::string_view bytes_at(const z4j_col& col, std::uint32_t row) noexcept {
-  if (col.form == Z4J_FORM_16) return {static_cast<const char*>(col.data) + std::size_t{row} * 16, 16};
+  if (col.form == Z4J_FORM_16)
+    return {static_cast<const char*>(col.data) + std::size_t{row} * 16, 16};
   const std::uint32_t i =
       col.form == Z4J_FORM_DICT ? static_cast<const std::uint32_t*>(col.data)[row] : row;
   const std::uint32_t from = col.text.offsets[i];

@@ -39,10 +39,17 @@ class RowsOut {
     Column& c = columns_[i];
     mark(c, false);
     switch (c.form) {
-      case Z4J_FORM_NUM: c.nums.push_back(0); break;
-      case Z4J_FORM_REAL: c.reals.push_back(0); break;
-      case Z4J_FORM_16: c.bytes.append(16, '\0'); break;
-      default: c.offsets.push_back(static_cast<std::uint32_t>(c.bytes.size()));
+      case Z4J_FORM_NUM:
+        c.nums.push_back(0);
+        break;
+      case Z4J_FORM_REAL:
+        c.reals.push_back(0);
+        break;
+      case Z4J_FORM_16:
+        c.bytes.append(16, '\0');
+        break;
+      default:
+        c.offsets.push_back(static_cast<std::uint32_t>(c.bytes.size()));
     }
   }
   void num(std::size_t i, std::int64_t v) {
@@ -73,14 +80,22 @@ class RowsOut {
       out.form = c.form;
       out.valid = c.has_null ? c.valid.data() : nullptr;
       switch (c.form) {
-        case Z4J_FORM_NUM: out.data = c.nums.data(); break;
-        case Z4J_FORM_REAL: out.data = c.reals.data(); break;
-        case Z4J_FORM_16: out.data = c.bytes.data(); break;
-        default: out.text = z4j_strcol{c.offsets.data(), c.bytes.data()};
+        case Z4J_FORM_NUM:
+          out.data = c.nums.data();
+          break;
+        case Z4J_FORM_REAL:
+          out.data = c.reals.data();
+          break;
+        case Z4J_FORM_16:
+          out.data = c.bytes.data();
+          break;
+        default:
+          out.text = z4j_strcol{c.offsets.data(), c.bytes.data()};
       }
       cols_.push_back(out);
     }
-    view_ = z4j_rows{sizeof(z4j_rows), rows_, cols_.data(), static_cast<std::uint32_t>(cols_.size()), 0, bytes_};
+    view_ = z4j_rows{
+        sizeof(z4j_rows), rows_, cols_.data(), static_cast<std::uint32_t>(cols_.size()), 0, bytes_};
     return &view_;
   }
 

@@ -12,7 +12,9 @@ namespace {
 // A call of the driver's JSON functions takes so many values at most (SQLite: 127 arguments).
 constexpr std::uint32_t kValuesPerCall = 64;
 
-std::string name_of(const z4j_table& t, std::uint16_t column) { return quoted(view(t.columns[column].name)); }
+std::string name_of(const z4j_table& t, std::uint16_t column) {
+  return quoted(view(t.columns[column].name));
+}
 
 std::string comment_line(z4j_str text) {
   std::string out = "  -- ";
@@ -23,13 +25,15 @@ std::string comment_line(z4j_str text) {
 // The smallest text greater than all texts with this prefix; "" when there is none.
 std::string after_prefix(std::string prefix) {
   while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
-  if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+  if (!prefix.empty())
+    prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
   return prefix;
 }
 
 std::string key_list(const z4j_table& t, const z4j_key& key) {
   std::string out;
-  for (std::uint32_t i = 0; i < key.column_count; ++i) out += (i == 0 ? "" : ",") + name_of(t, key.columns[i]);
+  for (std::uint32_t i = 0; i < key.column_count; ++i)
+    out += (i == 0 ? "" : ",") + name_of(t, key.columns[i]);
   return out;
 }
 
@@ -113,7 +117,8 @@ class Builder {
   }
 
   std::string at(const z4j_pred& p, char kind) {
-    return std::string(dialect_.json_at) + "(" + column(p.column) + "," + text(view(p.path)) + "," + kind + ")";
+    return std::string(dialect_.json_at) + "(" + column(p.column) + "," + text(view(p.path)) + "," +
+           kind + ")";
   }
 
   // A kind for which only comparable scalars answer.
@@ -135,7 +140,8 @@ class Builder {
     std::string out_text;
     for (std::size_t i = 0; i < values.size(); i += kValuesPerCall) {
       const std::size_t end = std::min<std::size_t>(values.size(), i + kValuesPerCall);
-      out_text += (i == 0 ? "" : " OR ") + std::string(dialect_.json_has) + "(" + column(p.column) + "," + text(view(p.path));
+      out_text += (i == 0 ? "" : " OR ") + std::string(dialect_.json_has) + "(" + column(p.column) +
+                  "," + text(view(p.path));
       for (std::size_t j = i; j < end; ++j) out_text += "," + value(*values[j], 0);
       out_text += ")";
     }
@@ -146,11 +152,16 @@ class Builder {
     const bool inside = p.path.len != 0;
     const std::uint16_t type = inside ? std::uint16_t{0} : table_.columns[p.column].type;
     switch (p.cmp) {
-      case Z4J_CMP_EQ: return equal(p);
-      case Z4J_CMP_NE: return "((" + equal(p) + ") IS NOT TRUE)";
-      case Z4J_CMP_HAS: return has(p);
-      case Z4J_CMP_IS_NULL: return (inside ? at(p, '0') : column(p.column)) + " IS NULL";
-      case Z4J_CMP_NOT_NULL: return (inside ? at(p, '0') : column(p.column)) + " IS NOT NULL";
+      case Z4J_CMP_EQ:
+        return equal(p);
+      case Z4J_CMP_NE:
+        return "((" + equal(p) + ") IS NOT TRUE)";
+      case Z4J_CMP_HAS:
+        return has(p);
+      case Z4J_CMP_IS_NULL:
+        return (inside ? at(p, '0') : column(p.column)) + " IS NULL";
+      case Z4J_CMP_NOT_NULL:
+        return (inside ? at(p, '0') : column(p.column)) + " IS NOT NULL";
       case Z4J_CMP_PREFIX: {
         const std::string prefix(view(p.values[0].text));
         const std::string end = after_prefix(prefix);
@@ -161,7 +172,8 @@ class Builder {
         return range + ")";
       }
       case Z4J_CMP_CONTAINS:
-        return "instr(lower(" + (inside ? at(p, '2') : column(p.column)) + "),lower(" + text(view(p.values[0].text)) + "))>0";
+        return "instr(lower(" + (inside ? at(p, '2') : column(p.column)) + "),lower(" +
+               text(view(p.values[0].text)) + "))>0";
       default: {
         static constexpr std::string_view kSigns[] = {"<", "<=", ">", ">="};
         if (p.values[0].kind == Z4J_V_NULL) return "0";
@@ -176,29 +188,37 @@ class Builder {
   std::string qualifier_;
 };
 
-// What a merge makes of the stored value and the new one. All names mean the state before the statement.
-std::string merged(std::uint16_t rule, const std::string& old, const std::string& fresh, const std::string& old_stamp,
-                   const std::string& fresh_stamp) {
+// What a merge makes of the stored value and the new one. All names mean the state before the
+// statement.
+std::string merged(std::uint16_t rule, const std::string& old, const std::string& fresh,
+                   const std::string& old_stamp, const std::string& fresh_stamp) {
   const auto better = [&](const char* sign) {
-    return "CASE WHEN " + fresh + " IS NULL THEN " + old + " WHEN " + old + " IS NULL OR " + fresh + sign + old + " THEN " +
-           fresh + " ELSE " + old + " END";
+    return "CASE WHEN " + fresh + " IS NULL THEN " + old + " WHEN " + old + " IS NULL OR " + fresh +
+           sign + old + " THEN " + fresh + " ELSE " + old + " END";
   };
   switch (rule) {
-    case Z4J_M_KEEP: return "coalesce(" + old + "," + fresh + ")";
-    case Z4J_M_MIN: return better("<");
-    case Z4J_M_MAX: return better(">");
-    case Z4J_M_ADD: return "CASE WHEN " + fresh + " IS NULL THEN " + old + " ELSE coalesce(" + old + ",0)+" + fresh + " END";
+    case Z4J_M_KEEP:
+      return "coalesce(" + old + "," + fresh + ")";
+    case Z4J_M_MIN:
+      return better("<");
+    case Z4J_M_MAX:
+      return better(">");
+    case Z4J_M_ADD:
+      return "CASE WHEN " + fresh + " IS NULL THEN " + old + " ELSE coalesce(" + old + ",0)+" +
+             fresh + " END";
     case Z4J_M_LAST:
-      return "CASE WHEN " + fresh_stamp + " IS NOT NULL AND (" + old_stamp + " IS NULL OR " + fresh_stamp + ">=" + old_stamp +
-             ") THEN " + fresh + " ELSE " + old + " END";
-    default: return fresh;
+      return "CASE WHEN " + fresh_stamp + " IS NOT NULL AND (" + old_stamp + " IS NULL OR " +
+             fresh_stamp + ">=" + old_stamp + ") THEN " + fresh + " ELSE " + old + " END";
+    default:
+      return fresh;
   }
 }
 
-// "a=..., b=..." for the columns outside the primary key. Never empty: a row that merges nothing still
-// counts as changed.
+// "a=..., b=..." for the columns outside the primary key. Never empty: a row that merges nothing
+// still counts as changed.
 template <class Fresh>
-std::string assignments(const z4j_table& t, const Columns& columns, const std::string& qualifier, Fresh fresh) {
+std::string assignments(const z4j_table& t, const Columns& columns, const std::string& qualifier,
+                        Fresh fresh) {
   std::string out;
   for (const std::uint16_t c : columns) {
     if (store::in_primary(t, c)) continue;
@@ -228,7 +248,8 @@ void limited_where(Builder& b, const z4j_table& t, const z4j_step& step) {
     return;
   }
   const std::string key = key_list(t, t.keys[0]);
-  b.out.text += " WHERE " + (t.keys[0].column_count > 1 ? "(" + key + ")" : key) + " IN (SELECT " + key + " FROM " + quoted(view(t.name));
+  b.out.text += " WHERE " + (t.keys[0].column_count > 1 ? "(" + key + ")" : key) + " IN (SELECT " +
+                key + " FROM " + quoted(view(t.name));
   b.where(step.preds, step.pred_count);
   b.out.text += " LIMIT " + b.number(step.limit) + ")";
 }
@@ -238,10 +259,14 @@ std::string output(Builder& b, const z4j_out& o, bool fold, std::string& groups)
   if (o.agg == Z4J_AGG_COUNT) return "count(*)";
   const std::string column = b.column(o.column);
   switch (o.agg) {
-    case Z4J_AGG_SUM: return "sum(" + column + ")";
-    case Z4J_AGG_MIN: return "min(" + column + ")";
-    case Z4J_AGG_MAX: return "max(" + column + ")";
-    default: break;
+    case Z4J_AGG_SUM:
+      return "sum(" + column + ")";
+    case Z4J_AGG_MIN:
+      return "min(" + column + ")";
+    case Z4J_AGG_MAX:
+      return "max(" + column + ")";
+    default:
+      break;
   }
   std::string text = column;
   if (o.bucket > 0) {
@@ -253,13 +278,15 @@ std::string output(Builder& b, const z4j_out& o, bool fold, std::string& groups)
 }
 
 // Behind the row of `after`, in the direction of the order.
-void behind(Builder& b, const z4j_table& t, const z4j_query& q, const std::vector<std::string>& outs, bool fold) {
+void behind(Builder& b, const z4j_table& t, const z4j_query& q,
+            const std::vector<std::string>& outs, bool fold) {
   std::string left, right;
   for (std::uint32_t i = 0; i < q.after_count; ++i) {
     const std::uint16_t column = fold ? q.outs[q.order[i]].column : q.order[i];
     const bool counted = fold && q.outs[q.order[i]].agg == Z4J_AGG_COUNT;
     left += (i == 0 ? "" : ",") + (fold ? outs[q.order[i]] : b.column(column));
-    right += (i == 0 ? "" : ",") + b.value(q.after[i], counted ? std::uint16_t{Z4J_T_INT} : t.columns[column].type);
+    right += (i == 0 ? "" : ",") +
+             b.value(q.after[i], counted ? std::uint16_t{Z4J_T_INT} : t.columns[column].type);
   }
   if (q.after_count > 1) {
     left = "(" + left + ")";
@@ -285,13 +312,15 @@ const Dialect& sqlite() {
 std::string quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
 
 std::string create_table(const Dialect& d, const z4j_table& t) {
-  std::string out = "CREATE TABLE IF NOT EXISTS " + quoted(view(t.name)) + " (" + comment_line(t.comment);
+  std::string out =
+      "CREATE TABLE IF NOT EXISTS " + quoted(view(t.name)) + " (" + comment_line(t.comment);
   for (std::uint32_t i = 0; i < t.column_count; ++i) {
     const z4j_column& c = t.columns[i];
     if ((c.flags & Z4J_COL_RETIRED) != 0) continue;
-    const bool required = (c.flags & Z4J_COL_REQUIRED) != 0 || store::in_primary(t, static_cast<std::uint16_t>(i));
-    out += "  " + quoted(view(c.name)) + " " + std::string(d.type_names[c.type]) + (required ? " NOT NULL" : "") + "," +
-           comment_line(c.comment);
+    const bool required =
+        (c.flags & Z4J_COL_REQUIRED) != 0 || store::in_primary(t, static_cast<std::uint16_t>(i));
+    out += "  " + quoted(view(c.name)) + " " + std::string(d.type_names[c.type]) +
+           (required ? " NOT NULL" : "") + "," + comment_line(c.comment);
   }
   out += "  PRIMARY KEY (" + key_list(t, t.keys[0]) + ")\n)" + std::string(d.table_options);
   if ((t.flags & Z4J_TBL_BY_TIME) != 0) out += d.clustered;
@@ -299,24 +328,29 @@ std::string create_table(const Dialect& d, const z4j_table& t) {
 }
 
 std::string add_column(const Dialect& d, const z4j_table& t, const z4j_column& c) {
-  return "ALTER TABLE " + quoted(view(t.name)) + " ADD COLUMN " + quoted(view(c.name)) + " " + std::string(d.type_names[c.type]);
+  return "ALTER TABLE " + quoted(view(t.name)) + " ADD COLUMN " + quoted(view(c.name)) + " " +
+         std::string(d.type_names[c.type]);
 }
 
 std::string create_index(const z4j_table& t, const z4j_key& key) {
   if (key.kind != Z4J_K_UNIQUE && key.kind != Z4J_K_ORDER) return {};
-  return std::string("CREATE ") + (key.kind == Z4J_K_UNIQUE ? "UNIQUE " : "") + "INDEX IF NOT EXISTS " + quoted(view(key.name)) +
-         " ON " + quoted(view(t.name)) + "(" + key_list(t, key) + ")";
+  return std::string("CREATE ") + (key.kind == Z4J_K_UNIQUE ? "UNIQUE " : "") +
+         "INDEX IF NOT EXISTS " + quoted(view(key.name)) + " ON " + quoted(view(t.name)) + "(" +
+         key_list(t, key) + ")";
 }
 
 std::vector<Trigger> create_guards(const Dialect& d, const z4j_table& t) {
   if ((t.flags & Z4J_TBL_APPEND) == 0) return {};
-  const auto guard = [&](const std::string& name, const std::string& when, const std::string& what) {
-    return Trigger{name, "CREATE TRIGGER IF NOT EXISTS " + quoted(name) + " BEFORE " + when + " BEGIN SELECT RAISE(ABORT, '" +
-                             std::string(view(t.name)) + " is append-only: " + what + "'); END"};
+  const auto guard = [&](const std::string& name, const std::string& when,
+                         const std::string& what) {
+    return Trigger{name, "CREATE TRIGGER IF NOT EXISTS " + quoted(name) + " BEFORE " + when +
+                             " BEGIN SELECT RAISE(ABORT, '" + std::string(view(t.name)) +
+                             " is append-only: " + what + "'); END"};
   };
   const std::string name(view(t.name));
   return {guard(name + "_no_update", "UPDATE ON " + quoted(name), "its rows never change"),
-          guard(name + "_no_delete", "DELETE ON " + quoted(name) + " WHEN NOT " + std::string(d.may_delete),
+          guard(name + "_no_delete",
+                "DELETE ON " + quoted(name) + " WHEN NOT " + std::string(d.may_delete),
                 "only retention may delete from it")};
 }
 
@@ -379,19 +413,24 @@ Statement insert_new(const Dialect& d, const z4j_table& t, const Columns& column
   return s;
 }
 
-Statement merge(const Dialect& d, const z4j_table& t, const Columns& columns, const z4j_pred* guard, std::uint32_t guards) {
+Statement merge(const Dialect& d, const z4j_table& t, const Columns& columns, const z4j_pred* guard,
+                std::uint32_t guards) {
   const std::string qualifier = quoted(view(t.name)) + ".";
   Builder b(d, t, static_cast<std::uint32_t>(columns.size()), qualifier);
-  b.out.text = insert(d, t, columns).text + " ON CONFLICT(" + key_list(t, t.keys[0]) + ") DO UPDATE SET " +
-               assignments(t, columns, qualifier, [&](std::uint16_t c) { return "excluded." + name_of(t, c); });
+  b.out.text = insert(d, t, columns).text + " ON CONFLICT(" + key_list(t, t.keys[0]) +
+               ") DO UPDATE SET " + assignments(t, columns, qualifier, [&](std::uint16_t c) {
+                 return "excluded." + name_of(t, c);
+               });
   b.where(guard, guards);
   return std::move(b.out);
 }
 
-Statement patch(const Dialect& d, const z4j_table& t, const Columns& columns, const z4j_pred* guard, std::uint32_t guards) {
+Statement patch(const Dialect& d, const z4j_table& t, const Columns& columns, const z4j_pred* guard,
+                std::uint32_t guards) {
   Builder b(d, t, static_cast<std::uint32_t>(columns.size()));
-  b.out.text = "UPDATE " + quoted(view(t.name)) + " SET " +
-               assignments(t, columns, "", [&](std::uint16_t c) { return b.cell(place_of(columns, c)); });
+  b.out.text =
+      "UPDATE " + quoted(view(t.name)) + " SET " +
+      assignments(t, columns, "", [&](std::uint16_t c) { return b.cell(place_of(columns, c)); });
   b.where(guard, guards);
   const z4j_key& key = t.keys[0];
   for (std::uint32_t i = 0; i < key.column_count; ++i) {
@@ -406,7 +445,8 @@ Statement exists(const Dialect& d, const z4j_table& t, const Columns& columns) {
   b.out.text = "SELECT 1 FROM " + quoted(view(t.name));
   const z4j_key& key = t.keys[0];
   for (std::uint32_t i = 0; i < key.column_count; ++i) {
-    b.out.text += (i == 0 ? " WHERE " : " AND ") + name_of(t, key.columns[i]) + "=" + b.cell(place_of(columns, key.columns[i]));
+    b.out.text += (i == 0 ? " WHERE " : " AND ") + name_of(t, key.columns[i]) + "=" +
+                  b.cell(place_of(columns, key.columns[i]));
   }
   return std::move(b.out);
 }

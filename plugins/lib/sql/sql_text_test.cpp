@@ -53,9 +53,11 @@ class SqlTextTest : public CppUnit::TestFixture {
 
   void merge_replaces_a_last_column_by_the_stored_stamp() {
     const auto s = sql::merge(sql::sqlite(), kTable, {0, 1, 2}, nullptr, 0);
-    CPPUNIT_ASSERT(s.text.find("\"state\"=CASE WHEN excluded.\"stamp\" IS NOT NULL AND (\"things\".\"stamp\" IS NULL OR "
-                               "excluded.\"stamp\">=\"things\".\"stamp\") THEN excluded.\"state\" ELSE "
-                               "\"things\".\"state\" END") != std::string::npos);
+    CPPUNIT_ASSERT(
+        s.text.find("\"state\"=CASE WHEN excluded.\"stamp\" IS NOT NULL AND (\"things\".\"stamp\" "
+                    "IS NULL OR "
+                    "excluded.\"stamp\">=\"things\".\"stamp\") THEN excluded.\"state\" ELSE "
+                    "\"things\".\"state\" END") != std::string::npos);
     CPPUNIT_ASSERT_EQUAL(std::uint32_t{3}, s.cells);
   }
 
@@ -94,7 +96,8 @@ class SqlTextTest : public CppUnit::TestFixture {
   }
 
   void pointer_reaches_into_objects_and_arrays() {
-    const std::string_view doc = R"({"a":[{"b/c":"x"},7],"2":{"d":true},"n":null,"big":18446744073709551615})";
+    const std::string_view doc =
+        R"({"a":[{"b/c":"x"},7],"2":{"d":true},"n":null,"big":18446744073709551615})";
     CPPUNIT_ASSERT_EQUAL(std::string("x"), store::json_at(doc, "/a/0/b~1c").text);
     CPPUNIT_ASSERT_EQUAL(std::int64_t{7}, store::json_at(doc, "/a/1").num);
     CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, store::json_at(doc, "/2/d").num);
@@ -133,7 +136,8 @@ class SqlTextTest : public CppUnit::TestFixture {
       CPPUNIT_FAIL("a text was taken for a number");
     } catch (const z4j::Error& e) {
       CPPUNIT_ASSERT_EQUAL(std::string("/steps/4/preds/0/values/0"), e.where);
-      CPPUNIT_ASSERT_EQUAL(std::string("a value is not of the type of column things.stamp"), std::string(e.what()));
+      CPPUNIT_ASSERT_EQUAL(std::string("a value is not of the type of column things.stamp"),
+                           std::string(e.what()));
     }
   }
 };

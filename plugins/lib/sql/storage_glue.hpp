@@ -5,8 +5,9 @@
 // read(const z4j_query&) -> std::unique_ptr<Driver::Cursor>, stats() -> JSON text. A Cursor has:
 // next(max_rows) -> const z4j_rows*, null at the end. Failures are thrown as z4j::Error.
 //
-// What the glue does itself: one cursor at a time and no commit meanwhile (else Z4J_BAD_STATE), checking of
-// requests, notices within this process after a commit. Sessions are lanes: calls on one never overlap.
+// What the glue does itself: one cursor at a time and no commit meanwhile (else Z4J_BAD_STATE),
+// checking of requests, notices within this process after a commit. Sessions are lanes: calls on
+// one never overlap.
 #pragma once
 
 #include <z4j/plugin.hpp>
@@ -35,7 +36,8 @@ class Notices {
     for (std::uint32_t i = 0; i < commit.step_count; ++i) {
       const z4j_step& step = *commit.steps[i];
       if (step.verb != Z4J_STEP_NOTICE || !listens(view(step.channel))) continue;
-      const auto* service = static_cast<const z4j_notices*>(host->service(host->ctx, lit(Z4J_SERVICE_NOTICES)));
+      const auto* service =
+          static_cast<const z4j_notices*>(host->service(host->ctx, lit(Z4J_SERVICE_NOTICES)));
       if (!Z4J_HAS(service, z4j_notices, notice)) return;
       service->notice(host->ctx, step.channel, step.payload);
     }
@@ -58,7 +60,8 @@ struct DriverState {
 
   const z4j_schema& need_schema() {
     const std::lock_guard lock(schema_mutex);
-    if (schema == nullptr) throw Error(Z4J_BAD_STATE, "the store has no schema yet: call migrate first");
+    if (schema == nullptr)
+      throw Error(Z4J_BAD_STATE, "the store has no schema yet: call migrate first");
     return *schema;
   }
 };
@@ -90,7 +93,8 @@ struct StorageGlue {
     out->struct_size = room;
   }
 
-  static z4j_status migrate(z4j_instance* i, z4j_op op, const z4j_schema* schema, std::int32_t dry_run, z4j_error* e) {
+  static z4j_status migrate(z4j_instance* i, z4j_op op, const z4j_schema* schema,
+                            std::int32_t dry_run, z4j_error* e) {
     return guard(e, [&]() -> z4j_status {
       Driver& driver = box<Driver>(i)->obj;
       check_schema(*schema);
@@ -105,7 +109,8 @@ struct StorageGlue {
     });
   }
 
-  static z4j_status session_open(z4j_instance* i, std::uint32_t flags, z4j_session** out, z4j_error* e) {
+  static z4j_status session_open(z4j_instance* i, std::uint32_t flags, z4j_session** out,
+                                 z4j_error* e) {
     return guard(e, [&]() -> z4j_status {
       if ((flags & Z4J_SESSION_WRITE) != 0 && (flags & Z4J_SESSION_SNAPSHOT) != 0) {
         throw Error(Z4J_INVALID, "a session writes or sees one moment, not both");
@@ -125,11 +130,15 @@ struct StorageGlue {
   static z4j_status commit(z4j_session* s, z4j_op, z4j_commit* c, z4j_error* e) {
     return guard(e, [&]() -> z4j_status {
       Lane& l = lane(s);
-      if (c->struct_size < sizeof(z4j_commit)) throw Error(Z4J_INVALID, "the commit is shorter than this driver needs");
+      if (c->struct_size < sizeof(z4j_commit))
+        throw Error(Z4J_INVALID, "the commit is shorter than this driver needs");
       c->bad_step = c->bad_row = c->bad_key = ~std::uint32_t{0};
-      if ((l.flags & Z4J_SESSION_WRITE) == 0) throw Error(Z4J_BAD_STATE, "this session was opened for reading");
-      if (l.reading) throw Error(Z4J_BAD_STATE, "this session has an open cursor: close it before a commit");
-      if (c->step_count > kMaxSteps) throw Error(Z4J_TOO_LARGE, "a commit may hold 1024 steps", "/steps");
+      if ((l.flags & Z4J_SESSION_WRITE) == 0)
+        throw Error(Z4J_BAD_STATE, "this session was opened for reading");
+      if (l.reading)
+        throw Error(Z4J_BAD_STATE, "this session has an open cursor: close it before a commit");
+      if (c->step_count > kMaxSteps)
+        throw Error(Z4J_TOO_LARGE, "a commit may hold 1024 steps", "/steps");
       const z4j_schema& schema = l.driver->need_schema();
       for (std::uint32_t i = 0; i < c->step_count; ++i) {
         c->bad_step = i;
@@ -157,7 +166,8 @@ struct StorageGlue {
     });
   }
 
-  static z4j_status read_next(z4j_cursor* c, std::uint32_t max_rows, const z4j_rows** out, z4j_error* e) {
+  static z4j_status read_next(z4j_cursor* c, std::uint32_t max_rows, const z4j_rows** out,
+                              z4j_error* e) {
     return guard(e, [&]() -> z4j_status {
       const std::uint32_t most = max_rows == 0 || max_rows > kMaxRows ? kMaxRows : max_rows;
       *out = reinterpret_cast<Reading*>(c)->cursor->next(most);
@@ -171,7 +181,8 @@ struct StorageGlue {
     delete reading;
   }
 
-  static z4j_status listen(z4j_instance* i, const z4j_str* channels, std::uint32_t count, z4j_error* e) {
+  static z4j_status listen(z4j_instance* i, const z4j_str* channels, std::uint32_t count,
+                           z4j_error* e) {
     return guard(e, [&]() -> z4j_status {
       box<Driver>(i)->obj.notices.listen(channels, count);
       return Z4J_OK;

@@ -1,8 +1,8 @@
 // Is what the kernel hands to a storage driver well formed? Every driver asks before it acts.
 //
 // All functions throw z4j::Error: Z4J_INVALID with what is wrong and where (a JSON pointer into the
-// request), Z4J_TOO_LARGE above a ceiling, Z4J_DENIED for a change of an append-only table. They read
-// only; any thread. Source: z4j/abi.h section 5.
+// request), Z4J_TOO_LARGE above a ceiling, Z4J_DENIED for a change of an append-only table. They
+// read only; any thread. Source: z4j/abi.h section 5.
 #pragma once
 
 #include <z4j/abi.h>
@@ -13,10 +13,10 @@
 
 namespace z4j::store {
 
-inline constexpr std::uint32_t kMaxRows = 16384;          // rows of one step
-inline constexpr std::uint64_t kMaxBytes = 64u << 20;     // bytes of one step's rows
+inline constexpr std::uint32_t kMaxRows = 16384;       // rows of one step
+inline constexpr std::uint64_t kMaxBytes = 64u << 20;  // bytes of one step's rows
 inline constexpr std::uint32_t kMaxSteps = 1024;
-inline constexpr std::uint32_t kMaxValues = 16384;        // values of one predicate list
+inline constexpr std::uint32_t kMaxValues = 16384;  // values of one predicate list
 inline constexpr std::uint32_t kMaxNoticeBytes = 4000;
 
 void check_schema(const z4j_schema& schema);

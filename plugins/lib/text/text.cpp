@@ -40,7 +40,8 @@ std::optional<int> offset_minutes(std::string_view zone) {
   if (zone.front() != '+' && zone.front() != '-') return std::nullopt;
   int hours = 0, minutes = 0;
   const std::size_t colon = zone.size() == 6 && zone[3] == ':' ? 1 : 0;
-  if (zone.size() != 5 + colon || !fixed_digits(zone, 1, 2, hours) || !fixed_digits(zone, 3 + colon, 2, minutes)) {
+  if (zone.size() != 5 + colon || !fixed_digits(zone, 1, 2, hours) ||
+      !fixed_digits(zone, 3 + colon, 2, minutes)) {
     return std::nullopt;
   }
   const int all = hours * 60 + minutes;
@@ -50,7 +51,11 @@ std::optional<int> offset_minutes(std::string_view zone) {
 // Bytes of the character at `at`; 0 when it is not UTF-8.
 std::size_t utf8_length(std::string_view text, std::size_t at) {
   const unsigned char lead = static_cast<unsigned char>(text[at]);
-  const std::size_t length = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
+  const std::size_t length = lead < 0x80    ? 1
+                             : lead >= 0xf0 ? 4
+                             : lead >= 0xe0 ? 3
+                             : lead >= 0xc2 ? 2
+                                            : 0;
   if (length == 0 || lead > 0xf4 || at + length > text.size()) return 0;
   for (std::size_t i = 1; i < length; ++i) {
     if ((static_cast<unsigned char>(text[at + i]) & 0xc0) != 0x80) return 0;
@@ -93,7 +98,8 @@ std::string base64_encode(std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     const std::size_t n = std::min<std::size_t>(3, bytes.size() - i);
     unsigned bits = 0;
-    for (std::size_t k = 0; k < 3; ++k) bits = bits << 8 | (k < n ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    for (std::size_t k = 0; k < 3; ++k)
+      bits = bits << 8 | (k < n ? static_cast<unsigned char>(bytes[i + k]) : 0u);
     for (std::size_t k = 0; k < 4; ++k) out += k <= n ? kDigits64[bits >> (18 - 6 * k) & 63u] : '=';
   }
   return out;
@@ -124,19 +130,22 @@ std::optional<std::string> inflate(std::string_view compressed, std::size_t max_
 
 std::optional<std::int64_t> parse_iso_time(std::string_view text) {
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  const bool shape = fixed_digits(text, 0, 4, year) && fixed_digits(text, 5, 2, month) && fixed_digits(text, 8, 2, day) &&
-                     fixed_digits(text, 11, 2, hour) && fixed_digits(text, 14, 2, minute) &&
-                     fixed_digits(text, 17, 2, second) && text[4] == '-' && text[7] == '-' &&
-                     (text[10] == 'T' || text[10] == ' ') && text[13] == ':' && text[16] == ':';
+  const bool shape = fixed_digits(text, 0, 4, year) && fixed_digits(text, 5, 2, month) &&
+                     fixed_digits(text, 8, 2, day) && fixed_digits(text, 11, 2, hour) &&
+                     fixed_digits(text, 14, 2, minute) && fixed_digits(text, 17, 2, second) &&
+                     text[4] == '-' && text[7] == '-' && (text[10] == 'T' || text[10] == ' ') &&
+                     text[13] == ':' && text[16] == ':';
   if (!shape || hour > 23 || minute > 59 || second > 60) return std::nullopt;
-  const std::chrono::year_month_day date(std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+  const std::chrono::year_month_day date(std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day)));
   if (!date.ok()) return std::nullopt;
   std::string_view rest = text.substr(19);
   std::int64_t micros = 0;
   if (!rest.empty() && rest.front() == '.') {
     std::int64_t unit = 100'000;
-    for (rest.remove_prefix(1); !rest.empty() && rest.front() >= '0' && rest.front() <= '9'; rest.remove_prefix(1)) {
+    for (rest.remove_prefix(1); !rest.empty() && rest.front() >= '0' && rest.front() <= '9';
+         rest.remove_prefix(1)) {
       micros += unit * (rest.front() - '0');
       unit /= 10;
     }
@@ -144,7 +153,8 @@ std::optional<std::int64_t> parse_iso_time(std::string_view text) {
   const std::optional<int> offset = offset_minutes(rest);
   if (!offset) return std::nullopt;
   const std::int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
-  return ((days * 24 + hour) * 60 + minute - *offset) * 60'000'000 + second * std::int64_t{1'000'000} + micros;
+  return ((days * 24 + hour) * 60 + minute - *offset) * 60'000'000 +
+         second * std::int64_t{1'000'000} + micros;
 }
 
 std::string format_iso_time(std::int64_t time_us) {
@@ -153,9 +163,10 @@ std::string format_iso_time(std::int64_t time_us) {
   const std::chrono::year_month_day date(day);
   const std::int64_t in_day = (at - day).count();
   char out[64];
-  std::snprintf(out, sizeof out, "%04d-%02u-%02uT%02d:%02d:%02d.%06d+00:00", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                static_cast<int>(in_day / 3'600'000'000), static_cast<int>(in_day / 60'000'000 % 60),
+  std::snprintf(out, sizeof out, "%04d-%02u-%02uT%02d:%02d:%02d.%06d+00:00",
+                static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                static_cast<unsigned>(date.day()), static_cast<int>(in_day / 3'600'000'000),
+                static_cast<int>(in_day / 60'000'000 % 60),
                 static_cast<int>(in_day / 1'000'000 % 60), static_cast<int>(in_day % 1'000'000));
   return out;
 }
@@ -165,7 +176,8 @@ std::string clean(std::string_view text, std::size_t max_bytes) {
   out.reserve(std::min(text.size(), max_bytes));
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t length = text[at] == '\0' ? 0 : utf8_length(text, at);
-    const std::string_view piece = length == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(at, length);
+    const std::string_view piece =
+        length == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(at, length);
     if (out.size() + piece.size() > max_bytes) break;
     out += piece;
     at += length == 0 ? 1 : length;

@@ -14,7 +14,8 @@ namespace z4j::text {
 [[nodiscard]] std::string base64_encode(std::string_view bytes);
 
 // zlib or gzip. Nothing when it is neither, is cut, or would be larger than `max_bytes`.
-[[nodiscard]] std::optional<std::string> inflate(std::string_view compressed, std::size_t max_bytes);
+[[nodiscard]] std::optional<std::string> inflate(std::string_view compressed,
+                                                 std::size_t max_bytes);
 
 // "2026-11-23T20:50:48.758706", with 'Z' or an offset like "+02:00" or without (then UTC), in UTC
 // microseconds since 1970; nothing for what is no such time.

@@ -30,20 +30,27 @@ class TextTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(utc, text::parse_iso_time("2026-11-23T20:50:48.758706Z").value());
     CPPUNIT_ASSERT_EQUAL(utc, text::parse_iso_time("2026-11-23T22:50:48.758706+02:00").value());
     CPPUNIT_ASSERT_EQUAL(utc, text::parse_iso_time("2026-11-23T15:20:48.758706-05:30").value());
-    CPPUNIT_ASSERT_EQUAL(std::string("2026-11-23T20:50:48.758706+00:00"), text::format_iso_time(utc));
-    for (const char* bad : {"", "2026", "2026-13-01T00:00:00", "2026-11-23T20:50:48+2", "2026-11-23T20:50:48x"}) {
+    CPPUNIT_ASSERT_EQUAL(std::string("2026-11-23T20:50:48.758706+00:00"),
+                         text::format_iso_time(utc));
+    for (const char* bad :
+         {"", "2026", "2026-13-01T00:00:00", "2026-11-23T20:50:48+2", "2026-11-23T20:50:48x"}) {
       CPPUNIT_ASSERT_MESSAGE(bad, !text::parse_iso_time(bad));
     }
   }
 
   void foreign_bytes_are_replaced_and_cut_between_characters() {
-    CPPUNIT_ASSERT_EQUAL(std::string("a\xef\xbf\xbd" "b"), text::clean("a\xff" "b", 100));
+    CPPUNIT_ASSERT_EQUAL(std::string("a\xef\xbf\xbd"
+                                     "b"),
+                         text::clean("a\xff"
+                                     "b",
+                                     100));
     CPPUNIT_ASSERT_EQUAL(std::string("a\xef\xbf\xbd"), text::clean(std::string("a\0", 2), 100));
     CPPUNIT_ASSERT_EQUAL(std::string("a"), text::clean("a\xc3\xa9", 2));
   }
 
   void inflation_is_bounded() {
-    for (const char* packed : {"eJxLTBwFo2AUDHcAAPnYevg=", "H4sIAAAAAAACA0tMHAWjYBQMdwAAA9o4mugDAAA="}) {
+    for (const char* packed :
+         {"eJxLTBwFo2AUDHcAAPnYevg=", "H4sIAAAAAAACA0tMHAWjYBQMdwAAA9o4mugDAAA="}) {
       const std::string bytes = text::base64_decode(packed).value();
       CPPUNIT_ASSERT_EQUAL(std::string(1000, 'a'), text::inflate(bytes, 1000).value());
       CPPUNIT_ASSERT(!text::inflate(bytes, 999));

@@ -24,14 +24,16 @@ void take(Cell& folded, const z4j_out& out, const Row& row) {
   }
   const Cell& cell = row[out.column];
   if (cell.index() == 0) return;
-  if (folded.index() == 0 || (out.agg == Z4J_AGG_MIN && cell < folded) || (out.agg == Z4J_AGG_MAX && cell > folded)) {
+  if (folded.index() == 0 || (out.agg == Z4J_AGG_MIN && cell < folded) ||
+      (out.agg == Z4J_AGG_MAX && cell > folded)) {
     folded = cell;
   } else if (out.agg == Z4J_AGG_SUM) {
     if (const double* real = std::get_if<double>(&cell)) {
       folded = std::get<double>(folded) + *real;
     } else {
       std::int64_t sum = 0;
-      if (__builtin_add_overflow(std::get<std::int64_t>(folded), std::get<std::int64_t>(cell), &sum)) {
+      if (__builtin_add_overflow(std::get<std::int64_t>(folded), std::get<std::int64_t>(cell),
+                                 &sum)) {
         throw Error(Z4J_INVALID, "a sum leaves the range of 64 bits");
       }
       folded = sum;
@@ -39,7 +41,8 @@ void take(Cell& folded, const z4j_out& out, const Row& row) {
   }
 }
 
-std::vector<Row> folded_rows(const z4j_table& t, const std::map<Key, Row>& rows, const z4j_query& q, std::int64_t now_us) {
+std::vector<Row> folded_rows(const z4j_table& t, const std::map<Key, Row>& rows, const z4j_query& q,
+                             std::int64_t now_us) {
   std::map<Key, Row> groups;
   const auto empty = [&] {
     Row folded(q.out_count);
@@ -48,7 +51,8 @@ std::vector<Row> folded_rows(const z4j_table& t, const std::map<Key, Row>& rows,
     }
     return folded;
   };
-  const bool whole = std::all_of(q.outs, q.outs + q.out_count, [](const z4j_out& o) { return o.agg != 0; });
+  const bool whole =
+      std::all_of(q.outs, q.outs + q.out_count, [](const z4j_out& o) { return o.agg != 0; });
   if (whole) groups.emplace(Key{}, empty());
   std::uint64_t seen = 0;
   for (const auto& [key, row] : rows) {
@@ -76,7 +80,8 @@ std::vector<Row> folded_rows(const z4j_table& t, const std::map<Key, Row>& rows,
 
 // Orders rows by the columns of q.order, drops those not behind q.after, and cuts at q.limit.
 template <class At>
-void arrange(std::vector<const Row*>& rows, const z4j_query& q, const std::vector<std::uint16_t>& types, std::int64_t now_us, At at) {
+void arrange(std::vector<const Row*>& rows, const z4j_query& q,
+             const std::vector<std::uint16_t>& types, std::int64_t now_us, At at) {
   const auto less = [&](const Row* a, const Row* b) {
     for (std::uint32_t i = 0; i < q.order_count; ++i) {
       const Cell& x = at(*a, i);
@@ -87,7 +92,8 @@ void arrange(std::vector<const Row*>& rows, const z4j_query& q, const std::vecto
   };
   if (q.after_count > 0) {
     Key after;
-    for (std::uint32_t i = 0; i < q.after_count; ++i) after.push_back(cell_of(q.after[i], types[i], now_us));
+    for (std::uint32_t i = 0; i < q.after_count; ++i)
+      after.push_back(cell_of(q.after[i], types[i], now_us));
     const auto before = [&](const Row* row) {
       for (std::uint32_t i = 0; i < q.order_count; ++i) {
         const Cell& x = at(*row, i);
@@ -103,7 +109,8 @@ void arrange(std::vector<const Row*>& rows, const z4j_query& q, const std::vecto
 
 }  // namespace
 
-std::vector<Row> answer(const z4j_table& t, const std::map<Key, Row>& rows, const z4j_query& q, std::int64_t now_us) {
+std::vector<Row> answer(const z4j_table& t, const std::map<Key, Row>& rows, const z4j_query& q,
+                        std::int64_t now_us) {
   const bool fold = store::folds(q);
   std::vector<Row> groups;
   std::vector<const Row*> chosen;
@@ -118,10 +125,12 @@ std::vector<Row> answer(const z4j_table& t, const std::map<Key, Row>& rows, cons
   std::vector<std::uint16_t> types;
   for (std::uint32_t i = 0; i < q.order_count; ++i) {
     const z4j_out* out = fold ? &q.outs[q.order[i]] : nullptr;
-    types.push_back(out != nullptr && out->agg == Z4J_AGG_COUNT ? std::uint16_t{Z4J_T_INT}
-                                                                : t.columns[fold ? out->column : q.order[i]].type);
+    types.push_back(out != nullptr && out->agg == Z4J_AGG_COUNT
+                        ? std::uint16_t{Z4J_T_INT}
+                        : t.columns[fold ? out->column : q.order[i]].type);
   }
-  arrange(chosen, q, types, now_us, [&](const Row& row, std::uint32_t i) -> const Cell& { return row[q.order[i]]; });
+  arrange(chosen, q, types, now_us,
+          [&](const Row& row, std::uint32_t i) -> const Cell& { return row[q.order[i]]; });
   std::vector<Row> out;
   out.reserve(chosen.size());
   for (const Row* row : chosen) {

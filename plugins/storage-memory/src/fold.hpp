@@ -8,7 +8,7 @@
 namespace z4j::memory {
 
 // One row of cells per answer row, in the order of query.outs.
-[[nodiscard]] std::vector<Row> answer(const z4j_table& table, const std::map<Key, Row>& rows, const z4j_query& query,
-                                      std::int64_t now_us);
+[[nodiscard]] std::vector<Row> answer(const z4j_table& table, const std::map<Key, Row>& rows,
+                                      const z4j_query& query, std::int64_t now_us);
 
 }  // namespace z4j::memory

@@ -15,7 +15,9 @@ namespace z4j::memory {
 namespace {
 
 std::int64_t store_clock_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
@@ -25,10 +27,12 @@ class Driver : public store::DriverState {
  public:
   class Cursor {
    public:
-    Cursor(const z4j_table& table, const z4j_query& q, std::vector<Row> rows) : rows_(std::move(rows)) {
+    Cursor(const z4j_table& table, const z4j_query& q, std::vector<Row> rows)
+        : rows_(std::move(rows)) {
       const bool fold = store::folds(q);
       for (std::uint32_t i = 0; i < q.out_count; ++i) {
-        out_.add_column(fold ? static_cast<std::uint16_t>(i) : q.outs[i].column, store::out_form(table, q.outs[i]));
+        out_.add_column(fold ? static_cast<std::uint16_t>(i) : q.outs[i].column,
+                        store::out_form(table, q.outs[i]));
       }
     }
     const z4j_rows* next(std::uint32_t max_rows) {
@@ -43,10 +47,17 @@ class Driver : public store::DriverState {
    private:
     void put(std::size_t i, const Cell& cell) {
       switch (cell.index()) {
-        case 1: out_.num(i, std::get<std::int64_t>(cell)); break;
-        case 2: out_.real(i, std::get<double>(cell)); break;
-        case 3: out_.bytes(i, std::get<std::string>(cell)); break;
-        default: out_.null(i);
+        case 1:
+          out_.num(i, std::get<std::int64_t>(cell));
+          break;
+        case 2:
+          out_.real(i, std::get<double>(cell));
+          break;
+        case 3:
+          out_.bytes(i, std::get<std::string>(cell));
+          break;
+        default:
+          out_.null(i);
       }
     }
     std::vector<Row> rows_;
@@ -56,7 +67,8 @@ class Driver : public store::DriverState {
 
   class Session {
    public:
-    Session(Driver& driver, std::unique_ptr<Tables> snapshot) : driver_(driver), snapshot_(std::move(snapshot)) {}
+    Session(Driver& driver, std::unique_ptr<Tables> snapshot)
+        : driver_(driver), snapshot_(std::move(snapshot)) {}
     void commit(z4j_commit& c) {
       const std::lock_guard lock(driver_.mutex_);
       driver_.tables_->run(c, store_clock_us());
@@ -65,12 +77,15 @@ class Driver : public store::DriverState {
       const std::lock_guard lock(driver_.mutex_);
       const Tables& tables = snapshot_ ? *snapshot_ : *driver_.tables_;
       const z4j_table& table = driver_.need_schema().tables[q.table];
-      return std::make_unique<Cursor>(table, q, answer(table, tables.rows(q.table), q, store_clock_us()));
+      return std::make_unique<Cursor>(table, q,
+                                      answer(table, tables.rows(q.table), q, store_clock_us()));
     }
     std::string stats() {
       const std::lock_guard lock(driver_.mutex_);
-      return json::write(json::Object{{"product", "memory"}, {"version", "1"},
-                                      {"bytes", driver_.tables_ ? driver_.tables_->bytes() : 0}, {"connections", 0}});
+      return json::write(json::Object{{"product", "memory"},
+                                      {"version", "1"},
+                                      {"bytes", driver_.tables_ ? driver_.tables_->bytes() : 0},
+                                      {"connections", 0}});
     }
 
    private:
@@ -80,7 +95,8 @@ class Driver : public store::DriverState {
 
   Driver(Host, std::string_view config) {
     const json::Value parsed = json::parse(config.empty() ? "{}" : config);
-    if (const json::Object* o = parsed.if_object()) max_mib_ = static_cast<std::uint64_t>(json::integer(*o, "max_mib", 512));
+    if (const json::Object* o = parsed.if_object())
+      max_mib_ = static_cast<std::uint64_t>(json::integer(*o, "max_mib", 512));
   }
   void start() {}
   void stop(std::uint32_t) {}
@@ -98,14 +114,16 @@ class Driver : public store::DriverState {
   std::string migrate(const z4j_schema& wanted, bool dry_run) {
     const std::lock_guard lock(mutex_);
     if (version_ > wanted.version) {
-      throw Error(Z4J_UNSUPPORTED, "this store holds schema " + std::to_string(version_) + ", newer than " +
-                                       std::to_string(wanted.version) + ": start the newer program");
+      throw Error(Z4J_UNSUPPORTED, "this store holds schema " + std::to_string(version_) +
+                                       ", newer than " + std::to_string(wanted.version) +
+                                       ": start the newer program");
     }
     json::Array steps;
     for (std::uint32_t t = known_tables_; t < wanted.table_count; ++t) {
       steps.emplace_back("create table " + std::string(view(wanted.tables[t].name)));
     }
-    const json::Object report{{"from", version_}, {"to", wanted.version}, {"steps", std::move(steps)}};
+    const json::Object report{
+        {"from", version_}, {"to", wanted.version}, {"steps", std::move(steps)}};
     if (!dry_run) {
       if (tables_) {
         tables_->fit(wanted);
@@ -141,12 +159,24 @@ namespace {
 
 using MemoryGlue = z4j::store::StorageGlue<z4j::memory::Driver>;
 
-const z4j_storage z4j_memory_storage = {
-    sizeof(z4j_storage), 0, &MemoryGlue::info, &MemoryGlue::migrate, &MemoryGlue::session_open, &MemoryGlue::session_close,
-    &MemoryGlue::commit, &MemoryGlue::read_open, &MemoryGlue::read_next, &MemoryGlue::read_close, &MemoryGlue::listen,
-    &MemoryGlue::stats, nullptr, nullptr};
+const z4j_storage z4j_memory_storage = {sizeof(z4j_storage),
+                                        0,
+                                        &MemoryGlue::info,
+                                        &MemoryGlue::migrate,
+                                        &MemoryGlue::session_open,
+                                        &MemoryGlue::session_close,
+                                        &MemoryGlue::commit,
+                                        &MemoryGlue::read_open,
+                                        &MemoryGlue::read_next,
+                                        &MemoryGlue::read_close,
+                                        &MemoryGlue::listen,
+                                        &MemoryGlue::stats,
+                                        nullptr,
+                                        nullptr};
 
-const void* memory_interface(z4j_str id) { return z4j::same(id, Z4J_IFACE_STORAGE) ? &z4j_memory_storage : nullptr; }
+const void* memory_interface(z4j_str id) {
+  return z4j::same(id, Z4J_IFACE_STORAGE) ? &z4j_memory_storage : nullptr;
+}
 
 constexpr char kMemorySchema[] = R"({"type":"object","additionalProperties":false,"properties":{
 "max_mib":{"type":"integer","minimum":1,"maximum":65536,"default":512,
@@ -155,6 +185,6 @@ constexpr char kMemorySchema[] = R"({"type":"object","additionalProperties":fals
 }  // namespace
 
 Z4J_DESCRIPTOR(z4j::memory::Driver, "org.z4j.storage-memory", "0.1.0", "In-memory storage",
-               "Keeps everything in memory; gone with the process. For tests and trials.", "storage", kMemorySchema, 0,
-               memory_interface)
+               "Keeps everything in memory; gone with the process. For tests and trials.",
+               "storage", kMemorySchema, 0, memory_interface)
 Z4J_PLUGIN_ENTRY(z4j_descriptor_of_this_file)

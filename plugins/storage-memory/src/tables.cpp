@@ -16,10 +16,15 @@ bool is_null(const Cell& c) { return c.index() == 0; }
 Cell row_cell(const z4j_col& col, std::uint16_t type, std::uint32_t row) {
   if (!store::has_value(col, row)) return {};
   switch (type) {
-    case Z4J_T_BOOL: return std::int64_t{store::num_at(col, row) != 0};
-    case Z4J_T_INT: case Z4J_T_TIME: return store::num_at(col, row);
-    case Z4J_T_REAL: return store::real_at(col, row);
-    default: return std::string(store::bytes_at(col, row));
+    case Z4J_T_BOOL:
+      return std::int64_t{store::num_at(col, row) != 0};
+    case Z4J_T_INT:
+    case Z4J_T_TIME:
+      return store::num_at(col, row);
+    case Z4J_T_REAL:
+      return store::real_at(col, row);
+    default:
+      return std::string(store::bytes_at(col, row));
   }
 }
 
@@ -39,14 +44,22 @@ Cell added(const Cell& old, const Cell& fresh) {
   return sum;
 }
 
-Cell merged(std::uint16_t rule, const Cell& old, const Cell& fresh, const Cell& old_stamp, const Cell& fresh_stamp) {
+Cell merged(std::uint16_t rule, const Cell& old, const Cell& fresh, const Cell& old_stamp,
+            const Cell& fresh_stamp) {
   switch (rule) {
-    case Z4J_M_KEEP: return is_null(old) ? fresh : old;
-    case Z4J_M_MIN: return is_null(fresh) ? old : is_null(old) || fresh < old ? fresh : old;
-    case Z4J_M_MAX: return is_null(fresh) ? old : is_null(old) || fresh > old ? fresh : old;
-    case Z4J_M_ADD: return is_null(fresh) ? old : added(old, fresh);
-    case Z4J_M_LAST: return !is_null(fresh_stamp) && (is_null(old_stamp) || fresh_stamp >= old_stamp) ? fresh : old;
-    default: return fresh;
+    case Z4J_M_KEEP:
+      return is_null(old) ? fresh : old;
+    case Z4J_M_MIN:
+      return is_null(fresh) ? old : is_null(old) || fresh < old ? fresh : old;
+    case Z4J_M_MAX:
+      return is_null(fresh) ? old : is_null(old) || fresh > old ? fresh : old;
+    case Z4J_M_ADD:
+      return is_null(fresh) ? old : added(old, fresh);
+    case Z4J_M_LAST:
+      return !is_null(fresh_stamp) && (is_null(old_stamp) || fresh_stamp >= old_stamp) ? fresh
+                                                                                       : old;
+    default:
+      return fresh;
   }
 }
 
@@ -63,7 +76,8 @@ std::optional<int> compare(const Cell& cell, const Cell& value) {
     if (other == nullptr) return std::nullopt;
     return other->compare(*text);
   }
-  if (is_null(cell) || is_null(value) || std::holds_alternative<std::string>(cell)) return std::nullopt;
+  if (is_null(cell) || is_null(value) || std::holds_alternative<std::string>(cell))
+    return std::nullopt;
   const auto* a = std::get_if<std::int64_t>(&cell);
   const auto* b = std::get_if<std::int64_t>(&value);
   if (a != nullptr && b != nullptr) return store::compare_numbers(*a, *b);
@@ -72,7 +86,8 @@ std::optional<int> compare(const Cell& cell, const Cell& value) {
   return store::compare_numbers(std::get<double>(cell), std::get<double>(value));
 }
 
-// What a predicate looks at: the column, or the scalar its path leads to (`there`: not absent or null).
+// What a predicate looks at: the column, or the scalar its path leads to (`there`: not absent or
+// null).
 struct Operand {
   Cell cell;
   bool there = false;
@@ -85,11 +100,16 @@ Operand operand_of(const z4j_pred& p, const Row& row) {
   using Kind = store::JsonScalar::Kind;
   store::JsonScalar scalar = store::json_at(std::get<std::string>(cell), view(p.path));
   switch (scalar.kind) {
-    case Kind::absent: return {};
-    case Kind::number: return {scalar.num, true};
-    case Kind::real: return {scalar.real, true};
-    case Kind::text: return {std::move(scalar.text), true};
-    case Kind::other: break;
+    case Kind::absent:
+      return {};
+    case Kind::number:
+      return {scalar.num, true};
+    case Kind::real:
+      return {scalar.real, true};
+    case Kind::text:
+      return {std::move(scalar.text), true};
+    case Kind::other:
+      break;
   }
   return {Cell{}, true};
 }
@@ -105,36 +125,47 @@ bool matches_one(const z4j_table& t, const Row& row, const z4j_pred& p, std::int
   const Operand operand = operand_of(p, row);
   const std::uint16_t type = p.path.len == 0 ? t.columns[p.column].type : std::uint16_t{0};
   switch (p.cmp) {
-    case Z4J_CMP_IS_NULL: return !operand.there;
-    case Z4J_CMP_NOT_NULL: return operand.there;
-    case Z4J_CMP_EQ: return equals_any(operand.cell, p, type, now_us);
-    case Z4J_CMP_NE: return !equals_any(operand.cell, p, type, now_us);
+    case Z4J_CMP_IS_NULL:
+      return !operand.there;
+    case Z4J_CMP_NOT_NULL:
+      return operand.there;
+    case Z4J_CMP_EQ:
+      return equals_any(operand.cell, p, type, now_us);
+    case Z4J_CMP_NE:
+      return !equals_any(operand.cell, p, type, now_us);
     case Z4J_CMP_HAS: {
       const auto* json = std::get_if<std::string>(&row[p.column]);
       return json != nullptr && store::json_has(*json, view(p.path), p.values, p.value_count);
     }
-    case Z4J_CMP_PREFIX: case Z4J_CMP_CONTAINS: {
+    case Z4J_CMP_PREFIX:
+    case Z4J_CMP_CONTAINS: {
       const auto* text = std::get_if<std::string>(&operand.cell);
       if (text == nullptr) return false;
       const std::string_view wanted = view(p.values[0].text);
       if (p.cmp == Z4J_CMP_PREFIX) return text->compare(0, wanted.size(), wanted) == 0;
       return lower(*text).find(lower(wanted)) != std::string::npos;
     }
-    default: break;
+    default:
+      break;
   }
   const auto order = compare(operand.cell, cell_of(p.values[0], type, now_us));
   if (!order) return false;
   switch (p.cmp) {
-    case Z4J_CMP_LT: return *order < 0;
-    case Z4J_CMP_LE: return *order <= 0;
-    case Z4J_CMP_GT: return *order > 0;
-    default: return *order >= 0;
+    case Z4J_CMP_LT:
+      return *order < 0;
+    case Z4J_CMP_LE:
+      return *order <= 0;
+    case Z4J_CMP_GT:
+      return *order > 0;
+    default:
+      return *order >= 0;
   }
 }
 
 std::uint64_t size_of(const Row& row) {
   std::uint64_t n = 64;
-  for (const Cell& c : row) n += sizeof(Cell) + (c.index() == 3 ? std::get<std::string>(c).size() : 0);
+  for (const Cell& c : row)
+    n += sizeof(Cell) + (c.index() == 3 ? std::get<std::string>(c).size() : 0);
   return n;
 }
 
@@ -142,17 +173,22 @@ std::uint64_t size_of(const Row& row) {
 
 Cell cell_of(const z4j_value& v, std::uint16_t type, std::int64_t now_us) {
   switch (v.kind) {
-    case Z4J_V_NULL: return {};
-    case Z4J_V_NOW: return now_us + v.num;
-    case Z4J_V_REAL: return v.real;
+    case Z4J_V_NULL:
+      return {};
+    case Z4J_V_NOW:
+      return now_us + v.num;
+    case Z4J_V_REAL:
+      return v.real;
     case Z4J_V_NUM:
       if (type == Z4J_T_REAL) return static_cast<double>(v.num);
       return type == Z4J_T_BOOL ? std::int64_t{v.num != 0} : v.num;
-    default: return std::string(view(v.text));
+    default:
+      return std::string(view(v.text));
   }
 }
 
-bool matches(const z4j_table& t, const Row& row, const z4j_pred* preds, std::uint32_t count, std::int64_t now_us) {
+bool matches(const z4j_table& t, const Row& row, const z4j_pred* preds, std::uint32_t count,
+             std::int64_t now_us) {
   for (std::uint32_t i = 0; i < count; ++i) {
     if (preds[i].any == 0) {
       if (!matches_one(t, row, preds[i], now_us)) return false;
@@ -167,7 +203,10 @@ bool matches(const z4j_table& t, const Row& row, const z4j_pred* preds, std::uin
   return true;
 }
 
-Tables::Tables(const z4j_schema& schema, std::uint64_t max_bytes) : schema_(&schema), max_bytes_(max_bytes) { fit(schema); }
+Tables::Tables(const z4j_schema& schema, std::uint64_t max_bytes)
+    : schema_(&schema), max_bytes_(max_bytes) {
+  fit(schema);
+}
 
 void Tables::fit(const z4j_schema& schema) {
   schema_ = &schema;
@@ -187,10 +226,12 @@ void Tables::run(z4j_commit& commit, std::int64_t now_us) {
     }
     commit.bad_step = ~std::uint32_t{0};
     if (bytes_ > max_bytes_) {
-      throw Error(Z4J_IO, "the store is full (" + std::to_string(max_bytes_ >> 20) + " MiB): raise max_mib or delete something");
+      throw Error(Z4J_IO, "the store is full (" + std::to_string(max_bytes_ >> 20) +
+                              " MiB): raise max_mib or delete something");
     }
   } catch (...) {
-    for (auto undo = undo_.rbegin(); undo != undo_.rend(); ++undo) replace(undo->table, undo->key, std::move(undo->row));
+    for (auto undo = undo_.rbegin(); undo != undo_.rend(); ++undo)
+      replace(undo->table, undo->key, std::move(undo->row));
     undo_.clear();
     throw;
   }
@@ -200,8 +241,11 @@ void Tables::run(z4j_commit& commit, std::int64_t now_us) {
 void Tables::step(z4j_commit& commit, z4j_step& s, std::int64_t now_us) {
   const std::string where = "/steps/" + std::to_string(commit.bad_step);
   switch (s.verb) {
-    case Z4J_STEP_NOTICE: return;
-    case Z4J_STEP_CHECK: s.affected = matching(s, now_us).size(); break;
+    case Z4J_STEP_NOTICE:
+      return;
+    case Z4J_STEP_CHECK:
+      s.affected = matching(s, now_us).size();
+      break;
     case Z4J_STEP_DELETE:
       for (const Key& key : matching(s, now_us)) {
         erase(s.table, key);
@@ -214,21 +258,29 @@ void Tables::step(z4j_commit& commit, z4j_step& s, std::int64_t now_us) {
         for (std::uint32_t i = 0; i < s.set_count; ++i) {
           const z4j_set& set = s.sets[i];
           Cell& cell = row[set.column];
-          cell = merged(set.merge, cell, cell_of(set.value, schema_->tables[s.table].columns[set.column].type, now_us), {}, {});
+          cell =
+              merged(set.merge, cell,
+                     cell_of(set.value, schema_->tables[s.table].columns[set.column].type, now_us),
+                     {}, {});
         }
         try {
           put(s.table, key, std::move(row));
         } catch (const Taken& taken) {
           commit.bad_key = taken.key;
-          throw Error(Z4J_CONFLICT, "another row has the key " + std::string(view(schema_->tables[s.table].keys[taken.key].name)), where);
+          throw Error(Z4J_CONFLICT,
+                      "another row has the key " +
+                          std::string(view(schema_->tables[s.table].keys[taken.key].name)),
+                      where);
         }
         ++s.affected;
       }
       break;
-    default: row_step(commit, s, now_us);
+    default:
+      row_step(commit, s, now_us);
   }
   if (s.affected < s.expect_min || s.affected > s.expect_max) {
-    throw Error(Z4J_CONFLICT, std::to_string(s.affected) + " rows, which is not what the commit expects", where);
+    throw Error(Z4J_CONFLICT,
+                std::to_string(s.affected) + " rows, which is not what the commit expects", where);
   }
 }
 
@@ -241,7 +293,9 @@ void Tables::row_step(z4j_commit& commit, z4j_step& s, std::int64_t now_us) {
       if (outcome != Z4J_ROW_UNTOUCHED) ++s.affected;
     } catch (const Taken& taken) {
       commit.bad_key = taken.key;
-      throw Error(Z4J_CONFLICT, "another row has the key " + std::string(view(schema_->tables[s.table].keys[taken.key].name)),
+      throw Error(Z4J_CONFLICT,
+                  "another row has the key " +
+                      std::string(view(schema_->tables[s.table].keys[taken.key].name)),
                   "/steps/" + std::to_string(commit.bad_step));
     }
   }
@@ -258,7 +312,8 @@ std::uint8_t Tables::one_row(const z4j_step& s, std::uint32_t r, std::int64_t no
   if (s.verb != Z4J_STEP_PATCH) {
     for (std::uint32_t c = 0; c < t.column_count; ++c) {
       if ((t.columns[c].flags & Z4J_COL_REQUIRED) != 0 && is_null(fresh[c])) {
-        throw Error(Z4J_INVALID, "column " + store::full_name(t, static_cast<std::uint16_t>(c)) + " needs a value");
+        throw Error(Z4J_INVALID, "column " + store::full_name(t, static_cast<std::uint16_t>(c)) +
+                                     " needs a value");
       }
     }
   }
@@ -277,7 +332,8 @@ std::uint8_t Tables::one_row(const z4j_step& s, std::uint32_t r, std::int64_t no
     const std::uint16_t c = s.rows->cols[i].column;
     if (store::in_primary(t, c)) continue;
     const std::uint16_t stamp = t.columns[c].stamp;
-    row[c] = merged(t.columns[c].merge, stored->second[c], fresh[c], stored->second[stamp], fresh[stamp]);
+    row[c] = merged(t.columns[c].merge, stored->second[c], fresh[c], stored->second[stamp],
+                    fresh[stamp]);
   }
   put(s.table, key, std::move(row));
   return Z4J_ROW_CHANGED;
@@ -296,7 +352,8 @@ void Tables::put(std::uint32_t table, const Key& key, Row row) {
   const z4j_table& t = schema_->tables[table];
   for (std::uint32_t c = 0; c < t.column_count; ++c) {
     if ((t.columns[c].flags & Z4J_COL_REQUIRED) != 0 && is_null(row[c])) {
-      throw Error(Z4J_INVALID, "column " + store::full_name(t, static_cast<std::uint16_t>(c)) + " needs a value");
+      throw Error(Z4J_INVALID, "column " + store::full_name(t, static_cast<std::uint16_t>(c)) +
+                                   " needs a value");
     }
   }
   for (std::uint32_t k = 1; k < t.key_count; ++k) {
@@ -307,7 +364,9 @@ void Tables::put(std::uint32_t table, const Key& key, Row row) {
     if (found != tables_[table].unique[k].end() && found->second != key) throw Taken{k};
   }
   const auto stored = tables_[table].rows.find(key);
-  undo_.push_back(Undo{table, key, stored == tables_[table].rows.end() ? std::nullopt : std::optional<Row>(stored->second)});
+  undo_.push_back(Undo{
+      table, key,
+      stored == tables_[table].rows.end() ? std::nullopt : std::optional<Row>(stored->second)});
   replace(table, key, std::move(row));
 }
 

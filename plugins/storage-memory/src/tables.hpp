@@ -1,7 +1,8 @@
-// The declared tables as ordered maps, and the steps of a commit on them. The plain model of the storage
-// contract: other drivers are compared with it, so clarity goes before speed.
+// The declared tables as ordered maps, and the steps of a commit on them. The plain model of the
+// storage contract: other drivers are compared with it, so clarity goes before speed.
 //
-// Not thread-safe; the driver holds one mutex. Failures are z4j::Error, after which nothing has changed.
+// Not thread-safe; the driver holds one mutex. Failures are z4j::Error, after which nothing has
+// changed.
 #pragma once
 
 #include <z4j/abi.h>
@@ -21,8 +22,8 @@ using Row = std::vector<Cell>;  // by place of the column
 using Key = std::vector<Cell>;
 
 [[nodiscard]] Cell cell_of(const z4j_value& value, std::uint16_t type, std::int64_t now_us);
-[[nodiscard]] bool matches(const z4j_table& table, const Row& row, const z4j_pred* preds, std::uint32_t count,
-                           std::int64_t now_us);
+[[nodiscard]] bool matches(const z4j_table& table, const Row& row, const z4j_pred* preds,
+                           std::uint32_t count, std::int64_t now_us);
 
 class Tables {
  public:
@@ -33,7 +34,9 @@ class Tables {
   // Runs the steps; fills affected, outcome and bad_*. Expects checked steps.
   void run(z4j_commit& commit, std::int64_t now_us);
 
-  [[nodiscard]] const std::map<Key, Row>& rows(std::uint32_t table) const { return tables_[table].rows; }
+  [[nodiscard]] const std::map<Key, Row>& rows(std::uint32_t table) const {
+    return tables_[table].rows;
+  }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
  private:

@@ -39,14 +39,20 @@ struct BoundColumn {
   int bind(sqlite3_stmt* stmt, int place, std::uint32_t row) const {
     if (!store::has_value(*col, row)) return sqlite_api::sqlite3_bind_null(stmt, place);
     switch (type) {
-      case Z4J_T_INT: case Z4J_T_TIME: return sqlite_api::sqlite3_bind_int64(stmt, place, store::num_at(*col, row));
-      case Z4J_T_BOOL: return sqlite_api::sqlite3_bind_int64(stmt, place, store::num_at(*col, row) != 0 ? 1 : 0);
-      case Z4J_T_REAL: return sqlite_api::sqlite3_bind_double(stmt, place, store::real_at(*col, row));
-      default: break;
+      case Z4J_T_INT:
+      case Z4J_T_TIME:
+        return sqlite_api::sqlite3_bind_int64(stmt, place, store::num_at(*col, row));
+      case Z4J_T_BOOL:
+        return sqlite_api::sqlite3_bind_int64(stmt, place, store::num_at(*col, row) != 0 ? 1 : 0);
+      case Z4J_T_REAL:
+        return sqlite_api::sqlite3_bind_double(stmt, place, store::real_at(*col, row));
+      default:
+        break;
     }
     const std::string_view bytes = store::bytes_at(*col, row);
     const int size = static_cast<int>(bytes.size());
-    if (type == Z4J_T_TEXT || type == Z4J_T_JSON) return sqlite_api::sqlite3_bind_text(stmt, place, bytes.data(), size, kBorrowed);
+    if (type == Z4J_T_TEXT || type == Z4J_T_JSON)
+      return sqlite_api::sqlite3_bind_text(stmt, place, bytes.data(), size, kBorrowed);
     return sqlite_api::sqlite3_bind_blob(stmt, place, bytes.data(), size, kBorrowed);
   }
 };
@@ -70,13 +76,22 @@ class StepRunner {
     const z4j_table& t = schema_.tables[s.table];
     const sql::Dialect& d = sql::sqlite();
     switch (s.verb) {
-      case Z4J_STEP_UPDATE: s.affected = change(t, sql::update(d, t, s)); break;
-      case Z4J_STEP_DELETE: s.affected = change(t, sql::erase(d, t, s)); break;
-      case Z4J_STEP_CHECK: s.affected = counted(sql::count(d, t, s)); break;
-      default: rows(t, s);
+      case Z4J_STEP_UPDATE:
+        s.affected = change(t, sql::update(d, t, s));
+        break;
+      case Z4J_STEP_DELETE:
+        s.affected = change(t, sql::erase(d, t, s));
+        break;
+      case Z4J_STEP_CHECK:
+        s.affected = counted(sql::count(d, t, s));
+        break;
+      default:
+        rows(t, s);
     }
     if (s.affected < s.expect_min || s.affected > s.expect_max) {
-      throw Error(Z4J_CONFLICT, std::to_string(s.affected) + " rows, which is not what the commit expects", where());
+      throw Error(Z4J_CONFLICT,
+                  std::to_string(s.affected) + " rows, which is not what the commit expects",
+                  where());
     }
   }
 
@@ -107,17 +122,22 @@ class StepRunner {
       bound.push_back(BoundColumn{&s.rows->cols[i], t.columns[columns.back()].type});
     }
     const sql::Dialect& d = sql::sqlite();
-    const sql::Statement statement = s.verb == Z4J_STEP_INSERT       ? sql::insert(d, t, columns)
-                                     : s.verb == Z4J_STEP_INSERT_NEW ? sql::insert_new(d, t, columns)
-                                     : s.verb == Z4J_STEP_MERGE      ? sql::merge(d, t, columns, s.preds, s.pred_count)
-                                                                     : sql::patch(d, t, columns, s.preds, s.pred_count);
+    const sql::Statement statement =
+        s.verb == Z4J_STEP_INSERT       ? sql::insert(d, t, columns)
+        : s.verb == Z4J_STEP_INSERT_NEW ? sql::insert_new(d, t, columns)
+        : s.verb == Z4J_STEP_MERGE      ? sql::merge(d, t, columns, s.preds, s.pred_count)
+                                        : sql::patch(d, t, columns, s.preds, s.pred_count);
     const Use use(connection_.prepared(statement.text));
     bind_values(connection_, use.get(), statement, now_us_, kBorrowed);
-    // Whether a merge inserts or changes only the key can tell; asked only when the caller wants to know.
+    // Whether a merge inserts or changes only the key can tell; asked only when the caller wants to
+    // know.
     sqlite3_stmt* exists = nullptr;
-    if (s.verb == Z4J_STEP_MERGE && s.outcome != nullptr) exists = connection_.prepared(sql::exists(d, t, key_columns(t)).text);
-    const std::vector<BoundColumn> key = exists != nullptr ? key_cells(t, s) : std::vector<BoundColumn>();
-    const sqlite_api::sqlite3_int64 before = sqlite_api::sqlite3_total_changes64(connection_.native());
+    if (s.verb == Z4J_STEP_MERGE && s.outcome != nullptr)
+      exists = connection_.prepared(sql::exists(d, t, key_columns(t)).text);
+    const std::vector<BoundColumn> key =
+        exists != nullptr ? key_cells(t, s) : std::vector<BoundColumn>();
+    const sqlite_api::sqlite3_int64 before =
+        sqlite_api::sqlite3_total_changes64(connection_.native());
     for (std::uint32_t r = 0; r < s.rows->rows; ++r) {
       commit_.bad_row = r;
       const bool was_there = exists != nullptr && found(exists, key, r);
@@ -128,10 +148,12 @@ class StepRunner {
       if (s.outcome != nullptr) s.outcome[r] = outcome(s.verb, was_there);
     }
     commit_.bad_row = ~std::uint32_t{0};
-    s.affected = static_cast<std::uint64_t>(sqlite_api::sqlite3_total_changes64(connection_.native()) - before);
+    s.affected = static_cast<std::uint64_t>(
+        sqlite_api::sqlite3_total_changes64(connection_.native()) - before);
   }
 
-  void bind_row(sqlite3_stmt* stmt, const std::vector<BoundColumn>& columns, std::uint32_t row) const {
+  void bind_row(sqlite3_stmt* stmt, const std::vector<BoundColumn>& columns,
+                std::uint32_t row) const {
     // A patch leaves out a column that came without its stamp; at the end it then has no place.
     const int places = sqlite_api::sqlite3_bind_parameter_count(stmt);
     for (std::size_t i = 0; i < columns.size() && static_cast<int>(i) < places; ++i) {
@@ -140,13 +162,16 @@ class StepRunner {
     }
   }
 
-  static sql::Columns key_columns(const z4j_table& t) { return {t.keys[0].columns, t.keys[0].columns + t.keys[0].column_count}; }
+  static sql::Columns key_columns(const z4j_table& t) {
+    return {t.keys[0].columns, t.keys[0].columns + t.keys[0].column_count};
+  }
 
   static std::vector<BoundColumn> key_cells(const z4j_table& t, const z4j_step& s) {
     std::vector<BoundColumn> cells;
     for (const std::uint16_t c : key_columns(t)) {
       for (std::uint32_t i = 0; i < s.rows->col_count; ++i) {
-        if (s.rows->cols[i].column == c) cells.push_back(BoundColumn{&s.rows->cols[i], t.columns[c].type});
+        if (s.rows->cols[i].column == c)
+          cells.push_back(BoundColumn{&s.rows->cols[i], t.columns[c].type});
       }
     }
     return cells;
@@ -166,7 +191,8 @@ class StepRunner {
   }
 
   [[noreturn]] void fail(const z4j_table& t, int rc) {
-    if (rc == SQLITE_CONSTRAINT_PRIMARYKEY || rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_ROWID) {
+    if (rc == SQLITE_CONSTRAINT_PRIMARYKEY || rc == SQLITE_CONSTRAINT_UNIQUE ||
+        rc == SQLITE_CONSTRAINT_ROWID) {
       commit_.bad_key = taken_key(t);
     }
     throw connection_.error_of(rc, where());
@@ -180,7 +206,8 @@ class StepRunner {
       if (t.keys[k].kind != Z4J_K_PRIMARY && t.keys[k].kind != Z4J_K_UNIQUE) continue;
       std::string names;
       for (std::uint32_t i = 0; i < t.keys[k].column_count; ++i) {
-        names += (i == 0 ? "" : ", ") + std::string(view(t.name)) + "." + std::string(view(t.columns[t.keys[k].columns[i]].name));
+        names += (i == 0 ? "" : ", ") + std::string(view(t.name)) + "." +
+                 std::string(view(t.columns[t.keys[k].columns[i]].name));
       }
       if (said.compare(colon + 2, std::string::npos, names) == 0) return k;
     }
@@ -208,7 +235,9 @@ class CommitScope {
     if (sqlite_api::sqlite3_get_autocommit(connection_.native()) == 0) {
       sqlite_api::sqlite3_exec(connection_.native(), "ROLLBACK", nullptr, nullptr, nullptr);
     }
-    if (relaxed_) sqlite_api::sqlite3_exec(connection_.native(), "PRAGMA synchronous=FULL", nullptr, nullptr, nullptr);
+    if (relaxed_)
+      sqlite_api::sqlite3_exec(connection_.native(), "PRAGMA synchronous=FULL", nullptr, nullptr,
+                               nullptr);
   }
   CommitScope(const CommitScope&) = delete;
   CommitScope& operator=(const CommitScope&) = delete;
@@ -228,7 +257,9 @@ void run_commit(Connection& connection, const z4j_schema& schema, z4j_commit& c,
   const int rc = sqlite_api::sqlite3_exec(connection.native(), "COMMIT", nullptr, nullptr, nullptr);
   if (rc == SQLITE_OK) return;
   if (rc == SQLITE_IOERR_FSYNC || rc == SQLITE_IOERR_DIR_FSYNC) {
-    throw Error(Z4J_UNKNOWN, "the disk failed while the commit was made durable: it may or may not be stored; check the disk");
+    throw Error(Z4J_UNKNOWN,
+                "the disk failed while the commit was made durable: it may or may not be stored; "
+                "check the disk");
   }
   throw connection.error_of(rc);
 }

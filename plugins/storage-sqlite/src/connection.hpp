@@ -1,7 +1,7 @@
 // One connection to the database file.
 //
-// Opened and owned through SOCI; the hot paths use the native handle beneath it. Not thread-safe: it belongs
-// to one session. Failures are z4j::Error with one sentence and a way out (error_of).
+// Opened and owned through SOCI; the hot paths use the native handle beneath it. Not thread-safe:
+// it belongs to one session. Failures are z4j::Error with one sentence and a way out (error_of).
 #pragma once
 
 #include <z4j/plugin.hpp>
@@ -73,9 +73,11 @@ class Connection {
   std::unordered_map<std::string_view, std::list<Cached>::iterator> by_text_;
 };
 
-// Binds values[i] as number first + i. `lifetime`: kBorrowed when the request outlives the statement's run.
-void bind_values(const Connection& connection, sqlite_api::sqlite3_stmt* stmt, const sql::Statement& statement,
-                 std::int64_t now_us, sqlite_api::sqlite3_destructor_type lifetime);
+// Binds values[i] as number first + i. `lifetime`: kBorrowed when the request outlives the
+// statement's run.
+void bind_values(const Connection& connection, sqlite_api::sqlite3_stmt* stmt,
+                 const sql::Statement& statement, std::int64_t now_us,
+                 sqlite_api::sqlite3_destructor_type lifetime);
 
 [[nodiscard]] std::int64_t store_clock_us();
 

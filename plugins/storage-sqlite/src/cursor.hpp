@@ -10,7 +10,8 @@
 
 namespace z4j::sqlite {
 
-// Holds a read transaction until it is destroyed. The connection outlives it and does nothing else meanwhile.
+// Holds a read transaction until it is destroyed. The connection outlives it and does nothing else
+// meanwhile.
 class Cursor {
  public:
   Cursor(Connection& connection, const z4j_table& table, const z4j_query& query);
@@ -31,8 +32,9 @@ class Cursor {
   bool ended_ = false;
 };
 
-// {"indexed":..,"plan":".."}: indexed when the cost does not grow with the table: rows are found or ordered
-// by an index, or the scan is limited.
-[[nodiscard]] std::string explained(Connection& connection, const z4j_table& table, const z4j_query& query);
+// {"indexed":..,"plan":".."}: indexed when the cost does not grow with the table: rows are found or
+// ordered by an index, or the scan is limited.
+[[nodiscard]] std::string explained(Connection& connection, const z4j_table& table,
+                                    const z4j_query& query);
 
 }  // namespace z4j::sqlite

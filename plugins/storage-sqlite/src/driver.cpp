@@ -22,7 +22,8 @@ void create_new(const std::string& path) {
   if (fd < 0) {
     const int error = errno;
     throw Error(error == EEXIST ? Z4J_CONFLICT : Z4J_IO,
-                "cannot create " + path + " (" + std::strerror(error) + "): give the path of a file that does not exist, in a folder that does");
+                "cannot create " + path + " (" + std::strerror(error) +
+                    "): give the path of a file that does not exist, in a folder that does");
   }
   ::close(fd);
 }
@@ -47,7 +48,8 @@ Driver::Driver(Host host, std::string_view config_json) : host_(host) {
   const json::Object* o = parsed.if_object();
   if (o == nullptr) throw Error(Z4J_BAD_CONFIG, "the config must be a JSON object");
   config_.path = json::text(*o, "path");
-  if (config_.path.empty()) throw Error(Z4J_BAD_CONFIG, "path is missing: give the path of the database file", "/path");
+  if (config_.path.empty())
+    throw Error(Z4J_BAD_CONFIG, "path is missing: give the path of the database file", "/path");
   if (config_.path.find_first_of(std::string_view("\"\0", 2)) != std::string::npos) {
     throw Error(Z4J_BAD_CONFIG, "path must not hold a double quote", "/path");
   }
@@ -93,7 +95,8 @@ std::string Driver::migrate(const z4j_schema& wanted, bool dry_run) {
   const Migration done = sqlite::migrate(*control_, wanted, dry_run);
   json::Array steps;
   for (const std::string& step : done.steps) steps.emplace_back(step);
-  return json::write(json::Object{{"from", done.from}, {"to", done.to}, {"steps", std::move(steps)}});
+  return json::write(
+      json::Object{{"from", done.from}, {"to", done.to}, {"steps", std::move(steps)}});
 }
 
 std::unique_ptr<Session> Driver::open(std::uint32_t flags) {
@@ -104,7 +107,8 @@ std::unique_ptr<Session> Driver::open(std::uint32_t flags) {
 
 Session::Session(Driver& driver, std::uint32_t flags)
     : driver_(driver),
-      connection_(driver.config_, (flags & Z4J_SESSION_WRITE) != 0 ? Connection::Use::write : Connection::Use::read) {
+      connection_(driver.config_, (flags & Z4J_SESSION_WRITE) != 0 ? Connection::Use::write
+                                                                   : Connection::Use::read) {
   if ((flags & Z4J_SESSION_SNAPSHOT) != 0) {
     connection_.run("BEGIN");
     // The moment is taken by the first read, not by BEGIN.
@@ -127,7 +131,8 @@ std::unique_ptr<Cursor> Session::read(const z4j_query& query) {
 }
 
 std::string Session::stats() {
-  const std::int64_t bytes = connection_.number("PRAGMA page_count", 0) * connection_.number("PRAGMA page_size", 0);
+  const std::int64_t bytes =
+      connection_.number("PRAGMA page_count", 0) * connection_.number("PRAGMA page_size", 0);
   return json::write(json::Object{{"product", "SQLite"},
                                   {"version", sqlite_api::sqlite3_libversion()},
                                   {"bytes", bytes},
@@ -141,8 +146,10 @@ std::string Session::explain(const z4j_query& query) {
 }
 
 void Session::copy_to(const std::string& target, z4j_status (*stop)(void*), void* arg) {
-  if (target.empty() || target.find('\0') != std::string::npos) throw Error(Z4J_INVALID, "a backup needs the path of a new file");
-  if (::access(target.c_str(), F_OK) == 0) throw Error(Z4J_CONFLICT, target + " exists already: give the path of a new file");
+  if (target.empty() || target.find('\0') != std::string::npos)
+    throw Error(Z4J_INVALID, "a backup needs the path of a new file");
+  if (::access(target.c_str(), F_OK) == 0)
+    throw Error(Z4J_CONFLICT, target + " exists already: give the path of a new file");
   const std::string part = target + ".part";
   create_new(part);
   struct Cleanup {
@@ -157,7 +164,9 @@ void Session::copy_to(const std::string& target, z4j_status (*stop)(void*), void
   (void)source.number("SELECT count(*) FROM sqlite_schema", 0);
   sqlite_api::sqlite3* to = nullptr;
   int rc = sqlite_api::sqlite3_open_v2(part.c_str(), &to, SQLITE_OPEN_READWRITE, nullptr);
-  sqlite_api::sqlite3_backup* copy = rc == SQLITE_OK ? sqlite_api::sqlite3_backup_init(to, "main", source.native(), "main") : nullptr;
+  sqlite_api::sqlite3_backup* copy =
+      rc == SQLITE_OK ? sqlite_api::sqlite3_backup_init(to, "main", source.native(), "main")
+                      : nullptr;
   z4j_status stopped = Z4J_OK;
   if (copy != nullptr) {
     do {
@@ -168,13 +177,16 @@ void Session::copy_to(const std::string& target, z4j_status (*stop)(void*), void
     if (rc == SQLITE_DONE) rc = end;
   }
   sqlite_api::sqlite3_close(to);
-  if (stopped != Z4J_OK && rc == SQLITE_OK) throw Error(stopped, "the backup was stopped before its end; nothing is left of it");
+  if (stopped != Z4J_OK && rc == SQLITE_OK)
+    throw Error(stopped, "the backup was stopped before its end; nothing is left of it");
   if (copy == nullptr || rc != SQLITE_OK) {
-    throw Error(Z4J_IO, "the backup to " + target + " failed (" + sqlite_api::sqlite3_errstr(rc) + "): check the disk and its free space");
+    throw Error(Z4J_IO, "the backup to " + target + " failed (" + sqlite_api::sqlite3_errstr(rc) +
+                            "): check the disk and its free space");
   }
   sync_path(part);
   if (::link(part.c_str(), target.c_str()) != 0) {
-    throw Error(errno == EEXIST ? Z4J_CONFLICT : Z4J_IO, "cannot name the backup " + target + " (" + std::strerror(errno) + ")");
+    throw Error(errno == EEXIST ? Z4J_CONFLICT : Z4J_IO,
+                "cannot name the backup " + target + " (" + std::strerror(errno) + ")");
   }
   sync_path(folder_of(target));
 }

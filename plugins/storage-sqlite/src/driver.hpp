@@ -70,7 +70,8 @@ class Driver : public store::DriverState {
 
 template <class Stop>
 void Session::backup(const std::string& target, Stop stop) {
-  copy_to(target, [](void* arg) -> z4j_status { return (*static_cast<Stop*>(arg))(); }, &stop);
+  copy_to(
+      target, [](void* arg) -> z4j_status { return (*static_cast<Stop*>(arg))(); }, &stop);
 }
 
 }  // namespace z4j::sqlite

@@ -15,10 +15,14 @@ namespace {
 
 [[noreturn]] void fail_to_open(const std::string& path, int error) {
   std::string hint = "check the path in the config";
-  if (error == ENOENT) hint = "its folder does not exist: create it, or change the path in the config";
-  if (error == EACCES || error == EPERM || error == EROFS) hint = "give this user the right to write the file and its folder";
+  if (error == ENOENT)
+    hint = "its folder does not exist: create it, or change the path in the config";
+  if (error == EACCES || error == EPERM || error == EROFS)
+    hint = "give this user the right to write the file and its folder";
   if (error == ENOSPC || error == EDQUOT) hint = "free some space";
-  throw Error(Z4J_IO, "cannot open " + path + " for writing (" + std::strerror(error) + "): " + hint, "/path");
+  throw Error(Z4J_IO,
+              "cannot open " + path + " for writing (" + std::strerror(error) + "): " + hint,
+              "/path");
 }
 
 }  // namespace
@@ -33,7 +37,10 @@ FileLock::FileLock(const std::string& database) {
     ::close(fd_);
     std::string pid = n > 0 ? std::string(owner, std::strspn(owner, "0123456789")) : std::string();
     if (pid.empty()) pid = "unknown";
-    throw Error(Z4J_BUSY, "another brain uses this database (pid " + pid + "): stop it, or give this one another path", "/path");
+    throw Error(Z4J_BUSY,
+                "another brain uses this database (pid " + pid +
+                    "): stop it, or give this one another path",
+                "/path");
   }
   const std::string pid = std::to_string(::getpid()) + "\n";
   // The pid is a courtesy to whoever is refused; the lock holds without it.
@@ -48,7 +55,8 @@ void prepare_file(const std::string& path) {
   struct stat st {};
   const bool regular = ::fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
   ::close(fd);
-  if (!regular) throw Error(Z4J_IO, path + " is not a regular file: give the path of a database file", "/path");
+  if (!regular)
+    throw Error(Z4J_IO, path + " is not a regular file: give the path of a database file", "/path");
 }
 
 }  // namespace z4j::sqlite

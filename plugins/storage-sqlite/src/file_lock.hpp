@@ -1,4 +1,5 @@
-// Keeps a second process off a database file: an flock() on "<path>.lock", which holds the owner's pid.
+// Keeps a second process off a database file: an flock() on "<path>.lock", which holds the owner's
+// pid.
 #pragma once
 
 #include <string>
@@ -17,7 +18,8 @@ class FileLock {
   int fd_;
 };
 
-// Makes sure the file is there, private to its owner, and can be written. Throws z4j::Error with a way out.
+// Makes sure the file is there, private to its owner, and can be written. Throws z4j::Error with a
+// way out.
 void prepare_file(const std::string& path);
 
 }  // namespace z4j::sqlite

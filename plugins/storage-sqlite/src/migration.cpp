@@ -34,19 +34,24 @@ class Migrator {
       : connection_(connection), schema_(schema), dry_run_(dry_run) {}
 
   Migration run() {
-    each_row(connection_, "SELECT name FROM sqlite_schema", [&](auto* stmt) { names_.insert(column_text(stmt, 0)); });
+    each_row(connection_, "SELECT name FROM sqlite_schema",
+             [&](auto* stmt) { names_.insert(column_text(stmt, 0)); });
     result_.from = version();
     result_.to = schema_.version;
     if (!dry_run_ && names_.count("z4j_store") == 0) {
       connection_.run(("PRAGMA application_id=" + std::to_string(kApplicationId)).c_str());
-      connection_.run("CREATE TABLE IF NOT EXISTS z4j_store (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID");
+      connection_.run(
+          "CREATE TABLE IF NOT EXISTS z4j_store (name TEXT PRIMARY KEY, value INTEGER NOT NULL) "
+          "STRICT, WITHOUT ROWID");
     }
     for (std::uint32_t i = 0; i < schema_.table_count; ++i) {
       if ((schema_.tables[i].flags & Z4J_TBL_RETIRED) == 0) table(schema_.tables[i]);
     }
     if (!dry_run_ && result_.from != result_.to) {
-      connection_.run(("INSERT INTO z4j_store(name,value) VALUES('schema'," + std::to_string(schema_.version) +
-                       ") ON CONFLICT(name) DO UPDATE SET value=excluded.value").c_str());
+      connection_.run(("INSERT INTO z4j_store(name,value) VALUES('schema'," +
+                       std::to_string(schema_.version) +
+                       ") ON CONFLICT(name) DO UPDATE SET value=excluded.value")
+                          .c_str());
     }
     return std::move(result_);
   }
@@ -55,14 +60,19 @@ class Migrator {
   std::uint32_t version() {
     if (names_.count("z4j_store") == 0) {
       if (!names_.empty() && connection_.number("PRAGMA application_id", 0) != kApplicationId) {
-        throw Error(Z4J_BAD_CONFIG, "the file is the SQLite database of another program: give a path of its own", "/path");
+        throw Error(Z4J_BAD_CONFIG,
+                    "the file is the SQLite database of another program: give a path of its own",
+                    "/path");
       }
       return 0;
     }
-    const auto found = static_cast<std::uint32_t>(connection_.number("SELECT value FROM z4j_store WHERE name='schema'", 0));
+    const auto found = static_cast<std::uint32_t>(
+        connection_.number("SELECT value FROM z4j_store WHERE name='schema'", 0));
     if (found > schema_.version) {
-      throw Error(Z4J_UNSUPPORTED, "the database was written by a newer program (schema " + std::to_string(found) + ", this one knows " +
-                                       std::to_string(schema_.version) + "): start the newer program, or restore the backup from before the upgrade");
+      throw Error(Z4J_UNSUPPORTED,
+                  "the database was written by a newer program (schema " + std::to_string(found) +
+                      ", this one knows " + std::to_string(schema_.version) +
+                      "): start the newer program, or restore the backup from before the upgrade");
     }
     return found;
   }
@@ -92,7 +102,8 @@ class Migrator {
 
   void columns(const z4j_table& t) {
     std::map<std::string, std::string> types;
-    each_row(connection_, "SELECT name,type FROM pragma_table_info('" + std::string(view(t.name)) + "')",
+    each_row(connection_,
+             "SELECT name,type FROM pragma_table_info('" + std::string(view(t.name)) + "')",
              [&](auto* stmt) { types[column_text(stmt, 0)] = column_text(stmt, 1); });
     for (std::uint32_t i = 0; i < t.column_count; ++i) {
       const z4j_column& c = t.columns[i];
@@ -101,12 +112,17 @@ class Migrator {
       const auto found = types.find(std::string(view(c.name)));
       if (found == types.end()) {
         if ((c.flags & Z4J_COL_REQUIRED) != 0) {
-          throw Error(Z4J_INVALID, "column " + name + " is new and must be nullable: stored rows have no value for it");
+          throw Error(
+              Z4J_INVALID,
+              "column " + name + " is new and must be nullable: stored rows have no value for it");
         }
         step("add column " + name, sql::add_column(sql::sqlite(), t, c));
       } else if (found->second != sql::sqlite().type_names[c.type]) {
-        throw Error(Z4J_CORRUPT, "column " + name + " is " + found->second + " in the file, declared as " +
-                                     std::string(sql::sqlite().type_names[c.type]) + ": the file was changed by hand; restore a backup", "/path");
+        throw Error(Z4J_CORRUPT,
+                    "column " + name + " is " + found->second + " in the file, declared as " +
+                        std::string(sql::sqlite().type_names[c.type]) +
+                        ": the file was changed by hand; restore a backup",
+                    "/path");
       }
     }
   }

@@ -1,5 +1,5 @@
-// Makes the file fit a declared schema: creates what is missing, drops nothing, sets the version last, so a
-// run that was cut short is simply run again.
+// Makes the file fit a declared schema: creates what is missing, drops nothing, sets the version
+// last, so a run that was cut short is simply run again.
 #pragma once
 
 #include <z4j/abi.h>
@@ -17,8 +17,8 @@ struct Migration {
   std::vector<std::string> steps;  // for people
 };
 
-// Throws z4j::Error: Z4J_UNSUPPORTED for a newer store, Z4J_BAD_CONFIG for the file of another program,
-// Z4J_CORRUPT when a table is not what it was declared to be.
+// Throws z4j::Error: Z4J_UNSUPPORTED for a newer store, Z4J_BAD_CONFIG for the file of another
+// program, Z4J_CORRUPT when a table is not what it was declared to be.
 [[nodiscard]] Migration migrate(Connection& connection, const z4j_schema& schema, bool dry_run);
 
 }  // namespace z4j::sqlite

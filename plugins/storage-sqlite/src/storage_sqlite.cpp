@@ -25,14 +25,20 @@ z4j_status sqlite_backup(z4j_session* s, z4j_op op, z4j_str target, z4j_error* e
   });
 }
 
-const z4j_storage z4j_sqlite_storage = {
-    sizeof(z4j_storage), 0, &SqliteGlue::info, &SqliteGlue::migrate, &SqliteGlue::session_open, &SqliteGlue::session_close,
-    &SqliteGlue::commit, &SqliteGlue::read_open, &SqliteGlue::read_next, &SqliteGlue::read_close, &SqliteGlue::listen,
-    &SqliteGlue::stats, &sqlite_explain, &sqlite_backup};
+const z4j_storage z4j_sqlite_storage = {sizeof(z4j_storage),       0,
+                                        &SqliteGlue::info,         &SqliteGlue::migrate,
+                                        &SqliteGlue::session_open, &SqliteGlue::session_close,
+                                        &SqliteGlue::commit,       &SqliteGlue::read_open,
+                                        &SqliteGlue::read_next,    &SqliteGlue::read_close,
+                                        &SqliteGlue::listen,       &SqliteGlue::stats,
+                                        &sqlite_explain,           &sqlite_backup};
 
-const void* sqlite_interface(z4j_str id) { return z4j::same(id, Z4J_IFACE_STORAGE) ? &z4j_sqlite_storage : nullptr; }
+const void* sqlite_interface(z4j_str id) {
+  return z4j::same(id, Z4J_IFACE_STORAGE) ? &z4j_sqlite_storage : nullptr;
+}
 
-constexpr char kSqliteSchema[] = R"({"type":"object","additionalProperties":false,"required":["path"],"properties":{
+constexpr char kSqliteSchema[] =
+    R"({"type":"object","additionalProperties":false,"required":["path"],"properties":{
 "path":{"type":"string","minLength":1,"description":"The database file; made when missing. A local disk, not a network one.",
 "examples":["/var/lib/z4j/z4j.db"]},
 "cache_mib":{"type":"integer","minimum":1,"maximum":16384,"default":64,"description":"Page cache of the writer; each reader has an eighth."},
@@ -46,5 +52,6 @@ constexpr char kSqliteSchema[] = R"({"type":"object","additionalProperties":fals
 }  // namespace
 
 Z4J_DESCRIPTOR(z4j::sqlite::Driver, "org.z4j.storage-sqlite", "0.1.0", "SQLite storage",
-               "Keeps everything in one SQLite file, for one brain at a time.", "storage", kSqliteSchema, 0, sqlite_interface)
+               "Keeps everything in one SQLite file, for one brain at a time.", "storage",
+               kSqliteSchema, 0, sqlite_interface)
 Z4J_PLUGIN_ENTRY(z4j_descriptor_of_this_file)

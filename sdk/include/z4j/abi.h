@@ -1,6 +1,7 @@
 /* z4j/abi.h - the z4j plugin ABI, version 1.
  * Plain C. No dependency but <stddef.h> and <stdint.h>. LP64, little endian.
  * The words in [brackets] are the threading contract, docs/abi/plugin.md. */
+/* clang-format off */
 #ifndef Z4J_ABI_H
 #define Z4J_ABI_H
 #include <stddef.h>

@@ -19,7 +19,9 @@
 
 namespace z4j {
 
-inline std::string_view view(z4j_str s) noexcept { return s.ptr ? std::string_view(s.ptr, s.len) : std::string_view(); }
+inline std::string_view view(z4j_str s) noexcept {
+  return s.ptr ? std::string_view(s.ptr, s.len) : std::string_view();
+}
 inline z4j_str str(std::string_view s) noexcept { return z4j_str{s.data(), s.size()}; }
 inline bool same(z4j_str a, std::string_view b) noexcept { return view(a) == b; }
 
@@ -39,8 +41,8 @@ class Error : public std::exception {
 };
 
 // Writes what fits, cut at a UTF-8 boundary. `e` may be null.
-inline void fill(z4j_error* e, z4j_status code, std::string_view message, std::string_view where = {},
-                 uint32_t retry_after_ms = 0) noexcept {
+inline void fill(z4j_error* e, z4j_status code, std::string_view message,
+                 std::string_view where = {}, uint32_t retry_after_ms = 0) noexcept {
   if (e == nullptr || e->struct_size < sizeof(z4j_error)) return;
   const auto copy = [](char* to, std::size_t room, std::string_view from) {
     std::size_t n = from.size() < room ? from.size() : room - 1;
@@ -91,23 +93,37 @@ class Host {
 
   std::string_view instance_id() const noexcept { return view(host_->instance_id); }
   bool logs(int32_t level) const noexcept { return level >= host_->log_level(host_->ctx); }
-  void log(int32_t level, std::string_view message, std::string_view fields_json = {}) const noexcept {
+  void log(int32_t level, std::string_view message,
+           std::string_view fields_json = {}) const noexcept {
     if (logs(level)) host_->log(host_->ctx, level, str(message), str(fields_json));
   }
-  void debug(std::string_view m, std::string_view fields = {}) const noexcept { log(Z4J_LOG_DEBUG, m, fields); }
-  void info(std::string_view m, std::string_view fields = {}) const noexcept { log(Z4J_LOG_INFO, m, fields); }
-  void warn(std::string_view m, std::string_view fields = {}) const noexcept { log(Z4J_LOG_WARN, m, fields); }
-  void error(std::string_view m, std::string_view fields = {}) const noexcept { log(Z4J_LOG_ERROR, m, fields); }
+  void debug(std::string_view m, std::string_view fields = {}) const noexcept {
+    log(Z4J_LOG_DEBUG, m, fields);
+  }
+  void info(std::string_view m, std::string_view fields = {}) const noexcept {
+    log(Z4J_LOG_INFO, m, fields);
+  }
+  void warn(std::string_view m, std::string_view fields = {}) const noexcept {
+    log(Z4J_LOG_WARN, m, fields);
+  }
+  void error(std::string_view m, std::string_view fields = {}) const noexcept {
+    log(Z4J_LOG_ERROR, m, fields);
+  }
 
   // Z4J_OK: copied. Z4J_BUSY: keep the batch and try again after e.retry_after_ms.
   z4j_status emit(const z4j_event_batch& batch, z4j_error& e) const noexcept {
     return host_->emit(host_->ctx, &batch, &e);
   }
-  void health(int32_t state, std::string_view why) const noexcept { host_->health(host_->ctx, state, str(why)); }
-  void metric(std::string_view name, std::string_view labels_json, double value, int32_t kind) const noexcept {
+  void health(int32_t state, std::string_view why) const noexcept {
+    host_->health(host_->ctx, state, str(why));
+  }
+  void metric(std::string_view name, std::string_view labels_json, double value,
+              int32_t kind) const noexcept {
     host_->metric(host_->ctx, str(name), str(labels_json), value, kind);
   }
-  const void* service(std::string_view id) const noexcept { return host_->service(host_->ctx, str(id)); }
+  const void* service(std::string_view id) const noexcept {
+    return host_->service(host_->ctx, str(id));
+  }
 
   // The value behind a secret reference of the config. Allocates. Throws Error when there is none.
   std::string secret(std::string_view name) const {
@@ -156,12 +172,15 @@ class Op {
     fill(&e, code, message, {}, retry_after_ms);
     answer(code, &e, {});
   }
-  int64_t remaining_ms() const noexcept { return host_ ? host_->op_remaining_ms(host_->ctx, id_) : 0; }
+  int64_t remaining_ms() const noexcept {
+    return host_ ? host_->op_remaining_ms(host_->ctx, id_) : 0;
+  }
   bool cancelled() const noexcept { return host_ && host_->op_cancelled(host_->ctx, id_) != 0; }
 
  private:
   void answer(z4j_status st, const z4j_error* e, std::string_view result) noexcept {
-    if (const z4j_host* h = std::exchange(host_, nullptr)) h->op_complete(h->ctx, id_, st, e, str(result));
+    if (const z4j_host* h = std::exchange(host_, nullptr))
+      h->op_complete(h->ctx, id_, st, e, str(result));
   }
   void drop() noexcept {
     if (host_) fail(Z4J_INTERNAL, "the plugin dropped the operation without an answer");
@@ -171,15 +190,19 @@ class Op {
   z4j_op id_;
 };
 
-// Builds one z4j_event_batch row by row. Allocates. begin_row() first, then the setters of that row;
-// batch() borrows from the builder and stays valid until the next change.
+// Builds one z4j_event_batch row by row. Allocates. begin_row() first, then the setters of that
+// row; batch() borrows from the builder and stays valid until the next change.
 class BatchBuilder {
  public:
   BatchBuilder() { clear(); }
 
   void clear() {
     rows_ = 0;
-    event_id_.clear(); time_us_.clear(); kind_.clear(); attempt_.clear(); runtime_us_.clear();
+    event_id_.clear();
+    time_us_.clear();
+    kind_.clear();
+    attempt_.clear();
+    runtime_us_.clear();
     for (Dict* d : dicts()) d->clear();
     for (Text* t : texts()) t->clear();
   }
@@ -201,7 +224,9 @@ class BatchBuilder {
     for (Dict* d : dicts()) d->index.push_back(0);
     for (Text* t : texts()) t->offsets.push_back(static_cast<uint32_t>(t->data.size()));
   }
-  void event_id(const uint8_t (&id)[16]) { std::memcpy(event_id_.data() + event_id_.size() - 16, id, 16); }
+  void event_id(const uint8_t (&id)[16]) {
+    std::memcpy(event_id_.data() + event_id_.size() - 16, id, 16);
+  }
   void attempt(uint32_t n) { attempt_.back() = n; }
   void runtime_us(int64_t us) { runtime_us_.back() = us; }
   void engine(std::string_view s) { engine_.set(s); }
@@ -224,9 +249,15 @@ class BatchBuilder {
     b.kind = kind_.data();
     b.attempt = attempt_.data();
     b.runtime_us = runtime_us_.data();
-    b.project = project_.col(); b.source = source_.col(); b.engine = engine_.col(); b.task = task_.col();
-    b.queue = queue_.col(); b.worker = worker_.col();
-    b.task_id = task_id_.col(); b.parent_id = parent_id_.col(); b.root_id = root_id_.col();
+    b.project = project_.col();
+    b.source = source_.col();
+    b.engine = engine_.col();
+    b.task = task_.col();
+    b.queue = queue_.col();
+    b.worker = worker_.col();
+    b.task_id = task_id_.col();
+    b.parent_id = parent_id_.col();
+    b.root_id = root_id_.col();
     b.attrs_json = attrs_.col();
     return b;
   }
@@ -235,7 +266,10 @@ class BatchBuilder {
   struct Text {
     std::vector<uint32_t> offsets;
     std::string data;
-    void clear() { offsets.assign(1, 0); data.clear(); }
+    void clear() {
+      offsets.assign(1, 0);
+      data.clear();
+    }
     void set(std::string_view s) {
       data.resize(offsets[offsets.size() - 2]);
       data.append(s);
@@ -247,11 +281,19 @@ class BatchBuilder {
     std::vector<uint32_t> index;
     Text entries;
     uint32_t count = 0;
-    void clear() { index.clear(); entries.clear(); entries.offsets.push_back(0); count = 1; }
+    void clear() {
+      index.clear();
+      entries.clear();
+      entries.offsets.push_back(0);
+      count = 1;
+    }
     void set(std::string_view s) {
       for (uint32_t i = 0; i < count; ++i) {
         const uint32_t from = entries.offsets[i], to = entries.offsets[i + 1];
-        if (std::string_view(entries.data).substr(from, to - from) == s) { index.back() = i; return; }
+        if (std::string_view(entries.data).substr(from, to - from) == s) {
+          index.back() = i;
+          return;
+        }
       }
       entries.data.append(s);
       entries.offsets.push_back(static_cast<uint32_t>(entries.data.size()));
@@ -278,23 +320,30 @@ struct Box {
   T obj;
 };
 template <class T>
-Box<T>* box(z4j_instance* i) noexcept { return reinterpret_cast<Box<T>*>(i); }
+Box<T>* box(z4j_instance* i) noexcept {
+  return reinterpret_cast<Box<T>*>(i);
+}
 
 template <class T, class = void>
-struct HasValidate { static constexpr bool value = false; };
+struct HasValidate {
+  static constexpr bool value = false;
+};
 template <class T>
-struct HasValidate<T, decltype(void(T::validate(std::string_view(), std::declval<const z4j_sink&>())))> {
+struct HasValidate<T, decltype(void(
+                          T::validate(std::string_view(), std::declval<const z4j_sink&>())))> {
   static constexpr bool value = true;
 };
 
 // The slots of z4j_plugin for a class with: T(Host, std::string_view config_json), start(),
-// stop(uint32_t deadline_ms), and optionally static validate(config_json, const z4j_sink& problems).
+// stop(uint32_t deadline_ms), and optionally static validate(config_json, const z4j_sink&
+// problems).
 template <class T>
 struct Life {
   static z4j_status validate(z4j_str config, const z4j_sink* problems, z4j_error* e) {
     return guard(e, [&]() -> z4j_status {
       if constexpr (HasValidate<T>::value) T::validate(view(config), *problems);
-      (void)config; (void)problems;
+      (void)config;
+      (void)problems;
       return Z4J_OK;
     });
   }
@@ -305,38 +354,54 @@ struct Life {
     });
   }
   static z4j_status start(z4j_instance* i, z4j_error* e) {
-    return guard(e, [&]() -> z4j_status { box<T>(i)->obj.start(); return Z4J_OK; });
+    return guard(e, [&]() -> z4j_status {
+      box<T>(i)->obj.start();
+      return Z4J_OK;
+    });
   }
   static z4j_status stop(z4j_instance* i, uint32_t deadline_ms, z4j_error* e) {
-    return guard(e, [&]() -> z4j_status { box<T>(i)->obj.stop(deadline_ms); return Z4J_OK; });
+    return guard(e, [&]() -> z4j_status {
+      box<T>(i)->obj.stop(deadline_ms);
+      return Z4J_OK;
+    });
   }
   static void destroy(z4j_instance* i) { delete box<T>(i); }
 };
 
-// Runs f(op) so that the operation is answered exactly once: by f itself, by whoever it moved the op
-// to, or by the code returned here (the last when f throws before it moved the op away).
+// Runs f(op) so that the operation is answered exactly once: by f itself, by whoever it moved the
+// op to, or by the code returned here (the last when f throws before it moved the op away).
 template <class T, class F>
 z4j_status answer_once(z4j_instance* i, z4j_op id, z4j_error* e, F&& f) noexcept {
   Op op(box<T>(i)->host, id);
-  const z4j_status st = guard(e, [&]() -> z4j_status { f(op); return Z4J_PENDING; });
+  const z4j_status st = guard(e, [&]() -> z4j_status {
+    f(op);
+    return Z4J_PENDING;
+  });
   if (st == Z4J_PENDING || !op.armed()) return Z4J_PENDING;
   op.disarm();
   return st;
 }
 
-// A class with capabilities(), command(Op&, verb, target, args_json) and snapshot(Op&, what, page_json).
+// A class with capabilities(), command(Op&, verb, target, args_json) and snapshot(Op&, what,
+// page_json).
 template <class T>
 struct EngineGlue {
   static uint64_t capabilities(z4j_instance* i) {
     uint64_t bits = 0;
-    guard(nullptr, [&]() -> z4j_status { bits = box<T>(i)->obj.capabilities(); return Z4J_OK; });
+    guard(nullptr, [&]() -> z4j_status {
+      bits = box<T>(i)->obj.capabilities();
+      return Z4J_OK;
+    });
     return bits;
   }
-  static z4j_status command(z4j_instance* i, z4j_op op, uint64_t verb, z4j_str target, z4j_str args, z4j_error* e) {
-    return answer_once<T>(i, op, e, [&](Op& o) { box<T>(i)->obj.command(o, verb, view(target), view(args)); });
+  static z4j_status command(z4j_instance* i, z4j_op op, uint64_t verb, z4j_str target, z4j_str args,
+                            z4j_error* e) {
+    return answer_once<T>(
+        i, op, e, [&](Op& o) { box<T>(i)->obj.command(o, verb, view(target), view(args)); });
   }
   static z4j_status snapshot(z4j_instance* i, z4j_op op, z4j_str what, z4j_str page, z4j_error* e) {
-    return answer_once<T>(i, op, e, [&](Op& o) { box<T>(i)->obj.snapshot(o, view(what), view(page)); });
+    return answer_once<T>(i, op, e,
+                          [&](Op& o) { box<T>(i)->obj.snapshot(o, view(what), view(page)); });
   }
 };
 
@@ -358,50 +423,67 @@ constexpr z4j_str lit(std::string_view s) noexcept { return z4j_str{s.data(), s.
 #endif
 
 // The entry symbol for one descriptor.
-#define Z4J_PLUGIN_ENTRY(descriptor)                                                                 \
-  namespace {                                                                                        \
-  const z4j_plugin* const z4j_plugins_of_this_file[] = {&(descriptor)};                              \
-  }                                                                                                  \
-  extern "C" Z4J_EXPORT const z4j_plugin_entry z4j_plugin_entry_v1 = {                               \
-      Z4J_PLUGIN_MAGIC, sizeof(z4j_plugin_entry), Z4J_ABI_MAJOR, Z4J_ABI_MINOR, 0, 0, 1,             \
+#define Z4J_PLUGIN_ENTRY(descriptor)                                                              \
+  namespace {                                                                                     \
+  const z4j_plugin* const z4j_plugins_of_this_file[] = {&(descriptor)};                           \
+  }                                                                                               \
+  extern "C" Z4J_EXPORT const z4j_plugin_entry z4j_plugin_entry_v1 = {                            \
+      Z4J_PLUGIN_MAGIC,         sizeof(z4j_plugin_entry),  Z4J_ABI_MAJOR, Z4J_ABI_MINOR, 0, 0, 1, \
       z4j_plugins_of_this_file, ::z4j::lit(Z4J_BUILD_INFO)};
 
 // A z4j_plugin descriptor named `z4j_descriptor_of_this_file` for class T.
-#define Z4J_DESCRIPTOR(T, id_, version_, name_, summary_, kinds_, schema_, flags_, get_interface_)   \
-  namespace {                                                                                        \
-  const z4j_plugin z4j_descriptor_of_this_file = {                                                   \
-      sizeof(z4j_plugin), (flags_), ::z4j::lit(id_), ::z4j::lit(version_), ::z4j::lit(name_),        \
-      ::z4j::lit(summary_), ::z4j::lit(""), ::z4j::lit(""), ::z4j::lit(""), ::z4j::lit(kinds_),      \
-      ::z4j::lit(schema_), ::z4j::lit(""), &::z4j::Life<T>::validate, &::z4j::Life<T>::create,       \
-      &::z4j::Life<T>::start, &::z4j::Life<T>::stop, &::z4j::Life<T>::destroy, nullptr, nullptr,     \
-      (get_interface_)};                                                                             \
+#define Z4J_DESCRIPTOR(T, id_, version_, name_, summary_, kinds_, schema_, flags_, get_interface_) \
+  namespace {                                                                                      \
+  const z4j_plugin z4j_descriptor_of_this_file = {sizeof(z4j_plugin),                              \
+                                                  (flags_),                                        \
+                                                  ::z4j::lit(id_),                                 \
+                                                  ::z4j::lit(version_),                            \
+                                                  ::z4j::lit(name_),                               \
+                                                  ::z4j::lit(summary_),                            \
+                                                  ::z4j::lit(""),                                  \
+                                                  ::z4j::lit(""),                                  \
+                                                  ::z4j::lit(""),                                  \
+                                                  ::z4j::lit(kinds_),                              \
+                                                  ::z4j::lit(schema_),                             \
+                                                  ::z4j::lit(""),                                  \
+                                                  &::z4j::Life<T>::validate,                       \
+                                                  &::z4j::Life<T>::create,                         \
+                                                  &::z4j::Life<T>::start,                          \
+                                                  &::z4j::Life<T>::stop,                           \
+                                                  &::z4j::Life<T>::destroy,                        \
+                                                  nullptr,                                         \
+                                                  nullptr,                                         \
+                                                  (get_interface_)};                               \
   }
 
 // A whole engine plugin of one class.
-#define Z4J_ENGINE_PLUGIN(T, id_, version_, name_, summary_, engine_name_, schema_)                  \
-  namespace {                                                                                        \
-  const z4j_engine z4j_engine_of_this_file = {sizeof(z4j_engine), 0, ::z4j::lit(engine_name_),       \
-                                              &::z4j::EngineGlue<T>::capabilities,                   \
-                                              &::z4j::EngineGlue<T>::command,                        \
-                                              &::z4j::EngineGlue<T>::snapshot};                      \
-  const void* z4j_interface_of_this_file(z4j_str id) {                                               \
-    return ::z4j::same(id, Z4J_IFACE_ENGINE) ? &z4j_engine_of_this_file : nullptr;                   \
-  }                                                                                                  \
-  }                                                                                                  \
-  Z4J_DESCRIPTOR(T, id_, version_, name_, summary_, "engine", schema_, 0, z4j_interface_of_this_file) \
+#define Z4J_ENGINE_PLUGIN(T, id_, version_, name_, summary_, engine_name_, schema_) \
+  namespace {                                                                       \
+  const z4j_engine z4j_engine_of_this_file = {sizeof(z4j_engine),                   \
+                                              0,                                    \
+                                              ::z4j::lit(engine_name_),             \
+                                              &::z4j::EngineGlue<T>::capabilities,  \
+                                              &::z4j::EngineGlue<T>::command,       \
+                                              &::z4j::EngineGlue<T>::snapshot};     \
+  const void* z4j_interface_of_this_file(z4j_str id) {                              \
+    return ::z4j::same(id, Z4J_IFACE_ENGINE) ? &z4j_engine_of_this_file : nullptr;  \
+  }                                                                                 \
+  }                                                                                 \
+  Z4J_DESCRIPTOR(T, id_, version_, name_, summary_, "engine", schema_, 0,           \
+                 z4j_interface_of_this_file)                                        \
   Z4J_PLUGIN_ENTRY(z4j_descriptor_of_this_file)
 
 // A whole notifier plugin of one class with send(Op&, const z4j_notification&).
-#define Z4J_NOTIFIER_PLUGIN(T, id_, version_, name_, summary_, schema_, target_schema_)              \
-  namespace {                                                                                        \
-  const z4j_notifier z4j_notifier_of_this_file = {sizeof(z4j_notifier), 65536, 0,                    \
-                                                  ::z4j::lit(target_schema_),                        \
-                                                  &::z4j::NotifierGlue<T>::send};                    \
-  const void* z4j_interface_of_this_file(z4j_str id) {                                               \
-    return ::z4j::same(id, Z4J_IFACE_NOTIFIER) ? &z4j_notifier_of_this_file : nullptr;               \
-  }                                                                                                  \
-  }                                                                                                  \
-  Z4J_DESCRIPTOR(T, id_, version_, name_, summary_, "notifier", schema_, 0, z4j_interface_of_this_file) \
+#define Z4J_NOTIFIER_PLUGIN(T, id_, version_, name_, summary_, schema_, target_schema_)           \
+  namespace {                                                                                     \
+  const z4j_notifier z4j_notifier_of_this_file = {                                                \
+      sizeof(z4j_notifier), 65536, 0, ::z4j::lit(target_schema_), &::z4j::NotifierGlue<T>::send}; \
+  const void* z4j_interface_of_this_file(z4j_str id) {                                            \
+    return ::z4j::same(id, Z4J_IFACE_NOTIFIER) ? &z4j_notifier_of_this_file : nullptr;            \
+  }                                                                                               \
+  }                                                                                               \
+  Z4J_DESCRIPTOR(T, id_, version_, name_, summary_, "notifier", schema_, 0,                       \
+                 z4j_interface_of_this_file)                                                      \
   Z4J_PLUGIN_ENTRY(z4j_descriptor_of_this_file)
 
 #endif

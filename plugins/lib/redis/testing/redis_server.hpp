@@ -87,7 +87,10 @@ class Child {
 class RedisServer {
  public:
   explicit RedisServer(std::vector<std::string> arguments = {}, bool sentinel = false)
-      : arguments_(std::move(arguments)), sentinel_(sentinel), folder_(make_temp_dir()), port_(free_port()) {
+      : arguments_(std::move(arguments)),
+        sentinel_(sentinel),
+        folder_(make_temp_dir()),
+        port_(free_port()) {
     start();
   }
   RedisServer(const RedisServer&) = delete;
@@ -109,18 +112,20 @@ class RedisServer {
       std::fclose(f);
       words.insert(words.end(), {file, "--sentinel", "--port", std::to_string(port_)});
     } else {
-      words.insert(words.end(), {"--save", "3600 100000", "--dir", folder_, "--bind", "127.0.0.1", "--unixsocket",
-                                 folder_ + "/redis.sock"});
+      words.insert(words.end(), {"--save", "3600 100000", "--dir", folder_, "--bind", "127.0.0.1",
+                                 "--unixsocket", folder_ + "/redis.sock"});
       bool own_port = false;
       for (const std::string& a : arguments_) own_port = own_port || a == "--port";
       if (!own_port) words.insert(words.end(), {"--port", std::to_string(port_)});
-      for (const std::string& a : arguments_) words.push_back(a == "PORT" ? std::to_string(port_) : a);
+      for (const std::string& a : arguments_)
+        words.push_back(a == "PORT" ? std::to_string(port_) : a);
     }
     int pipe_fds[2];
     if (::pipe(pipe_fds) != 0) throw std::runtime_error("cannot make a pipe");
     child_.start(words, pipe_fds[1]);
     ::close(pipe_fds[1]);
-    const bool ready = wait_for(pipe_fds[0], sentinel_ ? "+monitor" : "Ready to accept connections");
+    const bool ready =
+        wait_for(pipe_fds[0], sentinel_ ? "+monitor" : "Ready to accept connections");
     out_.reset(pipe_fds[0]);
     if (!ready) throw std::runtime_error("redis-server does not start: " + log_);
   }
@@ -147,7 +152,8 @@ class RedisServer {
     log_.clear();
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     while (log_.find(text) == std::string::npos) {
-      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+          end - std::chrono::steady_clock::now());
       pollfd p{fd, POLLIN, 0};
       if (left.count() <= 0 || ::poll(&p, 1, static_cast<int>(left.count())) <= 0) return false;
       char chunk[4096];

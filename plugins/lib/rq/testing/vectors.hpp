@@ -15,7 +15,8 @@ namespace z4j::rq::testing {
 
 inline json::Value vector_of(const std::string& version, const char* kind) {
   std::ifstream in(Z4J_SOURCE_DIR "/tests/fixtures/vectors/rq-" + version + "-" + kind + ".json");
-  return json::parse(std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>()));
+  return json::parse(
+      std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>()));
 }
 
 inline redis::Reply bulk(std::string text) {
@@ -37,7 +38,8 @@ inline std::string id_of(const json::Value& states, std::string_view name) {
 
 inline Job job_in(const json::Value& states, const char* state, std::string_view name) {
   const std::string id = id_of(states, name);
-  const json::Object& hash = *json::object(*json::object(states.get_object(), state), "rq:job:" + id);
+  const json::Object& hash =
+      *json::object(*json::object(states.get_object(), state), "rq:job:" + id);
   redis::Reply values;
   values.type = redis::Reply::Type::array;
   for (const std::string& field : job_fields()) {
@@ -53,12 +55,17 @@ inline Job job_in(const json::Value& states, const char* state, std::string_view
 // The newest result of a job in the last state of the capture.
 inline Result result_of(const json::Value& states, std::string_view name) {
   const json::Object& final_state = *json::object(states.get_object(), "final");
-  const json::Array& entry =
-      final_state.at("rq:results:" + id_of(states, name)).get_object().at("value").get_array().back().get_array();
+  const json::Array& entry = final_state.at("rq:results:" + id_of(states, name))
+                                 .get_object()
+                                 .at("value")
+                                 .get_array()
+                                 .back()
+                                 .get_array();
   redis::Reply reply, fields;
   reply.items.push_back(bulk(std::string(entry[0].get_string().c_str())));
   for (const json::Value& pair : entry[1].get_array()) {
-    for (const json::Value& part : pair.get_array()) fields.items.push_back(bulk(part.get_string().c_str()));
+    for (const json::Value& part : pair.get_array())
+      fields.items.push_back(bulk(part.get_string().c_str()));
   }
   reply.items.push_back(fields);
   return result_from_entry(reply);
