@@ -429,8 +429,8 @@ base::Status Audit::commit(std::vector<AuditEntry> entries, const Act& act, Comm
     entry = audit_cleaned(std::move(entry));
     ids.push_back(base::Uuid::random());
   }
-  std::unique_lock lock(turn_, std::defer_lock);
-  if (!lock.try_lock_for(std::chrono::milliseconds(options_.turn_timeout_ms))) {
+  const base::OneAtATime::Turn turn(turn_, std::chrono::milliseconds(options_.turn_timeout_ms));
+  if (!turn) {
     return base::Error{base::Code::busy,
                        "the audit log is busy: other changes are still being written",
                        {},

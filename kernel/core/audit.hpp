@@ -12,7 +12,6 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +20,7 @@
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
+#include "base/one_at_a_time.hpp"
 #include "base/result.hpp"
 #include "base/uuid.hpp"
 #include "core/store.hpp"
@@ -172,7 +172,7 @@ class Audit {
   const base::Clock& clock_;
   base::Log& log_;
   const Options options_;
-  std::timed_mutex turn_;     // one audited commit at a time
+  base::OneAtATime turn_;     // of audited commits
   std::optional<Head> head_;  // guarded by turn_; none: read it again
 };
 

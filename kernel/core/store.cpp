@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <map>
 
 namespace z4j::core {
@@ -145,8 +144,7 @@ Rows& Rows::text(std::uint16_t number, std::string_view value) {
   Column& c = column(number);
   Z4J_CHECK(c.form == Z4J_FORM_VAR);
   c.push_valid(true);
-  if (std::memchr(value.data(), '\0', value.size()) != nullptr &&
-      type_of(table_, number) != Z4J_T_BYTES) {
+  if (value.find('\0') != std::string_view::npos && type_of(table_, number) != Z4J_T_BYTES) {
     for (const char ch : value) {
       if (ch != '\0') c.text += ch;
     }

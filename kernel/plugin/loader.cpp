@@ -175,7 +175,7 @@ const LoadedFile* Loader::load(const std::string& plugin, std::string_view sha25
     refusal = Refusal{step, std::move(error)};
     return nullptr;
   };
-  const OneAtATime::Turn turn(loading_, kLoaderPatience);
+  const base::OneAtATime::Turn turn(loading_, kLoaderPatience);
   if (!turn) {
     return refuse("map",
                   host_error(base::Code::busy, "another plugin file hangs while it is mapped",

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/one_at_a_time.hpp"
 #include "base/result.hpp"
-#include "plugin/one_at_a_time.hpp"
 
 namespace z4j::plugin {
 
@@ -49,7 +49,7 @@ class Loader {
   base::Result<FileId> check_file(const std::string& path, std::string_view sha256) const;
 
   const std::vector<std::string> directories_;
-  OneAtATime loading_;
+  base::OneAtATime loading_;
   std::map<FileId, const LoadedFile*> loaded_;  // guarded by loading_
 };
 

