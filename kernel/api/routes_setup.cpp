@@ -16,11 +16,12 @@ constexpr std::string_view kSetupPage =
     R"(<!doctype html><html lang="en"><meta charset="utf-8"><title>z4j setup</title>
 <meta name="viewport" content="width=device-width"><style nonce="NONCE">
 body{font:16px system-ui;max-width:26rem;margin:3rem auto;padding:0 1rem}
-label{display:block;margin:.8rem 0}input{width:100%;box-sizing:border-box;font:inherit;padding:.4rem}</style>
+label{display:block;margin:.8rem 0}.rule{font-size:.85rem;margin-top:-.4rem}input{width:100%;box-sizing:border-box;font:inherit;padding:.4rem}</style>
 <h1>Welcome to z4j</h1><p>Make the first administrator.</p><form>
 <label>E-mail <input name="email" type="email" required autocomplete="username"></label>
 <label>Name <input name="display_name" autocomplete="name"></label>
-<label>Password <input name="password" type="password" required minlength="8" autocomplete="new-password"></label>
+<label>Password <input name="password" type="password" required minlength="FEWEST" maxlength="256" autocomplete="new-password"></label>
+<p class="rule">FEWEST characters or more; under 16, three kinds of: lower case, upper case, digit, sign.</p>
 <button>Create</button><p role="alert"></p></form>
 <script nonce="NONCE">
 const form = document.querySelector("form"), told = document.querySelector("[role=alert]");
@@ -39,6 +40,12 @@ form.addEventListener("submit", async (event) => {
 });
 </script></html>)";
 
+void fill(std::string& page, std::string_view mark, const std::string& text) {
+  for (std::size_t at = page.find(mark); at != std::string::npos;
+       at = page.find(mark, at + text.size()))
+    page.replace(at, mark.size(), text);
+}
+
 net::Response get_setup_page(Site& site, Call& call) {
   auto active = site.parts.setup.has_active_token();
   if (!active) return refuse(call, active.error());
@@ -49,10 +56,8 @@ net::Response get_setup_page(Site& site, Call& call) {
         "brain to get a new one.</p>");
   const std::string nonce = base::random_token();
   std::string page(kSetupPage);
-  constexpr std::string_view kMark = "NONCE";
-  for (std::size_t at = page.find(kMark); at != std::string::npos;
-       at = page.find(kMark, at + nonce.size()))
-    page.replace(at, kMark.size(), nonce);
+  fill(page, "NONCE", nonce);
+  fill(page, "FEWEST", std::to_string(site.parts.settings.password_min_length));
   net::Response r = html_answer(200, std::move(page));
   r.headers.emplace_back(
       "Content-Security-Policy",
