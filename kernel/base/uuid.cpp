@@ -4,6 +4,7 @@
 #include <openssl/rand.h>
 
 #include <cstring>
+#include <memory>
 
 #include "base/result.hpp"
 
@@ -59,7 +60,9 @@ Uuid Uuid::ordered(std::int64_t unix_ms) {
 }
 
 Uuid Uuid::named(const Uuid& ns, std::string_view name) {
-  thread_local EVP_MD_CTX* ctx = EVP_MD_CTX_new();
+  thread_local const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> kept(EVP_MD_CTX_new(),
+                                                                                  &EVP_MD_CTX_free);
+  EVP_MD_CTX* const ctx = kept.get();
   static EVP_MD* const sha1 = EVP_MD_fetch(nullptr, "SHA1", nullptr);
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
