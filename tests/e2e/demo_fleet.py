@@ -72,7 +72,7 @@ class DemoFleet:
         where = self.facts["redis"]
         with socket.create_connection((where["host"], where["port"]), 5) as s:
             for command in (["AUTH", where["password"]], ["SELECT", str(database)], list(words)):
-                s.sendall(b"*%d\r\n" % len(command) + b"".join(b"$%d\r\n%s\r\n" % (len(w.encode()), w.encode()) for w in command))
+                s.sendall(b"*%d\r\n" % len(command) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in (word.encode(errors="surrogateescape") for word in command)))
             with s.makefile("rb") as stream:
                 stream.readline(), stream.readline()
                 answer = stream.readline().decode().rstrip()

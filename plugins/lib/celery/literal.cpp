@@ -3,12 +3,15 @@
 #include "lib/celery/raw_json.hpp"
 #include "lib/text/text.hpp"
 
+#include <charconv>
 #include <cstdint>
+#include <system_error>
 
 namespace z4j::celery {
 namespace {
 
 constexpr int kMaxDepth = 60;
+constexpr std::size_t kExponentDigits = 4;
 
 bool digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -126,8 +129,10 @@ class Reader {
     const std::size_t whole_from = at_;
     while (at_ < text_.size() && digit(text_[at_])) ++at_;
     const std::size_t digits = at_ - whole_from;
+    bool is_float = false;
     if (digits == 0 || (digits > 1 && text_[whole_from] == '0')) return false;
     if (at_ < text_.size() && text_[at_] == '.') {
+      is_float = true;
       const std::size_t fraction = ++at_;
       while (at_ < text_.size() && digit(text_[at_])) ++at_;
       if (at_ == fraction) return false;
@@ -137,8 +142,14 @@ class Reader {
       if (at_ < text_.size() && (text_[at_] == '+' || text_[at_] == '-')) ++at_;
       const std::size_t exponent = at_;
       while (at_ < text_.size() && digit(text_[at_])) ++at_;
-      if (at_ == exponent) return false;
+      if (at_ == exponent || at_ - exponent > kExponentDigits) return false;
+      is_float = true;
     }
+    // 1e999 is an infinity, which JSON has no word for.
+    double value = 0;
+    if (is_float &&
+        std::from_chars(text_.data() + from, text_.data() + at_, value).ec != std::errc())
+      return false;
     // A letter right behind makes it something else: 1j, 0x10, 1_000.
     if (at_ < text_.size() &&
         std::string_view(",)]}: \n\t").find(text_[at_]) == std::string_view::npos)

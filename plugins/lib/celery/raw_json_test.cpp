@@ -108,6 +108,9 @@ class RawJsonTest : public CppUnit::TestFixture {
                                "'a\nb'",
                                "-",
                                "1.",
+                               "1e999",
+                               "-1.5e400",
+                               "0e99999",
                                "lambda: 1"}) {
       CPPUNIT_ASSERT_MESSAGE(python, !celery::json_from_literal(python));
     }
