@@ -13,7 +13,7 @@ RULES = {
     "runs a pickle": re.compile(r"\bpickle\.loads?\b|\bmarshal\.loads?\b"),
     "writes raw HTML in a page": re.compile(r"\binnerHTML\b|\bouterHTML\b|\bdocument\.write\b|\binsertAdjacentHTML\b"),
     "takes a format from data": re.compile(r"\b(?:v?f?printf|v?s?n?printf|syslog)\s*\(\s*(?:std(?:err|out)\s*,\s*)?[a-z_]\w*(?:\.c_str\(\))?\s*\)"),
-    "runs a text as code in a page": re.compile(r"\bnew Function\s*\(|(?<![\w.>])eval\s*\("),
+    "runs a text as code in a page": re.compile(r"\bnew Function\s*\(|(?<![\w.>:])(?<!Reply )eval\s*\("),
 }
 BROKEN = ['std::system("ls");', "::popen(command, \"r\")", "::execvp(name, argv)", "pickle.loads(data)", "a.innerHTML = b", "std::printf(text.c_str());",
           "std::fprintf(stderr, text)", "eval(code)"]
