@@ -1,5 +1,5 @@
-// Any bytes as JSON. What is taken must come back the same: the canonical text is a fixed point,
-// and what write() makes of a value reads as that value.
+// Any bytes as JSON. The canonical text is a fixed point, and what write() makes of a value can be
+// read.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
