@@ -1,6 +1,7 @@
 #include "src/actions.hpp"
 
 #include "lib/rq/codec.hpp"
+#include "lib/text/text.hpp"
 #include "src/lookup.hpp"
 #include "src/scripts.hpp"
 
@@ -117,7 +118,7 @@ std::string_view word_of(const redis::Reply& reply) {
 
 json::Object changed_meanwhile(const redis::Reply& reply) {
   const std::string now =
-      reply.items.size() > 1 ? rq::clean_text(reply.items[1].text, 40) : std::string();
+      reply.items.size() > 1 ? text::clean(reply.items[1].text, 40) : std::string();
   return refused(now.empty() ? "the job is gone"
                              : "the job changed meanwhile and is " + now + " now");
 }

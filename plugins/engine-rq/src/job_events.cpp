@@ -2,6 +2,7 @@
 
 #include "lib/json/json.hpp"
 #include "lib/rq/codec.hpp"
+#include "lib/text/text.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -241,8 +242,7 @@ std::string last_line(std::string_view trace) {
   while (!trace.empty()) {
     const std::size_t end = trace.find_last_of('\n');
     const std::string_view line = end == std::string_view::npos ? trace : trace.substr(end + 1);
-    if (line.find_first_not_of(" \t\r") != std::string_view::npos)
-      return rq::clean_text(line, 2000);
+    if (line.find_first_not_of(" \t\r") != std::string_view::npos) return text::clean(line, 2000);
     trace = end == std::string_view::npos ? std::string_view() : trace.substr(0, end);
   }
   return {};

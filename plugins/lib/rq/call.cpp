@@ -1,6 +1,7 @@
 #include "lib/rq/call.hpp"
 
 #include "lib/rq/codec.hpp"
+#include "lib/text/text.hpp"
 
 #include <z4j/plugin.hpp>
 
@@ -36,13 +37,13 @@ void read_pickled_call(std::string_view bytes, const pickle::Budget& budget, Cal
       doc[root.items[0]].kind != pickle::Kind::text) {
     throw Error(Z4J_INVALID, "it is not a call of RQ");
   }
-  call.func_name = clean_text(doc[root.items[0]].text, kMaxName);
+  call.func_name = text::clean(doc[root.items[0]].text, kMaxName);
   const pickle::Node& instance = doc[root.items[1]];
   call.has_instance = instance.kind != pickle::Kind::none;
   call.display_name = call.func_name;
   if (call.has_instance && !instance.text.empty() &&
       (instance.kind == pickle::Kind::object || instance.kind == pickle::Kind::global)) {
-    call.display_name = clean_text(instance.text, kMaxName) + "." + call.func_name;
+    call.display_name = text::clean(instance.text, kMaxName) + "." + call.func_name;
   }
   call.args_node = root.items[2];
   call.kwargs_node = root.items[3];
@@ -60,15 +61,15 @@ void read_json_call(std::string_view bytes, Call& call) {
     throw Error(Z4J_INVALID, "it is not a call of RQ");
   }
   const json::String& name = (*parts)[0].get_string();
-  call.func_name = clean_text({name.data(), name.size()}, kMaxName);
+  call.func_name = text::clean({name.data(), name.size()}, kMaxName);
   call.display_name = call.func_name;
   call.has_instance = !(*parts)[1].is_null();
   const bool exact = !has_long_number(bytes);
   call.args = Payload{(*parts)[2], exact};
   call.kwargs = Payload{(*parts)[3], exact};
   if (!exact) {
-    call.args.value = json::String(clean_text(json::write(call.args.value), 64u << 10));
-    call.kwargs.value = json::String(clean_text(json::write(call.kwargs.value), 64u << 10));
+    call.args.value = json::String(text::clean(json::write(call.args.value), 64u << 10));
+    call.kwargs.value = json::String(text::clean(json::write(call.kwargs.value), 64u << 10));
   }
   call.form = Form::json;
 }
@@ -193,7 +194,7 @@ Payload decode_value(std::string_view bytes, pickle::Budget budget) {
     }
     if (bytes.size() <= budget.bytes)
       return Payload{json::parse(bytes, budget.bytes), !has_long_number(bytes)};
-    return Payload{json::String(clean_text(bytes, budget.bytes)), false};
+    return Payload{json::String(text::clean(bytes, budget.bytes)), false};
   } catch (const Error&) {
     return Payload{json::String("<unreadable value of " + std::to_string(bytes.size()) + " bytes>"),
                    false};
@@ -216,11 +217,11 @@ std::string describe_call(std::string_view func_name, const json::Array& args,
     append_python(out, member.value());
   }
   out += ')';
-  return clean_text(out, kMaxDescription);
+  return text::clean(out, kMaxDescription);
 }
 
 std::string name_in_description(std::string_view description) {
-  return clean_text(description.substr(0, std::min(description.find('('), kMaxName)), kMaxName);
+  return text::clean(description.substr(0, std::min(description.find('('), kMaxName)), kMaxName);
 }
 
 }  // namespace z4j::rq

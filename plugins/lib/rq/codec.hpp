@@ -17,16 +17,10 @@ inline constexpr std::size_t kMaxInflateRatio = 200;  // counts above 64 KiB of 
                                                  std::size_t max_bytes = kMaxInflated);
 [[nodiscard]] std::string deflate(std::string_view plain);
 
-// Nothing when a character is foreign; white space and missing padding are tolerated.
-[[nodiscard]] std::optional<std::string> base64_decode(std::string_view text);
-
 // "2026-11-23T20:46:52.460222Z" in UTC microseconds since 1970; nothing for "" and what is no time.
 [[nodiscard]] std::optional<std::int64_t> parse_time(std::string_view text);
 [[nodiscard]] std::string format_time(std::int64_t time_us);
 // Seconds since 1970 with a fraction, as registries and newer result entries have it.
 [[nodiscard]] std::optional<std::int64_t> parse_epoch(std::string_view seconds);
-
-// UTF-8 whatever came in: foreign bytes become U+FFFD; at most `max_bytes`, cut between characters.
-[[nodiscard]] std::string clean_text(std::string_view text, std::size_t max_bytes);
 
 }  // namespace z4j::rq

@@ -1,4 +1,5 @@
 #include "lib/rq/codec.hpp"
+#include "lib/text/text.hpp"
 
 #include <cppunit/extensions/HelperMacros.h>
 
@@ -58,20 +59,21 @@ class RqCodecTest : public CppUnit::TestFixture {
   }
 
   void decodes_base64() {
-    CPPUNIT_ASSERT_EQUAL(std::string("\x80\x05K\x07.", 5), rq::base64_decode("gAVLBy4=").value());
-    CPPUNIT_ASSERT_EQUAL(std::string("a"), rq::base64_decode("YQ").value());
-    CPPUNIT_ASSERT(!rq::base64_decode("a!b"));
-    CPPUNIT_ASSERT(!rq::base64_decode("YQ==YQ"));
+    CPPUNIT_ASSERT_EQUAL(std::string("\x80\x05K\x07.", 5),
+                         z4j::text::base64_decode("gAVLBy4=").value());
+    CPPUNIT_ASSERT_EQUAL(std::string("a"), z4j::text::base64_decode("YQ").value());
+    CPPUNIT_ASSERT(!z4j::text::base64_decode("a!b"));
+    CPPUNIT_ASSERT(!z4j::text::base64_decode("YQ==YQ"));
   }
 
   void cleans_texts() {
-    CPPUNIT_ASSERT_EQUAL(std::string("a\xc3\xbc"), rq::clean_text("a\xc3\xbc", 10));
-    CPPUNIT_ASSERT_EQUAL(std::string("a"), rq::clean_text("a\xc3\xbc", 2));
-    CPPUNIT_ASSERT_EQUAL(std::string("\xef\xbf\xbd!"), rq::clean_text("\xff!", 10));
+    CPPUNIT_ASSERT_EQUAL(std::string("a\xc3\xbc"), z4j::text::clean("a\xc3\xbc", 10));
+    CPPUNIT_ASSERT_EQUAL(std::string("a"), z4j::text::clean("a\xc3\xbc", 2));
+    CPPUNIT_ASSERT_EQUAL(std::string("\xef\xbf\xbd!"), z4j::text::clean("\xff!", 10));
     CPPUNIT_ASSERT_EQUAL(std::string("\xef\xbf\xbd"),
-                         rq::clean_text(std::string_view("\0", 1), 10));
+                         z4j::text::clean(std::string_view("\0", 1), 10));
     CPPUNIT_ASSERT_EQUAL(std::string("\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"),
-                         rq::clean_text("\xed\xa0\x80", 10));
+                         z4j::text::clean("\xed\xa0\x80", 10));
   }
 };
 

@@ -1,6 +1,7 @@
 #include "lib/rq/records.hpp"
 
 #include "lib/rq/codec.hpp"
+#include "lib/text/text.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -32,18 +33,18 @@ double rq_real(std::string_view text) {
 // Error texts are compressed in newer versions and plain in old ones.
 std::string trace_text(const std::string& raw) {
   const std::optional<std::string> inflated = inflate(raw);
-  return clean_text(inflated ? *inflated : raw, kMaxTrace);
+  return text::clean(inflated ? *inflated : raw, kMaxTrace);
 }
 
 void set_job_field(Job& job, std::string_view name, const std::string& value) {
   if (name == "status")
-    job.status = clean_text(value, kMaxShort);
+    job.status = text::clean(value, kMaxShort);
   else if (name == "origin")
-    job.origin = clean_text(value, kMaxShort);
+    job.origin = text::clean(value, kMaxShort);
   else if (name == "description")
-    job.description = clean_text(value, 4096);
+    job.description = text::clean(value, 4096);
   else if (name == "worker_name")
-    job.worker_name = clean_text(value, kMaxShort);
+    job.worker_name = text::clean(value, kMaxShort);
   else if (name == "created_at")
     job.created_at = parse_time(value);
   else if (name == "enqueued_at")
@@ -109,17 +110,17 @@ Worker worker_from_hash(std::string name, const redis::Reply& pairs) {
     const std::string& key = pairs.items[i].text;
     const std::string& value = pairs.items[i + 1].text;
     if (key == "state")
-      w.state = clean_text(value, kMaxShort);
+      w.state = text::clean(value, kMaxShort);
     else if (key == "hostname")
-      w.hostname = clean_text(value, kMaxShort);
+      w.hostname = text::clean(value, kMaxShort);
     else if (key == "ip_address")
-      w.ip_address = clean_text(value, kMaxShort);
+      w.ip_address = text::clean(value, kMaxShort);
     else if (key == "version")
-      w.version = clean_text(value, kMaxShort);
+      w.version = text::clean(value, kMaxShort);
     else if (key == "python_version")
-      w.python_version = clean_text(value, kMaxShort);
+      w.python_version = text::clean(value, kMaxShort);
     else if (key == "current_job")
-      w.current_job = clean_text(value, kMaxShort);
+      w.current_job = text::clean(value, kMaxShort);
     else if (key == "pid")
       w.pid = rq_integer(value, 0);
     else if (key == "successful_job_count")
@@ -140,7 +141,7 @@ Worker worker_from_hash(std::string name, const redis::Reply& pairs) {
       std::string_view rest = value;
       while (!rest.empty() && w.queues.size() < kMaxQueuesOfWorker) {
         const std::size_t comma = rest.find(',');
-        w.queues.push_back(clean_text(rest.substr(0, comma), kMaxShort));
+        w.queues.push_back(text::clean(rest.substr(0, comma), kMaxShort));
         rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
       }
     }
@@ -173,12 +174,12 @@ Result result_from_entry(const redis::Reply& entry) {
       const std::int64_t type = rq_integer(value, 0);
       if (type >= 1 && type <= 5) r.type = static_cast<ResultType>(type);
     } else if (key == "return_value") {
-      r.return_value = base64_decode(value).value_or(std::string());
+      r.return_value = text::base64_decode(value).value_or(std::string());
     } else if (key == "exc_string") {
-      const std::optional<std::string> raw = base64_decode(value);
+      const std::optional<std::string> raw = text::base64_decode(value);
       r.exc_string = trace_text(raw ? *raw : value);
     } else if (key == "worker_name") {
-      r.worker_name = clean_text(value, kMaxShort);
+      r.worker_name = text::clean(value, kMaxShort);
     } else if (key == "execution_started_at") {
       r.started_at = parse_epoch(value);
     } else if (key == "execution_ended_at") {

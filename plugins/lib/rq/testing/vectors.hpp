@@ -4,6 +4,7 @@
 #include "lib/json/json.hpp"
 #include "lib/rq/codec.hpp"
 #include "lib/rq/records.hpp"
+#include "lib/text/text.hpp"
 
 #include <fstream>
 #include <iterator>
@@ -28,7 +29,8 @@ inline redis::Reply bulk(std::string text) {
 
 // The capture keeps bytes that are not text as {"base64": ...}.
 inline std::string bytes_of(const json::Value& v) {
-  if (const json::Object* o = v.if_object()) return base64_decode(json::text(*o, "base64")).value();
+  if (const json::Object* o = v.if_object())
+    return text::base64_decode(json::text(*o, "base64")).value();
   return {v.get_string().data(), v.get_string().size()};
 }
 
