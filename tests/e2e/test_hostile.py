@@ -51,8 +51,7 @@ class HostileTest(unittest.TestCase):
         seen = [self.ended("celery", celery), self.ended("celery", failed), self.ended("rq", job)]
         self.assertEqual([t["state"] for t in seen], ["success", "failure", "success"])
         self.assertIn("[REDACTED]", json.dumps(seen))
-        for task in seen:
-            seen.append(self.brain.project(f"/events?engine={task['engine']}&task_id={task['task_id']}")) if "task_id" in task else None
+        seen += [self.brain.project(f"/events?engine={task['engine']}&task_id={task['task_id']}") for task in seen]
         status, export = self.brain.ask("GET", "/api/v1/projects/default/tasks?format=csv&fields=task_id,args,kwargs,result,exception,traceback")
         self.assertEqual(status, 200)
         kept = self.everything_kept()
