@@ -14,6 +14,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+import database
+
 BUILD = pathlib.Path(os.environ["Z4J_BUILD"])
 PROGRAM = BUILD / "bin" / "z4j-brain"
 EMAIL = "admin@localhost"
@@ -32,9 +34,14 @@ def wait_until(what, seconds=30, every=0.1, tell=None):
 
 
 class Brain:
-    def __init__(self, config="", environment=None, home=None):
+    def __init__(self, config="", environment=None, home=None, like=None):
+        """With like, on the database and with the secrets of that other brain."""
         self.home = home or tempfile.mkdtemp(prefix="z4j_e2e_")
-        self.environment = {"PATH": os.environ["PATH"], "HOME": self.home, "Z4J_HOME": self.home, "Z4J_BIND_PORT": "0", **(environment or {})}
+        self.made = {} if like or home or "Z4J_DATABASE_URL" in (environment or {}) else database.make()
+        kept = {"Z4J_DATABASE_URL": like.environment["Z4J_DATABASE_URL"]} if like else self.made
+        self.environment = {"PATH": os.environ["PATH"], "HOME": self.home, "Z4J_HOME": self.home, "Z4J_BIND_PORT": "0", **kept, **(environment or {})}
+        if like:
+            shutil.copy(os.path.join(like.home, "secret.env"), self.home)
         self.config = pathlib.Path(self.home) / "z4j.toml"
         if config:
             self.config.write_text(config)
@@ -102,6 +109,7 @@ class Brain:
 
     def remove(self):
         self.stop()
+        database.drop(self.made)
         shutil.rmtree(self.home, ignore_errors=True)
 
     # As a signed-in person

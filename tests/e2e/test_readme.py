@@ -8,12 +8,13 @@ import subprocess
 import tempfile
 import unittest
 
+import database
 from brain import BUILD, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "start").glob("*.md"))]
 # `./dev run` is this after the build; `./dev test` is what runs this test.
-DEMO = ["/usr/bin/python3", "-B", str(ROOT / "tests" / "fleet" / "demo.py"), "--build", str(BUILD)]
+DEMO = ["/usr/bin/python3", "-B", str(ROOT / "tests" / "fleet" / "demo.py"), "--build", str(BUILD), *(["--postgres"] if database.KIND == "postgresql" else [])]
 
 
 def commands():

@@ -1,8 +1,9 @@
 """`./dev run`: the brain with the demo fleet, the words to try it, and a line of live figures.
 
-    demo.py --build FOLDER [arguments for z4j-brain serve]
+    demo.py --build FOLDER [--postgres] [arguments for z4j-brain serve]
 
-State is kept in FOLDER/../demo, made anew each time, or in $Z4J_HOME. Everything started here ends with this.
+State is kept in FOLDER/../demo, made anew each time, or in $Z4J_HOME; with --postgres the tasks are in a PostgreSQL
+server of its own, whose data goes when it ends. Everything started here ends with this.
 """
 import argparse
 import fcntl
@@ -85,8 +86,9 @@ class Api:
 
 
 class Demo:
-    def __init__(self, build, arguments):
-        self.build, self.arguments = pathlib.Path(build).resolve(), arguments
+    def __init__(self, build, arguments, postgres=False):
+        self.build, self.arguments, self.postgres = pathlib.Path(build).resolve(), arguments, postgres
+        self.database = None
         given = os.environ.get("Z4J_HOME")
         self.home = pathlib.Path(given).expanduser().resolve() if given else self.build.parent / "demo"
         self.fresh = not given
@@ -139,11 +141,19 @@ class Demo:
         write_private(self.home / "demo.toml", CONFIG)
         return facts
 
+    def start_database(self):
+        self.say("== starting a PostgreSQL server")
+        sys.path.insert(0, str(HERE.parent / "support"))
+        from postgres import PrivatePostgres
+        self.database = PrivatePostgres(settings=("fsync=on", "full_page_writes=on"))
+
     def start_brain(self):
         self.say("== starting the brain")
         self.metrics_token = secrets.token_urlsafe(24)
         environment = {**os.environ, "Z4J_HOME": str(self.home), "Z4J_BOOTSTRAP_ADMIN_EMAIL": self.login["email"], "Z4J_METRICS_AUTH_TOKEN": self.metrics_token,
                        "Z4J_BOOTSTRAP_ADMIN_PASSWORD": self.login["password"], "FLEET_PARENT": str(os.getpid()), "FLEET_DEATH_SIGNAL": "TERM"}
+        if self.database:
+            environment["Z4J_DATABASE_URL"] = self.database.url
         self.brain_log = self.home / "brain.log"
         with open(self.brain_log, "wb") as log:
             self.brain = subprocess.Popen([PYTHON, "-B", str(HERE / "tether.py"), str(self.build / "bin" / "z4j-brain"), "serve", "--config", str(self.home / "demo.toml"), *self.arguments],
@@ -160,6 +170,8 @@ class Demo:
         self.say()
         self.say(f"   address   {url}")
         self.say(f"   sign in   {self.login['email']}   password {self.login['password']}")
+        if self.database:
+            self.say(f"   database  {self.database.folder} (psql -h there -U {self.database.user} postgres; the password is in {self.database.folder}/password)")
         self.say(f"   logs      {self.brain_log}, {facts['logs']}")
         self.say()
         self.say("== try, in another terminal:")
@@ -217,6 +229,8 @@ class Demo:
     def stop(self):
         self.end(self.brain, 20)
         self.end(self.fleet, 20)
+        if self.database:
+            self.database.__exit__()
 
     def run(self):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -224,6 +238,8 @@ class Demo:
         try:
             self.prepare()
             facts = self.start_fleet()
+            if self.postgres:
+                self.start_database()
             url = self.start_brain()
             self.introduce(url, facts)
             self.watch(url)
@@ -240,7 +256,8 @@ class Demo:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
+    parser.add_argument("--postgres", action="store_true")
     known, rest = parser.parse_known_args()
     from tether import die_with_parent
     die_with_parent(signal.SIGTERM)
-    sys.exit(Demo(known.build, rest).run())
+    sys.exit(Demo(known.build, rest, known.postgres).run())

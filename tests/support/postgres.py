@@ -31,7 +31,7 @@ class PrivatePostgres:
         self._owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
         self._server = None
         path = os.path.join(self.folder, "password")
-        with open(path, "w", encoding="ascii") as f:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as f:
             f.write(self.password + "\n")
         if self._owner:
             os.chown(self.folder, self._owner.pw_uid, self._owner.pw_gid)
@@ -50,7 +50,10 @@ class PrivatePostgres:
 
     @property
     def url(self):
-        return f"postgresql://{self.user}:{self.password}@/postgres?host={self.folder}"
+        return self.url_of("postgres")
+
+    def url_of(self, database):
+        return f"postgresql://{self.user}:{self.password}@/{database}?host={self.folder}"
 
     @property
     def pid(self):

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <future>
+#include <optional>
 
 #include "api/api.hpp"
 #include "app/brain/database.hpp"
@@ -73,6 +74,7 @@ struct Brain::Parts {
   base::Log& log;
   const base::Clock& clock;
   std::string run_folder, setup_url;
+  std::optional<HomeLock> home_lock;
 
   // In the order they are made; each knows only those before it.
   std::unique_ptr<plugin::Host> plugins;
@@ -390,6 +392,9 @@ base::Status Brain::Parts::invite() {
 base::Status Brain::start() {
   Parts& p = *parts_;
   if (auto made = make_home(p.loaded.settings.home); !made) return made;
+  auto lock = HomeLock::take(p.loaded.settings.home);
+  if (!lock) return std::move(lock).error();
+  p.home_lock.emplace(std::move(lock).value());
   if (auto minted = mint_secrets(p.loaded.settings); !minted) return minted;
   if (auto opened = p.open(); !opened) return opened;
   if (auto invited = p.invite(); !invited) return invited;

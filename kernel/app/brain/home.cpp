@@ -1,6 +1,7 @@
 #include "app/brain/home.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -91,6 +92,32 @@ base::Status make_home(const std::string& home) {
       base::Code::io,
       "can't use the home folder " + home + ": " + (ec ? ec.message() : std::strerror(errno)),
       "set Z4J_HOME to a folder that you may write");
+}
+
+base::Result<HomeLock> HomeLock::take(const std::string& home) {
+  const std::string path = home + "/brain.lock";
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0)
+    return home_error(base::Code::io, "can't open " + path + ": " + std::strerror(errno),
+                      "check the folder's permissions and free space");
+  HomeLock lock(fd);
+  char pid[16] = {};
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    const ssize_t n = ::pread(fd, pid, sizeof pid - 1, 0);
+    const std::string owner(pid, n > 0 ? std::strspn(pid, "0123456789") : 0);
+    return home_error(base::Code::busy,
+                      "another brain uses the home folder " + home + " (pid " +
+                          (owner.empty() ? "unknown" : owner) + ")",
+                      "stop it, or give this one another folder by Z4J_HOME");
+  }
+  // The pid is a courtesy to whoever is refused; the lock holds without it.
+  const std::string mine = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(fd, 0) == 0 && ::pwrite(fd, mine.data(), mine.size(), 0) < 0) errno = 0;
+  return lock;
+}
+
+HomeLock::~HomeLock() {
+  if (fd_ >= 0) ::close(fd_);
 }
 
 base::Status mint_secrets(config::Settings& settings) {

@@ -1,10 +1,12 @@
 // The home folder: what is read from it before anything starts, and the secrets kept in it.
 //
-//   $Z4J_HOME (0700)   z4j.toml, config.env, secret.env (0600), secrets/NAME, brain.sqlite, run/
+//   $Z4J_HOME (0700)   z4j.toml, config.env, secret.env (0600), secrets/NAME, brain.sqlite, run/,
+//   brain.lock
 #pragma once
 
 #include <map>
 #include <string>
+#include <utility>
 
 #include "base/result.hpp"
 #include "config/config.hpp"
@@ -23,6 +25,20 @@ using Environment = std::map<std::string, std::string>;
 
 // Makes the folder, for its owner alone. The error says what to do.
 [[nodiscard]] base::Status make_home(const std::string& home);
+
+// The one brain of a home folder, as long as this lives.
+class HomeLock {
+ public:
+  // busy: another brain has it; the error names its pid.
+  [[nodiscard]] static base::Result<HomeLock> take(const std::string& home);
+  HomeLock(HomeLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  HomeLock& operator=(HomeLock&&) = delete;
+  ~HomeLock();
+
+ private:
+  explicit HomeLock(int fd) : fd_(fd) {}
+  int fd_;
+};
 
 // Makes the secrets that are not set and keeps them in secret.env; the file is replaced whole or
 // not at all.
