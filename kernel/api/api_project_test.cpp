@@ -6,6 +6,7 @@
 #include <set>
 
 #include "api/testing/api_fixture.hpp"
+#include "core/rollups.hpp"
 
 namespace z4j::api {
 namespace {
@@ -21,7 +22,6 @@ namespace agent_col = model::agents;
 namespace worker_col = model::workers;
 namespace queue_col = model::queues;
 namespace event_col = model::events;
-namespace minute_col = model::task_minutes;
 namespace gap_col = model::gaps;
 
 class ApiProjectTest : public CppUnit::TestFixture {
@@ -47,6 +47,7 @@ class ApiProjectTest : public CppUnit::TestFixture {
   ApiFixture f_;
   std::unique_ptr<Browser> viewer_, root_;
   const base::Uuid agent_ = base::Uuid::random();
+  unsigned next_lane_ = 0;
   static constexpr const char* kBase = "/api/v1/projects/default";
 
   Answered get(const std::string& path) { return viewer_->get(kBase + path); }
@@ -227,10 +228,10 @@ class ApiProjectTest : public CppUnit::TestFixture {
         .num(worker_col::created_at, now)
         .num(worker_col::updated_at, now);
     f_.insert(std::move(workers));
-    add_minute("task.succeeded", "celery@one", 5);
-    add_minute("task.failed", "celery@one", 2);
-    add_minute("task.retried", "celery@one", 1);
-    add_minute("task.succeeded", "celery@two", 9);
+    add_runs(Z4J_EV_SUCCEEDED, "celery@one", 5);
+    add_runs(Z4J_EV_FAILED, "celery@one", 2);
+    add_runs(Z4J_EV_RETRIED, "celery@one", 1);
+    add_runs(Z4J_EV_SUCCEEDED, "celery@two", 9);
     const Answered list = get("/workers");
     CPPUNIT_ASSERT_EQUAL(std::string("7"), list.text("0/processed"));
     CPPUNIT_ASSERT_EQUAL(std::string("2"), list.text("0/failed"));
@@ -279,22 +280,21 @@ class ApiProjectTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("null"), second.text("next_cursor"));
   }
 
-  void add_minute(const std::string& kind, const std::string& worker, int count) {
-    core::Rows rows(core::Table::task_minutes);
-    rows.begin()
-        .uuid(minute_col::project_id, f_.project.id)
-        .num(minute_col::minute, f_.clock.now() / 60'000'000 * 60'000'000)
-        .text(minute_col::engine, "celery")
-        .text(minute_col::task_name, "mail.send")
-        .text(minute_col::queue, "mail")
-        .text(minute_col::worker, worker)
-        .text(minute_col::kind, kind)
-        .num(minute_col::lane, 0)
-        .num(minute_col::count, count)
-        .num(minute_col::runtime_count, count)
-        .num(minute_col::runtime_sum_us, count * 20'000);
-    for (std::uint16_t c = minute_col::le_10ms; c <= minute_col::le_inf; ++c) rows.num(c, 0);
-    f_.insert(std::move(rows));
+  void add_runs(std::uint16_t kind, std::string_view worker, int count) {
+    core::RollUps counts;
+    core::Event run;
+    run.project_id = f_.project.id;
+    run.at = f_.clock.now();
+    run.kind = kind;
+    run.engine = "celery";
+    run.task_id = "any";
+    run.task = "mail.send";
+    run.queue = "mail";
+    run.worker = worker;
+    run.runtime_us = 20'000;
+    for (int i = 0; i < count; ++i) counts.add(run);
+    for (core::Rows& rows : counts.rows(next_lane_)) f_.insert(std::move(rows));
+    ++next_lane_;
   }
 
   void tasks_page_through_without_gap_or_repeat() {
@@ -329,6 +329,8 @@ class ApiProjectTest : public CppUnit::TestFixture {
           .text(task_col::queue, "mail")
           .text(task_col::worker_name, "w1")
           .text(task_col::priority, "high")
+          .text(task_col::args, R"(["first"])")
+          .text(task_col::kwargs, R"({"customer":{"id":42,"tier":"gold"},"express":false})")
           .num(task_col::received_at, 1'000'000);
     });
     add_task("b", 2'000'000, [](core::Rows& r) {
@@ -336,6 +338,7 @@ class ApiProjectTest : public CppUnit::TestFixture {
           .text(task_col::state, "failure")
           .text(task_col::queue, "shop")
           .text(task_col::worker_name, "w2")
+          .text(task_col::kwargs, R"({"express":true})")
           .num(task_col::received_at, 2'000'000);
     });
     add_task("c", 3'000'000);
@@ -349,7 +352,14 @@ class ApiProjectTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("a"), ids("?search=mail"));
     CPPUNIT_ASSERT_EQUAL(std::string("b"), ids("?queue=shop"));
     CPPUNIT_ASSERT_EQUAL(std::string("a"), ids("?worker=w1"));
-    CPPUNIT_ASSERT_EQUAL(std::string("b"), ids("?since=1970-01-01T00:00:02Z"));
+    CPPUNIT_ASSERT_EQUAL(std::string("c b"), ids("?since=1970-01-01T00:00:02Z"));
+    CPPUNIT_ASSERT_EQUAL(std::string("b"), ids("?since=2&until=2.5"));
+    CPPUNIT_ASSERT_EQUAL(std::string("a"), ids("?arg=customer.id:42"));
+    CPPUNIT_ASSERT_EQUAL(std::string(""), ids("?arg=customer.id:%2242%22"));
+    CPPUNIT_ASSERT_EQUAL(std::string("a"), ids("?arg=0:first,customer.tier:gold"));
+    CPPUNIT_ASSERT_EQUAL(std::string("b"), ids("?arg=express:true&state=failure"));
+    CPPUNIT_ASSERT_EQUAL(422, get("/tasks?arg=customer.id").status);
+    CPPUNIT_ASSERT_EQUAL(422, get("/tasks?arg=a:1,b:2,c:3,d:4,e:5").status);
     CPPUNIT_ASSERT_EQUAL(std::string("a"), ids("?until=1.5"));
     CPPUNIT_ASSERT_EQUAL(std::string(""), ids("?engine=rq"));
     CPPUNIT_ASSERT_EQUAL(std::string("a"), ids("?state=success&queue=mail&search=w1"));
@@ -440,8 +450,8 @@ class ApiProjectTest : public CppUnit::TestFixture {
 
   void stats_and_trends_come_from_roll_ups() {
     add_agent();
-    add_minute("task.succeeded", "w", 6);
-    add_minute("task.failed", "w", 2);
+    add_runs(Z4J_EV_SUCCEEDED, "w", 6);
+    add_runs(Z4J_EV_FAILED, "w", 2);
     add_task("a", 1, [](core::Rows& r) { r.text(task_col::state, "success"); });
     add_task("b", 2);
     const Answered stats = get("/stats?hours=24");
@@ -459,7 +469,14 @@ class ApiProjectTest : public CppUnit::TestFixture {
     const Answered trends = get("/trends?window=1h&bucket=5m");
     CPPUNIT_ASSERT_EQUAL(std::string("8"), trends.text("series/0/total"));
     CPPUNIT_ASSERT_EQUAL(std::string("20"), trends.text("series/0/avg_runtime_ms"));
+    CPPUNIT_ASSERT_EQUAL(std::string("30"), trends.text("series/0/p50_runtime_ms"));
     CPPUNIT_ASSERT(trends.text("series/0/t").ends_with("+00:00"));
+    CPPUNIT_ASSERT_EQUAL(std::string("8"),
+                         get("/trends?window=30d&bucket=1d").text("series/0/total"));
+    CPPUNIT_ASSERT_EQUAL(std::string("8"),
+                         get("/trends?name=mail.send&queue=mail").text("series/0/total"));
+    CPPUNIT_ASSERT(get("/trends?bucket=15m&name=other").json.at("series").as_array().empty());
+    CPPUNIT_ASSERT_EQUAL(std::string("false"), stats.text("tasks_approximate"));
     CPPUNIT_ASSERT_EQUAL(400, get("/trends?window=7d&bucket=1m").status);
     CPPUNIT_ASSERT_EQUAL(422, get("/trends?window=2d").status);
   }

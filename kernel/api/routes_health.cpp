@@ -50,6 +50,9 @@ net::Response get_system(Site& site, Call&) {
   } else {
     out["database_error"] = "the database does not answer";
   }
+  if (site.parts.brains) {
+    for (auto& member : site.parts.brains()) out[member.key()] = std::move(member.value());
+  }
   return json_answer(200, out);
 }
 

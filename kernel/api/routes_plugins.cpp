@@ -91,7 +91,9 @@ Object plugin_json(Site& site, const plugin::Report& report,
   const config::PluginEntry* entry = entry_of(site, report.name);
   out["configured"] = nullptr;
   out["override"] = nullptr;
+  out["runs_on"] = nullptr;
   if (entry == nullptr) return out;
+  if (site.parts.runs_on) out["runs_on"] = site.parts.runs_on(*entry);
   const std::string schema = schema_of(site, entry->plugin);
   out["configured"] = Object{
       {"enabled", entry->enabled},

@@ -1,6 +1,7 @@
 // Figures of a project and how they went over time.
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "api/input.hpp"
 #include "api/reply.hpp"
@@ -21,12 +22,16 @@ struct Span {
   std::string_view name;
   std::int64_t seconds;
 };
-constexpr std::array<Span, 5> kTrendWindows{
-    {{"1h", 3600}, {"6h", 21'600}, {"24h", 86'400}, {"72h", 259'200}, {"7d", 604'800}}};
+constexpr std::array<Span, 6> kTrendWindows{{{"1h", 3600},
+                                             {"6h", 21'600},
+                                             {"24h", 86'400},
+                                             {"72h", 259'200},
+                                             {"7d", 604'800},
+                                             {"30d", 2'592'000}}};
 constexpr std::array<Span, 5> kTrendBuckets{
     {{"1m", 60}, {"5m", 300}, {"15m", 900}, {"1h", 3600}, {"1d", 86'400}}};
 
-const Span* read_span(Input& query, std::string_view name, const std::array<Span, 5>& known,
+const Span* read_span(Input& query, std::string_view name, std::span<const Span> known,
                       std::string_view usual) {
   const std::string text = query.text(name, {0, 20}).value_or(std::string(usual));
   const auto found =
@@ -77,18 +82,24 @@ net::Response get_stats(Site& site, Call& call) {
                           {"queue_depth_ok", stats->are_queues_short()},
                           {"failure_rate_ok", stats->failure_rate() < core::kHighFailureRate},
                           {"brain_db_ok", true}}},
-                  {"tasks_capped", stats->tasks_capped}});
+                  {"tasks_capped", stats->tasks_capped},
+                  {"tasks_approximate", stats->tasks_approximate}});
 }
 
 net::Response get_trends(Site& site, Call& call) {
   Input query = Input::of_query(call.request);
   const Span* window = read_span(query, "window", kTrendWindows, "24h");
   const Span* bucket = read_span(query, "bucket", kTrendBuckets, "1h");
+  core::TrendQuery asked;
+  asked.task_name = query.text("name", {0, 500}).value_or("");
+  asked.queue = query.text("queue", {0, 200}).value_or("");
   if (!query.ok()) return query.refused(call.request);
   if (window->seconds / bucket->seconds > kMaxBuckets)
     return detail_answer(
         400, "this window has more than 500 buckets of that size; take a larger bucket");
-  auto points = site.stats.trends(call.project->id, window->seconds, bucket->seconds);
+  asked.window_s = window->seconds;
+  asked.bucket_s = bucket->seconds;
+  auto points = site.stats.trends(call.project->id, asked);
   if (!points) return refuse(call, points.error());
   Array series;
   for (const core::TrendPoint& p : *points) {
@@ -98,7 +109,10 @@ net::Response get_trends(Site& site, Call& call) {
                             {"retry", p.retry},
                             {"revoked", p.revoked},
                             {"total", p.success + p.failure + p.retry + p.revoked},
-                            {"avg_runtime_ms", number_or_null(p.avg_runtime_ms)}});
+                            {"avg_runtime_ms", number_or_null(p.avg_runtime_ms)},
+                            {"p50_runtime_ms", number_or_null(p.p50_runtime_ms)},
+                            {"p95_runtime_ms", number_or_null(p.p95_runtime_ms)},
+                            {"p99_runtime_ms", number_or_null(p.p99_runtime_ms)}});
   }
   return json_answer(
       200,

@@ -17,6 +17,19 @@ using base::json::text_or_null;
 
 constexpr std::string_view kPriorities[] = {"critical", "high", "normal", "low"};
 
+std::vector<std::string> split_terms(std::string_view list) {
+  std::vector<std::string> out(1);
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (list[i] == '\\' && i + 1 < list.size() && (list[i + 1] == ',' || list[i + 1] == '\\'))
+      out.back() += list[++i];
+    else if (list[i] == ',')
+      out.emplace_back();
+    else
+      out.back() += list[i];
+  }
+  return out;
+}
+
 // Unknown states and priorities are ignored, as clients of old expect.
 core::TaskFilter read_filter(Input& query) {
   core::TaskFilter filter;
@@ -40,6 +53,19 @@ core::TaskFilter read_filter(Input& query) {
   filter.queue = query.text("queue", {0, 200});
   filter.worker = query.text("worker", {0, 200});
   filter.engine = query.text("engine", {0, 40});
+  if (const auto terms = query.text("arg", {0, 1000})) {
+    // Several are joined by AND; a comma within a value has a backslash before it.
+    for (const std::string& word : split_terms(*terms)) {
+      auto term = core::ArgFilter::parse(word);
+      if (!term || filter.args.size() == core::ArgFilter::kMaxTerms) {
+        query.problem("arg", "value_error",
+                      "must be at most 4 of " + std::string(core::ArgFilter::kExpected) +
+                          ", with commas between");
+        break;
+      }
+      filter.args.push_back(std::move(*term));
+    }
+  }
   filter.since = query.time("since");
   filter.until = query.time("until");
   return filter;
@@ -59,8 +85,10 @@ net::Response list_tasks(Site& site, Call& call) {
   if (format)
     return export_tasks(site, *call.project, filter, paging.after, *format, fields.value_or(""));
   auto page = site.tasks.list(call.project->id, filter, paging.after, paging.limit);
-  return page ? json_answer(200, page_json(to_json_array(page->items), List::tasks, page->next))
-              : refuse(call, page.error());
+  if (!page) return refuse(call, page.error());
+  Object out = page_json(to_json_array(page->items), List::tasks, page->next);
+  if (page->searched_until) out["searched_until"] = time_or_null(page->searched_until);
+  return json_answer(200, out);
 }
 
 net::Response get_task(Site& site, Call& call) {

@@ -34,7 +34,7 @@ std::string origin_of(std::string_view url) {
 
 Site::Site(Parts given)
     : parts(std::move(given)),
-      tasks(parts.store),
+      tasks(parts.store, parts.clock),
       fleet(parts.store, parts.clock, parts.stats_keep_ms),
       stats(parts.store, parts.clock, core::Stats::Options{.keep_ms = parts.stats_keep_ms}),
       limits(parts.clock),

@@ -72,6 +72,7 @@ struct Settings {
   std::string log_level = "info";  // trace, debug, info, warn, error
   std::string log_form = "auto";   // console, json; auto: console on a terminal
   std::size_t ingest_queue_bytes = std::size_t{64} << 20;
+  std::size_t ingest_spill_bytes = std::size_t{1} << 30;
   int agent_offline_timeout_s = 30, command_timeout_s = 60;
   std::vector<std::string> redaction_extra_keys, redaction_extra_values;  // RE2 patterns
   std::string plugin_directory;                                           // "" = beside the program

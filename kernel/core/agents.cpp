@@ -24,7 +24,34 @@ constexpr std::uint32_t kBusyRetryMs = 500;
 constexpr std::size_t kTargetBytes = 4096, kArgumentBytes = std::size_t{2} << 20;
 constexpr double kMostDropped = 1e15;
 
+json::Object facts_json(const LocalEngine& engine) {
+  json::Array names;
+  for (const std::string_view name : capability_names(engine.capabilities))
+    names.emplace_back(name);
+  json::Array engines{json::Object{{"name", engine.engine},
+                                   {"version", engine.version},
+                                   {"state", engine.state},
+                                   {"health", engine.health},
+                                   {"reason", json::text_or_null(engine.reason)},
+                                   {"capabilities", std::move(names)}}};
+  return {{"engines", std::move(engines)}, {"registry_size", engine.registry_size}};
+}
+
+json::Array registry_json(const Snapshots::Registry& registry) {
+  json::Array tasks;
+  for (const RegistryReport& known : registry) {
+    json::Array workers;
+    for (const std::string& worker : known.workers) workers.emplace_back(worker);
+    tasks.emplace_back(json::Object{{"name", known.name}, {"workers", std::move(workers)}});
+  }
+  return tasks;
+}
+
 }  // namespace
+
+std::string engine_lease(const config::PluginEntry& entry) {
+  return "engine/" + entry.project + "/" + entry.name;
+}
 
 LocalAgents::LocalAgents(plugin::Host& host, Store& store, const base::Clock& clock, base::Log& log,
                          Options options)
@@ -78,7 +105,8 @@ base::Result<base::Uuid> LocalAgents::project_of(const config::PluginEntry& entr
   return (*row)->uuid(project_col::id);
 }
 
-base::Status LocalAgents::prepare(const config::PluginEntry& entry) {
+base::Status LocalAgents::prepare(const config::PluginEntry& entry,
+                                  const std::optional<Fence>& fence) {
   auto project = project_of(entry);
   if (!project) return std::move(project).error();
   auto described = host_.describe(entry.plugin);
@@ -98,6 +126,7 @@ base::Status LocalAgents::prepare(const config::PluginEntry& entry) {
   row.engine = described->engine_name;
   row.version = described->version;
   row.host_name = options_.host_name;
+  row.fence = fence;
   const SourcePtr before = find(entry.name);
   {
     const std::lock_guard lock(presence_mutex_);
@@ -106,7 +135,7 @@ base::Status LocalAgents::prepare(const config::PluginEntry& entry) {
   }
   auto source = std::make_shared<Source>(store_, clock_, log_, options_.redact,
                                          EventSource{row.project_id, row.id, entry.name},
-                                         row.engine, row.version);
+                                         row.engine, row.version, fence);
   source->seen_before = *known ? (*known)->last_seen_at : std::nullopt;
   source->is_restart = before != nullptr;
   if (before && before->events.agent_id == row.id && before->seen_at > 0) {
@@ -140,6 +169,7 @@ base::Status LocalAgents::add(const config::PluginEntry& entry) {
     inbox_->is_poked = true;
   }
   inbox_->arrived.notify_all();
+  if (options_.on_held) options_.on_held();
   return written;
 }
 
@@ -168,7 +198,26 @@ base::Status LocalAgents::emit(const std::string& instance, const z4j_event_batc
                        .hint = "try again",
                        .retry_after_ms = kBusyRetryMs};
   }
-  auto pushed = options_.push(source->events, batch);
+  // What a brain heard while it slept, the new holder has read back: twice told is counted twice.
+  if (source->fence && options_.belief) {
+    const Leases::Belief belief = options_.belief(*source->fence);
+    if (belief == Leases::Belief::unsure) {
+      return base::Error{.code = base::Code::busy,
+                         .message = "this brain slept and asks whether it still holds the instance",
+                         .where = {},
+                         .hint = "try again",
+                         .retry_after_ms = kBusyRetryMs};
+    }
+    if (belief == Leases::Belief::lost) {
+      return base::Error{.code = base::Code::bad_state,
+                         .message = "another brain runs this instance",
+                         .where = {},
+                         .hint = {}};
+    }
+  }
+  EventSource from = source->events;
+  from.is_stream = source->is_stream;
+  auto pushed = options_.push(from, batch);
   if (pushed) source->seen(clock_.now());
   return pushed;
 }
@@ -238,6 +287,42 @@ void LocalAgents::command(const base::Uuid& agent_id, const std::string& engine,
                   --source->open_commands;
                   answer(std::move(result));
                 });
+}
+
+std::vector<base::Uuid> LocalAgents::held() const {
+  std::vector<base::Uuid> out;
+  for (const SourcePtr& source : sources()) {
+    if (source->phase == Source::Phase::running && !source->is_lost)
+      out.push_back(source->events.agent_id);
+  }
+  return out;
+}
+
+std::optional<Fence> LocalAgents::fence(const base::Uuid& agent_id) const {
+  const SourcePtr source = find(agent_id);
+  return source ? source->fence : std::nullopt;
+}
+
+void LocalAgents::read(const base::Uuid& agent_id, std::string_view what, std::string page_json,
+                       int deadline_ms, plugin::Answer answer) {
+  const SourcePtr source = find(agent_id);
+  if (!source || source->phase != Source::Phase::running) {
+    return answer(refuse::error(base::Code::unavailable, refuse::kAgentOffline,
+                                "the engine of this agent does not run"));
+  }
+  if (what == "waiting") {
+    return host_.snapshot(source->events.instance, "waiting", std::move(page_json), deadline_ms,
+                          std::move(answer));
+  }
+  if (what == "facts") {
+    const auto known = engine(agent_id);
+    return answer(known ? json::write(facts_json(*known)) : std::string("{}"));
+  }
+  if (what == "registry") {
+    const auto known = registry(agent_id);
+    return answer(known ? json::write(registry_json(*known)) : std::string("[]"));
+  }
+  answer(refuse::error(base::Code::unsupported, "what", "nobody knows how to answer this"));
 }
 
 std::optional<LocalEngine> LocalAgents::engine(const base::Uuid& agent_id) const {
@@ -348,7 +433,7 @@ bool LocalAgents::ask(const SourcePtr& source) {
       log_.info("task states read back",
                 {{"instance", source->events.instance}, {"tasks", *rebuilt}});
     if (source->gap) {
-      if (auto noted = note_rebuilt(store_, *source->gap, *rebuilt); !noted) {
+      if (auto noted = note_rebuilt(store_, source->fence, *source->gap, *rebuilt); !noted) {
         log_.warn("gap not completed",
                   {{"instance", source->events.instance}, {"why", noted.error().text()}});
       }
@@ -405,6 +490,7 @@ void LocalAgents::sample(Source& source) {
   const std::lock_guard lock(source.facts_mutex);
   if (source.phase == Source::Phase::removed) return;
   if (!now.is_online && now.capabilities == 0) now.capabilities = source.presence.capabilities;
+  source.is_stream = (now.capabilities & Z4J_ENGINE_STREAM) != 0;
   source.presence = std::move(now);
   source.plugin_state = std::move(state);
   source.health = std::move(health);
@@ -422,8 +508,16 @@ base::Status LocalAgents::write_presence(const std::vector<SourcePtr>& sources, 
   };
   std::vector<Written> writes;
   std::vector<SeenAgent> rows;
+  std::vector<RoutedAgent> routed;
+  Commit commit;
+  std::vector<SourcePtr> fenced;  // by step
+  const auto guard = [&](const SourcePtr& source) {
+    if (!source->fence) return;
+    source->fence->guard(commit);
+    fenced.push_back(source);
+  };
   for (const SourcePtr& source : sources) {
-    if (find(source->events.instance) != source) continue;  // prepared anew meanwhile
+    if (source->is_lost || find(source->events.instance) != source) continue;  // or prepared anew
     Written w{source, {}, source->seen_at, false};
     {
       const std::lock_guard facts(source->facts_mutex);
@@ -434,19 +528,26 @@ base::Status LocalAgents::write_presence(const std::vector<SourcePtr>& sources, 
     // show.
     const bool writes_time = with_times || source->written_seen_at == 0;
     if (!w.has_news && !(writes_time && w.seen_at > source->written_seen_at)) continue;
+    guard(source);
     rows.push_back({source->events.agent_id, source->engine, w.presence,
                     w.seen_at > 0 ? std::optional(w.seen_at) : std::nullopt});
+    if (w.has_news && !options_.brain.is_nil()) {
+      routed.push_back(
+          {source->events.agent_id, source->events.project_id, source->engine, w.presence});
+    }
     writes.push_back(std::move(w));
   }
   if (rows.empty() && !regained) return {};
-  Commit commit;
+  if (rows.empty()) guard(regained);
   patch_presence(commit, std::move(rows), now);
+  merge_routes(commit, options_.brain, routed);
   std::optional<base::Uuid> gap;
   if (regained) {
     Where self;
     self.eq(agent_col::id, regained->events.agent_id);
     commit.update(Table::agents, std::move(self), {{agent_col::last_connect_at, now, Z4J_M_MAX}});
-    if (regained->seen_before && now - *regained->seen_before > kGapWorthShowing) {
+    const bool is_takeover = regained->fence && regained->fence->is_takeover;
+    if (regained->seen_before && (is_takeover || now - *regained->seen_before > kGapWorthShowing)) {
       gap = base::Uuid::random();
       add_gap(commit,
               {*gap, regained->events.project_id, regained->events.agent_id, regained->engine,
@@ -456,7 +557,11 @@ base::Status LocalAgents::write_presence(const std::vector<SourcePtr>& sources, 
     }
   }
   if (!regained) commit.relaxed();
-  if (auto done = store_.commit(commit); !done) return done;
+  if (auto done = store_.commit(commit); !done) {
+    if (const auto refused = refused_fence(done, commit, fenced.size()))
+      fenced[*refused]->is_lost = true;
+    return done;
+  }
   for (const Written& w : writes) {
     w.source->written = w.presence;
     w.source->written_seen_at = w.seen_at;
@@ -470,17 +575,19 @@ base::Status LocalAgents::write_presence(const std::vector<SourcePtr>& sources, 
 }
 
 void LocalAgents::sweep() {
+  std::optional<Fence> fence;
+  if (options_.may_sweep && !(fence = options_.may_sweep())) return;
   std::vector<base::Uuid> mine;
   for (const SourcePtr& source : sources()) mine.push_back(source->events.agent_id);
   const base::TimeUs now = clock_.now();
   const auto stale = sweep_stale_local_agents(
-      store_, mine, now - options_.offline_timeout_s * base::kSecondUs, now);
+      store_, fence, mine, now - options_.offline_timeout_s * base::kSecondUs, now);
   if (!stale) {
     log_.warn("stale agents not swept", {{"why", stale.error().text()}});
   } else {
     for (const base::Uuid& project : *stale) changed(project);
   }
-  if (const auto silent = sweep_silent_workers(store_, now); !silent) {
+  if (const auto silent = sweep_silent_workers(store_, now, fence); !silent) {
     log_.warn("silent workers not swept", {{"why", silent.error().text()}});
   }
 }

@@ -33,11 +33,15 @@
 #include "config/config.hpp"
 #include "core/engine_routes.hpp"
 #include "core/event_source.hpp"
+#include "core/leases.hpp"
 #include "core/snapshots.hpp"
 #include "core/store.hpp"
 #include "plugin/host.hpp"
 
 namespace z4j::core {
+
+// The lease of an engine instance: whoever has it runs the instance.
+[[nodiscard]] std::string engine_lease(const config::PluginEntry& entry);
 
 // What is known of a local agent's engine now, beyond its row.
 struct LocalEngine {
@@ -59,6 +63,13 @@ class LocalAgents final : public EngineRoutes {
     std::string host_name;  // where this brain runs
     int offline_timeout_s = 30;
     std::int64_t max_open_commands = 256;  // per instance
+    base::Uuid brain;                      // who holds these agents; nil: nobody else asks
+    // The right to sweep up after brains that are gone; none: another brain has it. Empty: nobody
+    // else is there to do it.
+    std::function<std::optional<Fence>()> may_sweep;
+    // What may be believed of a source's fence. Empty: it is held.
+    std::function<Leases::Belief(const Fence&)> belief;
+    std::function<void()> on_held;  // agents came that other brains may have asked something
   };
 
   LocalAgents(plugin::Host& host, Store& store, const base::Clock& clock, base::Log& log,
@@ -69,7 +80,9 @@ class LocalAgents final : public EngineRoutes {
 
   // Finds the instance's project and makes its agent. Errors: bad_config for an unknown or archived
   // project, conflict for a taken agent name; else the plugin's or the store's.
-  [[nodiscard]] base::Status prepare(const config::PluginEntry& entry);
+  // What is written of it begins with `fence`, if there is one.
+  [[nodiscard]] base::Status prepare(const config::PluginEntry& entry,
+                                     const std::optional<Fence>& fence = {});
   [[nodiscard]] base::Status add(const config::PluginEntry& entry);
   // The agent is offline from now on. Nothing for a name that is not there.
   void remove(const std::string& instance);
@@ -89,6 +102,15 @@ class LocalAgents final : public EngineRoutes {
   void command(const base::Uuid& agent_id, const std::string& engine, std::uint64_t verb,
                std::string target, std::string args_json, int deadline_ms,
                plugin::Answer answer) override;
+
+  // Agents whose engines run here.
+  [[nodiscard]] std::vector<base::Uuid> held() const;
+  // What writes about the agent begin with, if it was given one.
+  [[nodiscard]] std::optional<Fence> fence(const base::Uuid& agent_id) const;
+  // Asks about one of them: "waiting" asks the engine for the tasks in a queue (the page as in
+  // docs/abi/engine.md), "facts" and "registry" tell what is known here. `answer` as in command().
+  void read(const base::Uuid& agent_id, std::string_view what, std::string page_json,
+            int deadline_ms, plugin::Answer answer);
 
   // None when the agent is no engine instance of this brain.
   [[nodiscard]] std::optional<LocalEngine> engine(const base::Uuid& agent_id) const;

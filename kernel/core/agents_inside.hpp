@@ -14,15 +14,17 @@ struct LocalAgents::Source {
   enum class Phase { prepared, running, removed };
 
   Source(Store& store, const base::Clock& clock, base::Log& log, const Redact& redact,
-         EventSource from, std::string engine_name, std::string plugin_version)
+         EventSource from, std::string engine_name, std::string plugin_version,
+         std::optional<Fence> by)
       : events(std::move(from)),
+        fence(std::move(by)),
         engine(std::move(engine_name)),
         version(std::move(plugin_version)),
         snapshots(store, clock, log, events.instance, owner(), redact),
         reconcile(store, clock, log, events.instance, owner()) {}
 
   [[nodiscard]] SnapshotRows::Owner owner() const {
-    return {events.project_id, events.agent_id, engine};
+    return {events.project_id, events.agent_id, engine, fence};
   }
   void seen(base::TimeUs at) {
     base::TimeUs before = seen_at;
@@ -31,6 +33,7 @@ struct LocalAgents::Source {
   }
 
   const EventSource events;
+  const std::optional<Fence> fence;
   const std::string engine, version;
   std::optional<base::TimeUs> seen_before;  // by whoever ran it last; set before it is shared
   bool is_restart = false;                  // this process ran it before; set before it is shared
@@ -38,7 +41,9 @@ struct LocalAgents::Source {
   std::atomic<Phase> phase{Phase::prepared};
   std::atomic<base::TimeUs> seen_at{0};
   std::atomic<std::int64_t> open_commands{0};
-  std::atomic<bool> look_now{true};  // its report has news
+  std::atomic<bool> is_lost{false};    // another brain has it: nothing is written any more
+  std::atomic<bool> look_now{true};    // its report has news
+  std::atomic<bool> is_stream{false};  // see EventSource
 
   mutable std::mutex facts_mutex;
   Presence presence;  // guarded by facts_mutex, as are the two below

@@ -215,6 +215,42 @@ CommandOutcome outcome_of(const base::Result<std::string>& answer) {
   return out;
 }
 
+// --- argument filter ---------------------------------------------------------------------------
+
+std::optional<ArgFilter> ArgFilter::parse(std::string_view term) {
+  constexpr std::size_t kMaxBytes = 1000, kMaxSegments = 8;
+  const std::size_t colon = term.find(':');
+  if (colon == std::string_view::npos || term.size() > kMaxBytes || !is_utf8(term)) return {};
+  std::string_view path = term.substr(0, colon), value = term.substr(colon + 1);
+  ArgFilter out;
+  std::size_t segments = 0;
+  for (;;) {
+    const std::string_view segment = path.substr(0, path.find('.'));
+    if (segment.empty() || ++segments > kMaxSegments) return {};
+    if (segments == 1)
+      out.is_positional = segment.find_first_not_of("0123456789") == std::string_view::npos;
+    out.pointer += '/';
+    for (const char c : segment)
+      out.pointer += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+    if (segment.size() == path.size()) break;
+    path.remove_prefix(segment.size() + 1);
+  }
+  if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
+    out.values.emplace_back(value.substr(1, value.size() - 2));
+    return out;
+  }
+  out.values.emplace_back(value);
+  if (value == "true" || value == "false") {
+    out.values.emplace_back(value == "true");
+  } else if (auto number = json::parse(value, {.max_bytes = 64, .max_depth = 1}); number) {
+    if (number->is_int64())
+      out.values.emplace_back(std::int64_t{number->get_int64()});
+    else if (number->is_double())
+      out.values.emplace_back(number->get_double());
+  }
+  return out;
+}
+
 // --- bulk filter --------------------------------------------------------------------------------
 
 base::Result<BulkFilter> BulkFilter::parse(const json::Object& filter, std::size_t max) {
@@ -232,6 +268,16 @@ base::Result<BulkFilter> BulkFilter::parse(const json::Object& filter, std::size
       auto time = filter_time(key, value);
       if (!time) return std::move(time).error();
       (key == "since" ? out.since : out.until) = *time;
+    } else if (key == "arg") {
+      const json::Array one{value};
+      for (const auto& item : value.is_array() ? value.get_array() : one) {
+        auto term = item.is_string()
+                        ? ArgFilter::parse({item.get_string().data(), item.get_string().size()})
+                        : std::nullopt;
+        if (!term || out.args.size() == ArgFilter::kMaxTerms)
+          return bad_filter(key, "at most 4 of " + std::string(ArgFilter::kExpected));
+        out.args.push_back(std::move(*term));
+      }
     } else if (key == "task_ids") {
       if (!value.is_array()) return bad_filter(key, "an array of task ids");
       out.task_ids.emplace();
@@ -279,7 +325,7 @@ base::Result<BulkFilter> BulkFilter::parse(const json::Object& filter, std::size
       return refuse::invalid("filter." + clean_text(key, 40),
                              "filter \"" + clean_text(key, 40) +
                                  "\" is not known; known are state, name, queue, worker, search, "
-                                 "engine, priority, since, until, task_ids");
+                                 "engine, priority, arg, since, until, task_ids");
     }
   }
   if (!has_state && !out.task_ids) out.state = "failure";
@@ -291,7 +337,7 @@ Where BulkFilter::where(const base::Uuid& project) const {
   w.eq(task_col::project_id, project);
   if (state) {
     if (*state == "pending") {
-      w.any([](Where& any) { any.is_null(task_col::state).eq(task_col::state, "pending"); });
+      w.is_null(task_col::state);
     } else {
       w.eq(task_col::state, *state);
     }
@@ -300,8 +346,15 @@ Where BulkFilter::where(const base::Uuid& project) const {
   if (queue) w.eq(task_col::queue, *queue);
   if (worker) w.eq(task_col::worker_name, *worker);
   if (name) w.contains(task_col::name, *name);
-  if (since) w.ge(task_col::received_at, *since);
-  if (until) w.le(task_col::received_at, *until);
+  if (since) w.ge(task_col::sort_at, *since);
+  if (until) w.le(task_col::sort_at, *until);
+  for (const ArgFilter& arg : args) {
+    w.any([&arg](Where& any) {
+      for (const Cell& value : arg.values)
+        any.path(arg.is_positional ? task_col::args : task_col::kwargs, arg.pointer, Z4J_CMP_EQ,
+                 value);
+    });
+  }
   if (!priorities.empty()) {
     w.any([this](Where& any) {
       std::vector<Cell> words(priorities.begin(), priorities.end());

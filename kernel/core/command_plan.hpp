@@ -74,13 +74,29 @@ struct CommandOutcome {
 [[nodiscard]] CommandOutcome outcome_of(const base::Result<std::string>& answer);
 [[nodiscard]] CommandOutcome refused_outcome(std::string reason);
 
+// One argument of a task: "user_id:42", "order.lines.0.sku:A-17", "0:4711" (a place among the
+// positional ones). The value matches a number, true or false, and a text of the same look; in
+// double quotes, the text only. Arguments that an engine tells as source code instead of data don't
+// match.
+struct ArgFilter {
+  bool is_positional = false;
+  std::string pointer;  // JSON pointer into args or kwargs
+  std::vector<Cell> values;
+
+  static constexpr std::size_t kMaxTerms = 4;
+  static constexpr std::string_view kExpected =
+      "KEY:VALUE such as user_id:42 or order.lines.0.sku:A-17";
+  [[nodiscard]] static std::optional<ArgFilter> parse(std::string_view term);
+};
+
 // Which tasks a bulk retry means. Every member of the filter object takes part or is an error: a
 // filter that is dropped would retry tasks nobody asked for.
 struct BulkFilter {
   std::optional<std::string> state;  // none: any
   std::optional<std::string> name, queue, worker, search, engine;
   std::vector<std::string> priorities;
-  std::optional<base::TimeUs> since, until;          // of received_at, inclusive
+  std::vector<ArgFilter> args;
+  std::optional<base::TimeUs> since, until;          // of the time that lists order by, inclusive
   std::optional<std::vector<std::string>> task_ids;  // the engines' ids
   // Members that only the server may set; left out and reported.
   std::vector<std::string> rejected_keys;
@@ -89,6 +105,10 @@ struct BulkFilter {
   [[nodiscard]] static base::Result<BulkFilter> parse(const base::json::Object& filter,
                                                       std::size_t max);
   [[nodiscard]] Where where(const base::Uuid& project) const;
+  // Does it ask for more than the order and the state, which any store has an index for?
+  [[nodiscard]] bool has_text() const noexcept {
+    return name || queue || worker || search || engine || !priorities.empty();
+  }
   [[nodiscard]] bool fits_state(const StoredTask& task) const;
 };
 

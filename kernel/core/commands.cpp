@@ -19,8 +19,10 @@ namespace json = base::json;
 
 constexpr std::uint32_t kCommandSweepRows = 500;
 constexpr int kCommandFinishTries = 20;
-constexpr auto kCommandSweepEvery = std::chrono::seconds(5);
+constexpr auto kCommandSweepEvery = std::chrono::seconds(10);
 constexpr std::string_view kCommandTimeoutText = "no answer in time; it may still happen";
+constexpr std::string_view kCommandNotTakenText =
+    "the brain that holds the agent did not take it in time; nothing was sent";
 
 std::vector<Cell> open_states() { return {Cell("pending"), Cell("dispatched")}; }
 
@@ -241,7 +243,8 @@ base::Result<std::optional<Command>> Commands::earlier(const CommandRequest& req
 
 base::Result<Command> Commands::insert(const CommandRequest& request, const Plan& plan,
                                        const std::string& hash, std::string_view status,
-                                       const std::optional<base::Uuid>& agent) {
+                                       const std::optional<base::Uuid>& agent,
+                                       const HandedCommand* handed) {
   Command c;
   c.id = base::Uuid::random();
   c.project_id = request.project_id;
@@ -258,7 +261,7 @@ base::Result<Command> Commands::insert(const CommandRequest& request, const Plan
   if (is_cancelled) {
     c.completed_at = c.issued_at;
     c.error = "agent offline: nothing was sent";
-  } else {
+  } else if (handed == nullptr) {
     c.dispatched_at = c.issued_at;
   }
   AuditEntry entry = AuditEntry::of(request.actor, "command.issue." + plan.action, plan.target_type,
@@ -292,6 +295,11 @@ base::Result<Command> Commands::insert(const CommandRequest& request, const Plan
       rows.text(cmd::idempotency_key, *request.idempotency_key).text(cmd::payload_hash, hash);
     }
     commit.insert(std::move(rows));
+    if (handed != nullptr) {
+      HandedCommand named = *handed;
+      named.id = c.id;
+      routes_.hand_over(commit, named, named.deadline_ms);
+    }
   });
   if (!done) return std::move(done).error();
   return c;
@@ -341,50 +349,96 @@ base::Result<Command> Commands::issue(const CommandRequest& request, Plan plan, 
     args.get_object()["terminate"] = true;
     plan.args_json = json::write(args);
   }
-  if (!plan.is_bulk) {
-    const std::lock_guard lock(inbox_->mutex);
-    if (inbox_->open >= options_.max_open) {
-      return base::Error{base::Code::busy,
-                         "too many commands are waiting for an answer",
-                         {},
-                         "try again in a moment",
-                         1000};
-    }
-    ++inbox_->open;
+  const bool sends = !plan.is_bulk && route->is_here;
+  if (sends && !open_one()) {
+    return base::Error{base::Code::busy,
+                       "too many commands are waiting for an answer",
+                       {},
+                       "try again in a moment",
+                       1000};
   }
-  const auto give_back = [&] {
-    if (plan.is_bulk) return;
-    const std::lock_guard lock(inbox_->mutex);
-    --inbox_->open;
-  };
-
+  const int deadline_ms =
+      std::max(1000, plan.timeout_s * 1000 - 2000);  // before the sweeper gives up
+  HandedCommand handed{{}, route->agent_id, route->engine, plan.verb, plan.target, plan.args_json,
+                       {}, deadline_ms};
+  handed.more = {{"task_name", plan.task_name}, {"user_agent", request.actor.user_agent}};
+  const bool is_handed = !plan.is_bulk && !sends;
   auto row =
-      insert(request, plan, hash, "dispatched", plan.is_bulk ? request.agent_id : route->agent_id);
+      insert(request, plan, hash, is_handed ? "pending" : "dispatched",
+             plan.is_bulk ? request.agent_id : route->agent_id, is_handed ? &handed : nullptr);
   if (!row) {
-    give_back();
+    if (sends) {
+      const std::lock_guard lock(inbox_->mutex);
+      --inbox_->open;
+    }
     if (row.error().code != base::Code::conflict) return row;
     auto other = earlier(request, hash);  // the same key at the same time
     if (!other) return std::move(other).error();
     if (other->has_value()) return std::move(**other);
     return row;
   }
-  if (!plan.is_bulk) {
-    Sent sent{row->id,     row->project_id, plan.action,    plan.target_type, plan.engine,
-              plan.target, plan.task_name,  plan.target_id, request.actor,    0};
-    const int deadline_ms =
-        std::max(1000, plan.timeout_s * 1000 - 2000);  // before the sweeper gives up
-    routes_.command(route->agent_id, route->engine, plan.verb, plan.target, plan.args_json,
-                    deadline_ms,
-                    [inbox = inbox_, sent = std::move(sent)](base::Result<std::string> answer) {
-                      CommandOutcome outcome = outcome_of(answer);
-                      const std::lock_guard lock(inbox->mutex);
-                      inbox->answers.emplace_back(sent, std::move(outcome));
-                      inbox->arrived.notify_one();
-                    });
+  if (sends) {
+    send(route->agent_id, route->engine, plan.verb, plan.target, plan.args_json, deadline_ms,
+         Sent{row->id, row->project_id, plan.action, plan.target_type, plan.engine, plan.target,
+              plan.task_name, plan.target_id, request.actor, 0});
   }
   changed(request.project_id);
   if (is_new != nullptr) *is_new = true;
   return row;
+}
+
+bool Commands::open_one() {
+  const std::lock_guard lock(inbox_->mutex);
+  if (inbox_->open >= options_.max_open) return false;
+  ++inbox_->open;
+  return true;
+}
+
+void Commands::send(const base::Uuid& agent, const std::string& engine, std::uint64_t verb,
+                    const std::string& target, const std::string& args_json, int deadline_ms,
+                    Sent sent) {
+  routes_.command(agent, engine, verb, target, args_json, deadline_ms,
+                  [inbox = inbox_, sent = std::move(sent)](base::Result<std::string> answer) {
+                    CommandOutcome outcome = outcome_of(answer);
+                    const std::lock_guard lock(inbox->mutex);
+                    inbox->answers.emplace_back(sent, std::move(outcome));
+                    inbox->arrived.notify_one();
+                  });
+}
+
+base::Status Commands::take(const HandedCommand& command, Commit claim) {
+  Query query(Table::commands);
+  query.where.eq(cmd::id, command.id);
+  auto row = store_.first(query.all());
+  if (!row) return std::move(row).error();
+  if (!row->has_value() || (*row)->text(cmd::status) != "pending") return store_.commit(claim);
+  const Command c = command_of(**row);
+  if (!open_one()) {
+    return base::Error{.code = base::Code::busy,
+                       .message = "too many commands are waiting for an answer",
+                       .where = {},
+                       .hint = {},
+                       .retry_after_ms = 1000};
+  }
+  Where pending;
+  pending.eq(cmd::id, c.id).eq(cmd::status, "pending");
+  claim.update(Table::commands, std::move(pending),
+               {{cmd::status, "dispatched"}, {cmd::dispatched_at, clock_.now()}}, 1, 1);
+  if (auto claimed = store_.commit(claim); !claimed) {
+    const std::lock_guard lock(inbox_->mutex);
+    --inbox_->open;
+    return claimed;
+  }
+  Actor actor;
+  actor.user_id = c.issued_by;
+  actor.source_ip = (*row)->text(cmd::source_ip);
+  actor.user_agent = json::text(command.more, "user_agent");
+  send(command.agent_id, command.engine, command.verb, command.target, command.args_json,
+       command.deadline_ms,
+       Sent{c.id, c.project_id, c.action, c.target_type, command.engine, command.target,
+            std::string(json::text(command.more, "task_name")), c.target_id, std::move(actor), 0});
+  changed(c.project_id);
+  return {};
 }
 
 void Commands::changed(const base::Uuid& project) const {
@@ -481,18 +535,18 @@ bool Commands::work() {
 }
 
 base::Result<std::size_t> Commands::sweep() {
+  std::optional<Fence> fence;
+  if (options_.may_sweep && !(fence = options_.may_sweep())) return std::size_t{0};
   const base::TimeUs now = clock_.now();
   std::vector<Command> due;
-  for (const char* status : {"pending", "dispatched"}) {
-    Query query(Table::commands);
-    query.where.eq(cmd::status, status).lt(cmd::timeout_at, now);
-    query.all().limit(kCommandSweepRows);
-    auto done = store_.each(query, [&due](const Row& row) {
-      due.push_back(command_of(row));
-      return true;
-    });
-    if (!done) return std::move(done).error();
-  }
+  Query query(Table::commands);
+  query.where.in(cmd::status, open_states()).lt(cmd::timeout_at, now);
+  query.all().limit(kCommandSweepRows);
+  auto read = store_.each(query, [&due](const Row& row) {
+    due.push_back(command_of(row));
+    return true;
+  });
+  if (!read) return std::move(read).error();
   std::size_t swept = 0;
   std::set<base::Uuid> projects;
   for (const Command& c : due) {
@@ -501,18 +555,24 @@ base::Result<std::size_t> Commands::sweep() {
     AuditEntry entry = AuditEntry::of(actor, "command.failed", c.target_type,
                                       c.target_id.value_or(""), c.project_id);
     entry.result = "failed";
+    const bool was_sent = c.status == "dispatched";
     entry.metadata = {{"command_id", c.id.text()},
                       {"action", c.action},
-                      {"outcome", "unknown"},
-                      {"reason", "timeout"}};
+                      {"outcome", was_sent ? "unknown" : "refused"},
+                      {"reason", was_sent ? "timeout" : "not_taken"}};
     auto done = audit_.commit({std::move(entry)}, [&](Commit& commit) {
+      if (fence) fence->guard(commit);
       Where open;
-      open.eq(cmd::id, c.id).in(cmd::status, open_states());
+      open.eq(cmd::id, c.id).eq(cmd::status, c.status);
       commit.update(Table::commands, std::move(open),
                     {{cmd::status, "timeout"},
-                     {cmd::error, Cell(kCommandTimeoutText)},
+                     {cmd::error, Cell(was_sent ? kCommandTimeoutText : kCommandNotTakenText)},
                      {cmd::completed_at, now}},
                     1, 1);
+      if (was_sent) return;
+      Where request;
+      request.eq(model::engine_requests::id, c.id);
+      commit.erase(Table::engine_requests, std::move(request));
     });
     if (done) {
       ++swept;

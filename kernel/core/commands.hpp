@@ -1,10 +1,11 @@
 // Commands: what people ask of engines, from the asking to what came of it.
 //
-// A command's row and its audit entry are stored, as `dispatched`, before anything is sent; the
-// process that stored it is the one that sends it, once. A crash in between leaves the row to its
-// time-out: a command runs at most once. It ends as completed (done or sent), failed (refused or
-// outcome unknown: see result.outcome), timeout, or cancelled when no agent was there to take it.
-// Later answers are dropped and counted.
+// A command's row and its audit entry are stored before anything is sent: as `dispatched` when this
+// brain holds the agent and sends it, else as `pending`, which the brain that holds the agent makes
+// `dispatched` when it takes it. Who made it `dispatched` sends it, once. A crash in between leaves
+// the row to its time-out: a command runs at most once. It ends as completed (done or sent), failed
+// (refused or outcome unknown: see result.outcome), timeout, or cancelled when no agent was there
+// to take it. Later answers are dropped and counted.
 //
 // An idempotency key belongs to what was asked: the same key with the same request gives back the
 // first command and does nothing else, with another request it is a conflict. Cancelled commands
@@ -34,6 +35,7 @@
 #include "core/audit.hpp"
 #include "core/command_plan.hpp"
 #include "core/engine_routes.hpp"
+#include "core/leases.hpp"
 #include "core/store.hpp"
 
 namespace z4j::core {
@@ -72,6 +74,9 @@ class Commands {
     std::function<void(const base::Uuid& project, std::string_view topic)> on_changed;
     // Makes a payload fit to store (secrets out). None: overrides are not stored.
     std::function<base::json::Value(base::json::Value)> redact;
+    // The right to end commands whose time is over; none: another brain has it. Empty: nobody else
+    // is there to do it.
+    std::function<std::optional<Fence>()> may_sweep;
   };
 
   Commands(Store& store, Audit& audit, EngineRoutes& routes, const base::Clock& clock,
@@ -106,6 +111,10 @@ class Commands {
   // Ends both threads; a running bulk retry stops after its current task and says so.
   void stop();
 
+  // Takes a command that another brain stored and sends it. `claim` holds the steps that give this
+  // brain the right to; when they are refused, or somebody ended the command, nothing is sent.
+  [[nodiscard]] base::Status take(const HandedCommand& command, Commit claim);
+
   // Stores the answers that have come. True when there were any.
   bool work();
   // Rows past their time become `timeout`; how many.
@@ -130,7 +139,11 @@ class Commands {
                                             bool* is_new = nullptr);
   [[nodiscard]] base::Result<Command> insert(const CommandRequest& request, const Plan& plan,
                                              const std::string& hash, std::string_view status,
-                                             const std::optional<base::Uuid>& agent);
+                                             const std::optional<base::Uuid>& agent,
+                                             const HandedCommand* handed = nullptr);
+  void send(const base::Uuid& agent, const std::string& engine, std::uint64_t verb,
+            const std::string& target, const std::string& args_json, int deadline_ms, Sent sent);
+  [[nodiscard]] bool open_one();
   void refuse_and_record(const CommandRequest& request, const Plan& plan, const base::Error& why);
   [[nodiscard]] base::Result<std::optional<StoredTask>> stored_task(const base::Uuid& project,
                                                                     std::string_view engine,

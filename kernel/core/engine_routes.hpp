@@ -1,12 +1,15 @@
-// The ways to the engines of a project, whatever carries them: a plugin in this process or an agent
-// elsewhere.
+// The ways to the engines of a project, whatever carries them: a plugin in this process, one that
+// another brain runs, or an agent elsewhere.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
+#include "base/json.hpp"
 #include "base/uuid.hpp"
+#include "core/store.hpp"
 #include "plugin/host.hpp"
 
 namespace z4j::core {
@@ -16,6 +19,17 @@ struct EngineRoute {
   std::string engine;              // "celery"
   std::uint64_t capabilities = 0;  // Z4J_ENGINE_* bits
   bool is_online = false;
+  bool is_here = true;  // this brain holds it
+};
+
+// A stored command on its way to the brain that holds its agent.
+struct HandedCommand {
+  base::Uuid id, agent_id;
+  std::string engine;
+  std::uint64_t verb = 0;
+  std::string target, args_json;
+  base::json::Object more;  // what the one who stores the outcome must know
+  int deadline_ms = 0;
 };
 
 // Thread-safe.
@@ -31,6 +45,10 @@ class EngineRoutes {
   virtual void command(const base::Uuid& agent_id, const std::string& engine, std::uint64_t verb,
                        std::string target, std::string args_json, int deadline_ms,
                        plugin::Answer answer) = 0;
+
+  // Adds to the commit of a pending command what makes the brain that holds the agent take it, not
+  // later than that. For routes that are not here.
+  virtual void hand_over(Commit&, const HandedCommand&, int /*expires_in_ms*/) {}
 };
 
 }  // namespace z4j::core

@@ -86,6 +86,7 @@ struct Event {
   // Not empty: the attributes could not be read. The event itself stands; they go to the dead
   // letters.
   std::string trouble, trouble_body;
+  std::uint32_t parcel = 0;  // the place of its parcel in the batch; the lane's own
 
   [[nodiscard]] bool is_task() const noexcept {
     return !task_id.empty() && kind >= Z4J_EV_SENT && kind <= Z4J_EV_PROGRESS;

@@ -11,7 +11,7 @@ namespace {
 namespace agent_col = model::agents;
 namespace worker_col = model::workers;
 namespace queue_col = model::queues;
-namespace minute_col = model::task_minutes;
+namespace hour_col = model::worker_hours;
 namespace gap_col = model::gaps;
 
 constexpr std::size_t kMaxCounted = 20'000;  // workers, gone ones included
@@ -169,17 +169,16 @@ base::Result<FleetAgent> Fleet::agent(const base::Uuid& project, const base::Uui
 }
 
 base::Result<Fleet::Counts> Fleet::count_work(const base::Uuid& project, const FleetWorker* only) {
-  Query query(Table::task_minutes);
-  query.where.eq(minute_col::project_id, project)
-      .ge(minute_col::minute, clock_.now() - base::kDayUs)
-      .in(minute_col::kind, {Cell("task.succeeded"), Cell("task.failed"), Cell("task.retried")})
-      .ne(minute_col::worker, "");
+  Query query(Table::worker_hours);
+  query.where.eq(hour_col::project_id, project)
+      .ge(hour_col::hour, clock_.now() - base::kDayUs)
+      .in(hour_col::kind, {Cell("task.succeeded"), Cell("task.failed"), Cell("task.retried")});
   if (only != nullptr)
-    query.where.eq(minute_col::engine, only->engine).eq(minute_col::worker, only->name);
-  query.group(minute_col::engine)
-      .group(minute_col::worker)
-      .group(minute_col::kind)
-      .fold(Z4J_AGG_SUM, minute_col::count);
+    query.where.eq(hour_col::engine, only->engine).eq(hour_col::worker, only->name);
+  query.group(hour_col::engine)
+      .group(hour_col::worker)
+      .group(hour_col::kind)
+      .fold(Z4J_AGG_SUM, hour_col::count);
   Counts counts;
   auto done = store_.each(query, [&](const Row& row) {
     WorkerCounts& of = counts[{std::string(row.text(0)), std::string(row.text(1))}];

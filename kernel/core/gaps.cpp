@@ -27,10 +27,12 @@ void add_gap(Commit& commit, const Gap& gap, base::TimeUs now) {
   commit.insert(std::move(rows));
 }
 
-base::Status note_rebuilt(Store& store, const base::Uuid& gap, std::int64_t rebuilt) {
+base::Status note_rebuilt(Store& store, const std::optional<Fence>& fence, const base::Uuid& gap,
+                          std::int64_t rebuilt) {
   Where where;
   where.eq(gap_col::id, gap);
   Commit commit;
+  if (fence) fence->guard(commit);
   commit.update(Table::gaps, std::move(where), {{gap_col::rebuilt, rebuilt}});
   commit.relaxed();
   return store.commit(commit);

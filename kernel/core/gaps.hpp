@@ -7,6 +7,7 @@
 
 #include "base/clock.hpp"
 #include "base/uuid.hpp"
+#include "core/leases.hpp"
 #include "core/store.hpp"
 
 namespace z4j::core {
@@ -20,6 +21,7 @@ struct Gap {
 // Inserts it; what was rebuilt or lost is not known yet. `why` is cut to 500 characters.
 void add_gap(Commit& commit, const Gap& gap, base::TimeUs now);
 // How many tasks' states could be read back.
-[[nodiscard]] base::Status note_rebuilt(Store& store, const base::Uuid& gap, std::int64_t rebuilt);
+[[nodiscard]] base::Status note_rebuilt(Store& store, const std::optional<Fence>& fence,
+                                        const base::Uuid& gap, std::int64_t rebuilt);
 
 }  // namespace z4j::core

@@ -3,9 +3,10 @@
 //
 // push() answers at once. What it accepted is kept until the store has it: while the store is away
 // the lanes wait and try again, the budget fills, and push() answers busy, which is how a source
-// learns to slow down. Only a stop whose time runs out, or the end of the process, loses what was
-// accepted; engines read the state back after that. An event stored twice changes nothing. All
-// functions: any thread.
+// learns to slow down. A source that can't slow down goes on to disk, up to a bound (core/spill),
+// and stays behind what it has there until that is read back, so its order is kept. What a stop has
+// no time for goes there too; the end of the process loses what was accepted in memory, and engines
+// read the state back after that. An event stored twice changes nothing. All functions: any thread.
 #pragma once
 
 #include <z4j/abi.h>
@@ -24,6 +25,7 @@
 #include "base/result.hpp"
 #include "core/event_source.hpp"
 #include "core/redaction.hpp"
+#include "core/spill.hpp"
 #include "core/store.hpp"
 
 namespace z4j::core {
@@ -35,8 +37,10 @@ class Ingest {
     base::Log* log = nullptr;            // required, outlives this
     Redactor::Options redaction = {};
     std::size_t queue_bytes = std::size_t{64} << 20;
-    unsigned linger_ms = 20;  // how long a batch waits to become full
-    unsigned max_rows = 0;    // of a batch; 0: what the store likes
+    unsigned linger_ms = 20;        // how long a batch waits to become full
+    unsigned max_rows = 0;          // of a batch; 0: what the store likes
+    std::string spill_folder = {};  // where events wait on disk; "": nowhere
+    std::size_t spill_bytes = 0;    // at most; 0: nothing goes to disk
     // After a commit, once per project and topic ("task.changed", "worker.changed", "gap.changed");
     // on a lane's thread, so it must be quick.
     std::function<void(const base::Uuid& project, std::string_view topic)> on_changed = {};
@@ -55,9 +59,11 @@ class Ingest {
     std::vector<AgentStats> agents;
     std::uint64_t waiting_bytes = 0, limit_bytes = 0;
     std::uint64_t commits = 0, failed_commits = 0;
+    Spill::Stats spill;
   };
 
-  // Error: bad_config, a redaction pattern.
+  // Errors: bad_config, a redaction pattern or the folder on disk; bad_state, another brain has
+  // that folder.
   [[nodiscard]] static base::Result<std::unique_ptr<Ingest>> make(Store& store, Options options);
   ~Ingest();  // stop(0)
   Ingest(const Ingest&) = delete;
@@ -71,7 +77,8 @@ class Ingest {
   void dropped(const EventSource& source, std::uint64_t count, std::string_view why);
 
   void start();
-  // Refuses new events, stores what waits until the time is up, and counts what is left as dropped.
+  // Refuses new events, stores what waits until the time is up; what is left then goes to disk, or
+  // is counted as dropped.
   void stop(int drain_ms);
 
   [[nodiscard]] Stats stats() const;

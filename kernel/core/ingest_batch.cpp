@@ -95,14 +95,14 @@ BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std:
   BatchCommit made;
   TaskFold tasks;
   FleetFold fleet;
-  MinuteCounts minutes;
+  RollUps roll_ups;
   Rows letters(Table::dead_letters);
   std::map<base::Uuid, std::set<std::string_view>> topics;
   for (const Event* e : events) {
     if (e->is_stored()) made.stored.push_back(e);
     tasks.add(*e);
     fleet.add(*e);
-    minutes.add(*e);
+    roll_ups.add(*e);
     if (!e->trouble.empty() && e->is_stored())
       dead_letter_row(letters, *e, e->trouble, e->trouble_body, e->taken_at);
     if (e->is_task()) topics[e->project_id].insert("task.changed");
@@ -121,7 +121,7 @@ BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std:
   const auto insert_new = [&](Rows rows) { commit.insert_new(std::move(rows)); };
   const auto patch = [&](Rows rows) { commit.patch(std::move(rows)); };
   put(tasks.rows(), merge);
-  put(minutes.rows(lane), merge);
+  for (Rows& rows : roll_ups.rows(lane)) merge(std::move(rows));
   put(fleet.new_workers(), insert_new);
   for (Rows& rows : fleet.worker_changes()) put(std::move(rows), patch);
   put(fleet.new_queues(), insert_new);

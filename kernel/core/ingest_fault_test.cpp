@@ -36,6 +36,9 @@ class FaultyDriver final : public plugin::StorageClient {
                                     int deadline_ms) override {
     return driver_->migrate(schema, dry_run, deadline_ms);
   }
+  base::Status listen(const std::vector<std::string>& channels) override {
+    return driver_->listen(channels);
+  }
   base::Result<std::unique_ptr<Session>> open(std::uint32_t flags) override {
     auto opened = driver_->open(flags);
     if (!opened) return opened;
@@ -129,6 +132,9 @@ class IngestFaultTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_poison_row_that_is_not_named_is_found_by_halving);
   CPPUNIT_TEST(while_the_store_is_away_the_queue_fills_and_push_says_busy);
   CPPUNIT_TEST(a_stop_ends_although_the_store_is_away);
+  CPPUNIT_TEST(a_stream_goes_on_to_disk_while_the_store_is_away);
+  CPPUNIT_TEST(a_full_disk_space_makes_a_stream_wait);
+  CPPUNIT_TEST(a_stop_keeps_on_disk_what_it_has_no_time_for);
   CPPUNIT_TEST_SUITE_END();
 
   static constexpr base::TimeUs kNow = 1'790'000'000LL * base::kSecondUs;
@@ -154,8 +160,11 @@ class IngestFaultTest : public CppUnit::TestFixture {
     const z4j_event_batch batch = builder.batch();
     return ingest_->push(source_, batch);
   }
-  void make(std::size_t queue_bytes) {
+  void make(std::size_t queue_bytes, std::size_t spill_bytes = 0) {
+    ingest_.reset();
     Ingest::Options options;
+    options.spill_folder = folder_ + "/spill";
+    options.spill_bytes = spill_bytes;
     options.clock = &clock_;
     options.log = &base::Log::quiet();
     options.linger_ms = 1;
@@ -165,6 +174,18 @@ class IngestFaultTest : public CppUnit::TestFixture {
   void drain() {
     ingest_->start();
     ingest_->stop(30'000);
+  }
+  // Files with events that wait on disk.
+  int segments() {
+    int found = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_ + "/spill"))
+      found += entry.path().extension() == ".spill" ? 1 : 0;
+    return found;
+  }
+  void wait_until_read_back(std::uint64_t events) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (ingest_->stats().spill.read_events < events && std::chrono::steady_clock::now() < until)
+      std::this_thread::yield();
   }
   std::uint64_t count(Table table) { return store_->count(table, {}).value(); }
   std::int64_t counted_in_minutes() {
@@ -324,6 +345,71 @@ class IngestFaultTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{10},
                          stats.agents.at(0).dropped.at("stopped before it was stored"));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, stats.waiting_bytes);
+  }
+
+  void a_stream_goes_on_to_disk_while_the_store_is_away() {
+    std::atomic<bool> away{true};
+    driver_->before([&](z4j_commit&) -> base::Status {
+      if (away) return told(base::Code::unavailable);
+      return {};
+    });
+    make(50'000, 10 << 20);
+    source_.is_stream = true;
+    ingest_->start();
+    for (int i = 0; i < 200; ++i) CPPUNIT_ASSERT(push(i * 10, 10).ok());
+    const auto spilled = ingest_->stats().spill;
+    CPPUNIT_ASSERT(spilled.written_events > 1000 && spilled.bytes > 0);
+    CPPUNIT_ASSERT(ingest_->stats().waiting_bytes <= 50'000);
+    source_.is_stream = false;
+    CPPUNIT_ASSERT(push(0, 200).error().code == base::Code::busy);
+    away = false;
+    wait_until_read_back(spilled.written_events);
+    ingest_->stop(30'000);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{2000}, count(Table::events));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{2000}, counted_in_minutes());
+    CPPUNIT_ASSERT_EQUAL(0, segments());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, ingest_->stats().spill.bytes);
+  }
+
+  void a_full_disk_space_makes_a_stream_wait() {
+    driver_->before([&](z4j_commit&) -> base::Status { return told(base::Code::unavailable); });
+    make(50'000, 100'000);
+    source_.is_stream = true;
+    ingest_->start();
+    base::Status last;
+    for (int i = 0; i < 10'000 && last; ++i) last = push(i * 10, 10);
+    CPPUNIT_ASSERT(!last && last.error().code == base::Code::busy);
+    const auto stats = ingest_->stats();
+    CPPUNIT_ASSERT(stats.spill.bytes <= 100'000 && stats.spill.refused == 1);
+    ingest_->stop(0);
+  }
+
+  void a_stop_keeps_on_disk_what_it_has_no_time_for() {
+    std::atomic<bool> away{true};
+    driver_->before([&](z4j_commit&) -> base::Status {
+      if (away) return told(base::Code::unavailable);
+      return {};
+    });
+    make(50'000, 10 << 20);
+    ingest_->start();
+    CPPUNIT_ASSERT(push(0, 100).ok());
+    ingest_->stop(50);
+    CPPUNIT_ASSERT(ingest_->stats().agents.at(0).dropped.empty());
+    CPPUNIT_ASSERT_EQUAL(1, segments());
+    // Nor does a second one lose them, which finds them on disk.
+    make(50'000, 10 << 20);
+    ingest_->start();
+    wait_until_read_back(100);
+    ingest_->stop(50);
+    CPPUNIT_ASSERT_EQUAL(1, segments());
+    away = false;
+    make(50'000, 10 << 20);
+    ingest_->start();
+    wait_until_read_back(100);
+    ingest_->stop(30'000);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{100}, count(Table::events));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{100}, counted_in_minutes());
+    CPPUNIT_ASSERT_EQUAL(0, segments());
   }
 };
 

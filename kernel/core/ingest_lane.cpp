@@ -85,6 +85,7 @@ bool IngestLane::wait_for_work() {
 
 void IngestLane::abandon() {
   for (const Piece& piece : waiting_) {
+    if (piece.parcel->keep()) continue;
     shared_.ledger.dropped(piece.parcel->parcel->source.agent_id, {},
                            piece.rows.size() - piece.next, kGivenUp);
   }
@@ -122,9 +123,11 @@ void IngestLane::take(Batch& batch) {
   batch.events.reserve(rows);
   for (Taken& one : taken) {
     const Parcel& parcel = *one.parcel->parcel;
+    const auto place = static_cast<std::uint32_t>(batch.parcels.size());
     for (const std::uint32_t row : one.rows) {
       batch.events.push_back(
           decode(parcel.events[row], parcel.source, parcel.taken_at, shared_.redactor));
+      batch.events.back().parcel = place;
     }
     batch.parcels.push_back(std::move(one.parcel));
   }
@@ -149,6 +152,7 @@ void IngestLane::drop_repeats(Batch& batch) {
 }
 
 void IngestLane::process(Batch& batch) {
+  batch_ = &batch;
   drop_repeats(batch);
   std::vector<Event> known;
   const auto refs = [](const std::vector<Event>& events) {
@@ -294,7 +298,9 @@ bool IngestLane::back_off(const base::Error& why) {
 
 void IngestLane::give_up(const EventRefs& events) {
   std::map<base::Uuid, std::uint64_t> lost;
-  for (const Event* e : events) ++lost[e->agent_id];
+  for (const Event* e : events) {
+    if (!batch_->parcels[e->parcel]->keep()) ++lost[e->agent_id];
+  }
   for (const auto& [agent, count] : lost) shared_.ledger.dropped(agent, {}, count, kGivenUp);
 }
 

@@ -20,25 +20,50 @@
 #include "core/event_decode.hpp"
 #include "core/ingest_batch.hpp"
 #include "core/ingest_ledger.hpp"
+#include "core/spill.hpp"
 #include "core/store.hpp"
 
 namespace z4j::core {
 
-// A copied batch and what it pays with; shared by the lanes that hold rows of it.
-struct WaitingParcel {
-  WaitingParcel(std::shared_ptr<const Parcel> p, base::ByteBudget::Reservation r, IngestLedger& l)
-      : parcel(std::move(p)), reservation(std::move(r)), ledger(l) {
-    ledger.waiting(parcel->source, static_cast<std::int64_t>(reservation.bytes()));
+// A copied batch and what it pays with; shared by the lanes that hold rows of it. One that came
+// from disk is settled there when the last lane lets go of it.
+class WaitingParcel {
+ public:
+  struct OnDisk {
+    Spill* spill = nullptr;     // none: what can't be stored is lost
+    std::uint64_t segment = 0;  // it came from there; 0: from its source
+  };
+
+  WaitingParcel(std::shared_ptr<const Parcel> p, base::ByteBudget::Reservation r, IngestLedger& l,
+                OnDisk on_disk)
+      : parcel(std::move(p)), reservation(std::move(r)), ledger_(l), on_disk_(on_disk) {
+    ledger_.waiting(parcel->source, static_cast<std::int64_t>(reservation.bytes()));
   }
   ~WaitingParcel() {
-    ledger.waiting(parcel->source, -static_cast<std::int64_t>(reservation.bytes()));
+    ledger_.waiting(parcel->source, -static_cast<std::int64_t>(reservation.bytes()));
+    if (on_disk_.segment != 0)
+      on_disk_.spill->settle(on_disk_.segment, is_kept_ ? Spill::End::kept : Spill::End::stored);
   }
   WaitingParcel(const WaitingParcel&) = delete;
   WaitingParcel& operator=(const WaitingParcel&) = delete;
 
-  std::shared_ptr<const Parcel> parcel;
-  base::ByteBudget::Reservation reservation;
-  IngestLedger& ledger;
+  // There is no time to store it. True when the next start finds it on disk, provided that the
+  // spill is synced. Thread-safe.
+  bool keep() {
+    const std::lock_guard lock(mutex_);
+    if (!is_kept_ && on_disk_.spill != nullptr)
+      is_kept_ = on_disk_.segment != 0 || on_disk_.spill->add(*parcel, Spill::Sync::later).ok();
+    return is_kept_;
+  }
+
+  const std::shared_ptr<const Parcel> parcel;
+  const base::ByteBudget::Reservation reservation;
+
+ private:
+  IngestLedger& ledger_;
+  const OnDisk on_disk_;
+  std::mutex mutex_;
+  bool is_kept_ = false;  // guarded by mutex_
 };
 
 class IngestLane {
@@ -98,12 +123,13 @@ class IngestLane {
   void succeeded(const BatchCommit& made);
   // False when it is time to give up.
   bool back_off(const base::Error& why);
-  void give_up(const EventRefs& events);
+  void give_up(const EventRefs& events);  // those of batch_
 
   Shared shared_;
   const Options options_;
   std::map<base::Uuid, std::uint64_t> drops_;  // taken from the ledger, not stored yet
   unsigned failures_ = 0;                      // in a row
+  const Batch* batch_ = nullptr;               // while process() runs
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

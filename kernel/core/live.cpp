@@ -40,6 +40,13 @@ void Live::publish(const base::Uuid& project, std::string_view topic) {
   if (was_quiet) wake_.notify_one();
 }
 
+void Live::publish_all() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [project, listeners] : listeners_)
+    changed_[project] = (1u << kLiveTopics.size()) - 1;
+  wake_.notify_one();
+}
+
 void Live::subscribe(Subscriber subscriber, const base::Uuid& project) {
   const std::lock_guard lock(mutex_);
   if (subscribers_.emplace(subscriber, project).second) ++listeners_[project];

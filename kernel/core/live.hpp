@@ -42,6 +42,8 @@ class Live {
 
   // Topics other than the three above are nobody's interest and ignored.
   void publish(const base::Uuid& project, std::string_view topic);
+  // Anything may have changed, in every project.
+  void publish_all();
   void subscribe(Subscriber subscriber, const base::Uuid& project);
   void unsubscribe(Subscriber subscriber);
   // Tells what has changed now, on this thread.

@@ -24,6 +24,8 @@ template <class T>
 struct Page {
   std::vector<T> items;
   std::optional<Place> next;  // start behind this row; none: that was all
+  // The search ended here for lack of time, not of rows: what is older was not looked at.
+  std::optional<base::TimeUs> searched_until = {};
 };
 
 // A page holds no more rows than its limit, and ends early once it weighs this much.

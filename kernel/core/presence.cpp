@@ -1,6 +1,7 @@
 #include "core/presence.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "core/refusal.hpp"
 #include "core/text.hpp"
@@ -10,6 +11,7 @@ namespace z4j::core {
 namespace {
 
 namespace agent_col = model::agents;
+namespace route_col = model::routes;
 namespace json = base::json;
 
 constexpr std::size_t kReasonCharacters = 500;
@@ -74,6 +76,7 @@ base::Status save_local_agent(Store& store, const LocalAgentRow& agent, std::str
       .num(agent_col::created_at, now)
       .num(agent_col::updated_at, now);
   Commit commit;
+  if (agent.fence) agent.fence->guard(commit);
   commit.merge(std::move(rows));
   return store.commit(commit);
 }
@@ -95,7 +98,27 @@ void patch_presence(Commit& commit, std::vector<SeenAgent> agents, base::TimeUs 
   commit.patch(std::move(rows));
 }
 
+void merge_routes(Commit& commit, const base::Uuid& brain, const std::vector<RoutedAgent>& agents) {
+  if (agents.empty()) return;
+  std::vector<const RoutedAgent*> sorted;
+  for (const RoutedAgent& a : agents) sorted.push_back(&a);
+  std::sort(sorted.begin(), sorted.end(),
+            [](const RoutedAgent* a, const RoutedAgent* b) { return a->id < b->id; });
+  Rows rows(Table::routes);
+  for (const RoutedAgent* a : sorted) {
+    rows.begin()
+        .uuid(route_col::agent_id, a->id)
+        .uuid(route_col::project_id, a->project_id)
+        .text(route_col::engine, a->engine)
+        .uuid(route_col::brain_id, brain)
+        .num(route_col::capabilities, static_cast<std::int64_t>(a->presence.capabilities))
+        .num(route_col::is_online, a->presence.is_online ? 1 : 0);
+  }
+  commit.merge(std::move(rows));
+}
+
 base::Result<std::vector<base::Uuid>> sweep_stale_local_agents(Store& store,
+                                                               const std::optional<Fence>& fence,
                                                                const std::vector<base::Uuid>& mine,
                                                                base::TimeUs silent_since,
                                                                base::TimeUs now) {
@@ -107,22 +130,37 @@ base::Result<std::vector<base::Uuid>> sweep_stale_local_agents(Store& store,
         w.lt(agent_col::last_seen_at, silent_since).is_null(agent_col::last_seen_at);
       });
   query.columns({agent_col::id, agent_col::project_id}).limit(kStaleAtOnce);
-  std::vector<Cell> stale;
-  std::vector<base::Uuid> projects;
+  std::map<base::Uuid, base::Uuid> silent;  // agent -> project
   auto done = store.each(query, [&](const Row& row) {
     const base::Uuid id = row.uuid(agent_col::id);
-    if (std::find(mine.begin(), mine.end(), id) != mine.end()) return true;
-    stale.emplace_back(id);
-    projects.push_back(row.uuid(agent_col::project_id));
+    if (std::find(mine.begin(), mine.end(), id) == mine.end())
+      silent.emplace(id, row.uuid(agent_col::project_id));
     return true;
   });
   if (!done) return std::move(done).error();
-  if (stale.empty()) return projects;
+  std::vector<base::Uuid> projects;
+  if (silent.empty()) return projects;
+  if (store.is_shared()) {
+    Query held(Table::routes);
+    held.where.eq(route_col::is_online, true);
+    done = store.each(held.columns({route_col::agent_id}), [&silent](const Row& row) {
+      silent.erase(row.uuid(route_col::agent_id));
+      return true;
+    });
+    if (!done) return std::move(done).error();
+    if (silent.empty()) return projects;
+  }
+  std::vector<Cell> stale;
+  for (const auto& [agent, project] : silent) {
+    stale.emplace_back(agent);
+    projects.push_back(project);
+  }
   Where where;
   where.in(agent_col::id, std::move(stale)).any([silent_since](Where& w) {
     w.lt(agent_col::last_seen_at, silent_since).is_null(agent_col::last_seen_at);
   });
   Commit commit;
+  if (fence) fence->guard(commit);
   commit.update(Table::agents, std::move(where),
                 {{agent_col::state, "offline"},
                  {agent_col::state_reason, "its engine instance does not run"},

@@ -13,6 +13,7 @@
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/result.hpp"
+#include "core/leases.hpp"
 #include "core/store.hpp"
 
 namespace z4j::core {
@@ -34,6 +35,7 @@ struct Presence {
 struct LocalAgentRow {
   base::Uuid id, project_id;
   std::string instance, engine, version, host_name;
+  std::optional<Fence> fence = {};  // of the one who runs it
 };
 // What was known of it before.
 struct KnownAgent {
@@ -58,9 +60,18 @@ struct SeenAgent {
 // Adds a PATCH of these agents to the commit. Times never go back.
 void patch_presence(Commit& commit, std::vector<SeenAgent> agents, base::TimeUs now);
 
-// Local agents of instances that nobody runs any more become offline. `mine` are left alone. The
-// projects where that happened.
+// Adds rows that tell other brains which agents `brain` holds, and what they can do.
+struct RoutedAgent {
+  base::Uuid id, project_id;
+  std::string engine;
+  Presence presence;
+};
+void merge_routes(Commit& commit, const base::Uuid& brain, const std::vector<RoutedAgent>& agents);
+
+// Local agents of instances that nobody runs any more become offline. `mine` are left alone, and
+// those that a brain has a route to. The projects where that happened.
 [[nodiscard]] base::Result<std::vector<base::Uuid>> sweep_stale_local_agents(
-    Store& store, const std::vector<base::Uuid>& mine, base::TimeUs silent_since, base::TimeUs now);
+    Store& store, const std::optional<Fence>& fence, const std::vector<base::Uuid>& mine,
+    base::TimeUs silent_since, base::TimeUs now);
 
 }  // namespace z4j::core

@@ -1,7 +1,11 @@
 #include "core/retention.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <utility>
 #include <vector>
+
+#include "core/rollups.hpp"
 
 namespace z4j::core {
 namespace {
@@ -9,10 +13,45 @@ namespace {
 constexpr std::uint32_t kRetentionRows = 2000, kMostProjects = 10'000;
 constexpr std::int64_t kBetweenStepsMs = 20, kFirstAfterMs = 60'000, kRetentionEveryMs = 3'600'000;
 
+// What a project has kept long enough, each by an index that begins with the project.
+std::vector<std::pair<Table, Where>> aged_of(const base::Uuid& project, base::TimeUs counts_since,
+                                             base::TimeUs minutes_since, base::TimeUs tasks_since) {
+  namespace minute_col = model::task_minutes;
+  namespace hour_col = model::task_hours;
+  namespace worker_col = model::worker_hours;
+  namespace span_col = model::project_spans;
+  namespace task_col = model::tasks;
+  std::vector<std::pair<Table, Where>> out(6);
+  out[0].first = Table::task_minutes;
+  out[0].second.eq(minute_col::project_id, project).lt(minute_col::minute, minutes_since);
+  out[1].first = Table::task_hours;
+  out[1].second.eq(hour_col::project_id, project).lt(hour_col::hour, counts_since);
+  out[2].first = Table::worker_hours;
+  out[2].second.eq(worker_col::project_id, project).lt(worker_col::hour, counts_since);
+  for (const std::size_t i : {std::size_t{3}, std::size_t{4}}) {
+    out[i].first = Table::project_spans;
+    out[i]
+        .second.eq(span_col::project_id, project)
+        .eq(span_col::seconds, i == 3 ? kMinuteSpanS : kHourSpanS)
+        .lt(span_col::begins, i == 3 ? minutes_since : counts_since);
+  }
+  out[5].first = Table::tasks;  // by the list's order, and without news since
+  out[5]
+      .second.eq(task_col::project_id, project)
+      .lt(task_col::sort_at, tasks_since)
+      .lt(task_col::updated_at, tasks_since);
+  return out;
+}
+
 }  // namespace
 
-Retention::Retention(Store& store, const base::Clock& clock, base::Log& log, int event_days)
-    : store_(store), clock_(clock), log_(log), event_days_(event_days) {}
+Retention::Retention(Store& store, const base::Clock& clock, base::Log& log, int event_days,
+                     MayRun may_run)
+    : store_(store),
+      clock_(clock),
+      log_(log),
+      event_days_(event_days),
+      may_run_(std::move(may_run)) {}
 
 Retention::~Retention() { stop(); }
 
@@ -21,53 +60,72 @@ bool Retention::pause(std::int64_t ms) {
   return !wake_.wait_for(lock, std::chrono::milliseconds(ms), [this] { return is_stopping_; });
 }
 
+base::Result<std::uint64_t> Retention::erase(Table table, const Where& where, std::uint32_t limit) {
+  Commit commit;
+  if (may_run_) {
+    const auto fence = may_run_();
+    if (!fence) return std::uint64_t{0};
+    fence->guard(commit);
+  }
+  const std::size_t erasing = commit.steps();
+  commit.erase(table, where, limit);
+  commit.retention().relaxed();
+  if (auto done = store_.commit(commit); !done) return std::move(done).error();
+  return commit.affected(erasing);
+}
+
 base::Result<std::uint64_t> Retention::erase_all(Table table, const Where& where) {
   std::uint64_t erased = 0;
   for (;;) {
-    Commit commit;
-    commit.erase(table, where, kRetentionRows);
-    commit.retention().relaxed();
-    if (auto done = store_.commit(commit); !done) return std::move(done).error();
-    erased += commit.affected(0);
-    if (commit.affected(0) < kRetentionRows || !pause(kBetweenStepsMs)) return erased;
+    auto n = erase(table, where, kRetentionRows);
+    if (!n) return n;
+    erased += *n;
+    if (*n < kRetentionRows || !pause(kBetweenStepsMs)) return erased;
   }
+}
+
+base::Result<std::uint64_t> Retention::erase_events(base::TimeUs before) {
+  Where old;
+  if ((store_.info().capabilities & Z4J_STORE_DROPS_TIME) == 0)
+    return erase_all(Table::events, old.lt(model::events::occurred_at, before));
+  // A store that keeps days drops them whole, if it is asked for nothing but their time.
+  return erase(Table::events, old.lt(model::events::occurred_at, before - before % base::kDayUs),
+               0);
 }
 
 base::Result<std::uint64_t> Retention::run_once() {
   const base::TimeUs now = clock_.now();
   const base::TimeUs events_since = now - event_days_ * base::kDayUs;
-  struct Aged {
-    Table table;
-    std::uint16_t time;
+  auto erased = erase_events(events_since);
+  if (!erased) return erased;
+  const auto more = [&](Table table, const Where& where) -> base::Status {
+    auto n = erase_all(table, where);
+    if (!n) return std::move(n).error();
+    *erased += *n;
+    return {};
   };
-  std::uint64_t erased = 0;
-  for (const Aged aged : {Aged{Table::events, model::events::occurred_at},
-                          Aged{Table::task_minutes, model::task_minutes::minute},
-                          Aged{Table::dead_letters, model::dead_letters::created_at},
-                          Aged{Table::gaps, model::gaps::to_at}}) {
+  const auto older = [&](std::uint16_t time) {
     Where old;
-    old.lt(aged.time, events_since);
-    auto n = erase_all(aged.table, old);
-    if (!n) return n;
-    erased += *n;
-  }
+    return std::move(old.lt(time, events_since));
+  };
+  if (auto done = more(Table::dead_letters, older(model::dead_letters::created_at)); !done)
+    return std::move(done).error();
+  if (auto done = more(Table::gaps, older(model::gaps::to_at)); !done)
+    return std::move(done).error();
 
   namespace project_col = model::projects;
-  namespace task_col = model::tasks;
   Query query(Table::projects);
   query.columns({project_col::id, project_col::retention_days}).limit(kMostProjects);
   auto projects = store_.read(query);
   if (!projects) return std::move(projects).error();
   for (const Row& project : *projects) {
     if (!pause(0)) return erased;
-    const base::TimeUs since = now - project.num(project_col::retention_days) * base::kDayUs;
-    Where old;  // by the list's order, which is indexed; and without news since
-    old.eq(task_col::project_id, project.uuid(project_col::id))
-        .lt(task_col::sort_at, since)
-        .lt(task_col::updated_at, since);
-    auto n = erase_all(Table::tasks, old);
-    if (!n) return n;
-    erased += *n;
+    const base::Uuid id = project.uuid(project_col::id);
+    for (auto& [table, old] :
+         aged_of(id, events_since, std::max(events_since, now - kMinutesKeptUs),
+                 now - project.num(project_col::retention_days) * base::kDayUs)) {
+      if (auto done = more(table, old); !done) return std::move(done).error();
+    }
   }
   return erased;
 }
@@ -91,6 +149,7 @@ void Retention::run() {
   std::int64_t wait_ms = kFirstAfterMs;
   while (pause(wait_ms)) {
     wait_ms = kRetentionEveryMs;
+    if (may_run_ && !may_run_()) continue;
     const auto erased = run_once();
     if (!erased)
       log_.warn("retention not done", {{"why", erased.error().text()}});

@@ -1,25 +1,34 @@
 // Deletes what has been kept long enough: events and what is counted from them after the
-// installation's days, tasks after their project's.
+// installation's days (by the minute sooner, see rollups.hpp), tasks after their project's.
 //
-// In small steps with a pause between them, so that others get the store in between. run_once() is
+// In small steps with a pause between them, so that others get the store in between; events of a
+// store that keeps them in days (Z4J_STORE_DROPS_TIME) go by whole days at once. run_once() is
 // one sweep on the caller's thread; start() runs one every hour. Thread-safe.
 #pragma once
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "core/leases.hpp"
 #include "core/store.hpp"
 
 namespace z4j::core {
 
 class Retention {
  public:
-  Retention(Store& store, const base::Clock& clock, base::Log& log, int event_days);
+  // Gives the right to delete; none: another brain has it.
+  using MayRun = std::function<std::optional<Fence>()>;
+
+  // Without `may_run` nobody else is there to do it.
+  Retention(Store& store, const base::Clock& clock, base::Log& log, int event_days,
+            MayRun may_run = {});
   ~Retention();  // stop()
   Retention(const Retention&) = delete;
   Retention& operator=(const Retention&) = delete;
@@ -30,6 +39,10 @@ class Retention {
   [[nodiscard]] base::Result<std::uint64_t> run_once();
 
  private:
+  // In one commit, at most `limit` rows (0: all).
+  [[nodiscard]] base::Result<std::uint64_t> erase(Table table, const Where& where,
+                                                  std::uint32_t limit);
+  [[nodiscard]] base::Result<std::uint64_t> erase_events(base::TimeUs before);
   [[nodiscard]] base::Result<std::uint64_t> erase_all(Table table, const Where& where);
   [[nodiscard]] bool pause(std::int64_t ms);  // false: stopping
   void run();
@@ -38,6 +51,7 @@ class Retention {
   const base::Clock& clock_;
   base::Log& log_;
   const int event_days_;
+  const MayRun may_run_;
 
   std::mutex mutex_;
   std::condition_variable wake_;

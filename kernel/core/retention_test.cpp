@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "core/rollups.hpp"
 #include "core/testing/test_store.hpp"
 
 namespace z4j::core {
@@ -17,6 +18,7 @@ class RetentionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(RetentionTest);
   CPPUNIT_TEST(events_go_after_the_installations_days);
   CPPUNIT_TEST(tasks_go_after_their_projects_days_without_news);
+  CPPUNIT_TEST(minutes_go_before_the_hours_that_hold_their_sum);
   CPPUNIT_TEST(stops_when_told_to);
   CPPUNIT_TEST_SUITE_END();
 
@@ -94,6 +96,27 @@ class RetentionTest : public CppUnit::TestFixture {
     store_task(patient, "kept", 2 * base::kDayUs, 2 * base::kDayUs);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, retention_.run_once().value());
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{3}, store_->count(Table::tasks, {}).value());
+  }
+  void minutes_go_before_the_hours_that_hold_their_sum() {
+    RollUps counts;
+    Event run;
+    run.project_id = store_project("shop", 30);
+    run.kind = Z4J_EV_SUCCEEDED;
+    run.engine = "e";
+    run.task_id = "t";
+    run.at = run.taken_at = clock_.now() - kMinutesKeptUs - base::kDayUs;
+    counts.add(run);
+    run.at = run.taken_at = clock_.now() - base::kDayUs;
+    counts.add(run);
+    Commit commit;
+    for (Rows& rows : counts.rows(0)) commit.merge(std::move(rows));
+    CPPUNIT_ASSERT(store_->commit(commit).ok());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, retention_.run_once().value());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, store_->count(Table::task_minutes, {}).value());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, store_->count(Table::task_hours, {}).value());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{3}, store_->count(Table::project_spans, {}).value());
+    clock_.advance(40 * base::kDayUs);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{6}, retention_.run_once().value());
   }
   void stops_when_told_to() {
     store_events(4500, 31 * base::kDayUs);

@@ -33,7 +33,8 @@ json::Value number_value(const std::optional<std::int64_t>& n) {
 // Writes what has gathered in `merged` and `patched`, both of one table, once it is worth it.
 class SnapshotWriter {
  public:
-  SnapshotWriter(Store& store, Table table) : store_(store), merged_(table), patched_(table) {}
+  SnapshotWriter(Store& store, Table table, const std::optional<Fence>& fence)
+      : store_(store), fence_(fence), merged_(table), patched_(table) {}
   Rows& merged() { return merged_; }
   Rows& patched() { return patched_; }
 
@@ -46,6 +47,7 @@ class SnapshotWriter {
     if (merged_.size() + patched_.size() == 0) return {};
     const Table table = merged_.table();
     Commit commit;
+    if (fence_) fence_->guard(commit);
     if (merged_.size() > 0) commit.merge(std::exchange(merged_, Rows(table)));
     if (patched_.size() > 0) commit.patch(std::exchange(patched_, Rows(table)));
     commit.relaxed();
@@ -54,6 +56,7 @@ class SnapshotWriter {
 
  private:
   Store& store_;
+  const std::optional<Fence>& fence_;
   Rows merged_, patched_;
 };
 
@@ -109,6 +112,12 @@ base::Result<SnapshotRows::Heartbeats> SnapshotRows::dead_workers(
   return heartbeats(store_, query);
 }
 
+Commit SnapshotRows::fenced() const {
+  Commit commit;
+  if (owner_.fence) owner_.fence->guard(commit);
+  return commit;
+}
+
 base::Status SnapshotRows::lose_workers(const std::vector<base::Uuid>& gone,
                                         base::TimeUs silent_since) {
   Where where;
@@ -116,7 +125,7 @@ base::Status SnapshotRows::lose_workers(const std::vector<base::Uuid>& gone,
       .any([silent_since](Where& w) {  // an event may have come meanwhile
         w.lt(worker_col::last_heartbeat, silent_since).is_null(worker_col::last_heartbeat);
       });
-  Commit commit;
+  Commit commit = fenced();
   commit.update(Table::workers, std::move(where),
                 {{worker_col::state, "offline"},
                  {worker_col::active_tasks, 0},
@@ -140,7 +149,7 @@ base::Result<bool> SnapshotRows::workers(const std::vector<WorkerReport>& report
   auto dead = dead_workers(risen);
   if (!dead) return std::move(dead).error();
   bool is_changed = false;
-  SnapshotWriter writer(store_, Table::workers);
+  SnapshotWriter writer(store_, Table::workers, owner_.fence);
   Marks marks;  // only of what is reported: names that come and go don't pile up
   for (const auto& [id, report] : reported) {
     const WorkerReport& w = *report;
@@ -235,7 +244,7 @@ base::Result<std::vector<base::Uuid>> SnapshotRows::filled_queues() {
 base::Status SnapshotRows::empty_queues(const std::vector<base::Uuid>& gone) {
   Where where;
   where.in(queue_col::id, id_cells(gone));
-  Commit commit;
+  Commit commit = fenced();
   commit.update(Table::queues, std::move(where),
                 {{queue_col::pending_count, 0},
                  {queue_col::unacked_count, 0},
@@ -253,7 +262,7 @@ base::Result<bool> SnapshotRows::queues(const std::vector<QueueReport>& reports,
   });
   const base::TimeUs now = clock_.now();
   bool is_changed = false;
-  SnapshotWriter writer(store_, Table::queues);
+  SnapshotWriter writer(store_, Table::queues, owner_.fence);
   std::map<base::Uuid, QueueMark> marks;
   for (const auto& [id, report] : reported) {
     const QueueReport& q = *report;
@@ -312,7 +321,8 @@ base::Result<bool> SnapshotRows::queues(const std::vector<QueueReport>& reports,
   return true;
 }
 
-base::Result<std::size_t> sweep_silent_workers(Store& store, base::TimeUs now) {
+base::Result<std::size_t> sweep_silent_workers(Store& store, base::TimeUs now,
+                                               const std::optional<Fence>& fence) {
   // Looked for first: a write for nothing would hold up others.
   const auto silent = [now](Where& where) {
     where.in(worker_col::state, {Cell("online"), Cell("draining")})
@@ -327,13 +337,14 @@ base::Result<std::size_t> sweep_silent_workers(Store& store, base::TimeUs now) {
   Where where;
   silent(where);
   Commit commit;
+  if (fence) fence->guard(commit);
   commit.update(Table::workers, std::move(where),
                 {{worker_col::state, "offline"},
                  {worker_col::active_tasks, 0},
                  {worker_col::updated_at, now}});
   commit.relaxed();
   if (auto done = store.commit(commit); !done) return std::move(done).error();
-  return static_cast<std::size_t>(commit.affected(0));
+  return static_cast<std::size_t>(commit.affected(commit.steps() - 1));
 }
 
 }  // namespace z4j::core

@@ -6,11 +6,13 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "core/leases.hpp"
 #include "core/snapshots_read.hpp"
 #include "core/store.hpp"
 
@@ -25,6 +27,7 @@ class SnapshotRows {
   struct Owner {
     base::Uuid project_id, agent_id;
     std::string engine;
+    std::optional<Fence> fence = {};  // writes begin with it
   };
   SnapshotRows(Store& store, const base::Clock& clock, Owner owner)
       : store_(store), clock_(clock), owner_(std::move(owner)) {}
@@ -46,6 +49,7 @@ class SnapshotRows {
   };
   using Marks = std::map<base::Uuid, WorkerMark>;
   using Heartbeats = std::map<base::Uuid, base::TimeUs>;  // by worker row
+  [[nodiscard]] Commit fenced() const;
   [[nodiscard]] base::Result<Heartbeats> living_workers();
   [[nodiscard]] base::Result<Heartbeats> dead_workers(const std::vector<base::Uuid>& ids);
   [[nodiscard]] base::Status lose_workers(const std::vector<base::Uuid>& gone,
@@ -61,6 +65,7 @@ class SnapshotRows {
 };
 
 // Workers of any engine that nobody has heard of for kWorkerSilence become offline; how many.
-[[nodiscard]] base::Result<std::size_t> sweep_silent_workers(Store& store, base::TimeUs now);
+[[nodiscard]] base::Result<std::size_t> sweep_silent_workers(
+    Store& store, base::TimeUs now, const std::optional<Fence>& fence = {});
 
 }  // namespace z4j::core

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 
+#include "core/rollups.hpp"
+
 namespace z4j::core {
 namespace {
 
 namespace task_col = model::tasks;
 namespace minute_col = model::task_minutes;
+namespace hour_col = model::task_hours;
+namespace span_col = model::project_spans;
 namespace command_col = model::commands;
 
 constexpr std::int64_t kStatsHourUs = 3600 * base::kSecondUs;
@@ -14,6 +18,25 @@ constexpr std::int64_t kLongQueues = 10'000;
 constexpr std::uint64_t kMaxCommandsCounted = 200'000;
 // A command ends within its time-out; the longest is a bulk retry's.
 constexpr std::int64_t kLongestCommandUs = base::kDayUs;
+// Tasks that stand further back are counted seldom: a thousand times as long apart as it takes.
+constexpr base::TimeUs kYoungTaskUs = 6 * kStatsHourUs;
+constexpr std::int64_t kOldTimesCost = 1000, kOldMostMs = 600'000;
+constexpr base::TimeUs kExactUs = 5 * base::kSecondUs;
+
+// Where a roll-up keeps what trends read.
+struct RunColumns {
+  Table table;
+  std::uint16_t project, at, name, queue, kind, count;
+};
+constexpr RunColumns kSpanRuns = {
+    Table::project_spans, span_col::project_id, span_col::begins, 0, 0,
+    span_col::kind,       span_col::count};
+constexpr RunColumns kMinuteRuns = {
+    Table::task_minutes, minute_col::project_id, minute_col::minute, minute_col::task_name,
+    minute_col::queue,   minute_col::kind,       minute_col::count};
+constexpr RunColumns kHourRuns = {Table::task_hours,   hour_col::project_id, hour_col::hour,
+                                  hour_col::task_name, hour_col::queue,      hour_col::kind,
+                                  hour_col::count};
 
 }  // namespace
 
@@ -41,7 +64,9 @@ Stats::Stats(Store& store, const base::Clock& clock, Options options)
       clock_(clock),
       options_(options),
       fleet_(store, clock),
-      kept_(clock, options.keep_ms) {}
+      kept_(clock, options.keep_ms),
+      kept_trends_(clock, options.keep_ms),
+      kept_old_(clock, {options.keep_ms, kOldTimesCost, kOldMostMs, 256}) {}
 
 base::Result<ProjectStats> Stats::project(const base::Uuid& project, int hours) {
   return kept_.get(std::pair(project, hours), [&] { return compute(project, hours); });
@@ -65,31 +90,58 @@ base::Result<ProjectStats> Stats::compute(const base::Uuid& project, int hours) 
   return out;
 }
 
-base::Status Stats::count_tasks(const base::Uuid& project, ProjectStats& out) {
+base::Result<Stats::StateCounts> Stats::count_states_of(const Where& which) {
   Query query(Table::tasks);
-  query.where.eq(task_col::project_id, project);
+  query.where = which;
   query.group(task_col::state).count().scan_limit(options_.max_tasks_counted);
+  StateCounts out;
   auto done = store_.each(query, [&](const Row& row) {
     const std::string_view state = row.text(0).empty() ? kTaskStateNames.front() : row.text(0);
     const auto known = std::find(kTaskStateNames.begin(), kTaskStateNames.end(), state);
     const std::size_t place = known == kTaskStateNames.end()
                                   ? kTaskStateNames.size() - 1
                                   : static_cast<std::size_t>(known - kTaskStateNames.begin());
-    out.tasks_by_state[place] += row.num(1);
-    out.tasks_total += row.num(1);
+    out.by_state[place] += row.num(1);
+    out.total += row.num(1);
     return true;
   });
-  out.tasks_capped = static_cast<std::uint64_t>(out.tasks_total) >= options_.max_tasks_counted;
-  return done;
+  if (!done) return std::move(done).error();
+  out.counted_at = clock_.now();
+  return out;
+}
+
+base::Status Stats::count_tasks(const base::Uuid& project, ProjectStats& out) {
+  const base::TimeUs now = clock_.now();
+  auto old = kept_old_.get(project, [&]() -> base::Result<StateCounts> {
+    const base::TimeUs before = now - kYoungTaskUs;
+    Where which;
+    which.eq(task_col::project_id, project).lt(task_col::sort_at, before);
+    auto counts = count_states_of(which);
+    if (counts) counts->before = before;
+    return counts;
+  });
+  if (!old) return std::move(old).error();
+  Where which;
+  which.eq(task_col::project_id, project).ge(task_col::sort_at, old->before);
+  auto young = count_states_of(which);
+  if (!young) return std::move(young).error();
+  for (std::size_t i = 0; i < out.tasks_by_state.size(); ++i)
+    out.tasks_by_state[i] = old->by_state[i] + young->by_state[i];
+  out.tasks_total = old->total + young->total;
+  const auto most = static_cast<std::int64_t>(options_.max_tasks_counted);
+  out.tasks_capped = old->total >= most || young->total >= most;
+  out.tasks_approximate = out.tasks_capped || now - old->counted_at > kExactUs;
+  return {};
 }
 
 base::Status Stats::count_finished(const base::Uuid& project, base::TimeUs since,
                                    ProjectStats& out) {
-  Query query(Table::task_minutes);
-  query.where.eq(minute_col::project_id, project)
-      .ge(minute_col::minute, since)
-      .in(minute_col::kind, {Cell("task.succeeded"), Cell("task.failed")});
-  query.group(minute_col::kind).fold(Z4J_AGG_SUM, minute_col::count);
+  Query query(Table::project_spans);
+  query.where.eq(span_col::project_id, project)
+      .eq(span_col::seconds, kMinuteSpanS)
+      .ge(span_col::begins, since)
+      .in(span_col::kind, {Cell("task.succeeded"), Cell("task.failed")});
+  query.group(span_col::kind).fold(Z4J_AGG_SUM, span_col::count);
   return store_.each(query, [&](const Row& row) {
     (row.text(0) == "task.failed" ? out.tasks_failed : out.tasks_succeeded) = row.num(1);
     return true;
@@ -155,19 +207,36 @@ base::Result<std::map<std::string, std::int64_t>> Stats::commands_by_status() {
 }
 
 base::Result<std::vector<TrendPoint>> Stats::trends(const base::Uuid& project,
-                                                    std::int64_t window_s, std::int64_t bucket_s) {
-  Query query(Table::task_minutes);
-  query.where.eq(minute_col::project_id, project)
-      .ge(minute_col::minute, clock_.now() - window_s * base::kSecondUs)
-      .in(minute_col::kind, {Cell("task.succeeded"), Cell("task.failed"), Cell("task.retried"),
-                             Cell("task.revoked")});
-  query.group(minute_col::minute, bucket_s * base::kSecondUs)
-      .group(minute_col::kind)
-      .fold(Z4J_AGG_SUM, minute_col::count)
-      .fold(Z4J_AGG_SUM, minute_col::runtime_sum_us)
-      .fold(Z4J_AGG_SUM, minute_col::runtime_count);
+                                                    const TrendQuery& asked) {
+  return kept_trends_.get(std::pair(project, asked),
+                          [&] { return compute_trends(project, asked); });
+}
+
+base::Result<std::vector<TrendPoint>> Stats::compute_trends(const base::Uuid& project,
+                                                            const TrendQuery& asked) {
+  const bool by_hour = asked.bucket_s % kHourSpanS == 0;
+  const bool of_project = asked.task_name.empty() && asked.queue.empty();
+  const RunColumns columns = of_project ? kSpanRuns : by_hour ? kHourRuns : kMinuteRuns;
+  // The first bucket is whole.
+  base::TimeUs since = clock_.now() - asked.window_s * base::kSecondUs;
+  since -= since % (asked.bucket_s * base::kSecondUs);
+
+  Query query(columns.table);
+  query.where.eq(columns.project, project);
+  if (of_project) query.where.eq(span_col::seconds, by_hour ? kHourSpanS : kMinuteSpanS);
+  query.where.ge(columns.at, since)
+      .in(columns.kind, {Cell("task.succeeded"), Cell("task.failed"), Cell("task.retried"),
+                         Cell("task.revoked")});
+  if (!asked.task_name.empty()) query.where.eq(columns.name, asked.task_name);
+  if (!asked.queue.empty()) query.where.eq(columns.queue, asked.queue);
+  query.group(columns.at, asked.bucket_s * base::kSecondUs).group(columns.kind);
+  // Counts, runs, their sum and the buckets stand side by side.
+  for (std::uint16_t i = 0; i < 3 + RollUps::kBuckets; ++i)
+    query.fold(Z4J_AGG_SUM, static_cast<std::uint16_t>(columns.count + i));
+
   struct Runs {
     std::int64_t sum_us = 0, count = 0;
+    RollUps::Buckets buckets{};
   };
   std::map<base::TimeUs, std::pair<TrendPoint, Runs>> points;
   auto done = store_.each(query, [&](const Row& row) {
@@ -178,15 +247,22 @@ base::Result<std::vector<TrendPoint>> Stats::trends(const base::Uuid& project,
      : kind == "task.failed"  ? point.failure
      : kind == "task.retried" ? point.retry
                               : point.revoked) = row.num(2);
-    runs.sum_us += row.num(3);
-    runs.count += row.num(4);
+    runs.count += row.num(3);
+    runs.sum_us += row.num(4);
+    for (std::size_t i = 0; i < RollUps::kBuckets; ++i)
+      runs.buckets[i] += row.num(static_cast<std::uint16_t>(5 + i));
     return true;
   });
   if (!done) return std::move(done).error();
   std::vector<TrendPoint> out;
   for (auto& [at, entry] : points) {
     auto& [point, runs] = entry;
-    if (runs.count > 0) point.avg_runtime_ms = runs.sum_us / runs.count / 1000;
+    if (runs.count > 0) {
+      point.avg_runtime_ms = runs.sum_us / runs.count / 1000;
+      point.p50_runtime_ms = RollUps::quantile_us(runs.buckets, 0.50) / 1000;
+      point.p95_runtime_ms = RollUps::quantile_us(runs.buckets, 0.95) / 1000;
+      point.p99_runtime_ms = RollUps::quantile_us(runs.buckets, 0.99) / 1000;
+    }
     out.push_back(point);
   }
   return out;

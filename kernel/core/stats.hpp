@@ -1,7 +1,8 @@
-// Figures of a project, from the minute roll-ups and from counts that an index answers.
+// Figures of a project, from the roll-ups and from counts that an index answers.
 //
-// Dashboards ask again on every change, so an answer is kept for a moment and shared. Thread-safe.
-// Errors: the store's.
+// How many tasks stand in which state is counted anew for the last hours only; what is older hardly
+// changes and is counted seldom, so an answer says whether it is exact. Dashboards ask again on
+// every change, so an answer is kept for a moment and shared. Thread-safe. Errors: the store's.
 #pragma once
 
 #include <array>
@@ -32,7 +33,8 @@ struct ProjectStats {
   std::array<std::int64_t, kTaskStateNames.size()>
       tasks_by_state{};  // all time, in the order of the names
   std::int64_t tasks_total = 0;
-  bool tasks_capped = false;                           // more tasks than are counted
+  bool tasks_capped = false;       // more tasks than are counted
+  bool tasks_approximate = false;  // capped, or the count of old tasks is some seconds old
   std::int64_t tasks_failed = 0, tasks_succeeded = 0;  // in the window
   std::int64_t agents_online = 0, agents_offline = 0, workers_online = 0, workers_offline = 0;
   std::int64_t commands_pending = 0, commands_completed = 0, commands_failed = 0,
@@ -50,7 +52,14 @@ struct ProjectStats {
 struct TrendPoint {
   base::TimeUs at = 0;  // start of the bucket
   std::int64_t success = 0, failure = 0, retry = 0, revoked = 0;
-  std::optional<std::int64_t> avg_runtime_ms;
+  // None without runs; the shares come from a histogram and are as fine as its buckets.
+  std::optional<std::int64_t> avg_runtime_ms, p50_runtime_ms, p95_runtime_ms, p99_runtime_ms;
+};
+
+struct TrendQuery {
+  std::int64_t window_s = 0, bucket_s = 0;
+  std::string task_name, queue;  // empty: all
+  friend auto operator<=>(const TrendQuery&, const TrendQuery&) = default;
 };
 
 class Stats {
@@ -64,15 +73,22 @@ class Stats {
   [[nodiscard]] base::Result<ProjectStats> project(const base::Uuid& project, int hours);
   // Buckets that have something, oldest first.
   [[nodiscard]] base::Result<std::vector<TrendPoint>> trends(const base::Uuid& project,
-                                                             std::int64_t window_s,
-                                                             std::int64_t bucket_s);
+                                                             const TrendQuery& asked);
 
   // Over all projects, for metrics.
   [[nodiscard]] base::Result<std::map<std::string, std::int64_t>> commands_by_status();
 
  private:
+  struct StateCounts {
+    std::array<std::int64_t, kTaskStateNames.size()> by_state{};
+    std::int64_t total = 0;
+    base::TimeUs counted_at = 0, before = 0;  // when; tasks that stand before that time
+  };
   [[nodiscard]] base::Result<ProjectStats> compute(const base::Uuid& project, int hours);
   [[nodiscard]] base::Status count_tasks(const base::Uuid& project, ProjectStats& out);
+  [[nodiscard]] base::Result<StateCounts> count_states_of(const Where& which);
+  [[nodiscard]] base::Result<std::vector<TrendPoint>> compute_trends(const base::Uuid& project,
+                                                                     const TrendQuery& asked);
   [[nodiscard]] base::Status count_finished(const base::Uuid& project, base::TimeUs since,
                                             ProjectStats& out);
   [[nodiscard]] base::Status count_states(Table table, const base::Uuid& project,
@@ -85,6 +101,8 @@ class Stats {
   const Options options_;
   Fleet fleet_;
   Recent<std::pair<base::Uuid, int>, ProjectStats> kept_;
+  Recent<std::pair<base::Uuid, TrendQuery>, std::vector<TrendPoint>> kept_trends_;
+  Recent<base::Uuid, StateCounts> kept_old_;
 };
 
 }  // namespace z4j::core

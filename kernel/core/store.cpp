@@ -527,6 +527,7 @@ struct Store::Inside {
   Options options;
   z4j_store_info info{};
   std::vector<std::unique_ptr<Lane>> lanes;  // ingest lanes; the last one also serves commit()
+  Lane apart;
 
   std::mutex readers_mutex;
   std::condition_variable reader_freed;
@@ -615,6 +616,14 @@ unsigned Store::lanes() const noexcept { return static_cast<unsigned>(inside_->l
 base::Status Store::commit(Commit& commit) { return inside_->run(*inside_->lanes.back(), commit); }
 base::Status Store::commit_on(unsigned lane, Commit& commit) {
   return inside_->run(*inside_->lanes.at(lane), commit);
+}
+
+base::Status Store::commit_apart(Commit& commit) { return inside_->run(inside_->apart, commit); }
+base::Status Store::listen(const std::vector<std::string>& channels) {
+  return inside_->driver->listen(channels);
+}
+bool Store::is_shared() const noexcept {
+  return (inside_->info.capabilities & Z4J_STORE_SHARED) != 0;
 }
 
 base::Status Store::each(const Query& query, const std::function<bool(const Row&)>& row) {

@@ -295,6 +295,13 @@ class Store {
   [[nodiscard]] base::Status commit(Commit& commit);
   // On ingest lane `lane`.
   [[nodiscard]] base::Status commit_on(unsigned lane, Commit& commit);
+  // On a session that is used for nothing else: for what must not wait behind other commits.
+  [[nodiscard]] base::Status commit_apart(Commit& commit);
+
+  // Replaces the set of channels whose notices this process hears (plugin::Callbacks).
+  [[nodiscard]] base::Status listen(const std::vector<std::string>& channels);
+  // Other processes may write to the same store.
+  [[nodiscard]] bool is_shared() const noexcept;
 
   [[nodiscard]] base::Result<std::vector<Row>> read(const Query& query);
   // The first row, or nothing.

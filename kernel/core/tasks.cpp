@@ -81,6 +81,18 @@ TaskNode task_node_of(const Row& row) {
                   row.num_or_none(task_col::finished_at)};
 }
 
+// Of the time that a search looks through at once; it grows while the store is quick.
+constexpr base::TimeUs kFirstPieceUs = 3600 * base::kSecondUs, kLeastPieceUs = base::kSecondUs;
+
+base::Result<Page<TaskView>> read_task_page(Store& store, Query query, std::uint32_t limit) {
+  return read_page<TaskView>(
+      store, std::move(query), limit, task_view_of,
+      [](const TaskView& t) {
+        return Place{t.sort_at, t.id};
+      },
+      [](const TaskView& t) { return t.bytes; });
+}
+
 }  // namespace
 
 base::Result<Page<TaskView>> Tasks::list(const base::Uuid& project, const TaskFilter& filter,
@@ -88,13 +100,101 @@ base::Result<Page<TaskView>> Tasks::list(const base::Uuid& project, const TaskFi
   Query query(Table::tasks);
   query.where = filter.where(project);
   query.columns(kTaskViewColumns).order({task_col::sort_at, task_col::id}, true);
-  if (after) query.after({Cell(after->at), Cell(after->id)});
-  return read_page<TaskView>(
-      store_, std::move(query), limit, task_view_of,
-      [](const TaskView& t) {
-        return Place{t.sort_at, t.id};
-      },
-      [](const TaskView& t) { return t.bytes; });
+  std::uint64_t needs = 0;
+  if (filter.has_text()) needs |= Z4J_STORE_FAST_TEXT;
+  if (!filter.args.empty()) needs |= Z4J_STORE_FAST_PATH;
+  const bool is_plain = needs == 0;
+  if (!is_plain && (store_.info().capabilities & needs) != needs)
+    return search_back(query, filter, project, after, limit);
+  Query direct = query;
+  if (after) direct.after({Cell(after->at), Cell(after->id)});
+  if (!is_plain) direct.timeout_ms(static_cast<std::uint32_t>(options_.direct_ms));
+  auto page = read_task_page(store_, std::move(direct), limit);
+  // An index serves what is rare and the order what is common; rows that are neither, such as many
+  // that all lie far back, can defeat both.
+  if (!page && !is_plain && page.error().code == base::Code::timeout)
+    return search_back(query, filter, project, after, limit);
+  return page;
+}
+
+base::Result<std::optional<base::TimeUs>> Tasks::edge(const base::Uuid& project, bool newest) {
+  Query query(Table::tasks);
+  query.where.eq(task_col::project_id, project);
+  auto row = store_.first(
+      query.columns({task_col::sort_at}).order({task_col::sort_at, task_col::id}, newest));
+  if (!row) return std::move(row).error();
+  if (!row->has_value()) return std::optional<base::TimeUs>();
+  return std::optional<base::TimeUs>((*row)->num(task_col::sort_at));
+}
+
+base::Result<Page<TaskView>> Tasks::search_back(const Query& query, const TaskFilter& filter,
+                                                const base::Uuid& project,
+                                                const std::optional<Place>& after,
+                                                std::uint32_t limit) {
+  const std::int64_t begun_ms = clock_.steady_ms();
+  auto newest = edge(project, true);
+  if (!newest) return std::move(newest).error();
+  auto oldest = edge(project, false);
+  if (!oldest) return std::move(oldest).error();
+  Page<TaskView> page;
+  if (!newest->has_value() || !oldest->has_value()) return page;
+  const base::TimeUs last = std::max(**oldest, filter.since.value_or(**oldest));
+  base::TimeUs top = after ? after->at : std::min(**newest, filter.until.value_or(**newest));
+  base::TimeUs width = kFirstPieceUs;
+  std::size_t bytes = 0;
+  for (bool is_first = true; top >= last; is_first = false) {
+    const base::TimeUs from = std::max(last, top - width);
+    Query piece = query;
+    piece.where.ge(task_col::sort_at, from);
+    if (is_first) {
+      piece.where.le(task_col::sort_at, top);
+      if (after) piece.after({Cell(after->at), Cell(after->id)});
+    } else {
+      piece.where.lt(task_col::sort_at, top);
+    }
+    piece.timeout_ms(static_cast<std::uint32_t>(options_.direct_ms));
+    const std::int64_t piece_begun_ms = clock_.steady_ms();
+    auto part =
+        read_task_page(store_, piece, limit - static_cast<std::uint32_t>(page.items.size()));
+    const std::int64_t now_ms = clock_.steady_ms();
+    if (!part) {
+      if (part.error().code != base::Code::timeout || width <= kLeastPieceUs)
+        return std::move(part).error();
+      width = std::max(kLeastPieceUs, width / 16);
+      if (now_ms - begun_ms < options_.search_ms + options_.direct_ms) continue;
+      if (is_first) return std::move(part).error();
+      page.searched_until = top;
+      page.next = Place{top, {}};
+      return page;
+    }
+    for (TaskView& task : part->items) {
+      bytes += task.bytes;
+      page.items.push_back(std::move(task));
+    }
+    if (part->next) {
+      page.next = part->next;
+      return page;
+    }
+    top = from;
+    if (from == last) return page;
+    // The nil id comes before all others: the next page begins below this time.
+    const Place below{from, {}};
+    if (page.items.size() >= limit || bytes > kPageBytes) {
+      page.next = below;
+      return page;
+    }
+    if (now_ms - begun_ms >= options_.search_ms) {
+      page.searched_until = from;
+      page.next = below;
+      return page;
+    }
+    const std::int64_t took_ms = now_ms - piece_begun_ms;
+    if (took_ms * 8 < options_.search_ms)
+      width *= 4;
+    else if (took_ms * 3 > options_.search_ms)
+      width = std::max(kLeastPieceUs, width / 2);
+  }
+  return page;
 }
 
 base::Result<TaskView> Tasks::find(const base::Uuid& project, std::string_view engine,
@@ -116,6 +216,16 @@ base::Result<Page<TaskEventView>> Tasks::events(const base::Uuid& project, std::
   query.where.eq(event_col::project_id, project)
       .eq(event_col::task_id, task_id)
       .eq(event_col::engine, engine);
+  // A store that keeps events in days then looks at the task's days only, and those beside them: an
+  // event of a kind that we don't know does not move the task's times.
+  Query life(Table::tasks);
+  life.where.eq(task_col::id, model::task_row_id(project, engine, task_id));
+  auto task = store_.first(life.columns({task_col::created_at, task_col::updated_at}));
+  if (!task) return std::move(task).error();
+  if (task->has_value()) {
+    query.where.ge(event_col::occurred_at, (*task)->num(task_col::created_at) - base::kDayUs)
+        .le(event_col::occurred_at, (*task)->num(task_col::updated_at) + base::kDayUs);
+  }
   query
       .columns({event_col::id, event_col::project_id, event_col::agent_id, event_col::engine,
                 event_col::task_id, event_col::kind, event_col::occurred_at, event_col::payload})

@@ -1,7 +1,8 @@
 // What people read of tasks: lists, one task, its events, its workflow.
 //
-// Every read is one indexed page; nothing here scans a project. Thread-safe. Errors: see
-// refusal.hpp; else the store's.
+// Every read is one indexed page, but for a list whose filter no index of the store serves. That
+// one looks back through time piece by piece until the page is full or its time is up, and says how
+// far it came. Thread-safe. Errors: see refusal.hpp; else the store's.
 #pragma once
 
 #include <cstdint>
@@ -57,7 +58,13 @@ struct TaskTree {
 
 class Tasks {
  public:
-  explicit Tasks(Store& store) : store_(store) {}
+  struct Options {
+    std::int64_t search_ms = 600;  // after so long a search is over, even without a full page
+    std::int64_t direct_ms = 700;  // for one query, where the store says that it has the indexes
+  };
+  Tasks(Store& store, const base::Clock& clock) : Tasks(store, clock, Options()) {}
+  Tasks(Store& store, const base::Clock& clock, Options options)
+      : store_(store), clock_(clock), options_(options) {}
 
   // Latest start first; a task that never started stands where it was received or first seen.
   [[nodiscard]] base::Result<Page<TaskView>> list(const base::Uuid& project,
@@ -76,7 +83,18 @@ class Tasks {
                                             std::string_view task_id);
 
  private:
+  [[nodiscard]] base::Result<Page<TaskView>> search_back(const Query& query,
+                                                         const TaskFilter& filter,
+                                                         const base::Uuid& project,
+                                                         const std::optional<Place>& after,
+                                                         std::uint32_t limit);
+  // Where a project's list begins or ends; nothing when it is empty.
+  [[nodiscard]] base::Result<std::optional<base::TimeUs>> edge(const base::Uuid& project,
+                                                               bool newest);
+
   Store& store_;
+  const base::Clock& clock_;
+  const Options options_;
 };
 
 }  // namespace z4j::core

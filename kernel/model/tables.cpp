@@ -60,7 +60,9 @@ constexpr z4j_key kTasksKeys[] = {
     key<tasks::project_id, tasks::sort_at, tasks::id>("tasks_sorted", Z4J_K_ORDER),
     key<tasks::project_id, tasks::state, tasks::sort_at, tasks::id>("tasks_state", Z4J_K_ORDER),
     key<tasks::project_id, tasks::root_task_id>("tasks_root", Z4J_K_ORDER),
-    key<tasks::name, tasks::queue, tasks::worker_name, tasks::task_id>("tasks_text", Z4J_K_TEXT)};
+    key<tasks::name, tasks::queue, tasks::worker_name, tasks::task_id>("tasks_text", Z4J_K_TEXT),
+    key<tasks::args>("tasks_args", Z4J_K_PATH),
+    key<tasks::kwargs>("tasks_kwargs", Z4J_K_PATH)};
 constexpr z4j_key kEventsKeys[] = {
     key<events::occurred_at, events::id>("events_id", Z4J_K_PRIMARY),
     key<events::project_id, events::task_id, events::occurred_at, events::id>("events_task",
@@ -87,6 +89,22 @@ constexpr z4j_key kDeadLettersKeys[] = {key<dead_letters::id>("dead_letters_id",
 constexpr z4j_key kGapsKeys[] = {
     key<gaps::id>("gaps_id", Z4J_K_PRIMARY),
     key<gaps::project_id, gaps::from_at, gaps::id>("gaps_project", Z4J_K_ORDER)};
+constexpr z4j_key kTaskHoursKeys[] = {
+    key<task_hours::project_id, task_hours::hour, task_hours::engine, task_hours::task_name,
+        task_hours::queue, task_hours::kind, task_hours::lane>("task_hours_id", Z4J_K_PRIMARY)};
+constexpr z4j_key kProjectSpansKeys[] = {
+    key<project_spans::project_id, project_spans::seconds, project_spans::begins,
+        project_spans::kind, project_spans::lane>("project_spans_id", Z4J_K_PRIMARY)};
+constexpr z4j_key kWorkerHoursKeys[] = {
+    key<worker_hours::project_id, worker_hours::hour, worker_hours::engine, worker_hours::worker,
+        worker_hours::kind, worker_hours::lane>("worker_hours_id", Z4J_K_PRIMARY)};
+constexpr z4j_key kBrainsKeys[] = {key<brains::id>("brains_id", Z4J_K_PRIMARY)};
+constexpr z4j_key kLeasesKeys[] = {key<leases::name>("leases_name", Z4J_K_PRIMARY)};
+constexpr z4j_key kRoutesKeys[] = {
+    key<routes::agent_id>("routes_agent", Z4J_K_PRIMARY),
+    key<routes::project_id, routes::agent_id>("routes_project", Z4J_K_ORDER)};
+constexpr z4j_key kEngineRequestsKeys[] = {
+    key<engine_requests::id>("engine_requests_id", Z4J_K_PRIMARY)};
 
 #define Z4J_DECLARE_COLUMN(name, type, flags, merge, stamp, comment) \
   z4j_column{text(#name),  text(comment), Z4J_T_##type,              \
@@ -138,6 +156,19 @@ constexpr z4j_table kTables[] = {
             kDeadLettersKeys, kTableNONE),
     declare("gaps", "times when an engine was out of sight", declared_gaps::kColumns, kGapsKeys,
             kTableNONE),
+    declare("task_hours", "counters per hour and task name", declared_task_hours::kColumns,
+            kTaskHoursKeys, kTableHOT),
+    declare("project_spans", "counters per project, by minute and by hour",
+            declared_project_spans::kColumns, kProjectSpansKeys, kTableHOT),
+    declare("worker_hours", "counters per hour and worker", declared_worker_hours::kColumns,
+            kWorkerHoursKeys, kTableHOT),
+    declare("brains", "brains on this store", declared_brains::kColumns, kBrainsKeys, kTableHOT),
+    declare("leases", "which brain does what only one may do", declared_leases::kColumns,
+            kLeasesKeys, kTableHOT),
+    declare("routes", "which brain holds which agent", declared_routes::kColumns, kRoutesKeys,
+            kTableHOT),
+    declare("engine_requests", "what a brain asks of an engine that another one holds",
+            declared_engine_requests::kColumns, kEngineRequestsKeys, kTableHOT),
 };
 
 constexpr z4j_schema kSchema = {sizeof(z4j_schema), kSchemaVersion, kTables,

@@ -14,7 +14,7 @@
 
 namespace z4j::model {
 
-inline constexpr std::uint32_t kSchemaVersion = 1;
+inline constexpr std::uint32_t kSchemaVersion = 2;
 inline constexpr std::uint16_t kNoStamp = 0;
 
 // X(name, type, flags, merge, stamp, comment)
@@ -210,7 +210,7 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                            \
   X(task_name, TEXT, REQUIRED, KEEP, kNoStamp, "task name or empty")                             \
   X(queue, TEXT, REQUIRED, KEEP, kNoStamp, "queue or empty")                                     \
-  X(worker, TEXT, REQUIRED, KEEP, kNoStamp, "worker or empty")                                   \
+  X(worker, TEXT, REQUIRED, KEEP, kNoStamp, "always empty: workers have hours of their own")     \
   X(kind, TEXT, REQUIRED, KEEP, kNoStamp, "event kind")                                          \
   X(lane, INT, REQUIRED, KEEP, kNoStamp, "writer lane, so that lanes never wait for each other") \
   X(count, INT, REQUIRED, ADD, kNoStamp, "events")                                               \
@@ -306,6 +306,92 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(lost, INT, NONE, SET, kNoStamp, "events known to be lost; null: nobody can know") \
   X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "recorded")
 
+// Coarser roll-ups, so that a month is answered from as few rows as an hour.
+#define Z4J_RUN_COLUMNS(X)                                                                       \
+  X(lane, INT, REQUIRED, KEEP, kNoStamp, "writer lane, so that lanes never wait for each other") \
+  X(count, INT, REQUIRED, ADD, kNoStamp, "events")                                               \
+  X(runtime_count, INT, REQUIRED, ADD, kNoStamp, "events that carried a runtime")                \
+  X(runtime_sum_us, INT, REQUIRED, ADD, kNoStamp, "their sum")                                   \
+  X(le_10ms, INT, REQUIRED, ADD, kNoStamp, "runs up to 0.01 s")                                  \
+  X(le_50ms, INT, REQUIRED, ADD, kNoStamp, "0.01 to 0.05 s")                                     \
+  X(le_100ms, INT, REQUIRED, ADD, kNoStamp, "to 0.1 s")                                          \
+  X(le_250ms, INT, REQUIRED, ADD, kNoStamp, "to 0.25 s")                                         \
+  X(le_500ms, INT, REQUIRED, ADD, kNoStamp, "to 0.5 s")                                          \
+  X(le_1s, INT, REQUIRED, ADD, kNoStamp, "to 1 s")                                               \
+  X(le_2500ms, INT, REQUIRED, ADD, kNoStamp, "to 2.5 s")                                         \
+  X(le_5s, INT, REQUIRED, ADD, kNoStamp, "to 5 s")                                               \
+  X(le_10s, INT, REQUIRED, ADD, kNoStamp, "to 10 s")                                             \
+  X(le_30s, INT, REQUIRED, ADD, kNoStamp, "to 30 s")                                             \
+  X(le_60s, INT, REQUIRED, ADD, kNoStamp, "to 60 s")                                             \
+  X(le_120s, INT, REQUIRED, ADD, kNoStamp, "to 120 s")                                           \
+  X(le_inf, INT, REQUIRED, ADD, kNoStamp, "longer")
+
+#define Z4J_TASK_HOURS_COLUMNS(X)                                    \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")           \
+  X(hour, TIME, REQUIRED, KEEP, kNoStamp, "start of the hour")       \
+  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                \
+  X(task_name, TEXT, REQUIRED, KEEP, kNoStamp, "task name or empty") \
+  X(queue, TEXT, REQUIRED, KEEP, kNoStamp, "queue or empty")         \
+  X(kind, TEXT, REQUIRED, KEEP, kNoStamp, "event kind")              \
+  Z4J_RUN_COLUMNS(X)
+
+#define Z4J_PROJECT_SPANS_COLUMNS(X)                                        \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                  \
+  X(seconds, INT, REQUIRED, KEEP, kNoStamp, "length of the span: 60, 3600") \
+  X(begins, TIME, REQUIRED, KEEP, kNoStamp, "start of the span")            \
+  X(kind, TEXT, REQUIRED, KEEP, kNoStamp, "event kind")                     \
+  Z4J_RUN_COLUMNS(X)
+
+#define Z4J_WORKER_HOURS_COLUMNS(X)                                                              \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                       \
+  X(hour, TIME, REQUIRED, KEEP, kNoStamp, "start of the hour")                                   \
+  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                            \
+  X(worker, TEXT, REQUIRED, KEEP, kNoStamp, "worker")                                            \
+  X(kind, TEXT, REQUIRED, KEEP, kNoStamp, "event kind")                                          \
+  X(lane, INT, REQUIRED, KEEP, kNoStamp, "writer lane, so that lanes never wait for each other") \
+  X(count, INT, REQUIRED, ADD, kNoStamp, "events")
+
+// What several brains on one store share. Times are the store's clock.
+#define Z4J_BRAINS_COLUMNS(X)                                 \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "one run of a brain") \
+  X(host_name, TEXT, NONE, SET, kNoStamp, "where it runs")    \
+  X(pid, INT, NONE, SET, kNoStamp, "its process there")       \
+  X(version, TEXT, NONE, SET, kNoStamp, "its version")        \
+  X(started_at, TIME, REQUIRED, KEEP, kNoStamp, "began")      \
+  X(expires_at, TIME, REQUIRED, SET, kNoStamp, "gone, if not heard of until then")
+
+#define Z4J_LEASES_COLUMNS(X)                                                                    \
+  X(name, TEXT, REQUIRED, KEEP, kNoStamp, "work that one brain at a time does")                  \
+  X(owner, UUID, NONE, SET, kNoStamp, "brain; null when it was given back")                      \
+  X(fence, INT, REQUIRED, SET, kNoStamp, "grows with each taking; the holder's writes check it") \
+  X(expires_at, TIME, REQUIRED, SET, kNoStamp, "anybody's after that")                           \
+  X(taken_at, TIME, NONE, SET, kNoStamp, "latest taking")                                        \
+  X(was_left, BOOL, NONE, SET, kNoStamp, "its holder before did not give it back")
+
+#define Z4J_ROUTES_COLUMNS(X)                                        \
+  X(agent_id, UUID, REQUIRED, KEEP, kNoStamp, "agent")               \
+  X(project_id, UUID, REQUIRED, SET, kNoStamp, "project")            \
+  X(engine, TEXT, REQUIRED, SET, kNoStamp, "engine")                 \
+  X(brain_id, UUID, REQUIRED, SET, kNoStamp, "who holds it")         \
+  X(capabilities, INT, REQUIRED, SET, kNoStamp, "Z4J_ENGINE_* bits") \
+  X(is_online, BOOL, REQUIRED, SET, kNoStamp, "takes commands")
+
+// Rows live from the asking to the answer: arguments in them are whole, not redacted.
+#define Z4J_ENGINE_REQUESTS_COLUMNS(X)                                                   \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "request; the command's id when it is one")      \
+  X(agent_id, UUID, REQUIRED, KEEP, kNoStamp, "whose engine is asked")                   \
+  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                    \
+  X(what, TEXT, REQUIRED, KEEP, kNoStamp, "command, verb, waiting, facts, registry")     \
+  X(verb, INT, REQUIRED, KEEP, kNoStamp, "Z4J_ENGINE_* bit, 0 for a question")           \
+  X(target, TEXT, NONE, KEEP, kNoStamp, "task id, queue")                                \
+  X(args, TEXT, SECRET, KEEP, kNoStamp, "arguments for the engine")                      \
+  X(more, TEXT, SECRET, KEEP, kNoStamp, "what the one who stores the outcome must know") \
+  X(asked_by, UUID, REQUIRED, KEEP, kNoStamp, "brain that waits for the answer")         \
+  X(expires_at, TIME, REQUIRED, KEEP, kNoStamp, "nobody waits any longer")               \
+  X(deadline_ms, INT, REQUIRED, KEEP, kNoStamp, "for the engine")                        \
+  X(claimed_by, UUID, NONE, SET, kNoStamp, "brain that carries it out, once")            \
+  X(answer, TEXT, SECRET, SET, kNoStamp, "what came of it, JSON")
+
 // The tables in their order.
 #define Z4J_TABLES(T)                     \
   T(meta, META)                           \
@@ -325,7 +411,14 @@ inline constexpr std::uint16_t kNoStamp = 0;
   T(audit_head, AUDIT_HEAD)               \
   T(plugin_overrides, PLUGIN_OVERRIDES)   \
   T(dead_letters, DEAD_LETTERS)           \
-  T(gaps, GAPS)
+  T(gaps, GAPS)                           \
+  T(task_hours, TASK_HOURS)               \
+  T(project_spans, PROJECT_SPANS)         \
+  T(worker_hours, WORKER_HOURS)           \
+  T(brains, BRAINS)                       \
+  T(leases, LEASES)                       \
+  T(routes, ROUTES)                       \
+  T(engine_requests, ENGINE_REQUESTS)
 
 // Table numbers: Table::tasks; column numbers: tasks::state.
 enum class Table : std::uint16_t {

@@ -163,6 +163,9 @@ class StorageClient {
   [[nodiscard]] virtual base::Result<std::string> migrate(const z4j_schema& schema, bool dry_run,
                                                           int deadline_ms) = 0;
   [[nodiscard]] virtual base::Result<std::unique_ptr<Session>> open(std::uint32_t flags) = 0;
+  // Replaces the set of channels whose notices come to the callbacks. Notices may be lost with the
+  // driver's connection; it then calls notices_gap. unsupported: this driver knows no notices.
+  [[nodiscard]] virtual base::Status listen(const std::vector<std::string>& channels) = 0;
 };
 
 // On SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT: writes one line to standard error, "z4j: died in

@@ -323,6 +323,29 @@ class PluginStorage final : public StorageClient {
     return std::unique_ptr<Session>(std::make_unique<PluginSession>(instance_, session));
   }
 
+  base::Status listen(const std::vector<std::string>& channels) override {
+    const auto pass = instance_.sessions.enter();
+    if (!pass || instance_.state() != State::started) return driver_stopped();
+    if (!Z4J_HAS(instance_.storage, z4j_storage, listen))
+      return host_error(base::Code::unsupported, "this storage driver knows no notices");
+    std::vector<z4j_str> lent;
+    for (const std::string& channel : channels) lent.push_back(lend(channel));
+    z4j_error error = blank_error();
+    z4j_status status = kThrown;
+    std::string what;
+    instance_.call(
+        "listen", 0,
+        [&] {
+          status = instance_.storage->listen(instance_.raw, lent.data(),
+                                             static_cast<std::uint32_t>(lent.size()), &error);
+        },
+        &what);
+    if (status == kThrown) return driver_threw(std::move(what), base::Code::internal);
+    if (status == Z4J_OK) return {};
+    instance_.count_error();
+    return error_from(status, &error);
+  }
+
  private:
   Instance& instance_;
 };

@@ -1,11 +1,11 @@
-// z4j-bench-ingest: how fast events reach SQLite through the kernel and the driver, against the
-// ceiling of the same run: the same rows written by bare prepared statements (raw_sqlite.hpp). Both
+// z4j-bench-ingest: how fast events reach the database through the kernel and a driver, against the
+// ceiling of the same run: the same rows written by its bare client library (ceiling.hpp). Both
 // take turns chunk by chunk, so that a busy machine slows both. Prints figures and, as its last
 // line, "ratio 0.NN".
 //
 // With --rate N it instead sends N events a second and prints how long they took to be committed.
-#include <unistd.h>
-
+// On PostgreSQL, which it starts itself unless --url names one, --sql TEXT runs once the tables are
+// made: "DROP INDEX tasks_text" shows what that index costs.
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -24,8 +24,13 @@
 
 #include <z4j/plugin.hpp>
 
+#include "ceiling.hpp"
 #include "core/ingest.hpp"
+#include "cpu.hpp"
+#include "model/tables.hpp"
 #include "plugin/host.hpp"
+#include "private_postgres.hpp"
+#include "raw_postgresql.hpp"
 #include "raw_sqlite.hpp"
 
 namespace z4j::bench {
@@ -37,11 +42,13 @@ constexpr std::uint32_t kBatchRows = 500;
 constexpr std::uint32_t kChunkRows = 60'000;
 
 struct Arguments {
-  std::string storage = "sqlite", folder;
+  std::string storage = "sqlite", folder, url, sql;
   int seconds = 20;
   std::uint64_t events = 0;  // 0: as many as the seconds allow
   unsigned rate = 0;
-  double grow_at_most_mib = 0;  // 0: not looked at
+  unsigned rows = 0, lanes = 0;  // 0: what the driver likes
+  std::size_t running = 64;      // tasks between their receipt and their end
+  double grow_at_most_mib = 0;   // 0: not looked at
   bool ceiling = true;
 };
 
@@ -58,7 +65,7 @@ double resident_mib() {
 // about 445 bytes an event on average.
 class Load {
  public:
-  explicit Load(base::TimeUs from) : now_(from) {}
+  Load(base::TimeUs from, std::size_t running) : now_(from), tasks_(running) {}
 
   void batch(BatchBuilder& builder, std::uint32_t rows) {
     builder.clear();
@@ -75,7 +82,7 @@ class Load {
 
   void row(BatchBuilder& b) {
     now_ += 37;
-    while (running_.size() < 64) {
+    while (running_.size() < tasks_) {
       Task task;
       task.id = base::Uuid::random().text();
       task.name = static_cast<unsigned>(random_() % 20);
@@ -120,6 +127,7 @@ class Load {
   }
 
   base::TimeUs now_;
+  std::size_t tasks_;
   std::mt19937_64 random_{20'260'601};
   std::vector<Task> running_;
   std::uint64_t sent_ = 0;
@@ -128,11 +136,12 @@ class Load {
 // An Ingest over a store, with a way to wait for its commits.
 class Side {
  public:
-  Side(std::shared_ptr<plugin::StorageClient> driver, const base::Clock& clock)
+  Side(std::shared_ptr<plugin::StorageClient> driver, const base::Clock& clock, unsigned rows)
       : store_(std::move(core::Store::open(std::move(driver), {})).value()) {
     core::Ingest::Options options;
     options.clock = &clock;
     options.log = &base::Log::quiet();
+    options.max_rows = rows;
     options.on_changed = [this](const base::Uuid&, std::string_view) { committed(); };
     ingest_ = std::move(core::Ingest::make(*store_, std::move(options))).value();
     ingest_->start();
@@ -213,14 +222,52 @@ class Folder {
   std::string path_;
 };
 
-void measure_throughput(const Arguments& arguments, Side& ours, Side* raw,
-                        const RawSqlite* ceiling) {
-  Load load(base::SystemClock().now() - 3600 * base::kSecondUs);
+// One side's share of a run.
+struct Figures {
+  SteadyClock::duration spent{};
+  double server_cpu = 0, client_cpu = 0;
+
+  void print(const char* side, std::uint64_t events, bool with_cpu) const {
+    const auto n = static_cast<double>(events);
+    std::printf("%-7s %.0f events/s", side, n / seconds(spent));
+    if (with_cpu)
+      std::printf(", CPU per event: server %.1f us, client %.1f us", server_cpu / n * 1e6,
+                  client_cpu / n * 1e6);
+    std::printf("\n");
+  }
+};
+
+// Adds to the figures what passes until its end.
+class Turn {
+ public:
+  Turn(Figures& figures, pid_t server)
+      : figures_(figures), server_(server), server_cpu_(server_cpu()), own_cpu_(own_cpu()) {}
+  ~Turn() {
+    figures_.spent += SteadyClock::now() - from_;
+    figures_.server_cpu += server_cpu() - server_cpu_;
+    figures_.client_cpu += own_cpu() - own_cpu_;
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  [[nodiscard]] double server_cpu() const { return server_ > 0 ? cpu_of_children(server_) : 0; }
+
+  Figures& figures_;
+  pid_t server_;
+  double server_cpu_, own_cpu_;
+  SteadyClock::time_point from_ = SteadyClock::now();
+};
+
+void measure_throughput(const Arguments& arguments, Side& ours, Side* raw, Ceiling* ceiling,
+                        pid_t server) {
+  Load load(base::SystemClock().now() - 3600 * base::kSecondUs, arguments.running);
   std::vector<std::unique_ptr<BatchBuilder>> chunk;
   for (std::uint32_t i = 0; i < kChunkRows / kBatchRows; ++i)
     chunk.push_back(std::make_unique<BatchBuilder>());
   const auto begin = SteadyClock::now();
-  SteadyClock::duration ours_spent{}, printed{};
+  Figures our_figures, raw_figures;
+  SteadyClock::duration printed{};
   std::uint64_t bytes = 0;
   double settled_mib = 0;  // after a tenth of the events
   for (;;) {
@@ -229,20 +276,23 @@ void measure_throughput(const Arguments& arguments, Side& ours, Side* raw,
       load.batch(*builder, kBatchRows);
       bytes += builder->batch().bytes;
     }
-    const auto from = SteadyClock::now();
-    for (auto& builder : chunk) ours.push(*builder);
-    ours.wait_for(load.sent());
-    ours_spent += SteadyClock::now() - from;
+    {
+      const Turn turn(our_figures, server);
+      for (auto& builder : chunk) ours.push(*builder);
+      ours.wait_for(load.sent());
+    }
     if (raw != nullptr) {
       for (auto& builder : chunk) raw->push(*builder);
       raw->wait_for(load.sent());
+      const Turn turn(raw_figures, server);
+      ceiling->catch_up();
     }
     const auto so_far = SteadyClock::now() - begin;
     if (so_far - printed >= std::chrono::seconds(2)) {
       printed = so_far;
       std::printf("%7.1f s  %10llu events  ours %8.0f/s", seconds(so_far),
                   static_cast<unsigned long long>(load.sent()),
-                  static_cast<double>(load.sent()) / seconds(ours_spent));
+                  static_cast<double>(load.sent()) / seconds(our_figures.spent));
       if (ceiling != nullptr)
         std::printf("  ceiling %8.0f/s",
                     static_cast<double>(load.sent()) / seconds(ceiling->spent()));
@@ -253,20 +303,19 @@ void measure_throughput(const Arguments& arguments, Side& ours, Side* raw,
     const bool time_is_up = so_far >= std::chrono::seconds(arguments.seconds);
     if (arguments.events != 0 ? load.sent() >= arguments.events : time_is_up) break;
   }
-  const double rate = static_cast<double>(load.sent()) / seconds(ours_spent);
   std::printf("events %llu, %llu bytes each as emitted, RSS %.1f MiB\n",
               static_cast<unsigned long long>(load.sent()),
               static_cast<unsigned long long>(bytes / kChunkRows), resident_mib());
-  std::printf("ours    %.0f events/s\n", rate);
+  our_figures.print("ours", load.sent(), server > 0);
   if (arguments.grow_at_most_mib != 0 &&
       resident_mib() - settled_mib > arguments.grow_at_most_mib) {
     throw std::runtime_error("memory grew from " + std::to_string(settled_mib) + " to " +
                              std::to_string(resident_mib()) + " MiB");
   }
   if (ceiling == nullptr) return;
-  const double top = static_cast<double>(load.sent()) / seconds(ceiling->spent());
-  std::printf("ceiling %.0f events/s\n", top);
-  std::printf("ratio %.2f\n", rate / top);
+  raw_figures.spent = ceiling->spent();
+  raw_figures.print("ceiling", load.sent(), server > 0);
+  std::printf("ratio %.2f\n", seconds(raw_figures.spent) / seconds(our_figures.spent));
 }
 
 void measure_delay(const Arguments& arguments, Side& ours) {
@@ -282,7 +331,7 @@ void measure_delay(const Arguments& arguments, Side& ours) {
       pushed_at.pop_front();
     }
   };
-  Load load(base::SystemClock().now() - 3600 * base::kSecondUs);
+  Load load(base::SystemClock().now() - 3600 * base::kSecondUs, arguments.running);
   BatchBuilder builder;
   const std::uint32_t rows = std::max(1u, arguments.rate / 100);
   const auto begin = SteadyClock::now();
@@ -308,40 +357,97 @@ void measure_delay(const Arguments& arguments, Side& ours) {
       arguments.rate, arguments.seconds, at(0.5), at(0.99), at(1), resident_mib());
 }
 
-int run(const Arguments& arguments) {
+void measure(const Arguments& arguments, std::shared_ptr<plugin::StorageClient> driver,
+             const std::shared_ptr<Ceiling>& ceiling, pid_t server) {
   const base::SystemClock clock;
+  Side ours(std::move(driver), clock, arguments.rows);
+  if (arguments.rate != 0) return measure_delay(arguments, ours);
+  if (ceiling == nullptr) return measure_throughput(arguments, ours, nullptr, nullptr, server);
+  Side raw(ceiling, clock, arguments.rows);
+  measure_throughput(arguments, ours, &raw, ceiling.get(), server);
+}
+
+std::shared_ptr<plugin::StorageClient> start(plugin::Host& host, const config::PluginEntry& entry) {
+  if (auto started = host.start(entry); !started) throw std::runtime_error(started.error().text());
+  return std::move(host.storage(entry.name)).value();
+}
+
+void on_sqlite(const Arguments& arguments, plugin::Host& host) {
   const Folder folder(arguments.folder);
-  plugin::Host::Options options;
-  options.directories = {Z4J_PLUGIN_DIR};
-  options.host_version = "bench";
-  plugin::Host host(options, plugin::Callbacks{}, base::Log::quiet(), clock);
   config::PluginEntry entry;
   entry.name = "store";
   entry.plugin = "storage-sqlite";
   entry.settings["path"] = folder.file("ours.sqlite");
-  if (auto started = host.start(entry); !started) throw std::runtime_error(started.error().text());
-  {
-    Side ours(std::move(host.storage("store")).value(), clock);
-    if (arguments.rate != 0) {
-      measure_delay(arguments, ours);
-    } else if (arguments.ceiling) {
-      const auto ceiling =
-          std::make_shared<RawSqlite>(folder.file("raw.sqlite"), folder.file("ours.sqlite"));
-      Side raw(ceiling, clock);
-      measure_throughput(arguments, ours, &raw, ceiling.get());
-    } else {
-      measure_throughput(arguments, ours, nullptr, nullptr);
-    }
-  }
+  auto ceiling = arguments.ceiling ? std::make_shared<RawSqlite>(folder.file("raw.sqlite"),
+                                                                 folder.file("ours.sqlite"))
+                                   : nullptr;
+  measure(arguments, start(host, entry), ceiling, 0);
   host.stop_all();
+}
+
+// What decides the speed of the server.
+std::string settings_of(const std::string& url) {
+  return run_sql(url,
+                 "SELECT string_agg(name||'='||current_setting(name),' ' ORDER BY name) FROM "
+                 "pg_settings WHERE name IN ('synchronous_commit','fsync','full_page_writes',"
+                 "'shared_buffers','max_wal_size','wal_compression','checkpoint_timeout',"
+                 "'server_version','autovacuum')");
+}
+
+void on_postgresql(const Arguments& arguments, plugin::Host& host) {
+  std::unique_ptr<testing::PrivatePostgres> server;
+  std::string url = arguments.url;
+  if (url.empty()) {
+    server = std::make_unique<testing::PrivatePostgres>(std::vector<std::string>{
+        "fsync=on", "full_page_writes=on", "synchronous_commit=on", "shared_buffers=1GB",
+        "wal_compression=lz4", "max_wal_size=4GB", "min_wal_size=2GB"});
+    url = server->url();
+    // A server that has run for a while writes its log into old files, which is faster than into
+    // new ones.
+    (void)run_sql(url,
+                  "DO $$ BEGIN FOR i IN 1..96 LOOP PERFORM pg_logical_emit_message(false,'z4j',"
+                  "'x'); PERFORM pg_switch_wal(); END LOOP; END $$");
+    (void)run_sql(url, "CHECKPOINT");
+  }
+  std::printf("%s", settings_of(url).c_str());
+  const auto store = [&](const char* name) {
+    config::PluginEntry entry;
+    entry.name = name;
+    entry.plugin = "storage-postgresql";
+    entry.settings["url"] = url;
+    entry.settings["schema"] = name;
+    if (arguments.lanes != 0) entry.settings["writers"] = arguments.lanes;
+    auto driver = start(host, entry);
+    if (auto made = driver->migrate(model::schema(), false, 60'000); !made)
+      throw std::runtime_error(made.error().text());
+    if (!arguments.sql.empty())
+      (void)run_sql(url, "SET search_path TO " + std::string(name) + ";" + arguments.sql);
+    return driver;
+  };
+  auto ours = store("z4j_ours");
+  std::shared_ptr<Ceiling> ceiling;
+  if (arguments.ceiling)
+    ceiling = std::make_shared<RawPostgresql>(url, "z4j_raw", store("z4j_raw")->info());
+  measure(arguments, std::move(ours), ceiling, server ? server->pid() : 0);
+  host.stop_all();
+}
+
+int run(const Arguments& arguments) {
+  const base::SystemClock clock;
+  plugin::Host::Options options;
+  options.directories = {Z4J_PLUGIN_DIR};
+  options.host_version = "bench";
+  plugin::Host host(options, plugin::Callbacks{}, base::Log::quiet(), clock);
+  arguments.storage == "sqlite" ? on_sqlite(arguments, host) : on_postgresql(arguments, host);
   return 0;
 }
 
 int usage(const char* why) {
   std::fprintf(stderr,
                "z4j-bench-ingest: %s\n"
-               "usage: z4j-bench-ingest --storage sqlite [--seconds N] [--events N] [--folder "
-               "PATH] [--no-ceiling] [--rate N] [--grow-at-most MIB]\n",
+               "usage: z4j-bench-ingest --storage sqlite|postgresql [--seconds N] [--events N] "
+               "[--rate N] [--no-ceiling] [--grow-at-most MIB] [--rows N] [--running N]\n"
+               "       sqlite: [--folder PATH]; postgresql: [--url URL] [--sql TEXT] [--lanes N]\n",
                why);
   return 2;
 }
@@ -364,6 +470,16 @@ int main(int argc, char** argv) {
       arguments.storage = value;
     } else if (flag == "--folder") {
       arguments.folder = value;
+    } else if (flag == "--url") {
+      arguments.url = value;
+    } else if (flag == "--sql") {
+      arguments.sql = value;
+    } else if (flag == "--rows" && number > 0 && number <= 10'000) {
+      arguments.rows = static_cast<unsigned>(number);
+    } else if (flag == "--lanes" && number > 0 && number <= 8) {
+      arguments.lanes = static_cast<unsigned>(number);
+    } else if (flag == "--running" && number > 0 && number <= 1'000'000) {
+      arguments.running = static_cast<std::size_t>(number);
     } else if (flag == "--seconds" && number > 0 && number < 1'000'000) {
       arguments.seconds = static_cast<int>(number);
     } else if (flag == "--events" && number > 0) {
@@ -376,7 +492,8 @@ int main(int argc, char** argv) {
       return z4j::bench::usage((flag + " " + value + " is not understood").c_str());
     }
   }
-  if (arguments.storage != "sqlite") return z4j::bench::usage("the storage must be sqlite");
+  if (arguments.storage != "sqlite" && arguments.storage != "postgresql")
+    return z4j::bench::usage("the storage must be sqlite or postgresql");
   try {
     return z4j::bench::run(arguments);
   } catch (const std::exception& e) {

@@ -1,18 +1,17 @@
-// The ceiling: the rows of a commit written by bare sqlite3 prepared statements, one transaction
-// each, and the time that this alone takes. No plugin, no boundary, no SQL made per commit.
+// The ceiling on SQLite: the rows of a commit written by bare sqlite3 prepared statements, one
+// transaction each.
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <memory>
 #include <string>
 
-#include "plugin/host.hpp"
+#include "ceiling.hpp"
 
 namespace z4j::bench {
 
 // `like`: a database that our driver made; its tables and indexes are made here too.
-class RawSqlite final : public plugin::StorageClient {
+class RawSqlite final : public Ceiling {
  public:
   RawSqlite(std::string path, std::string like);
   ~RawSqlite() override;
@@ -23,7 +22,7 @@ class RawSqlite final : public plugin::StorageClient {
   base::Result<std::unique_ptr<Session>> open(std::uint32_t flags) override;
 
   // Spent between BEGIN and the end of COMMIT.
-  [[nodiscard]] std::chrono::nanoseconds spent() const noexcept {
+  [[nodiscard]] std::chrono::nanoseconds spent() const noexcept override {
     return std::chrono::nanoseconds(spent_ns_.load());
   }
 

@@ -251,6 +251,7 @@ class PostgresqlTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_dry_run_makes_nothing_and_a_newer_store_is_refused);
   CPPUNIT_TEST(a_half_made_index_is_made_again);
   CPPUNIT_TEST(events_are_kept_in_days_and_days_go_whole);
+  CPPUNIT_TEST(what_text_indexes_put_off_is_done_soon);
   CPPUNIT_TEST(append_only_holds_against_other_programs);
   CPPUNIT_TEST(two_brains_hear_each_other_and_learn_of_gaps);
   CPPUNIT_TEST(a_killed_server_loses_nothing_that_was_acknowledged);
@@ -421,6 +422,40 @@ class PostgresqlTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL_MESSAGE(lane.error.message, z4j_status{Z4J_OK},
                                  lane.commit({again.step()}));
     CPPUNIT_ASSERT_EQUAL(7, days());
+  }
+
+  void what_text_indexes_put_off_is_done_soon() {
+    namespace tasks = model::tasks;
+    const std::string schema = a_schema();
+    server().sql("CREATE EXTENSION IF NOT EXISTS pgstattuple");
+    Brain brain(server().url(), schema);
+    brain.ready();
+    Lane lane(brain);
+    RowsOut rows;
+    for (const std::uint16_t c : {tasks::sort_at, tasks::created_at, tasks::updated_at})
+      rows.add_column(c, Z4J_FORM_NUM);
+    for (const std::uint16_t c : {tasks::id, tasks::project_id}) rows.add_column(c, Z4J_FORM_16);
+    for (const std::uint16_t c : {tasks::engine, tasks::task_id, tasks::name})
+      rows.add_column(c, Z4J_FORM_VAR);
+    for (int i = 0; i < 3000; ++i) {
+      for (std::size_t c = 0; c < 3; ++c) rows.num(c, now_us());
+      std::string id(16, '\0');
+      id[14] = static_cast<char>(i / 256);
+      id[15] = static_cast<char>(i % 256);
+      rows.bytes(3, id);
+      rows.bytes(4, std::string(16, 'p'));
+      rows.bytes(5, "x");
+      rows.bytes(6, "task-" + std::to_string(i));
+      rows.bytes(7, "shop.order");
+      rows.end_row();
+    }
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(
+        lane.error.message, z4j_status{Z4J_OK},
+        lane.commit({rows_step(Z4J_STEP_MERGE, model::Table::tasks, rows)}));
+    CPPUNIT_ASSERT(eventually([&] {
+      return server().sql("SELECT pending_tuples FROM pgstatginindex('" + schema +
+                          ".tasks_text')") == "0";
+    }));
   }
 
   void append_only_holds_against_other_programs() {
@@ -598,7 +633,7 @@ class PostgresqlTest : public CppUnit::TestFixture {
     Brain brain(server().url(), a_schema(), ",\"max_connections\":6");
     brain.ready();
     std::vector<std::unique_ptr<Lane>> lanes;
-    for (int i = 0; i < 4; ++i) lanes.push_back(std::make_unique<Lane>(brain, 0));
+    for (int i = 0; i < 3; ++i) lanes.push_back(std::make_unique<Lane>(brain, 0));
     z4j_session* one_more = nullptr;
     CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_BUSY},
                          brain.storage->session_open(brain.instance, 0, &one_more, &brain.error));

@@ -60,6 +60,9 @@ class CountingClient final : public StorageClient {
     return std::unique_ptr<Session>(
         std::make_unique<CountingSession>(std::move(session).value(), counts_));
   }
+  base::Status listen(const std::vector<std::string>& channels) override {
+    return client_->listen(channels);
+  }
 
  private:
   std::shared_ptr<StorageClient> client_;

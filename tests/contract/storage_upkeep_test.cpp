@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "core/backup.hpp"
+#include "core/copy.hpp"
 #include "kernel_rows.hpp"
 #include "storage_bench.hpp"
 
@@ -40,7 +42,9 @@ class StorageUpkeep : public CppUnit::TestFixture {
   CPPUNIT_TEST(s37_a_snapshot_sees_one_moment);
   CPPUNIT_TEST(s48_migrating_again_does_nothing);
   CPPUNIT_TEST(s49_a_copy_to_another_driver_resumes_by_its_last_key);
+  CPPUNIT_TEST(s49_a_whole_store_is_the_same_on_another_driver_and_back);
   CPPUNIT_TEST(s50_a_backup_under_load_is_one_moment);
+  CPPUNIT_TEST(s50_a_file_for_any_driver_is_one_moment_too);
   CPPUNIT_TEST(s51_the_store_tells_that_it_is_there);
   CPPUNIT_TEST(s52_every_list_is_served_by_an_index);
   CPPUNIT_TEST(a_session_refuses_what_it_was_not_opened_for);
@@ -171,6 +175,59 @@ class StorageUpkeep : public CppUnit::TestFixture {
             .value()
             .at(0)
             .uuid(dead_letters::id) == id(4999));
+  }
+
+  void s49_a_whole_store_is_the_same_on_another_driver_and_back() {
+    Rows values(Table::commands);
+    for (const char* payload :
+         {R"({"b":1.50,"a":[1e-7,1e22,-0.0,{"z":null,"aa":"\u00e9\n"}]})", "[]", "\"x\"", "17"}) {
+      command_row(values, values.size(), "");
+      values.text(commands::payload, payload);
+    }
+    must(store_, std::move(Commit()
+                               .insert_new(many(Table::events, 0, 300, event_row))
+                               .insert(std::move(values))
+                               .merge(many(Table::tasks, 0, 300, [](Rows& r, std::uint64_t i) {
+                                 task_row(r, i, "failure");
+                               }))));
+    must(store_, letters(0, 3000));
+    Bench other(Driver::kKeeps ? Memory::kPlugin : Sqlite::kPlugin), back(Driver::kPlugin);
+    using Present = core::StoreLoader::Present;
+    const auto there = core::copy_store(bench_.client(), "this", other.store(), other.client(),
+                                        Present::refuse, {});
+    CPPUNIT_ASSERT_MESSAGE(there ? "" : there.error().text(), there.ok());
+    const auto again =
+        core::copy_store(other.client(), "that", back.store(), back.client(), Present::refuse, {});
+    CPPUNIT_ASSERT_MESSAGE(again ? "" : again.error().text(), again.ok());
+    CPPUNIT_ASSERT_EQUAL(there->rows, again->rows);
+    for (std::size_t i = 0; i < there->tables.size(); ++i)
+      CPPUNIT_ASSERT(there->tables[i].sum == again->tables[i].sum);
+  }
+
+  void s50_a_file_for_any_driver_is_one_moment_too() {
+    must(store_, letters(0, 2000));
+    std::string folder = (std::filesystem::temp_directory_path() / "z4j_backup_XXXXXX").string();
+    CPPUNIT_ASSERT(::mkdtemp(folder.data()) != nullptr);
+    const std::string file = folder + "/one.z4j";
+    std::atomic<bool> stop{false};
+    std::atomic<std::uint64_t> written{2000};
+    std::thread writer([&] {
+      while (!stop) {
+        Commit commit = letters(written, 2);
+        if (!store_.commit(commit)) return;
+        written += 2;
+      }
+    });
+    const auto saved = core::backup_store(bench_.client(), file, "test", kNow, {});
+    stop = true;
+    writer.join();
+    Bench restored(Driver::kPlugin);
+    const auto loaded = core::restore_store(file, restored.store(), restored.client(),
+                                            core::StoreLoader::Present::refuse, {});
+    std::filesystem::remove_all(folder);
+    CPPUNIT_ASSERT_MESSAGE(saved ? "" : saved.error().text(), saved.ok());
+    CPPUNIT_ASSERT_MESSAGE(loaded ? "" : loaded.error().text(), loaded.ok());
+    CPPUNIT_ASSERT(loaded->rows >= 2000 && loaded->rows <= written && loaded->rows % 2 == 0);
   }
 
   void s50_a_backup_under_load_is_one_moment() {

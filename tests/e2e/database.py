@@ -20,7 +20,8 @@ def server():
     if not _servers:
         sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
         from postgres import PrivatePostgres
-        _servers.append(PrivatePostgres())
+        _servers.append(PrivatePostgres(["shared_preload_libraries=pg_stat_statements"]))
+        _servers[0].sql("CREATE EXTENSION pg_stat_statements")
         atexit.register(_servers[0].__exit__)
     return _servers[0]
 
@@ -32,6 +33,12 @@ def make():
     name = f"brain_{next(_numbers)}"
     server().sql(f"CREATE DATABASE {name}")
     return {"Z4J_DATABASE_URL": server().url_of(name)}
+
+
+def statements(made):
+    """How many queries its database was sent so far; BEGIN and COMMIT are none."""
+    name = made["Z4J_DATABASE_URL"].split("?")[0].rsplit("/", 1)[1]
+    return int(server().sql(f"SELECT coalesce(sum(calls), 0) FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE datname = '{name}' AND query !~* '^(begin|commit|rollback)'"))
 
 
 def drop(made):

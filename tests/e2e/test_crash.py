@@ -1,8 +1,10 @@
-"""kill -9 of the brain under load: what the workers' log tells is what the brain shows afterwards."""
+"""kill -9 of the brain, or of its PostgreSQL, under load: what the workers' log tells is what the brain shows afterwards."""
 import collections
+import signal
 import time
 import unittest
 
+import database
 from brain import Brain, wait_until
 from demo_fleet import FINAL, DemoFleet
 
@@ -44,6 +46,51 @@ class CrashTest(unittest.TestCase):
     def thrown_away_between(self, first, last):
         return {(engine, task_id) for word, engine, _, task_id, state in self.fleet.log()[first:last] if (word, state) == ("END", TRACELESS)}
 
+    def assert_shows_the_truth(self, lost=()):
+        """Soon, for all tasks but the lost ones."""
+        differences = {}
+
+        def agree():
+            differences.clear()
+            truth = self.truth()
+            shown = {(t["engine"], t["task_id"]): t["state"] for t in self.brain.all_of("/tasks?limit=500")}
+            for key, end in truth.items():
+                state = shown.get(key)
+                if key in lost:
+                    continue
+                if end in FINAL and state != end:
+                    differences[key] = (end, state)
+                elif end not in FINAL and state not in ("pending", "received", "retry"):
+                    differences[key] = (end or "waits", state)
+            return not differences
+
+        wait_until(agree, 90, every=1, tell=lambda: f"{len(differences)} differ: {collections.Counter(differences.values())}, such as {list(differences.items())[:8]}")
+
+    def metric(self, name):
+        return next(float(line.split()[-1]) for line in self.brain.get("/metrics")[1].splitlines() if line.startswith(name + " "))
+
+    @unittest.skipUnless(database.KIND == "postgresql", "SQLite is no server that could be killed")
+    def test_a_killed_database_loses_nothing(self):
+        self.brain.sign_in()
+        wait_until(lambda: sum(a["last_connect_at"] is not None for a in self.brain.project("/agents")) == 2, 60)
+        self.fleet.produce(RATE)
+        for _ in range(2):
+            ended, failed = self.count("END"), self.metric("z4j_ingest_failed_commits_total")
+            wait_until(lambda: self.count("END") > ended + 50, 60)
+            database.server().stop(signal.SIGKILL)
+            ended = self.count("END")
+            wait_until(lambda: self.metric("z4j_ingest_failed_commits_total") > failed and self.count("END") > ended + 50, 60)
+            self.assertEqual(self.brain.get("/api/v1/health/ready")[0], 503)
+            database.server().start()
+            wait_until(lambda: self.brain.get("/api/v1/health/ready")[0] == 200, 60)
+        self.fleet.produce(0)
+        wait_until(self.drained, 120)
+        # The engines never lost sight of their brokers, so that nothing is out of reach.
+        self.assert_shows_the_truth()
+        self.assertGreater(len(self.truth()), 200)
+        dropped = [line.split()[-1] for line in self.brain.get("/metrics")[1].splitlines() if line.startswith("z4j_events_dropped_total{")]
+        self.assertEqual(dropped, ["0", "0"])
+
     def test_every_task_ends_in_the_state_that_the_workers_log_shows(self):
         self.brain.sign_in()
         wait_until(lambda: sum(a["last_connect_at"] is not None for a in self.brain.project("/agents")) == 2, 60)
@@ -65,23 +112,7 @@ class CrashTest(unittest.TestCase):
         wait_until(self.drained, 120)
 
         lost = self.thrown_away_between(out_from, out_to)
-        differences = {}
-
-        def agree():
-            differences.clear()
-            truth = self.truth()
-            shown = {(t["engine"], t["task_id"]): t["state"] for t in self.brain.all_of("/tasks?limit=500")}
-            for key, end in truth.items():
-                state = shown.get(key)
-                if key in lost:
-                    continue
-                if end in FINAL and state != end:
-                    differences[key] = (end, state)
-                elif end not in FINAL and state not in ("pending", "received", "retry"):
-                    differences[key] = (end or "waits", state)
-            return not differences
-
-        wait_until(agree, 90, every=1, tell=lambda: f"{len(differences)} differ: {collections.Counter(differences.values())}, such as {list(differences.items())[:8]}")
+        self.assert_shows_the_truth(lost)
         self.assertGreater(len(self.truth()), 400)
         self.assertLess(len(lost), len(self.truth()) / 10)
         gaps = self.brain.all_of("/gaps?limit=100")

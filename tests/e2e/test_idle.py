@@ -1,14 +1,19 @@
-"""Hundreds of idle connections and sockets cost no thread and hold nobody up."""
+"""Idle is cheap: hundreds of connections and sockets cost no thread and hold nobody up, and a brain that nobody looks at rests."""
+import os
+import pathlib
 import resource
 import socket
+import time
 import unittest
 import urllib.parse
 
+import database
 from brain import Brain
 from websocket import WebSocket
 
 IDLE = 500
 SOCKETS = 50  # the cap for one person
+REST_SECONDS = 30
 
 
 class IdleTest(unittest.TestCase):
@@ -63,6 +68,18 @@ class IdleTest(unittest.TestCase):
 
         one_more = self.dashboard()
         self.assertEqual(one_more.receive(), ("close", 4402))
+
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.brain.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def test_a_brain_without_viewers_asks_its_database_less_than_once_a_second(self):
+        time.sleep(3)  # what a start does is over; this and the rest are the scenario
+        cpu, asked = self.cpu_seconds(), database.statements(self.brain.made) if self.brain.made else 0
+        time.sleep(REST_SECONDS)
+        cpu, asked = self.cpu_seconds() - cpu, (database.statements(self.brain.made) if self.brain.made else 0) - asked
+        print(f"idle for {REST_SECONDS} s: {100 * cpu / REST_SECONDS:.2f} % of a core, {asked} statements")
+        self.assertLess(asked, REST_SECONDS)
 
 
 if __name__ == "__main__":

@@ -84,10 +84,10 @@ class PrivatePostgres:
             self._server.wait(DEADLINE_S)
             self._server = None
 
-    def sql(self, text):
+    def sql(self, text, timeout=DEADLINE_S):
         """What psql prints, unaligned."""
         return subprocess.run(["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.url, "-c", text],
-                              check=True, capture_output=True, text=True, timeout=DEADLINE_S).stdout.strip()
+                              check=True, capture_output=True, text=True, timeout=timeout).stdout.strip()
 
     def log(self):
         with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as f:

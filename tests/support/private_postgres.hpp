@@ -78,7 +78,7 @@ class PrivatePostgres {
   void start() {
     std::vector<std::string> argv{"postgres", "-D", folder_ + "/data", "-k", folder_};
     for (const char* setting : {"listen_addresses=", "fsync=off", "full_page_writes=off",
-                                "max_connections=100", "logging_collector=off"}) {
+                                "max_connections=300", "logging_collector=off"}) {
       argv.insert(argv.end(), {"-c", setting});
     }
     for (const std::string& setting : settings_) argv.insert(argv.end(), {"-c", setting});

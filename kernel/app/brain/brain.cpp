@@ -6,7 +6,6 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
-#include <future>
 #include <optional>
 
 #include "api/api.hpp"
@@ -16,14 +15,17 @@
 #include "core/audit.hpp"
 #include "core/auth.hpp"
 #include "core/commands.hpp"
+#include "core/engine_reads.hpp"
 #include "core/ingest.hpp"
+#include "core/leases.hpp"
 #include "core/live.hpp"
 #include "core/metrics.hpp"
+#include "core/notices.hpp"
 #include "core/passwords.hpp"
 #include "core/plugin_overrides.hpp"
 #include "core/presence.hpp"
 #include "core/projects.hpp"
-#include "core/refusal.hpp"
+#include "core/relay.hpp"
 #include "core/retention.hpp"
 #include "core/setup.hpp"
 #include "core/store.hpp"
@@ -36,7 +38,10 @@ namespace {
 
 constexpr std::size_t kMaxSocketPath = 100;  // sun_path holds 108 bytes
 constexpr int kDrainMs = 10'000;             // for events that wait when the brain stops
-constexpr int kWaitingDeadlineMs = 5'000;
+// Leases of what one brain does for all.
+constexpr const char* kRetentionLease = "retention";
+constexpr const char* kTimeOutsLease = "command time-outs";
+constexpr const char* kFleetLease = "fleet sweep";
 // Bodies that may be longer than others: commands carry arguments, plugins their settings.
 constexpr std::size_t kProjectBodyBytes = 256u << 10, kPluginBodyBytes = 128u << 10;
 
@@ -86,13 +91,17 @@ struct Brain::Parts {
   std::unique_ptr<core::Setup> setup;
   std::unique_ptr<core::PluginOverrides> overrides;
   core::Live live;
+  std::unique_ptr<core::Leases> leases;
+  std::unique_ptr<core::Notices> notices;
   std::unique_ptr<core::Ingest> ingest;
   std::unique_ptr<core::LocalAgents> agents;
   std::atomic<core::LocalAgents*> listener{nullptr};  // who hears the plugins; none yet: nobody
-  plugin::Gate hearing;                               // closed before the listener goes
+  std::unique_ptr<core::Relay> relay;
+  plugin::Gate hearing;  // closed before the listener goes
   std::unique_ptr<core::Commands> commands;
   std::unique_ptr<core::Retention> retention;
   std::unique_ptr<PluginRunner> runner;
+  std::atomic<bool> hears_others{false};  // all that other brains' notices touch is there
   std::unique_ptr<api::Api> api;
   std::unique_ptr<net::Server> server;
 
@@ -105,11 +114,9 @@ struct Brain::Parts {
   base::Status invite();
   [[nodiscard]] plugin::Callbacks callbacks();
   [[nodiscard]] api::Parts api_parts();
-  [[nodiscard]] base::Result<base::json::Object> waiting_tasks(const base::Uuid& project,
-                                                               const std::string& engine,
-                                                               const std::string& queue,
-                                                               std::uint32_t limit,
-                                                               const std::string& cursor);
+  void make_leases();
+  [[nodiscard]] std::function<std::optional<core::Fence>()> holding(const char* lease);
+  [[nodiscard]] base::json::Object brains();
   void write_metrics(core::MetricText& out) const;
   void tell(const base::Uuid& project, std::string_view topic);
 };
@@ -145,14 +152,62 @@ plugin::Callbacks Brain::Parts::callbacks() {
     if (core::LocalAgents* const to = listener; to != nullptr && pass)
       to->metric(instance, name, labels, value, kind);
   };
+  out.notice = [this](std::string_view channel, std::string_view payload) {
+    const auto pass = hearing.enter();
+    if (pass && hears_others) notices->heard(channel, payload);
+  };
+  out.notices_gap = [this] {
+    const auto pass = hearing.enter();
+    if (pass && hears_others) notices->gap();
+  };
   return out;
 }
 
 // Dashboards know three topics: what is no task and no command is something about agents.
 void Brain::Parts::tell(const base::Uuid& project, std::string_view topic) {
-  live.publish(project, topic == core::kTaskChanged || topic == core::kCommandChanged
-                            ? topic
-                            : core::kAgentChanged);
+  const std::string_view shown =
+      topic == core::kTaskChanged || topic == core::kCommandChanged ? topic : core::kAgentChanged;
+  live.publish(project, shown);
+  notices->live(project, shown);
+}
+
+// What this brain shares with others on the same store.
+void Brain::Parts::make_leases() {
+  core::Leases::Options holding;
+  holding.host_name = host_name();
+  holding.version = program_version();
+  holding.on_change = [this] {
+    if (hears_others) runner->look_at_leases();
+  };
+  holding.tell_others = [this](core::Commit& commit) {
+    notices->tell(commit, core::Notices::About::leases);
+  };
+  leases = std::make_unique<core::Leases>(*store, clock, log, std::move(holding));
+  for (const char* lease : {kRetentionLease, kTimeOutsLease, kFleetLease}) leases->want(lease);
+
+  core::Notices::Handlers hear;
+  hear.live = [this](const base::Uuid& project, std::string_view topic) {
+    live.publish(project, topic);
+  };
+  hear.leases = [this] { leases->look_now(); };
+  hear.requests = [this] { relay->look_for_requests(); };
+  hear.answers = [this] { relay->look_for_answers(); };
+  hear.plugins = [this] { runner->look_at_overrides(); };
+  hear.missed = [this] {
+    live.publish_all();
+    leases->look_now();
+    relay->look_for_requests();
+    relay->look_for_answers();
+    runner->look_at_overrides();
+  };
+  core::Notices::Options telling;
+  telling.has_others = [this] { return leases->has_others(); };
+  notices = std::make_unique<core::Notices>(*store, log, leases->brain(), std::move(hear),
+                                            std::move(telling));
+}
+
+std::function<std::optional<core::Fence>()> Brain::Parts::holding(const char* lease) {
+  return [this, lease] { return leases->held(lease); };
 }
 
 // The database and what stands on it alone.
@@ -178,6 +233,7 @@ base::Status Brain::Parts::open() {
   setup = std::make_unique<core::Setup>(*store, *audit, *auth, *projects, hasher, clock,
                                         std::move(setup_options));
   overrides = std::make_unique<core::PluginOverrides>(*store, *audit, clock);
+  make_leases();
   return {};
 }
 
@@ -195,6 +251,8 @@ base::Status Brain::Parts::watch() {
   take.redaction.extra_values = settings.redaction_extra_values;
   take.redaction.max_string_bytes = static_cast<std::size_t>(settings.max_body_bytes);
   take.queue_bytes = settings.ingest_queue_bytes;
+  take.spill_folder = settings.home + "/spill";
+  take.spill_bytes = settings.ingest_spill_bytes;
   take.on_changed = on_changed;
   auto made = core::Ingest::make(*store, std::move(take));
   if (!made) return std::move(made).error();
@@ -215,22 +273,41 @@ base::Status Brain::Parts::watch() {
   watching.redact = redact;
   watching.host_name = host_name();
   watching.offline_timeout_s = settings.agent_offline_timeout_s;
+  watching.brain = leases->brain();
+  watching.may_sweep = holding(kFleetLease);
+  watching.belief = [this](const core::Fence& fence) { return leases->belief(fence); };
+  watching.on_held = [this] {
+    if (relay) relay->look_for_requests();
+  };
   agents = std::make_unique<core::LocalAgents>(*plugins, *store, clock, log, std::move(watching));
   agents->start();
   listener = agents.get();
+  core::Relay::Options handing;
+  handing.brain = leases->brain();
+  relay = std::make_unique<core::Relay>(*agents, *store, *notices, clock, log, std::move(handing));
 
   core::Commands::Options sending;
   sending.timeout_s = settings.command_timeout_s;
   sending.on_changed = on_changed;
   sending.redact = redact;
+  sending.may_sweep = holding(kTimeOutsLease);
   commands =
-      std::make_unique<core::Commands>(*store, *audit, *agents, clock, log, std::move(sending));
+      std::make_unique<core::Commands>(*store, *audit, *relay, clock, log, std::move(sending));
   commands->start();
-  retention = std::make_unique<core::Retention>(*store, clock, log, settings.event_retention_days);
+  relay->on_command([this](const core::HandedCommand& command, core::Commit claim) {
+    return commands->take(command, std::move(claim));
+  });
+  relay->start();
+  retention = std::make_unique<core::Retention>(*store, clock, log, settings.event_retention_days,
+                                                holding(kRetentionLease));
   retention->start();
-  runner =
-      std::make_unique<PluginRunner>(*plugins, *agents, *overrides, loaded.plugins, log, clock);
-  return runner->start();
+  runner = std::make_unique<PluginRunner>(*plugins, *agents, *overrides, *leases, loaded.plugins,
+                                          log, clock);
+  hears_others = true;
+  if (auto heard = notices->start(); !heard) return heard;
+  if (auto started = runner->start(); !started) return started;
+  leases->start();
+  return {};
 }
 
 void Brain::Parts::write_metrics(core::MetricText& out) const {
@@ -243,85 +320,63 @@ void Brain::Parts::write_metrics(core::MetricText& out) const {
       .sample({}, static_cast<std::int64_t>(stats.commits));
   out.family("z4j_ingest_failed_commits_total", "counter", "batches that had to be tried again")
       .sample({}, static_cast<std::int64_t>(stats.failed_commits));
+  std::uint64_t dead_letters = 0;
+  for (const core::Ingest::AgentStats& one : stats.agents) dead_letters += one.dead_letters;
+  out.family("z4j_ingest_dead_letters_total", "counter", "events set aside, see dead_letters")
+      .sample({}, static_cast<std::int64_t>(dead_letters));
+  out.family("z4j_ingest_spill_bytes", "gauge", "events that wait on disk")
+      .sample({}, static_cast<std::int64_t>(stats.spill.bytes));
+  out.family("z4j_ingest_spill_limit_bytes", "gauge", "beyond it streams are told to wait")
+      .sample({}, static_cast<std::int64_t>(stats.spill.limit_bytes));
+  out.family("z4j_ingest_spilled_events_total", "counter", "events that went to disk")
+      .sample({}, static_cast<std::int64_t>(stats.spill.written_events));
+  out.family("z4j_ingest_unspilled_events_total", "counter", "events read back from disk")
+      .sample({}, static_cast<std::int64_t>(stats.spill.read_events));
+  out.family("z4j_ingest_spill_refused_total", "counter",
+             "batches that found no room on disk, or a disk that takes nothing")
+      .sample({}, static_cast<std::int64_t>(stats.spill.refused));
+  out.family("z4j_ingest_spill_damaged_bytes_total", "counter",
+             "bytes on disk that could not be read back")
+      .sample({}, static_cast<std::int64_t>(stats.spill.damaged_bytes));
   out.family("z4j_command_late_results_total", "counter", "answers to commands that were over")
       .sample({}, static_cast<std::int64_t>(commands->late_results()));
   out.family("z4j_tasks_lost_candidates", "gauge", "open tasks that their engine has no trace of")
       .sample({}, static_cast<std::int64_t>(agents->lost_candidates()));
 }
 
-// Asks the engine itself; the caller waits, at most as long as the deadline.
-base::Result<base::json::Object> Brain::Parts::waiting_tasks(const base::Uuid& project,
-                                                             const std::string& engine,
-                                                             const std::string& queue,
-                                                             std::uint32_t limit,
-                                                             const std::string& cursor) {
-  std::string instance;
-  for (const core::EngineRoute& route : agents->routes(project)) {
-    if (route.engine != engine || !route.is_online) continue;
-    if (const auto live_engine = agents->engine(route.agent_id)) instance = live_engine->instance;
+// Who shares the store with this brain, this one first, and what each does.
+base::json::Object Brain::Parts::brains() {
+  base::json::Object out{{"brain_id", leases->brain().text()}, {"brains", nullptr}};
+  const auto all = leases->brains();
+  if (!all) return out;
+  base::json::Array items;
+  for (const core::BrainRow& brain : *all) {
+    base::json::Array held;
+    for (const std::string& name : brain.leases) held.emplace_back(name);
+    items.push_back(base::json::Object{{"id", brain.id.text()},
+                                       {"is_this", brain.is_this},
+                                       {"host_name", base::json::text_or_null(brain.host_name)},
+                                       {"pid", brain.pid},
+                                       {"version", base::json::text_or_null(brain.version)},
+                                       {"started_at", base::format_time(brain.started_at)},
+                                       {"leases", std::move(held)}});
   }
-  if (instance.empty()) {
-    return base::Error{.code = base::Code::unavailable,
-                       .message = "no engine \"" + engine + "\" of this project is online",
-                       .where = std::string(core::refuse::kAgentOffline),
-                       .hint = {}};
-  }
-  base::json::Object page{{"queue", queue}, {"limit", limit}};
-  if (!cursor.empty()) page["cursor"] = cursor;
-  const auto answered = std::make_shared<std::promise<base::Result<std::string>>>();
-  auto answer = answered->get_future();
-  plugins->snapshot(
-      instance, "waiting", base::json::write(page), kWaitingDeadlineMs,
-      [answered](base::Result<std::string> text) { answered->set_value(std::move(text)); });
-  base::Result<std::string> text = answer.get();
-  if (!text) return std::move(text).error();
-  auto value = base::json::parse(*text);
-  if (!value || !value->is_object()) {
-    return base::Error{.code = base::Code::corrupt,
-                       .message = "the engine's answer can't be read",
-                       .where = {},
-                       .hint = {}};
-  }
-  return std::move(value->get_object());
+  out["brains"] = std::move(items);
+  return out;
 }
 
 api::Parts Brain::Parts::api_parts() {
   api::Parts out{*store,        *auth,    *setup,          *projects, *commands, *overrides,
                  live,          *plugins, loaded.settings, log,       clock,     program_version(),
                  loaded.plugins};
-  out.agent_live = [this](const base::Uuid& agent) {
-    base::json::Object live_facts;
-    const auto engine = agents->engine(agent);
-    if (!engine) return live_facts;
-    base::json::Array names;
-    for (const std::string_view name : core::capability_names(engine->capabilities))
-      names.emplace_back(name);
-    live_facts["engines"] =
-        base::json::Array{base::json::Object{{"name", engine->engine},
-                                             {"version", engine->version},
-                                             {"state", engine->state},
-                                             {"health", engine->health},
-                                             {"reason", base::json::text_or_null(engine->reason)},
-                                             {"capabilities", std::move(names)}}};
-    live_facts["registry_size"] = engine->registry_size;
-    return live_facts;
-  };
+  out.agent_live = [this](const base::Uuid& agent) { return core::engine_facts(*relay, agent); };
   out.agent_registry = [this](const base::Uuid& agent) {
-    base::json::Array tasks;
-    if (const auto registry = agents->registry(agent)) {
-      for (const core::RegistryReport& known : *registry) {
-        base::json::Array workers;
-        for (const std::string& worker : known.workers) workers.emplace_back(worker);
-        tasks.emplace_back(
-            base::json::Object{{"name", known.name}, {"workers", std::move(workers)}});
-      }
-    }
-    return tasks;
+    return core::engine_registry(*relay, agent);
   };
   out.waiting_tasks = [this](const base::Uuid& project, const std::string& engine,
                              const std::string& queue, std::uint32_t limit,
                              const std::string& cursor) {
-    return waiting_tasks(project, engine, queue, limit, cursor);
+    return core::waiting_tasks(*relay, project, engine, queue, limit, cursor);
   };
   out.ingest_stats = [this](const base::Uuid& agent) {
     base::json::Object figures;
@@ -339,7 +394,21 @@ api::Parts Brain::Parts::api_parts() {
   };
   out.more_metrics = [this](core::MetricText& text) { write_metrics(text); };
   out.server_stats = [this] { return server->stats(); };
-  out.reload_plugin = [this](const std::string& instance) { return runner->reload(instance); };
+  out.reload_plugin = [this](const std::string& instance) {
+    core::Commit commit;
+    notices->tell(commit, core::Notices::About::plugins);
+    if (commit.steps() > 0 && !store->commit(commit))
+      log.debug("other brains will see the override a little later");
+    return runner->reload(instance);
+  };
+  out.brains = [this] { return brains(); };
+  out.runs_on = [this](const config::PluginEntry& entry) -> base::json::Value {
+    const auto holder = leases->holder(core::engine_lease(entry));
+    if (!holder || !*holder) return nullptr;
+    return base::json::Object{{"brain_id", (*holder)->id.text()},
+                              {"host_name", base::json::text_or_null((*holder)->host_name)},
+                              {"is_this", (*holder)->is_this}};
+  };
   return out;
 }
 
@@ -410,18 +479,24 @@ void Brain::stop() {
   if (p.api && p.server) p.api->stop();
   if (p.server) p.server->stop();
   if (p.retention) p.retention->stop();
+  if (p.relay) p.relay->stop();
   if (p.commands) p.commands->stop();
   if (p.runner) p.runner->stop();
   if (p.agents) p.agents->stop();
   if (p.ingest) p.ingest->stop(kDrainMs);
+  if (p.notices) p.notices->stop();
+  if (p.leases) p.leases->stop();
   (void)p.hearing.close(kDrainMs);
   p.server.reset();
   p.api.reset();
   p.runner.reset();
   p.retention.reset();
   p.commands.reset();
+  p.relay.reset();
   p.agents.reset();
   p.ingest.reset();
+  p.leases.reset();
+  p.notices.reset();
   p.overrides.reset();
   p.setup.reset();
   p.projects.reset();

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "app/brain/brain.hpp"
+#include "core/copy_load.hpp"
 
 namespace z4j::app {
 
@@ -24,29 +25,47 @@ std::unique_ptr<plugin::Host> make_host(const config::Settings& settings,
   return std::make_unique<plugin::Host>(std::move(options), std::move(callbacks), log, clock);
 }
 
-base::Result<std::unique_ptr<core::Store>> open_store(plugin::Host& host,
-                                                      const config::Settings& settings) {
+base::Result<config::PluginEntry> storage_entry(const std::string& name, const std::string& url,
+                                                const std::string& home) {
   config::PluginEntry storage;
-  storage.name = kStorageInstance;
+  storage.name = name;
   storage.plugin = "storage-sqlite";
   storage.required = true;
   storage.where = "database.url";
-  if (settings.database_url.empty()) {
-    storage.settings["path"] = settings.home + "/brain.sqlite";
-  } else {
-    const auto url = config::parse_database_url(settings.database_url);
-    if (!url) return url.error();
-    if (url->kind == config::DatabaseUrl::Kind::postgresql) {
-      storage.plugin = "storage-postgresql";
-      storage.settings["url"] = url->url;
-    } else {
-      storage.settings["path"] = url->path;
-    }
+  if (url.empty()) {
+    storage.settings["path"] = home + "/brain.sqlite";
+    return storage;
   }
-  if (auto started = host.start(storage); !started) return std::move(started).error();
+  const auto parsed = config::parse_database_url(url);
+  if (!parsed) return parsed.error();
+  if (parsed->kind == config::DatabaseUrl::Kind::postgresql) {
+    storage.plugin = "storage-postgresql";
+    storage.settings["url"] = parsed->url;
+  } else {
+    storage.settings["path"] = parsed->path;
+  }
+  return storage;
+}
+
+base::Result<std::unique_ptr<core::Store>> open_store(plugin::Host& host,
+                                                      const config::Settings& settings) {
+  const auto storage = storage_entry(kStorageInstance, settings.database_url, settings.home);
+  if (!storage) return storage.error();
+  if (auto started = host.start(*storage); !started) return std::move(started).error();
   auto driver = host.storage(kStorageInstance);
   if (!driver) return std::move(driver).error();
-  return core::Store::open(std::move(driver).value(), {});
+  auto store = core::Store::open(std::move(driver).value(), {});
+  if (!store) return store;
+  const auto filling = core::unfinished_filling(**store);
+  if (!filling) return filling.error();
+  if (filling->has_value()) {
+    return base::Error{
+        .code = base::Code::bad_state,
+        .message = "the database holds only part of what is copied into it (" + **filling + ")",
+        .where = "database.url",
+        .hint = "wait for the copy or restore, or run it again: it goes on"};
+  }
+  return store;
 }
 
 }  // namespace z4j::app

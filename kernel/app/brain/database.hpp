@@ -25,8 +25,13 @@ inline constexpr const char* kStorageInstance = "storage";
                                                       plugin::Callbacks callbacks, base::Log& log,
                                                       const base::Clock& clock);
 
+// The storage plugin of a database URL, called `name`. "" is the SQLite file of the home folder.
+[[nodiscard]] base::Result<config::PluginEntry> storage_entry(const std::string& name,
+                                                              const std::string& url,
+                                                              const std::string& home);
+
 // Starts the storage plugin of settings.database_url on `host`, migrates, opens. The store must go
-// before the host.
+// before the host. One that a copy or a restore fills, or left half filled, is refused.
 [[nodiscard]] base::Result<std::unique_ptr<core::Store>> open_store(
     plugin::Host& host, const config::Settings& settings);
 

@@ -1,10 +1,13 @@
-// z4j-brain: the command line.
+// z4j-brain: the command line. Exit codes: 0 done, 1 failed, 2 and above wrong usage.
 //
-//   z4j-brain serve [--config FILE]            run until SIGINT or SIGTERM; SIGHUP reads the
-//   certificate again z4j-brain check-config [--list]            all problems at once; exit 1 when
-//   there is one z4j-brain plugin list                      plugin files that offer themselves
-//   z4j-brain plugin describe NAME             what it is and its settings
-//   z4j-brain audit verify [--json]            is the audit log whole; exit 1 when it is not
+//   serve [--config FILE]              run until SIGINT or SIGTERM; SIGHUP: certificate anew
+//   check-config [--list]              all problems at once
+//   plugin list | describe NAME        plugin files, and what one is
+//   audit verify [--json]              is the audit log whole
+//   migrate [--dry-run]                fit the database to this program
+//   backup --to FILE                   save the database, also while brains run
+//   restore --from FILE [--verify]     fill the database from a backup, or only prove the backup
+//   storage copy --from URL --to URL   from one kind of database into another
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -18,9 +21,8 @@
 #include "app/brain/brain.hpp"
 #include "app/brain/database.hpp"
 #include "app/brain/home.hpp"
-#include "base/json.hpp"
+#include "app/brain/storage_commands.hpp"
 #include "config/schema.hpp"
-#include "core/audit.hpp"
 #include "plugin/host.hpp"
 
 namespace z4j::app {
@@ -48,11 +50,6 @@ bool tell_problems(const config::Loaded& loaded) {
     std::fprintf(stderr, "z4j-brain: %zu problem(s) in the config; nothing was started\n",
                  loaded.problems.size());
   return !loaded.problems.empty();
-}
-
-int tell(const base::Error& error) {
-  std::fprintf(stderr, "z4j-brain: %s\n", error.text().c_str());
-  return 1;
 }
 
 int serve(const std::string& file) {
@@ -141,42 +138,21 @@ int audit_verify(const std::string& file, bool json) {
   const config::Loaded loaded = given(file).loaded;
   if (tell_problems(loaded)) return 1;
   const config::Settings& settings = loaded.settings;
-  if (settings.secret.empty()) {
-    return tell({.code = base::Code::bad_config,
-                 .message = "the master key is not there, and without it nothing can be verified",
-                 .where = settings.home + "/secret.env",
-                 .hint = "set Z4J_SECRET, or Z4J_HOME to the brain's home folder"});
-  }
+  if (auto key = need_master_key(settings); !key) return tell(key.error());
   const base::SystemClock clock;
   const auto host = make_host(settings, {}, base::Log::quiet(), clock);
   auto store = open_store(*host, settings);
   if (!store) return tell(store.error());
-  core::Audit audit(**store, clock, base::Log::quiet(),
-                    {.secret = settings.secret, .previous_secrets = settings.previous_secrets});
-  const auto report = audit.verify();
-  if (!report) return tell(report.error());
-  const std::string broken = report->first_broken_id ? report->first_broken_id->text() : "";
-  if (json) {
-    std::printf(
-        "%s\n",
-        base::json::write(
-            base::json::Object{
-                {"ok", report->ok},
-                {"rows_verified", report->rows_verified},
-                {"first_broken_id", base::json::text_or_null(broken)},
-                {"reason", report->ok ? base::json::Value(nullptr)
-                                      : base::json::Value(core::to_string(report->reason))}})
-            .c_str());
-  } else if (report->ok) {
-    std::printf("the audit log is whole: %llu rows\n",
-                static_cast<unsigned long long>(report->rows_verified));
-  } else {
-    std::printf("the audit log is broken after %llu good rows: %s%s\n",
-                static_cast<unsigned long long>(report->rows_verified),
-                std::string(core::to_string(report->reason)).c_str(),
-                broken.empty() ? "" : (" at row " + broken).c_str());
-  }
-  return report->ok ? 0 : 1;
+  return verify_audit(**store, settings, json);
+}
+
+// Of a config without problems.
+int with_settings(const std::string& file, const std::function<int(const Given&)>& run) {
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
+  const Given config = given(file);
+  if (tell_problems(config.loaded)) return 1;
+  return run(config);
 }
 
 }  // namespace
@@ -217,6 +193,45 @@ int main(int argc, char** argv) {
   CLI::App* verify = command(group("audit", "the audit log"), "verify", "is the audit log whole");
   verify->add_flag("--json", json, "for programs");
   verify->callback([&] { result = z4j::app::audit_verify(file, json); });
+  using z4j::app::with_settings;
+  z4j::app::StorageRequest request;
+  bool dry_run = false;
+  CLI::App* fit = command(&app, "migrate", "fit the database to this program, as serve does");
+  fit->add_flag("--dry-run", dry_run, "only tell what would change");
+  fit->callback([&] {
+    result = with_settings(file, [&](const auto& config) {
+      return z4j::app::migrate(config.loaded.settings, dry_run);
+    });
+  });
+  CLI::App* save = command(&app, "backup", "save the database, also while brains run");
+  save->add_option("--to", request.to, "the file to make")->required();
+  save->callback([&] {
+    result = with_settings(file, [&](const auto& config) {
+      return z4j::app::backup(config.loaded.settings, request);
+    });
+  });
+  CLI::App* load = command(&app, "restore", "fill the database from a backup; no brain may run");
+  load->add_option("--from", request.from, "a file that backup made")->required();
+  load->add_flag("--verify", request.verify,
+                 "only prove the file, in a temporary database (TMPDIR)");
+  load->add_flag("--force", request.force, "empty the database first when it holds data");
+  load->callback([&] {
+    result = with_settings(file, [&](const auto& config) {
+      return z4j::app::restore(config.loaded.settings, request);
+    });
+  });
+  CLI::App* copy = command(group("storage", "the database"), "copy",
+                           "copy one database into another, of whatever kind");
+  constexpr const char* kPlaces =
+      "sqlite:///PATH, postgresql://USER@HOST/NAME, secret:NAME, or config for the configured one";
+  copy->add_option("--from", request.from, kPlaces)->required();
+  copy->add_option("--to", request.to, kPlaces)->required();
+  copy->add_flag("--force", request.force, "empty the target first when it holds data");
+  copy->callback([&] {
+    result = with_settings(file, [&](const auto& config) {
+      return z4j::app::storage_copy(config.loaded.settings, config.environment, request);
+    });
+  });
   CLI11_PARSE(app, argc, argv);
   return result;
 }

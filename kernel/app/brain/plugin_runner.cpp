@@ -2,22 +2,25 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace z4j::app {
 namespace {
 
 constexpr std::int64_t kFirstPauseMs = 5'000, kLongestPauseMs = 300'000;
+constexpr std::int64_t kOverridesEveryMs = 30'000;
 constexpr auto kLook = std::chrono::seconds(1);
 
 }  // namespace
 
 PluginRunner::PluginRunner(plugin::Host& host, core::LocalAgents& agents,
-                           core::PluginOverrides& overrides,
+                           core::PluginOverrides& overrides, core::Leases& leases,
                            std::vector<config::PluginEntry> entries, base::Log& log,
                            const base::Clock& clock)
     : host_(host),
       agents_(agents),
       overrides_(overrides),
+      leases_(leases),
       entries_(std::move(entries)),
       log_(log),
       clock_(clock) {}
@@ -28,6 +31,7 @@ base::Result<config::PluginEntry> PluginRunner::effective(const config::PluginEn
   config::PluginEntry out = entry;
   auto stored = overrides_.find(entry.name);
   if (!stored) return std::move(stored).error();
+  applied_[entry.name] = *stored ? (*stored)->updated_at : 0;
   if (*stored) {
     if ((*stored)->enabled) out.enabled = *(*stored)->enabled;
     if ((*stored)->settings) {
@@ -41,15 +45,24 @@ base::Result<config::PluginEntry> PluginRunner::effective(const config::PluginEn
 base::Status PluginRunner::start_one(const config::PluginEntry& entry) {
   auto wanted = effective(entry);
   if (!wanted) return std::move(wanted).error();
-  bool is_engine = false;
-  if (wanted->enabled) {
-    if (const auto described = host_.describe(wanted->plugin))
-      is_engine = described->kinds.find("engine") != std::string::npos;
+  const auto described = host_.describe(wanted->plugin);
+  const bool is_engine = described && described->kinds.find("engine") != std::string::npos;
+  if (is_engine && !wanted->enabled) {
+    tried_.erase(entry.name);
+    leases_.give_back(core::engine_lease(entry));
   }
-  if (is_engine) {
-    if (auto prepared = agents_.prepare(*wanted); !prepared) {
+  if (is_engine && wanted->enabled) {
+    leases_.want(core::engine_lease(entry));
+    const auto fence = leases_.held(core::engine_lease(entry));
+    if (!fence) {
+      tried_.erase(entry.name);
+      return {};  // follow_leases() starts it when its turn comes
+    }
+    tried_[entry.name] = fence->number;
+    if (auto prepared = agents_.prepare(*wanted, fence); !prepared) {
       log_.error("plugin not started",
                  {{"instance", entry.name}, {"why", prepared.error().text()}});
+      if (prepared.error().is_world()) tried_.erase(entry.name);
       return prepared;
     }
   }
@@ -62,6 +75,57 @@ base::Status PluginRunner::start_one(const config::PluginEntry& entry) {
   return is_engine ? agents_.add(*wanted) : base::Status();
 }
 
+// Starts the engines whose lease has come, stops those whose lease is gone.
+void PluginRunner::follow_leases() {
+  for (const config::PluginEntry& entry : entries_) {
+    const std::lock_guard lock(work_);
+    const auto fence = leases_.held(core::engine_lease(entry));
+    const auto tried = tried_.find(entry.name);
+    if (tried != tried_.end() && (!fence || fence->number != tried->second)) {
+      log_.warn("engine instance stopped: another brain runs it", {{"instance", entry.name}});
+      tried_.erase(tried);
+      pauses_.erase(entry.name);
+      stop_one(entry.name);
+    }
+    if (fence && tried_.find(entry.name) == tried_.end()) (void)start_one(entry);
+  }
+}
+
+void PluginRunner::follow_overrides() {
+  auto stored = overrides_.list();
+  if (!stored) {
+    log_.warn("plugin overrides not read", {{"why", stored.error().text()}});
+    return;
+  }
+  for (const config::PluginEntry& entry : entries_) {
+    base::TimeUs now = 0;
+    for (const core::PluginOverride& one : *stored) {
+      if (one.instance == entry.name) now = one.updated_at;
+    }
+    {
+      const std::lock_guard lock(work_);
+      const auto applied = applied_.find(entry.name);
+      if (applied == applied_.end() || applied->second == now) continue;
+    }
+    if (auto done = reload(entry.name); !done) {
+      log_.warn("plugin did not take its override",
+                {{"instance", entry.name}, {"why", done.error().text()}});
+    }
+  }
+}
+
+void PluginRunner::look_at_leases() {
+  const std::lock_guard lock(mutex_);
+  is_poked_ = true;
+  wake_.notify_all();
+}
+
+void PluginRunner::look_at_overrides() {
+  const std::lock_guard lock(mutex_);
+  is_poked_ = has_overrides_ = true;
+  wake_.notify_all();
+}
+
 void PluginRunner::stop_one(const std::string& name) {
   agents_.remove(name);
   if (auto stopped = host_.stop(name); !stopped)
@@ -70,6 +134,13 @@ void PluginRunner::stop_one(const std::string& name) {
 }
 
 base::Status PluginRunner::start() {
+  for (const config::PluginEntry& entry : entries_) {
+    const auto described = host_.describe(entry.plugin);
+    if (entry.enabled && described && described->kinds.find("engine") != std::string::npos)
+      leases_.want(core::engine_lease(entry));
+  }
+  if (auto taken = leases_.work(); !taken)
+    log_.warn("leases not taken", {{"why", taken.error().text()}});
   for (const config::PluginEntry& entry : entries_) {
     if (!entry.required || !entry.enabled) continue;
     const std::lock_guard lock(work_);
@@ -89,10 +160,21 @@ void PluginRunner::run() {
     if (std::find(started_.begin(), started_.end(), entry.name) == started_.end())
       (void)start_one(entry);
   }
+  std::int64_t next_overrides_ms = clock_.steady_ms() + kOverridesEveryMs;
   std::unique_lock lock(mutex_);
-  while (!wake_.wait_for(lock, kLook, [this] { return is_stopping_; })) {
+  for (;;) {
+    wake_.wait_for(lock, kLook, [this] { return is_stopping_ || is_poked_; });
+    if (is_stopping_) return;
+    is_poked_ = false;
+    bool has_overrides = std::exchange(has_overrides_, false);
     lock.unlock();
+    follow_leases();
     restart_faulted();
+    if (leases_.has_others() && clock_.steady_ms() >= next_overrides_ms) has_overrides = true;
+    if (has_overrides) {
+      next_overrides_ms = clock_.steady_ms() + kOverridesEveryMs;
+      follow_overrides();
+    }
     lock.lock();
   }
 }
@@ -144,6 +226,7 @@ void PluginRunner::stop() {
   if (thread_.joinable()) thread_.join();
   const std::lock_guard lock(work_);
   while (!started_.empty()) stop_one(std::string(started_.back()));
+  for (const config::PluginEntry& entry : entries_) leases_.give_back(core::engine_lease(entry));
 }
 
 }  // namespace z4j::app

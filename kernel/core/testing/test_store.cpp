@@ -23,13 +23,15 @@ TestStore::TestStore() {
     throw std::runtime_error(started.error().text());
   auto driver = host_->storage("store");
   if (!driver) throw std::runtime_error(driver.error().text());
-  auto store = Store::open(std::move(driver).value(), {});
+  client_ = std::move(driver).value();
+  auto store = Store::open(client_, {});
   if (!store) throw std::runtime_error(store.error().text());
   store_ = std::move(store).value();
 }
 
 TestStore::~TestStore() {
   store_.reset();
+  client_.reset();
   host_->stop_all();
   std::error_code ec;
   std::filesystem::remove_all(folder_, ec);

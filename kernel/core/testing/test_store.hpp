@@ -19,10 +19,12 @@ class TestStore {
   TestStore& operator=(const TestStore&) = delete;
   Store& operator*() { return *store_; }
   Store* operator->() { return store_.get(); }
+  [[nodiscard]] plugin::StorageClient& client() { return *client_; }
 
  private:
   std::string folder_;
   std::unique_ptr<plugin::Host> host_;
+  std::shared_ptr<plugin::StorageClient> client_;
   std::unique_ptr<Store> store_;
 };
 

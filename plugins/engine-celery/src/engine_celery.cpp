@@ -56,7 +56,7 @@ class EngineCelery {
 
   [[nodiscard]] std::uint64_t capabilities() const {
     return Z4J_ENGINE_EVENTS | Z4J_ENGINE_SNAPSHOT | Z4J_ENGINE_ENQUEUE | Z4J_ENGINE_RETRY |
-           Z4J_ENGINE_REVOKE | Z4J_ENGINE_TERMINATE | Z4J_ENGINE_PURGE;
+           Z4J_ENGINE_REVOKE | Z4J_ENGINE_TERMINATE | Z4J_ENGINE_PURGE | Z4J_ENGINE_STREAM;
   }
   void command(Op& op, std::uint64_t verb, std::string_view target, std::string_view args) {
     inside_->worker.add(std::move(op), verb, target, args);

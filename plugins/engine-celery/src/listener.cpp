@@ -67,7 +67,7 @@ void Listener::put(std::string message) {
   {
     const std::lock_guard lock(mutex_);
     if (bytes_ + message.size() > kMaxBytes || inbox_.size() >= kMaxMessages) {
-      ++dropped_;
+      if (dropped_++ == 0) dropped_since_us_ = now_us();
       return;
     }
     bytes_ += message.size();
@@ -79,8 +79,11 @@ void Listener::put(std::string message) {
 void Listener::hand_on() {
   std::vector<std::string> messages;
   std::vector<celery::Event> events;
+  std::uint64_t missed = 0;  // dropped and not told as a gap yet
+  std::int64_t missed_since_us = 0;
   for (;;) {
     std::uint64_t dropped = 0;
+    bool is_caught_up = false;
     messages.clear();
     {
       std::unique_lock lock(mutex_);
@@ -92,8 +95,18 @@ void Listener::hand_on() {
         inbox_.pop_front();
       }
       dropped = std::exchange(dropped_, 0);
+      if (missed == 0) missed_since_us = dropped_since_us_;
+      is_caught_up = inbox_.empty();
     }
     emitter_.count_dropped("busy", dropped);
+    missed += dropped;
+    if (missed > 0 && is_caught_up) {
+      shared_.rebuild.add(
+          RebuildWish::Gap{missed_since_us, now_us(),
+                           std::to_string(std::exchange(missed, 0)) +
+                               " event messages came while the brain could take none"});
+      shared_.upkeep.wake();
+    }
     events.clear();
     std::size_t malformed = 0;
     for (const std::string& message : messages) {

@@ -43,6 +43,7 @@ class Listener {
   std::deque<std::string> inbox_;
   std::size_t bytes_ = 0;
   std::uint64_t dropped_ = 0;
+  std::int64_t dropped_since_us_ = 0;
   bool stopping_ = false;
 };
 

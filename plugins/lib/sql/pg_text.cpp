@@ -16,9 +16,10 @@ namespace {
 constexpr std::size_t kMaxDocuments = 8;
 // A day's table is named after its parent, and PostgreSQL cuts names at 63 bytes.
 constexpr std::size_t kLongestDayTable = 50;
-// New trigrams are kept in a list of up to 16 MiB and sorted in at once, which takes a third off
-// their cost; a search reads the list too.
-constexpr std::string_view kTrigramOptions = " WITH (gin_pending_list_limit=16384)";
+// New entries are kept in a list and sorted in at once, which takes a third off their cost; a
+// search reads the list too. The driver has it sorted in long before it is so long (32 MiB) that a
+// commit has to.
+constexpr std::string_view kListOptions = " WITH (gin_pending_list_limit=32768)";
 constexpr std::string_view kEpoch = "timestamptz 'epoch'";
 constexpr std::string_view kCommitClock = "now()";
 constexpr std::string_view kQueryClock = "statement_timestamp()";
@@ -665,13 +666,13 @@ std::string create_index(const z4j_table& t, const z4j_key& key, std::string_vie
   // Rows order by columns without nulls only, so nulls at the end of a key are found by nobody and
   // need no entry.
   const std::uint16_t last = key.columns[key.column_count - 1];
+  const bool has_list = key.kind == Z4J_K_TEXT || key.kind == Z4J_K_PATH;
   const bool sparse = key.kind == Z4J_K_ORDER && (t.columns[last].flags & Z4J_COL_REQUIRED) == 0 &&
                       !store::in_primary(t, last);
   return std::string("CREATE ") + (key.kind == Z4J_K_UNIQUE ? "UNIQUE " : "") + "INDEX " +
          (locking == Locking::concurrently ? "CONCURRENTLY " : "") + quoted_name(view(key.name)) +
-         " ON " + quoted_name(view(t.name)) +
-         (key.kind == Z4J_K_TEXT || key.kind == Z4J_K_PATH ? " USING gin (" : " (") + what + ")" +
-         (key.kind == Z4J_K_TEXT ? std::string(kTrigramOptions) : "") +
+         " ON " + quoted_name(view(t.name)) + (has_list ? " USING gin (" : " (") + what + ")" +
+         (has_list ? std::string(kListOptions) : "") +
          (sparse ? " WHERE " + name_of(t, last) + " IS NOT NULL" : "");
 }
 

@@ -1,5 +1,6 @@
 #include "driver.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 
@@ -12,8 +13,8 @@
 namespace z4j::postgresql {
 namespace {
 
-// Connections beside the sessions: notices, and migration.
-constexpr std::int64_t kOwnConnections = 2;
+// Connections beside the sessions: notices, the caretaker's, and migration.
+constexpr std::int64_t kOwnConnections = 3;
 // A snapshot may stand still while its reader thinks.
 constexpr const char* kSnapshotPatience = "600000";
 
@@ -50,8 +51,9 @@ void Driver::start() {
 
 void Driver::stop(std::uint32_t) {
   started_ = false;
-  const std::lock_guard lock(listener_mutex_);
+  const std::lock_guard lock(helpers_mutex_);
   listener_.reset();
+  caretaker_.reset();
 }
 
 void Driver::info(z4j_store_info& out) const {
@@ -71,6 +73,13 @@ std::string Driver::migrate(const z4j_schema& wanted, bool dry_run) {
   Connection connection(settings_, back_off_, Connection::Use::write);
   const Migration done = postgresql::migrate(connection, wanted, days_, dry_run);
   fast_text_ = done.fast_text;
+  if (!dry_run) {
+    const std::lock_guard lock(helpers_mutex_);
+    if (!caretaker_) {
+      caretaker_ = std::make_unique<Caretaker>(host_, settings_, back_off_,
+                                               [this](Connection& c) { make_ahead(c); });
+    }
+  }
   json::Array steps;
   for (const std::string& step : done.steps) steps.emplace_back(step);
   return json::write(
@@ -88,10 +97,9 @@ void Driver::listen(const z4j_str* channels, std::uint32_t count) {
   notices.listen(channels, count);
   std::set<std::string, std::less<>> names;
   for (std::uint32_t i = 0; i < count; ++i) names.emplace(view(channels[i]));
-  const std::lock_guard lock(listener_mutex_);
+  const std::lock_guard lock(helpers_mutex_);
   if (!listener_) {
-    listener_ = std::make_unique<Listener>(host_, settings_, back_off_, origin_,
-                                           [this](Connection& c) { make_ahead(c); });
+    listener_ = std::make_unique<Listener>(host_, settings_, back_off_, origin_);
   }
   listener_->listen(std::move(names));
 }
@@ -103,6 +111,23 @@ void Driver::make_ahead(Connection& connection) {
     if ((t.flags & Z4J_TBL_RETIRED) == 0 && sql::pg::is_by_day(t))
       (void)days_.make_ahead(connection, t);
   }
+}
+
+// Tells the caretaker of rows that went into tables with a text or path index.
+void Driver::wrote(const z4j_commit& c) {
+  std::uint64_t rows = 0;
+  for (std::uint32_t i = 0; i < c.step_count; ++i) {
+    const z4j_step& s = *c.steps[i];
+    if (s.verb == Z4J_STEP_NOTICE) continue;
+    const z4j_table& t = need_schema().tables[s.table];
+    const bool puts_off = std::any_of(t.keys, t.keys + t.key_count, [](const z4j_key& key) {
+      return key.kind == Z4J_K_TEXT || key.kind == Z4J_K_PATH;
+    });
+    if (puts_off) rows += s.affected;
+  }
+  if (rows == 0) return;
+  const std::lock_guard lock(helpers_mutex_);
+  if (caretaker_) caretaker_->wrote(rows);
 }
 
 Session::Session(Driver& driver, std::uint32_t flags)
@@ -146,6 +171,7 @@ void Session::ready() {
 
 void Session::commit(z4j_commit& c) {
   run_commit(connection_, driver_.need_schema(), driver_.days_, driver_.origin_, c);
+  driver_.wrote(c);
 }
 
 std::unique_ptr<Cursor> Session::read(const z4j_query& query) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "caretaker.hpp"
 #include "connection.hpp"
 #include "cursor.hpp"
 #include "days.hpp"
@@ -60,6 +61,7 @@ class Driver : public store::DriverState {
  private:
   friend class postgresql::Session;
   void make_ahead(Connection& connection);
+  void wrote(const z4j_commit& c);
 
   Host host_;
   Settings settings_;
@@ -68,8 +70,9 @@ class Driver : public store::DriverState {
   std::string origin_;  // marks notices of this instance
   std::atomic<bool> started_{false}, fast_text_{false};
   std::atomic<std::int64_t> connections_{0};
-  std::mutex listener_mutex_;
-  std::unique_ptr<Listener> listener_;
+  std::mutex helpers_mutex_;
+  std::unique_ptr<Listener> listener_;    // guarded by helpers_mutex_
+  std::unique_ptr<Caretaker> caretaker_;  // guarded by helpers_mutex_
 };
 
 }  // namespace z4j::postgresql

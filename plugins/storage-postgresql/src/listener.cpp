@@ -15,7 +15,6 @@ namespace {
 
 constexpr int kPingMs = 30000;
 constexpr int kLongestPauseMs = 10000;
-constexpr std::chrono::hours kBetweenChores{1};
 
 struct FreeNotify {
   void operator()(PGnotify* n) const noexcept { PQfreemem(n); }
@@ -27,14 +26,11 @@ const z4j_notices* service_of(const Host& host) {
 
 }  // namespace
 
-Listener::Listener(Host host, const Settings& settings, BackOff& back_off, std::string origin,
-                   Chores chores)
+Listener::Listener(Host host, const Settings& settings, BackOff& back_off, std::string origin)
     : host_(host),
       settings_(settings),
       back_off_(back_off),
       origin_(std::move(origin)),
-      chores_(std::move(chores)),
-      next_chores_(Clock::now() + kBetweenChores),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (wake_ < 0) throw Error(Z4J_IO, "no file descriptor is free: raise the limit of open files");
   thread_ = std::thread([this] { run(); });
@@ -96,7 +92,6 @@ void Listener::run() {
 void Listener::hear(Connection& connection) {
   while (true) {
     deliver(connection);
-    if (Clock::now() >= next_chores_) do_chores(connection);
     const Clock::time_point before = Clock::now();
     if (sleep(PQsocket(connection.native()), kPingMs)) return;
     if (PQconsumeInput(connection.native()) == 0) throw connection_lost(settings_.shown);
@@ -115,19 +110,6 @@ void Listener::deliver(Connection& connection) {
     const z4j_notices* service = service_of(host_);
     if (Z4J_HAS(service, z4j_notices, notice))
       service->notice(host_.raw()->ctx, str(parts.channel), str(parts.payload));
-  }
-}
-
-void Listener::do_chores(Connection& connection) {
-  next_chores_ = Clock::now() + kBetweenChores;
-  try {
-    chores_(connection);
-  } catch (const Error& e) {
-    if (!connection.is_open()) throw;
-    host_.warn(
-        std::string(
-            "could not make the tables of the days ahead, which will be tried again in an hour: ") +
-        e.what());
   }
 }
 

@@ -2,13 +2,11 @@
 //
 // A connection that is lost is opened again, and then the kernel is told that notices may be
 // missing (gap). Between notices the thread sleeps; twice a minute it asks whether the server is
-// still there, once an hour it does the chores it was given. A notice of this instance itself is
-// dropped: it was delivered after its commit.
+// still there. A notice of this instance itself is dropped: it was delivered after its commit.
 #pragma once
 
 #include <z4j/plugin.hpp>
 
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -22,11 +20,8 @@ namespace z4j::postgresql {
 
 class Listener {
  public:
-  using Chores = std::function<void(Connection&)>;
-
   // Settings and back-off outlive it.
-  Listener(Host host, const Settings& settings, BackOff& back_off, std::string origin,
-           Chores chores);
+  Listener(Host host, const Settings& settings, BackOff& back_off, std::string origin);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -38,7 +33,6 @@ class Listener {
   void run();
   void hear(Connection& connection);
   void deliver(Connection& connection);
-  void do_chores(Connection& connection);
   bool stopped();
   // True when it was woken to stop.
   bool sleep(int socket, int timeout_ms);
@@ -47,8 +41,6 @@ class Listener {
   const Settings& settings_;
   BackOff& back_off_;
   std::string origin_;
-  Chores chores_;
-  Clock::time_point next_chores_;
   int wake_;
   std::mutex mutex_;
   std::set<std::string, std::less<>> channels_;

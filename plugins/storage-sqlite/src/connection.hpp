@@ -25,6 +25,7 @@ struct Config {
   std::int64_t busy_timeout_ms = 5000;
   bool full_sync = true;
   std::int64_t checkpoint_pages = 4000;
+  bool read_only = false;
 };
 
 using Clock = std::chrono::steady_clock;

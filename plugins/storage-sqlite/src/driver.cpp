@@ -57,10 +57,21 @@ Driver::Driver(Host host, std::string_view config_json) : host_(host) {
   config_.busy_timeout_ms = json::integer(*o, "busy_timeout_ms", config_.busy_timeout_ms);
   config_.full_sync = json::text(*o, "synchronous", "full") != "normal";
   config_.checkpoint_pages = json::integer(*o, "checkpoint_pages", config_.checkpoint_pages);
+  config_.read_only = json::boolean(*o, "read_only");
 }
 
 void Driver::start() {
   if (control_) return;
+  if (config_.read_only) {
+    if (::access(config_.path.c_str(), R_OK | W_OK) != 0) {
+      throw Error(Z4J_IO,
+                  "cannot open " + config_.path + " (" + std::strerror(errno) +
+                      "): give the path of a database that this user may read and write",
+                  "/path");
+    }
+    control_ = std::make_unique<Connection>(config_, Connection::Use::read);
+    return;
+  }
   auto lock = std::make_unique<FileLock>(config_.path);
   prepare_file(config_.path);
   auto control = std::make_unique<Connection>(config_, Connection::Use::write);
@@ -92,7 +103,12 @@ std::string Driver::migrate(const z4j_schema& wanted, bool dry_run) {
   need_started();
   const OneAtATime::Turn writer(writer_, std::chrono::milliseconds(kLongestWaitMs));
   if (!writer) throw Error(Z4J_BUSY, "another commit holds the store", {}, 200);
-  const Migration done = sqlite::migrate(*control_, wanted, dry_run);
+  const Migration done = sqlite::migrate(*control_, wanted, dry_run || config_.read_only);
+  if (!dry_run && config_.read_only && !done.steps.empty()) {
+    throw Error(Z4J_UNSUPPORTED,
+                "the database is opened for reading and lacks what this program adds: migrate it "
+                "first");
+  }
   json::Array steps;
   for (const std::string& step : done.steps) steps.emplace_back(step);
   return json::write(
@@ -102,6 +118,8 @@ std::string Driver::migrate(const z4j_schema& wanted, bool dry_run) {
 std::unique_ptr<Session> Driver::open(std::uint32_t flags) {
   need_started();
   need_schema();
+  if (config_.read_only && (flags & Z4J_SESSION_WRITE) != 0)
+    throw Error(Z4J_DENIED, "the database is opened for reading");
   return std::make_unique<Session>(*this, flags);
 }
 

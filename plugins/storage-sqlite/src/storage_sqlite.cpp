@@ -47,7 +47,9 @@ constexpr char kSqliteSchema[] =
 "synchronous":{"type":"string","enum":["full","normal"],"default":"full",
 "description":"normal is faster on slow disks and may lose the last commits when power fails."},
 "checkpoint_pages":{"type":"integer","minimum":100,"maximum":1000000,"default":4000,
-"description":"Pages in the write-ahead log before it is folded into the file."}}})";
+"description":"Pages in the write-ahead log before it is folded into the file."},
+"read_only":{"type":"boolean","default":false,
+"description":"Read what a brain keeps there, also while it runs. Takes no lock and changes nothing."}}})";
 
 }  // namespace
 

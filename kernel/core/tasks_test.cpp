@@ -1,0 +1,146 @@
+#include "core/tasks.hpp"
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include <set>
+#include <string>
+
+#include "core/testing/test_store.hpp"
+#include "model/ids.hpp"
+
+namespace z4j::core {
+namespace {
+
+namespace task_col = model::tasks;
+
+constexpr base::TimeUs kTasksNow = 1'800'000'000 * base::kSecondUs;
+
+// Says at each look that so much time has passed.
+class HastyClock final : public base::Clock {
+ public:
+  explicit HastyClock(std::int64_t step_ms) : step_ms_(step_ms) {}
+  [[nodiscard]] base::TimeUs now() const override { return kTasksNow; }
+  [[nodiscard]] std::int64_t steady_ms() const override { return now_ms_ += step_ms_; }
+
+ private:
+  std::int64_t step_ms_;
+  mutable std::int64_t now_ms_ = 0;
+};
+
+class TasksTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(TasksTest);
+  CPPUNIT_TEST(a_search_without_an_index_finds_everything_page_by_page);
+  CPPUNIT_TEST(a_search_whose_time_is_up_says_how_far_it_came_and_goes_on);
+  CPPUNIT_TEST(a_search_stays_within_its_times);
+  CPPUNIT_TEST(an_argument_filter_is_read);
+  CPPUNIT_TEST_SUITE_END();
+
+  testing::TestStore store_;
+  const base::Uuid project_ = base::Uuid::random();
+
+  // One task an hour; every tenth is called "rare".
+  void store_tasks(int count) {
+    Rows rows(Table::tasks);
+    for (int i = 0; i < count; ++i) {
+      const std::string id = "t" + std::to_string(i);
+      const base::TimeUs at = hour(i);
+      rows.begin()
+          .uuid(task_col::id, model::task_row_id(project_, "e", id))
+          .uuid(task_col::project_id, project_)
+          .text(task_col::engine, "e")
+          .text(task_col::task_id, id)
+          .text(task_col::name, i % 10 == 0 ? "app.rare" : "app.common")
+          .num(task_col::sort_at, at)
+          .num(task_col::sort_stamp, 1)
+          .num(task_col::created_at, at)
+          .num(task_col::updated_at, at);
+    }
+    Commit commit;
+    commit.insert(std::move(rows));
+    CPPUNIT_ASSERT(store_->commit(commit).ok());
+  }
+  static base::TimeUs hour(int i) { return kTasksNow - i * 3600 * base::kSecondUs; }
+
+  // How many pages it took, and that none came twice and all in order.
+  int find_all(Tasks& tasks, const TaskFilter& filter, std::size_t expected, std::uint32_t limit) {
+    std::set<std::string> seen;
+    std::optional<Place> after;
+    base::TimeUs last = kTasksNow + 1;
+    int pages = 0;
+    do {
+      const auto page = tasks.list(project_, filter, after, limit);
+      CPPUNIT_ASSERT(page.ok());
+      CPPUNIT_ASSERT(page->items.size() <= limit);
+      for (const TaskView& task : page->items) {
+        CPPUNIT_ASSERT(seen.insert(task.task_id).second);
+        CPPUNIT_ASSERT(task.sort_at < last);
+        last = task.sort_at;
+      }
+      after = page->next;
+      CPPUNIT_ASSERT(++pages < 1000);
+    } while (after);
+    CPPUNIT_ASSERT_EQUAL(expected, seen.size());
+    return pages;
+  }
+
+ public:
+  void a_search_without_an_index_finds_everything_page_by_page() {
+    store_tasks(500);
+    const base::SystemClock clock;
+    Tasks tasks(*store_, clock);
+    TaskFilter rare;
+    rare.name = "rare";
+    find_all(tasks, rare, 50, 7);
+    find_all(tasks, rare, 50, 50);
+    find_all(tasks, rare, 50, 500);
+    rare.name = "nowhere";
+    CPPUNIT_ASSERT_EQUAL(1, find_all(tasks, rare, 0, 50));
+  }
+  void a_search_whose_time_is_up_says_how_far_it_came_and_goes_on() {
+    store_tasks(500);
+    const HastyClock clock(1000);
+    Tasks tasks(*store_, clock);
+    TaskFilter rare;
+    rare.search = "RARE";
+    const auto page = tasks.list(project_, rare, {}, 50);
+    CPPUNIT_ASSERT(page.ok());
+    CPPUNIT_ASSERT(page->searched_until.has_value() && page->next.has_value());
+    CPPUNIT_ASSERT_EQUAL(*page->searched_until, page->next->at);
+    CPPUNIT_ASSERT(find_all(tasks, rare, 50, 50) > 1);
+    rare.search = "app";  // a full page comes before the time is up
+    CPPUNIT_ASSERT(!tasks.list(project_, rare, {}, 1)->searched_until);
+  }
+  void a_search_stays_within_its_times() {
+    store_tasks(100);
+    const base::SystemClock clock;
+    Tasks tasks(*store_, clock);
+    TaskFilter rare;
+    rare.name = "rare";
+    rare.since = hour(60);
+    rare.until = hour(20);
+    find_all(tasks, rare, 5, 2);
+    rare.until = hour(200);
+    find_all(tasks, rare, 0, 2);
+  }
+  void an_argument_filter_is_read() {
+    const auto pointer = [](std::string_view term) {
+      const auto read = ArgFilter::parse(term);
+      return read ? read->pointer : std::string("refused");
+    };
+    CPPUNIT_ASSERT_EQUAL(std::string("/customer/id"), pointer("customer.id:42"));
+    CPPUNIT_ASSERT_EQUAL(std::string("/a~1b/c~0d"), pointer("a/b.c~d:x:y"));
+    for (const char* bad : {"", "customer", ":42", "a..b:1", ".a:1", "a.:1", "a.b.c.d.e.f.g.h.i:1"})
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(bad, std::string("refused"), pointer(bad));
+    CPPUNIT_ASSERT(ArgFilter::parse("0:x")->is_positional);
+    CPPUNIT_ASSERT(!ArgFilter::parse("a.0:x")->is_positional);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{2}, ArgFilter::parse("a:42")->values.size());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, ArgFilter::parse("a:\"42\"")->values.size());
+    CPPUNIT_ASSERT_EQUAL(std::string("x:y"),
+                         std::string(ArgFilter::parse("a:x:y")->values[0].text()));
+  }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(TasksTest);
+
+}  // namespace
+}  // namespace z4j::core
