@@ -133,8 +133,9 @@ base::Status LocalAgents::prepare(const config::PluginEntry& entry,
     if (before) before->phase = Source::Phase::removed;
     if (auto saved = save_local_agent(store_, row, "starting", clock_.now()); !saved) return saved;
   }
-  auto source = std::make_shared<Source>(store_, clock_, log_, options_.redact,
-                                         EventSource{row.project_id, row.id, entry.name},
+  EventSource events{row.project_id, row.id, entry.name};
+  if (fence && store_.is_shared()) events.fence = std::make_shared<const Fence>(*fence);
+  auto source = std::make_shared<Source>(store_, clock_, log_, options_.redact, std::move(events),
                                          row.engine, row.version, fence);
   source->seen_before = *known ? (*known)->last_seen_at : std::nullopt;
   source->is_restart = before != nullptr;

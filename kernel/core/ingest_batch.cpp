@@ -91,7 +91,7 @@ std::string notice_of(const base::Uuid& project, const std::vector<std::string_v
 }  // namespace
 
 BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std::uint64_t>& drops,
-                        unsigned lane) {
+                        unsigned lane, std::vector<const Fence*> guards) {
   BatchCommit made;
   TaskFold tasks;
   FleetFold fleet;
@@ -133,6 +133,9 @@ BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std:
     list.assign(set.begin(), set.end());
     commit.notice("changed", notice_of(project, list));
   }
+  made.first_guard = static_cast<std::uint32_t>(commit.steps());
+  if (commit.steps() > 0) made.guards = std::move(guards);
+  for (const Fence* fence : made.guards) fence->guard(commit);
   return made;
 }
 

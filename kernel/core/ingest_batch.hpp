@@ -2,7 +2,8 @@
 //
 // Order of the steps: events first, all of which must be new, so that nothing behind them
 // (counters, roll-ups, gaps, dead letters) can happen twice; then tasks, minutes, workers, queues,
-// agents.
+// agents. The leases under which the events were heard are looked at last: their rows stay locked
+// until the commit is over, and renewals must not wait long.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 
 #include "base/result.hpp"
 #include "core/event_decode.hpp"
+#include "core/leases.hpp"
 #include "core/store.hpp"
 
 namespace z4j::core {
@@ -35,12 +37,21 @@ struct BatchCommit {
       ~std::uint32_t{0};  // the place of the events' step; ~0: it holds none
   EventRefs stored;       // by row of that step
   std::map<base::Uuid, std::vector<std::string_view>> topics;  // what to tell, by project
+  std::uint32_t first_guard = 0;                               // the place of the first guard
+  std::vector<const Fence*> guards;
+
+  // After a conflict: the fence that does not hold any more, if that is why.
+  [[nodiscard]] const Fence* refused() const {
+    const std::uint32_t bad = commit.bad_step();
+    return bad >= first_guard && bad - first_guard < guards.size() ? guards[bad - first_guard]
+                                                                   : nullptr;
+  }
 };
 
 // `drops`: events that agents lost, to be counted with this commit.
 [[nodiscard]] BatchCommit make_commit(const EventRefs& events,
                                       const std::map<base::Uuid, std::uint64_t>& drops,
-                                      unsigned lane);
+                                      unsigned lane, std::vector<const Fence*> guards);
 
 // For one event that the store refuses, and why.
 [[nodiscard]] Commit make_dead_letter(const Event& event, std::string_view reason, base::TimeUs now,

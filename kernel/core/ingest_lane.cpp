@@ -17,6 +17,7 @@ constexpr milliseconds kDropsDelay{1000};  // how long counted drops wait for a 
 constexpr unsigned kOddConflicts =
     3;  // races with another kernel before a conflict counts as a defect
 constexpr std::string_view kGivenUp = "stopped before it was stored";
+constexpr std::string_view kOvertaken = "another brain runs this instance and reads it back";
 
 // The rows are at fault, not the world: trying again can't help.
 bool is_refusal(base::Code code) noexcept {
@@ -176,7 +177,7 @@ IngestLane::Done IngestLane::store(EventRefs events) {
   bool may_be_ours = false;  // an earlier try of this very batch had an unknown outcome
   for (;;) {
     for (const auto& [agent, count] : shared_.ledger.take_drops()) drops_[agent] += count;
-    BatchCommit made = make_commit(events, drops_, options_.number);
+    BatchCommit made = make_commit(events, drops_, options_.number, fences_of(events));
     if (made.commit.steps() == 0) return Done::yes;
     const base::Status done = shared_.store.commit_on(options_.number, made.commit);
     shared_.ledger.commit_done(done.ok());
@@ -185,6 +186,10 @@ IngestLane::Done IngestLane::store(EventRefs events) {
       return Done::yes;
     }
     const base::Error& why = done.error();
+    if (const Fence* lost = why.code == base::Code::conflict ? made.refused() : nullptr) {
+      refuse(events, *lost);
+      continue;
+    }
     const bool at_events =
         made.commit.bad_step() == made.events_step || made.commit.bad_step() == ~std::uint32_t{0};
 
@@ -235,6 +240,29 @@ IngestLane::Done IngestLane::store(EventRefs events) {
     }
     return store_halves(events, why);
   }
+}
+
+const Fence* IngestLane::fence_of(const Event& event) const {
+  return batch_->parcels[event.parcel]->parcel->source.fence.get();
+}
+
+std::vector<const Fence*> IngestLane::fences_of(const EventRefs& events) const {
+  std::vector<const Fence*> all;
+  for (const Event* e : events) {
+    const Fence* one = fence_of(*e);
+    if (one != nullptr && std::find(all.begin(), all.end(), one) == all.end()) all.push_back(one);
+  }
+  return all;
+}
+
+void IngestLane::refuse(EventRefs& events, const Fence& lost) {
+  std::map<base::Uuid, std::uint64_t> refused;
+  std::erase_if(events, [&](const Event* e) {
+    if (fence_of(*e) != &lost) return false;
+    ++refused[e->agent_id];
+    return true;
+  });
+  for (const auto& [agent, count] : refused) shared_.ledger.dropped(agent, {}, count, kOvertaken);
 }
 
 IngestLane::Done IngestLane::store_halves(const EventRefs& events, const base::Error& why) {

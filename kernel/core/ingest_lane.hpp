@@ -118,6 +118,9 @@ class IngestLane {
   void process(Batch& batch);
   void drop_repeats(Batch& batch);
   Done store(EventRefs events);
+  [[nodiscard]] const Fence* fence_of(const Event& event) const;
+  [[nodiscard]] std::vector<const Fence*> fences_of(const EventRefs& events) const;
+  void refuse(EventRefs& events, const Fence& lost);
   Done store_halves(const EventRefs& events, const base::Error& why);
   Done bury(const Event& event, const base::Error& why);
   void succeeded(const BatchCommit& made);

@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "core/leases.hpp"
 #include "core/testing/event_rows.hpp"
 #include "core/testing/test_store.hpp"
 #include "model/ids.hpp"
@@ -31,6 +32,7 @@ class IngestTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_late_sign_of_life_does_not_bring_a_worker_back);
   CPPUNIT_TEST(a_gap_is_recorded_once);
   CPPUNIT_TEST(drops_that_a_source_reports_reach_its_agent);
+  CPPUNIT_TEST(what_was_heard_under_a_lease_that_is_lost_is_refused_and_counted);
   CPPUNIT_TEST(tells_what_changed_once_per_commit);
   CPPUNIT_TEST(stopped_it_refuses);
   CPPUNIT_TEST(what_waits_is_stored_before_a_stop_ends);
@@ -72,6 +74,19 @@ class IngestTest : public CppUnit::TestFixture {
         .num(a::events_dropped, 0)
         .num(a::created_at, kNow)
         .num(a::updated_at, kNow);
+    Commit commit;
+    commit.insert(std::move(rows));
+    CPPUNIT_ASSERT(store_->commit(commit).ok());
+  }
+  void insert_lease(const Fence& fence) {
+    namespace l = model::leases;
+    Rows rows(Table::leases);
+    rows.begin()
+        .text(l::name, fence.name)
+        .uuid(l::owner, fence.owner)
+        .num(l::fence, fence.number)
+        .num(l::expires_at, kNow)
+        .num(l::was_left, 0);
     Commit commit;
     commit.insert(std::move(rows));
     CPPUNIT_ASSERT(store_->commit(commit).ok());
@@ -366,6 +381,31 @@ class IngestTest : public CppUnit::TestFixture {
     ingest_->start();
     ingest_->stop(20'000);
     CPPUNIT_ASSERT_EQUAL(std::int64_t{10}, sum(Table::agents, model::agents::events_dropped));
+  }
+
+  void what_was_heard_under_a_lease_that_is_lost_is_refused_and_counted() {
+    namespace a = model::agents;
+    insert_agent();
+    Fence fence{.name = "engine/p/celery",
+                .owner = base::Uuid::random(),
+                .number = 7,
+                .is_takeover = false};
+    insert_lease(fence);
+    source_.fence = std::make_shared<const Fence>(fence);
+    store(life("held", kNow));
+    CPPUNIT_ASSERT(task("held").has_value());
+    const std::uint64_t events = count(Table::events);
+
+    fence.number = 6;  // another hearing, before the one that the row tells of
+    const EventSource held = source_;
+    source_.fence = std::make_shared<const Fence>(fence);
+    CPPUNIT_ASSERT(push(life("lost", kNow + base::kSecondUs)).ok());
+    source_ = held;  // in one batch with what was heard under the lease that holds
+    store(life("held too", kNow + 2 * base::kSecondUs));
+    CPPUNIT_ASSERT(!task("lost"));
+    CPPUNIT_ASSERT(task("held too").has_value());
+    CPPUNIT_ASSERT_EQUAL(2 * events, count(Table::events));
+    CPPUNIT_ASSERT_EQUAL(static_cast<std::int64_t>(events), sum(Table::agents, a::events_dropped));
   }
 
   void tells_what_changed_once_per_commit() {

@@ -194,7 +194,7 @@ class Seeder {
         for (const core::Event& e : tasks.emplace_back(plan_, i, source_).events())
           events.push_back(&e);
       }
-      core::BatchCommit batch = core::make_commit(events, {}, lane);
+      core::BatchCommit batch = core::make_commit(events, {}, lane, {});
       batch.commit.merge(meta_rows(place_key(lane), std::to_string(n + store_.lanes()),
                                    base::SystemClock().now()));
       must(store_.commit_on(lane, batch.commit));
