@@ -81,21 +81,21 @@ void Ingest::Inside::distribute(std::shared_ptr<Parcel> parcel,
 }
 
 // Waits until half of the queue is free, so that what comes from disk leaves room for sources that
-// wait. Nothing when it is time to stop.
+// wait. Nothing when there is none and it is time to stop.
 std::optional<base::ByteBudget::Reservation> Ingest::Inside::room_for(const Parcel& parcel) {
   std::size_t bytes = sizeof(Parcel) + parcel.events.size() * sizeof(RawEvent);
   for (const RawEvent& e : parcel.events)
     bytes += e.attrs.size() + e.task_id.size() + e.parent_id.size() + e.root_id.size();
   bytes = std::min(bytes, budget.limit_bytes());
   std::unique_lock lock(reader_mutex);
-  while (!is_reader_done) {
+  for (;;) {
     const std::size_t used = budget.used_bytes();
     if (used == 0 || used + bytes <= budget.limit_bytes() / 2) {
       if (auto reservation = budget.reserve(bytes)) return reservation;
     }
+    if (is_reader_done) return std::nullopt;
     reader_ends.wait_for(lock, kRoomEvery);
   }
-  return std::nullopt;
 }
 
 void Ingest::Inside::read_back() {
