@@ -62,8 +62,7 @@ constexpr z4j_key kTasksKeys[] = {
     key<tasks::project_id, tasks::root_task_id>("tasks_root", Z4J_K_ORDER),
     key<tasks::name, tasks::queue, tasks::worker_name, tasks::task_id>("tasks_text", Z4J_K_TEXT),
     key<tasks::args>("tasks_args", Z4J_K_PATH),
-    key<tasks::kwargs>("tasks_kwargs", Z4J_K_PATH),
-    key<tasks::project_id, tasks::name, tasks::sort_at, tasks::id>("tasks_name", Z4J_K_ORDER)};
+    key<tasks::kwargs>("tasks_kwargs", Z4J_K_PATH)};
 constexpr z4j_key kEventsKeys[] = {
     key<events::occurred_at, events::id>("events_id", Z4J_K_PRIMARY),
     key<events::project_id, events::task_id, events::occurred_at, events::id>("events_task",
