@@ -238,8 +238,6 @@ IngestLane::Done IngestLane::store(EventRefs events) {
       std::erase(events, poison);
       continue;
     }
-    // Two lanes that meet one new worker at the same moment: the second finds it there.
-    if (why.code == base::Code::conflict && ++odd_conflicts <= kOddConflicts) continue;
     return store_halves(events, why);
   }
 }

@@ -91,6 +91,18 @@ inline void agent_row(Rows& rows, std::uint64_t n, const std::string& name) {
   rows.num(agents::events_dropped, 0).num(agents::created_at, kNow).num(agents::updated_at, kNow);
 }
 
+inline void worker_row(Rows& rows, std::uint64_t n) {
+  rows.begin()
+      .uuid(workers::id, id(n, 3))
+      .uuid(workers::project_id, kProject)
+      .text(workers::engine, "celery");
+  rows.text(workers::name, "w" + std::to_string(n))
+      .text(workers::state, "online")
+      .num(workers::active_tasks, 0)
+      .num(workers::sort_at, kNow);
+  rows.num(workers::created_at, kNow).num(workers::updated_at, kNow);
+}
+
 inline void project_row(Rows& rows, const base::Uuid& project, const std::string& slug) {
   rows.begin().uuid(projects::id, project).text(projects::slug, slug).text(projects::name, slug);
   rows.text(projects::environment, "test")

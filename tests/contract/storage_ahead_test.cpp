@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "kernel_rows.hpp"
-#include "storage_bench.hpp"
+#include "storage_fixture.hpp"
 
 namespace z4j::contract {
 namespace {
@@ -18,7 +18,7 @@ namespace facts = model::meta;
 namespace members = model::memberships;
 
 template <class Driver>
-class StorageAhead : public CppUnit::TestFixture {
+class StorageAhead : public StorageFixture {
   CPPUNIT_TEST_SUITE(StorageAhead);
   CPPUNIT_TEST(s14_a_selection_is_frozen_by_its_keys);
   CPPUNIT_TEST(s15_a_bulk_job_runs_in_pieces_and_resumes);
@@ -37,31 +37,9 @@ class StorageAhead : public CppUnit::TestFixture {
   CPPUNIT_TEST(s46_a_notice_is_heard_once_its_commit_is_kept);
   CPPUNIT_TEST_SUITE_END();
 
-  Bench bench_{Driver::kPlugin};
-  core::Store& store_ = bench_.store();
-
-  void must(Commit& commit) {
-    const base::Status done = store_.commit(commit);
-    CPPUNIT_ASSERT_MESSAGE(text_of(done), done.ok());
-  }
-  void must(Commit&& commit) { must(commit); }
   void lost(Commit commit) {
     const base::Status done = store_.commit(commit);
     CPPUNIT_ASSERT(!done.ok() && done.error().code == base::Code::conflict);
-  }
-  std::vector<Row> read(const Query& query) {
-    auto rows = store_.read(query);
-    CPPUNIT_ASSERT_MESSAGE(rows ? "" : rows.error().text(), rows.ok());
-    return std::move(rows).value();
-  }
-  std::uint64_t count(Table table, const Where& where = {}) {
-    return store_.count(table, where).value();
-  }
-  template <class Act>
-  void within(unsigned calls, std::uint64_t rows, Act act) {
-    const Crossings c = bench_.crossings(act);
-    CPPUNIT_ASSERT_MESSAGE(std::to_string(c.calls()) + " calls", c.calls() <= calls);
-    CPPUNIT_ASSERT_MESSAGE(std::to_string(c.rows) + " rows", c.rows <= rows);
   }
 
   void add_commands(std::uint64_t n) {
@@ -95,6 +73,7 @@ class StorageAhead : public CppUnit::TestFixture {
   static Where pending() { return Where().eq(commands::status, "pending"); }
 
  public:
+  StorageAhead() : StorageFixture(Driver::kPlugin) {}
   void s14_a_selection_is_frozen_by_its_keys() {
     constexpr std::uint64_t kSelected = 10'000, kPiece = 5000;
     for (std::uint64_t from = 0; from < kSelected; from += kPiece) {

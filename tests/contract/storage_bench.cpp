@@ -5,6 +5,8 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "plugin/testing/passing_storage.hpp"
+
 #ifdef Z4J_CONTRACT_POSTGRESQL
 #include "private_postgres.hpp"
 #endif
@@ -12,60 +14,38 @@
 namespace z4j::contract {
 namespace {
 
-using plugin::StorageClient;
-
-class CountingSession final : public StorageClient::Session {
+class CountingSession final : public plugin::testing::PassingSession {
  public:
   CountingSession(std::unique_ptr<Session> session, std::shared_ptr<Crossings> counts)
-      : session_(std::move(session)), counts_(std::move(counts)) {}
+      : PassingSession(std::move(session)), counts_(std::move(counts)) {}
 
   base::Status commit(z4j_commit& commit, int deadline_ms, std::shared_ptr<void> keep) override {
     ++counts_->commits;
-    return session_->commit(commit, deadline_ms, std::move(keep));
+    return PassingSession::commit(commit, deadline_ms, std::move(keep));
   }
   base::Status read(const z4j_query& query, std::uint32_t batch_rows,
                     const std::function<bool(const z4j_rows&)>& rows) override {
     ++counts_->reads;
-    return session_->read(query, batch_rows, [&](const z4j_rows& page) {
+    return PassingSession::read(query, batch_rows, [&](const z4j_rows& page) {
       counts_->rows += page.rows;
       return rows(page);
     });
   }
-  base::Result<std::string> stats() override { return session_->stats(); }
-  base::Result<std::string> explain(const z4j_query& query) override {
-    return session_->explain(query);
-  }
-  base::Status backup(const std::string& target, int deadline_ms) override {
-    return session_->backup(target, deadline_ms);
-  }
 
  private:
-  std::unique_ptr<Session> session_;
   std::shared_ptr<Crossings> counts_;
 };
 
-class CountingClient final : public StorageClient {
+class CountingClient final : public plugin::testing::PassingStorage {
  public:
-  CountingClient(std::shared_ptr<StorageClient> client, std::shared_ptr<Crossings> counts)
-      : client_(std::move(client)), counts_(std::move(counts)) {}
-
-  z4j_store_info info() override { return client_->info(); }
-  base::Result<std::string> migrate(const z4j_schema& schema, bool dry_run,
-                                    int deadline_ms) override {
-    return client_->migrate(schema, dry_run, deadline_ms);
-  }
-  base::Result<std::unique_ptr<Session>> open(std::uint32_t flags) override {
-    auto session = client_->open(flags);
-    if (!session) return session;
-    return std::unique_ptr<Session>(
-        std::make_unique<CountingSession>(std::move(session).value(), counts_));
-  }
-  base::Status listen(const std::vector<std::string>& channels) override {
-    return client_->listen(channels);
-  }
+  CountingClient(std::shared_ptr<plugin::StorageClient> client, std::shared_ptr<Crossings> counts)
+      : PassingStorage(std::move(client)), counts_(std::move(counts)) {}
 
  private:
-  std::shared_ptr<StorageClient> client_;
+  std::unique_ptr<Session> wrap(std::unique_ptr<Session> session) override {
+    return std::make_unique<CountingSession>(std::move(session), counts_);
+  }
+
   std::shared_ptr<Crossings> counts_;
 };
 

@@ -4,18 +4,21 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <algorithm>
+#include <barrier>
 #include <set>
+#include <thread>
 
 #include "kernel_rows.hpp"
-#include "storage_bench.hpp"
+#include "storage_fixture.hpp"
 
 namespace z4j::contract {
 namespace {
 
 template <class Driver>
-class StorageOperations : public CppUnit::TestFixture {
+class StorageOperations : public StorageFixture {
   CPPUNIT_TEST_SUITE(StorageOperations);
   CPPUNIT_TEST(s01_s05_a_batch_is_one_call_and_says_how_many_were_new);
+  CPPUNIT_TEST(s01_lanes_that_meet_one_new_row_both_succeed);
   CPPUNIT_TEST(s02_a_batch_with_repeated_events_counts_each_once);
   CPPUNIT_TEST(s03_a_poison_row_is_named_and_set_aside);
   CPPUNIT_TEST(s04_heartbeats_of_ten_thousand_never_go_back);
@@ -41,33 +44,10 @@ class StorageOperations : public CppUnit::TestFixture {
   CPPUNIT_TEST(s47_old_events_and_tasks_go_without_being_read);
   CPPUNIT_TEST_SUITE_END();
 
-  Bench bench_{Driver::kPlugin};
-  core::Store& store_ = bench_.store();
-
-  void must(Commit& commit) {
-    const base::Status done = store_.commit(commit);
-    CPPUNIT_ASSERT_MESSAGE(text_of(done), done.ok());
-  }
-  void must(Commit&& commit) { must(commit); }
   base::Code refused(Commit& commit) {
     const base::Status done = store_.commit(commit);
     CPPUNIT_ASSERT(!done.ok());
     return done.error().code;
-  }
-  std::uint64_t count(Table table, const Where& where = {}) {
-    return store_.count(table, where).value();
-  }
-  std::vector<Row> read(const Query& query) {
-    auto rows = store_.read(query);
-    CPPUNIT_ASSERT_MESSAGE(rows ? "" : rows.error().text(), rows.ok());
-    return std::move(rows).value();
-  }
-  // Asserts that the act crosses at most so often.
-  template <class Act>
-  void within(unsigned calls, std::uint64_t rows, Act act) {
-    const Crossings c = bench_.crossings(act);
-    CPPUNIT_ASSERT_MESSAGE(std::to_string(c.calls()) + " calls", c.calls() <= calls);
-    CPPUNIT_ASSERT_MESSAGE(std::to_string(c.rows) + " rows", c.rows <= rows);
   }
 
   static Commit batch(Rows fresh) {
@@ -122,6 +102,7 @@ class StorageOperations : public CppUnit::TestFixture {
   }
 
  public:
+  StorageOperations() : StorageFixture(Driver::kPlugin) {}
   void s01_s05_a_batch_is_one_call_and_says_how_many_were_new() {
     add_agent();
     Commit commit = batch(many(Table::events, 0, 300, event_row));
@@ -133,6 +114,28 @@ class StorageOperations : public CppUnit::TestFixture {
     const auto agent =
         store_.first(Query(Table::agents).columns({agents::events_persisted})).value();
     CPPUNIT_ASSERT_EQUAL(std::int64_t{300}, agent->num(agents::events_persisted));
+  }
+
+  // Whichever of its keys a store looks at first: the lane that comes second leaves the row alone.
+  void s01_lanes_that_meet_one_new_row_both_succeed() {
+    constexpr std::uint64_t kRounds = 300, kWorkers = 3;
+    std::barrier together(2);
+    std::vector<std::string> refused[2];
+    std::vector<std::thread> lanes;
+    for (unsigned lane = 0; lane < 2; ++lane) {
+      lanes.emplace_back([&, lane] {
+        for (std::uint64_t round = 0; round < kRounds; ++round) {
+          Commit commit;
+          commit.insert_new(many(Table::workers, round * kWorkers, kWorkers, worker_row));
+          together.arrive_and_wait();
+          if (auto done = store_.commit_on(lane % store_.lanes(), commit); !done)
+            refused[lane].push_back(text_of(done));
+        }
+      });
+    }
+    for (std::thread& lane : lanes) lane.join();
+    for (const auto& why : refused) CPPUNIT_ASSERT_MESSAGE(why.empty() ? "" : why[0], why.empty());
+    CPPUNIT_ASSERT_EQUAL(kRounds * kWorkers, count(Table::workers));
   }
 
   void s02_a_batch_with_repeated_events_counts_each_once() {

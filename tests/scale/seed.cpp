@@ -197,11 +197,7 @@ class Seeder {
       core::BatchCommit batch = core::make_commit(events, {}, lane, {});
       batch.commit.merge(meta_rows(place_key(lane), std::to_string(n + store_.lanes()),
                                    base::SystemClock().now()));
-      base::Status done = store_.commit_on(lane, batch.commit);
-      // Two lanes that meet one new worker at the same moment: the second finds it there.
-      for (int again = 0; again < 3 && !done && done.error().code == base::Code::conflict; ++again)
-        done = store_.commit_on(lane, batch.commit);
-      must(std::move(done));
+      must(store_.commit_on(lane, batch.commit));
       done_ += to - from;
     }
   } catch (const std::exception& e) {

@@ -20,6 +20,7 @@ namespace {
 namespace pg = sql::pg;
 
 constexpr std::uint32_t kLongestCommitMs = 60000;
+constexpr std::string_view kUniqueViolation = "23505";
 
 std::uint64_t touched(const Result& r) { return std::strtoull(PQcmdTuples(r.get()), nullptr, 10); }
 
@@ -210,6 +211,15 @@ bool drops_days(const z4j_schema& schema, const z4j_step& s) {
          is_by_age(schema.tables[s.table], s);
 }
 
+// ON CONFLICT waits for the row that another session makes at the same moment, if it finds it by
+// the primary key. It may meet it at another unique key first, as an error, once that session has
+// ended. Then the row is there for a second try to find, or the conflict is real.
+bool may_be_a_race(const z4j_commit& c, const Refusal& refusal) {
+  if (refusal.state != kUniqueViolation || c.bad_step >= c.step_count) return false;
+  const z4j_step& s = *c.steps[c.bad_step];
+  return s.verb == Z4J_STEP_MERGE || (s.verb == Z4J_STEP_INSERT_NEW && !all_must_be_new(s));
+}
+
 }  // namespace
 
 void run_commit(Connection& connection, const z4j_schema& schema, Days& days,
@@ -224,23 +234,23 @@ void run_commit(Connection& connection, const z4j_schema& schema, Days& days,
       days.make_for(connection, schema.tables[s.table], *s.rows);
   }
   connection.limit_time(c.timeout_ms);
-  bool dropped = false;
-  try {
-    connection.run(begin_text(c));
-    take_turn(connection, view(c.serial));
-    for (std::uint32_t i = 0; i < c.step_count; ++i)
-      dropped = dropped || drops_days(schema, *c.steps[i]);
-    StepRunner(connection, schema, days, origin, c).run();
-  } catch (const Error& e) {
-    connection.roll_back();
-    if (dropped) {
+  StepRunner steps(connection, schema, days, origin, c);
+  for (bool is_done = false, may_try_again = true; !is_done; may_try_again = false) {
+    try {
+      connection.run(begin_text(c));
+      take_turn(connection, view(c.serial));
+      steps.run();
+      is_done = true;
+    } catch (const Error& e) {
+      connection.roll_back();
       for (std::uint32_t i = 0; i < c.step_count; ++i) {
         if (drops_days(schema, *c.steps[i])) days.load_again(schema.tables[c.steps[i]->table]);
       }
+      const auto* const refusal = dynamic_cast<const Refusal*>(&e);
+      if (refusal != nullptr && may_try_again && may_be_a_race(c, *refusal)) continue;
+      if (refusal != nullptr) blame(connection, schema, *refusal, c);
+      throw;
     }
-    if (const auto* refusal = dynamic_cast<const Refusal*>(&e))
-      blame(connection, schema, *refusal, c);
-    throw;
   }
   try {
     connection.run("COMMIT");
