@@ -79,15 +79,6 @@ Rows agent_rows(const EventRefs& stored, const std::map<base::Uuid, std::uint64_
   return rows;
 }
 
-std::string notice_of(const base::Uuid& project, const std::vector<std::string_view>& topics) {
-  std::string text = project.text();
-  for (const std::string_view topic : topics) {
-    text += ' ';
-    text += topic;
-  }
-  return text;
-}
-
 }  // namespace
 
 BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std::uint64_t>& drops,
@@ -97,7 +88,6 @@ BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std:
   FleetFold fleet;
   RollUps roll_ups;
   Rows letters(Table::dead_letters);
-  std::map<base::Uuid, std::set<std::string_view>> topics;
   for (const Event* e : events) {
     if (e->is_stored()) made.stored.push_back(e);
     tasks.add(*e);
@@ -105,9 +95,9 @@ BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std:
     roll_ups.add(*e);
     if (!e->trouble.empty() && e->is_stored())
       dead_letter_row(letters, *e, e->trouble, e->trouble_body, e->taken_at);
-    if (e->is_task()) topics[e->project_id].insert("task.changed");
-    if (e->is_worker()) topics[e->project_id].insert("worker.changed");
-    if (e->gap) topics[e->project_id].insert("gap.changed");
+    if (e->is_task()) made.topics[e->project_id].insert("task.changed");
+    if (e->is_worker()) made.topics[e->project_id].insert("worker.changed");
+    if (e->gap) made.topics[e->project_id].insert("gap.changed");
   }
   Commit& commit = made.commit;
   if (!made.stored.empty()) {
@@ -128,11 +118,6 @@ BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std:
   put(fleet.gaps(), insert_new);
   put(std::move(letters), insert_new);
   put(agent_rows(made.stored, drops), patch);
-  for (const auto& [project, set] : topics) {
-    auto& list = made.topics[project];
-    list.assign(set.begin(), set.end());
-    commit.notice("changed", notice_of(project, list));
-  }
   made.first_guard = static_cast<std::uint32_t>(commit.steps());
   if (commit.steps() > 0) made.guards = std::move(guards);
   for (const Fence* fence : made.guards) fence->guard(commit);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,8 +37,8 @@ struct BatchCommit {
   std::uint32_t events_step =
       ~std::uint32_t{0};  // the place of the events' step; ~0: it holds none
   EventRefs stored;       // by row of that step
-  std::map<base::Uuid, std::vector<std::string_view>> topics;  // what to tell, by project
-  std::uint32_t first_guard = 0;                               // the place of the first guard
+  std::map<base::Uuid, std::set<std::string_view>> topics;  // what to tell, by project
+  std::uint32_t first_guard = 0;                            // the place of the first guard
   std::vector<const Fence*> guards;
 
   // After a conflict: the fence that does not hold any more, if that is why.
