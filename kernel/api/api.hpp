@@ -67,8 +67,9 @@ struct Parts {
   std::function<net::ServerStats()> server_stats = {};
   // {"brain_id","brains"}: who shares the store with this brain.
   std::function<base::json::Object()> brains = {};
-  // Which brain runs an instance: {"brain_id","host_name","is_this"}, or null.
-  std::function<base::json::Value(const config::PluginEntry& entry)> runs_on = {};
+  // Which brain runs which instance: name to {"brain_id","host_name","is_this"}; only those that
+  // run.
+  std::function<base::json::Object()> holders = {};
   // Makes an instance follow its overrides; may block for its deadlines.
   std::function<base::Status(const std::string& instance)> reload_plugin = {};
 };

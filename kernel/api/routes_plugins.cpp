@@ -86,14 +86,14 @@ Value override_json(const std::optional<core::PluginOverride>& o, const std::str
 // The report, and beside it the file's word and the override's. An instance that never ran is
 // listed too.
 Object plugin_json(Site& site, const plugin::Report& report,
-                   const std::optional<core::PluginOverride>& o) {
+                   const std::optional<core::PluginOverride>& o, const Object& holders) {
   Object out = report_json(report);
   const config::PluginEntry* entry = entry_of(site, report.name);
   out["configured"] = nullptr;
   out["override"] = nullptr;
-  out["runs_on"] = nullptr;
+  const auto* const holder = holders.if_contains(report.name);
+  out["runs_on"] = holder != nullptr ? *holder : base::json::Value(nullptr);
   if (entry == nullptr) return out;
-  if (site.parts.runs_on) out["runs_on"] = site.parts.runs_on(*entry);
   const std::string schema = schema_of(site, entry->plugin);
   out["configured"] = Object{
       {"enabled", entry->enabled},
@@ -101,6 +101,8 @@ Object plugin_json(Site& site, const plugin::Report& report,
   out["override"] = override_json(o, schema);
   return out;
 }
+
+Object holders_of(Site& site) { return site.parts.holders ? site.parts.holders() : Object(); }
 
 plugin::Report listed(const config::PluginEntry& entry) {
   plugin::Report r;
@@ -128,11 +130,12 @@ net::Response list_plugins(Site& site, Call& call) {
   auto overrides = site.parts.overrides.list();
   if (!overrides) return refuse(call, overrides.error());
   Array items;
+  const Object holders = holders_of(site);
   for (const plugin::Report& report : all_reports(site)) {
     const auto found = std::find_if(overrides->begin(), overrides->end(),
                                     [&](const auto& o) { return o.instance == report.name; });
-    items.push_back(plugin_json(site, report,
-                                found == overrides->end() ? std::nullopt : std::optional(*found)));
+    items.push_back(plugin_json(
+        site, report, found == overrides->end() ? std::nullopt : std::optional(*found), holders));
   }
   return json_answer(200, Object{{"items", std::move(items)}, {"next_cursor", nullptr}});
 }
@@ -142,7 +145,8 @@ net::Response plugin_answer(Site& site, const Call& call) {
   for (const plugin::Report& report : all_reports(site)) {
     if (report.name != instance) continue;
     auto o = site.parts.overrides.find(instance);
-    return o ? json_answer(200, plugin_json(site, report, *o)) : refuse(call, o.error());
+    return o ? json_answer(200, plugin_json(site, report, *o, holders_of(site)))
+             : refuse(call, o.error());
   }
   return error_answer(call.request, 404, "not_found", "plugin instance not found");
 }

@@ -199,7 +199,8 @@ base::Status LocalAgents::emit(const std::string& instance, const z4j_event_batc
                        .hint = "try again",
                        .retry_after_ms = kBusyRetryMs};
   }
-  // What a brain heard while it slept, the new holder has read back: twice told is counted twice.
+  // The store would refuse what was heard under a lost lease, and it would be counted as dropped,
+  // though its new holder has heard it. So a brain that slept asks first.
   if (source->fence && options_.belief) {
     const Leases::Belief belief = options_.belief(*source->fence);
     if (belief == Leases::Belief::unsure) {

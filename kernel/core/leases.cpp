@@ -296,16 +296,6 @@ base::Result<std::vector<BrainRow>> Leases::brains() {
   return out;
 }
 
-base::Result<std::optional<BrainRow>> Leases::holder(std::string_view name) {
-  auto all = brains();
-  if (!all) return std::move(all).error();
-  for (BrainRow& brain : *all) {
-    if (std::find(brain.leases.begin(), brain.leases.end(), name) != brain.leases.end())
-      return std::optional<BrainRow>(std::move(brain));
-  }
-  return std::optional<BrainRow>{};
-}
-
 void Leases::start() {
   if (thread_.joinable()) return;
   thread_ = std::thread([this] { run(); });

@@ -56,7 +56,7 @@ struct BrainRow {
   std::int64_t pid = 0;
   base::TimeUs started_at = 0;
   bool is_this = false;
-  std::vector<std::string> leases;  // by name
+  std::vector<std::string> leases;  // sorted
 };
 
 class Leases {
@@ -101,8 +101,6 @@ class Leases {
 
   // This brain first, then by start.
   [[nodiscard]] base::Result<std::vector<BrainRow>> brains();
-  // Who holds the lease, by the store.
-  [[nodiscard]] base::Result<std::optional<BrainRow>> holder(std::string_view name);
 
  private:
   [[nodiscard]] base::Status round();

@@ -60,6 +60,7 @@ base::Status PluginOverrides::merge(const PluginOverride& next, AuditEntry entry
     rows.cell(over::updated_by, next.updated_by ? Cell(*next.updated_by) : Cell())
         .num(over::updated_at, next.updated_at);
     c.merge(std::move(rows));
+    if (tell_others_) tell_others_(c);
   });
 }
 
@@ -109,6 +110,7 @@ base::Status PluginOverrides::remove(std::string_view instance, const Actor& act
     Where where;
     where.eq(over::instance, instance);
     c.erase(Table::plugin_overrides, std::move(where));
+    if (tell_others_) tell_others_(c);
   });
 }
 

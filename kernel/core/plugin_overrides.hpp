@@ -1,13 +1,16 @@
 // What the API changed about plugin instances, kept over restarts: merged over the configuration
 // file.
 //
-// Stores and audits only; making an instance follow is the caller's. Settings values never appear
+// Stores and audits, and tells other brains in the same commit; making an instance follow is the
+// caller's. Settings values never appear
 // in the audit log, their names do. Thread-safe.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/json.hpp"
@@ -27,8 +30,10 @@ struct PluginOverride {
 
 class PluginOverrides {
  public:
-  PluginOverrides(Store& store, Audit& audit, const base::Clock& clock)
-      : store_(store), audit_(audit), clock_(clock) {}
+  // `tell_others` adds to a commit what other brains hear when it is done. Empty: there are none.
+  PluginOverrides(Store& store, Audit& audit, const base::Clock& clock,
+                  std::function<void(Commit&)> tell_others = {})
+      : store_(store), audit_(audit), clock_(clock), tell_others_(std::move(tell_others)) {}
 
   [[nodiscard]] base::Result<std::vector<PluginOverride>> list();
   [[nodiscard]] base::Result<std::optional<PluginOverride>> find(std::string_view instance);
@@ -48,6 +53,7 @@ class PluginOverrides {
   Store& store_;
   Audit& audit_;
   const base::Clock& clock_;
+  const std::function<void(Commit&)> tell_others_;
 };
 
 }  // namespace z4j::core

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
@@ -89,10 +90,10 @@ struct Brain::Parts {
   std::unique_ptr<core::Auth> auth;
   std::unique_ptr<core::Projects> projects;
   std::unique_ptr<core::Setup> setup;
-  std::unique_ptr<core::PluginOverrides> overrides;
   core::Live live;
   std::unique_ptr<core::Leases> leases;
   std::unique_ptr<core::Notices> notices;
+  std::unique_ptr<core::PluginOverrides> overrides;
   std::unique_ptr<core::Ingest> ingest;
   std::unique_ptr<core::LocalAgents> agents;
   std::atomic<core::LocalAgents*> listener{nullptr};  // who hears the plugins; none yet: nobody
@@ -117,6 +118,7 @@ struct Brain::Parts {
   void make_leases();
   [[nodiscard]] std::function<std::optional<core::Fence>()> holding(const char* lease);
   [[nodiscard]] base::json::Object brains();
+  [[nodiscard]] base::json::Object holders();
   void write_metrics(core::MetricText& out) const;
   void tell(const base::Uuid& project, std::string_view topic);
 };
@@ -232,8 +234,10 @@ base::Status Brain::Parts::open() {
   setup_options.token_ttl_s = settings.first_boot_token_ttl_s;
   setup = std::make_unique<core::Setup>(*store, *audit, *auth, *projects, hasher, clock,
                                         std::move(setup_options));
-  overrides = std::make_unique<core::PluginOverrides>(*store, *audit, clock);
   make_leases();
+  overrides = std::make_unique<core::PluginOverrides>(
+      *store, *audit, clock,
+      [this](core::Commit& c) { notices->tell(c, core::Notices::About::plugins); });
   return {};
 }
 
@@ -365,6 +369,22 @@ base::json::Object Brain::Parts::brains() {
   return out;
 }
 
+base::json::Object Brain::Parts::holders() {
+  base::json::Object out;
+  const auto all = leases->brains();
+  if (!all) return out;
+  for (const config::PluginEntry& entry : loaded.plugins) {
+    for (const core::BrainRow& brain : *all) {
+      if (!std::binary_search(brain.leases.begin(), brain.leases.end(), core::engine_lease(entry)))
+        continue;
+      out[entry.name] = base::json::Object{{"brain_id", brain.id.text()},
+                                           {"host_name", base::json::text_or_null(brain.host_name)},
+                                           {"is_this", brain.is_this}};
+    }
+  }
+  return out;
+}
+
 api::Parts Brain::Parts::api_parts() {
   api::Parts out{*store,        *auth,    *setup,          *projects, *commands, *overrides,
                  live,          *plugins, loaded.settings, log,       clock,     program_version(),
@@ -394,21 +414,9 @@ api::Parts Brain::Parts::api_parts() {
   };
   out.more_metrics = [this](core::MetricText& text) { write_metrics(text); };
   out.server_stats = [this] { return server->stats(); };
-  out.reload_plugin = [this](const std::string& instance) {
-    core::Commit commit;
-    notices->tell(commit, core::Notices::About::plugins);
-    if (commit.steps() > 0 && !store->commit(commit))
-      log.debug("other brains will see the override a little later");
-    return runner->reload(instance);
-  };
+  out.reload_plugin = [this](const std::string& instance) { return runner->reload(instance); };
   out.brains = [this] { return brains(); };
-  out.runs_on = [this](const config::PluginEntry& entry) -> base::json::Value {
-    const auto holder = leases->holder(core::engine_lease(entry));
-    if (!holder || !*holder) return nullptr;
-    return base::json::Object{{"brain_id", (*holder)->id.text()},
-                              {"host_name", base::json::text_or_null((*holder)->host_name)},
-                              {"is_this", (*holder)->is_this}};
-  };
+  out.holders = [this] { return holders(); };
   return out;
 }
 
@@ -495,9 +503,9 @@ void Brain::stop() {
   p.relay.reset();
   p.agents.reset();
   p.ingest.reset();
+  p.overrides.reset();
   p.leases.reset();
   p.notices.reset();
-  p.overrides.reset();
   p.setup.reset();
   p.projects.reset();
   p.auth.reset();

@@ -42,11 +42,15 @@ base::Result<config::PluginEntry> PluginRunner::effective(const config::PluginEn
   return out;
 }
 
+bool PluginRunner::is_engine(const config::PluginEntry& entry) const {
+  const auto described = host_.describe(entry.plugin);
+  return described && described->kinds.find("engine") != std::string::npos;
+}
+
 base::Status PluginRunner::start_one(const config::PluginEntry& entry) {
   auto wanted = effective(entry);
   if (!wanted) return std::move(wanted).error();
-  const auto described = host_.describe(wanted->plugin);
-  const bool is_engine = described && described->kinds.find("engine") != std::string::npos;
+  const bool is_engine = this->is_engine(entry);
   if (is_engine && !wanted->enabled) {
     tried_.erase(entry.name);
     leases_.give_back(core::engine_lease(entry));
@@ -135,9 +139,7 @@ void PluginRunner::stop_one(const std::string& name) {
 
 base::Status PluginRunner::start() {
   for (const config::PluginEntry& entry : entries_) {
-    const auto described = host_.describe(entry.plugin);
-    if (entry.enabled && described && described->kinds.find("engine") != std::string::npos)
-      leases_.want(core::engine_lease(entry));
+    if (entry.enabled && is_engine(entry)) leases_.want(core::engine_lease(entry));
   }
   if (auto taken = leases_.work(); !taken)
     log_.warn("leases not taken", {{"why", taken.error().text()}});
