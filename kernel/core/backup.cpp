@@ -25,35 +25,15 @@ base::Result<BackupReport> backup_store(plugin::StorageClient& from, const std::
   if (!moment) return std::move(moment).error();
   auto file = BackupWriter::create(path, {program, now, kept_tables()});
   if (!file) return std::move(file).error();
+  auto saved =
+      moment->each_table([&file](const RowPage& page) { return file->add(page); }, progress);
+  if (!saved) return std::move(saved).error();
   BackupReport report;
   report.schema = model::kSchemaVersion;
   report.program = program;
   report.made_at = now;
-  CopyProgress seen;
-  const auto tell = [&](CopyProgress::Stage stage, Table table) {
-    seen.stage = stage;
-    seen.table = table_name(table);
-    seen.rows = report.rows;
-    if (progress) progress(seen);
-  };
-  for (const Table table : kept_tables()) {
-    tell(CopyProgress::Stage::counting, table);
-    const auto rows = moment->count(table);
-    if (!rows) return rows.error();
-    seen.total += *rows;
-  }
-  for (const Table table : kept_tables()) {
-    TableSummer summer;
-    const base::Status saved = moment->each_page(table, std::nullopt, [&](const RowPage& page) {
-      if (auto summed = summer.add(page); !summed) return summed;
-      if (auto added = file->add(page); !added) return added;
-      report.rows += page.rows;
-      tell(CopyProgress::Stage::copying, table);
-      return base::Status();
-    });
-    if (!saved) return saved.error();
-    report.tables.push_back({table, model::table(table).column_count, summer.sum()});
-  }
+  report.tables = std::move(saved).value();
+  for (const ExpectedTable& table : report.tables) report.rows += table.sum.rows;
   if (auto finished = file->finish(report.tables); !finished) return finished.error();
   report.bytes = file->bytes();
   return report;

@@ -53,34 +53,13 @@ base::Result<CopyReport> copy_store(plugin::StorageClient& from, const std::stri
   if (!moment) return std::move(moment).error();
   StoreLoader loader(to, to_client, progress);
   if (auto begun = loader.begin(source, present); !begun) return begun.error();
+  auto copied =
+      moment->each_table([&loader](const RowPage& page) { return loader.put(page); }, progress);
+  if (!copied) return std::move(copied).error();
   CopyReport report;
   report.resumed = loader.resumes();
-  CopyProgress seen;
-  const auto tell = [&](CopyProgress::Stage stage, Table table) {
-    seen.stage = stage;
-    seen.table = table_name(table);
-    if (progress) progress(seen);
-  };
-  for (const Table table : kept_tables()) {
-    tell(CopyProgress::Stage::counting, table);
-    const auto rows = moment->count(table);
-    if (!rows) return rows.error();
-    seen.total += *rows;
-  }
-  for (const Table table : kept_tables()) {
-    tell(CopyProgress::Stage::copying, table);
-    TableSummer summer;
-    const base::Status copied = moment->each_page(table, std::nullopt, [&](const RowPage& page) {
-      if (auto summed = summer.add(page); !summed) return summed;
-      if (auto put = loader.put(page); !put) return put;
-      seen.rows += page.rows;
-      tell(CopyProgress::Stage::copying, table);
-      return base::Status();
-    });
-    if (!copied) return copied.error();
-    report.tables.push_back({table, model::table(table).column_count, summer.sum()});
-    report.rows += summer.rows();
-  }
+  report.tables = std::move(copied).value();
+  for (const ExpectedTable& table : report.tables) report.rows += table.sum.rows;
   if (auto finished = loader.finish(report.tables); !finished) return finished.error();
   return report;
 }

@@ -17,22 +17,6 @@
 
 namespace z4j::core {
 
-// How far a copy, a backup or a restore has come.
-struct CopyProgress {
-  enum class Stage { clearing, counting, copying, checking } stage = Stage::copying;
-  std::string_view table;
-  std::uint64_t rows = 0;   // done, of all tables
-  std::uint64_t total = 0;  // 0: not known
-};
-using OnCopyProgress = std::function<void(const CopyProgress&)>;
-
-// What a table of the source held: of its first `columns` columns.
-struct ExpectedTable {
-  Table table = Table::meta;
-  std::uint32_t columns = 0;
-  TableSum sum;
-};
-
 // Not nothing and the mark's text when the store's filling was begun and has not ended.
 [[nodiscard]] base::Result<std::optional<std::string>> unfinished_filling(Store& store);
 

@@ -133,4 +133,35 @@ base::Result<TableSum> StoreSnapshot::sum(Table table, std::optional<std::uint32
   return summer.sum();
 }
 
+base::Result<std::vector<ExpectedTable>> StoreSnapshot::each_table(
+    const std::function<base::Status(const RowPage&)>& take, const OnCopyProgress& progress) {
+  CopyProgress seen;
+  const auto tell = [&](CopyProgress::Stage stage, Table table) {
+    seen.stage = stage;
+    seen.table = table_name(table);
+    if (progress) progress(seen);
+  };
+  for (const Table table : kept_tables()) {
+    tell(CopyProgress::Stage::counting, table);
+    const auto rows = count(table);
+    if (!rows) return rows.error();
+    seen.total += *rows;
+  }
+  std::vector<ExpectedTable> out;
+  for (const Table table : kept_tables()) {
+    tell(CopyProgress::Stage::copying, table);
+    TableSummer summer;
+    const base::Status taken = each_page(table, std::nullopt, [&](const RowPage& page) {
+      if (auto summed = summer.add(page); !summed) return summed;
+      if (auto done = take(page); !done) return done;
+      seen.rows += page.rows;
+      tell(CopyProgress::Stage::copying, table);
+      return base::Status();
+    });
+    if (!taken) return taken.error();
+    out.push_back({table, model::table(table).column_count, summer.sum()});
+  }
+  return out;
+}
+
 }  // namespace z4j::core

@@ -22,6 +22,22 @@ inline constexpr std::string_view kFillingMark = "storage.filling";
 [[nodiscard]] std::vector<Table> kept_tables();
 [[nodiscard]] std::string_view table_name(Table table);
 
+// How far a copy, a backup or a restore has come.
+struct CopyProgress {
+  enum class Stage { clearing, counting, copying, checking } stage = Stage::copying;
+  std::string_view table;
+  std::uint64_t rows = 0;   // done, of all tables
+  std::uint64_t total = 0;  // 0: not known
+};
+using OnCopyProgress = std::function<void(const CopyProgress&)>;
+
+// What a table of the source held: of its first `columns` columns.
+struct ExpectedTable {
+  Table table = Table::meta;
+  std::uint32_t columns = 0;
+  TableSum sum;
+};
+
 class StoreSnapshot {
  public:
   // The store has been migrated. The client must outlive it.
@@ -36,6 +52,9 @@ class StoreSnapshot {
   [[nodiscard]] base::Result<RowPage> last_row(Table table);
   [[nodiscard]] base::Result<TableSum> sum(Table table, std::optional<std::uint32_t> columns,
                                            const std::function<void(const RowPage&)>& seen = {});
+  // Takes every row of every table that belongs to a copy, and says what they were.
+  [[nodiscard]] base::Result<std::vector<ExpectedTable>> each_table(
+      const std::function<base::Status(const RowPage&)>& take, const OnCopyProgress& progress);
 
  private:
   StoreSnapshot(std::unique_ptr<plugin::StorageClient::Session> session, std::uint32_t page_rows)

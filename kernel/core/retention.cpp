@@ -21,24 +21,21 @@ std::vector<std::pair<Table, Where>> aged_of(const base::Uuid& project, base::Ti
   namespace worker_col = model::worker_hours;
   namespace span_col = model::project_spans;
   namespace task_col = model::tasks;
-  std::vector<std::pair<Table, Where>> out(6);
-  out[0].first = Table::task_minutes;
-  out[0].second.eq(minute_col::project_id, project).lt(minute_col::minute, minutes_since);
-  out[1].first = Table::task_hours;
-  out[1].second.eq(hour_col::project_id, project).lt(hour_col::hour, counts_since);
-  out[2].first = Table::worker_hours;
-  out[2].second.eq(worker_col::project_id, project).lt(worker_col::hour, counts_since);
-  for (const std::size_t i : {std::size_t{3}, std::size_t{4}}) {
-    out[i].first = Table::project_spans;
-    out[i]
-        .second.eq(span_col::project_id, project)
-        .eq(span_col::seconds, i == 3 ? kMinuteSpanS : kHourSpanS)
-        .lt(span_col::begins, i == 3 ? minutes_since : counts_since);
-  }
-  out[5].first = Table::tasks;  // by the list's order, and without news since
-  out[5]
-      .second.eq(task_col::project_id, project)
-      .lt(task_col::sort_at, tasks_since)
+  std::vector<std::pair<Table, Where>> out;
+  const auto aged = [&](Table table, std::uint16_t project_column, std::uint16_t time,
+                        base::TimeUs before) -> Where& {
+    Where& where = out.emplace_back(table, Where()).second;
+    return where.eq(project_column, project).lt(time, before);
+  };
+  aged(Table::task_minutes, minute_col::project_id, minute_col::minute, minutes_since);
+  aged(Table::task_hours, hour_col::project_id, hour_col::hour, counts_since);
+  aged(Table::worker_hours, worker_col::project_id, worker_col::hour, counts_since);
+  aged(Table::project_spans, span_col::project_id, span_col::begins, minutes_since)
+      .eq(span_col::seconds, kMinuteSpanS);
+  aged(Table::project_spans, span_col::project_id, span_col::begins, counts_since)
+      .eq(span_col::seconds, kHourSpanS);
+  // By the list's order, and without news since.
+  aged(Table::tasks, task_col::project_id, task_col::sort_at, tasks_since)
       .lt(task_col::updated_at, tasks_since);
   return out;
 }

@@ -1,6 +1,7 @@
 #include "core/spill_record.hpp"
 
-#include <array>
+#include <zlib.h>
+
 #include <cstring>
 #include <type_traits>
 
@@ -15,21 +16,9 @@ constexpr std::size_t kMaxNameCharacters = 512;
 // The least that a row takes: five numbers, the id and eight lengths.
 constexpr std::size_t kLeastRowBytes = 16 + 8 + 8 + 4 + 2 + 8 * 4;
 
-constexpr std::array<std::uint32_t, 256> crc_table() {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t i = 0; i < 256; ++i) {
-    std::uint32_t c = i;
-    for (int bit = 0; bit < 8; ++bit) c = (c >> 1) ^ ((c & 1) != 0 ? 0x82F63B78u : 0);
-    table[i] = c;
-  }
-  return table;
-}
-
-std::uint32_t crc32c(std::string_view bytes) {
-  static constexpr auto kTable = crc_table();
-  std::uint32_t c = ~0u;
-  for (const char b : bytes) c = kTable[(c ^ static_cast<unsigned char>(b)) & 0xFF] ^ (c >> 8);
-  return ~c;
+std::uint32_t crc_of(std::string_view bytes) {
+  return static_cast<std::uint32_t>(
+      ::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
 // Of two bytes or more.
@@ -118,8 +107,8 @@ std::string seal_spill_body(std::string_view body) {
   record.reserve(kSpillHeadBytes + body.size());
   put(record, kMark);
   put(record, static_cast<std::uint32_t>(body.size()));
-  put(record, crc32c(body));
-  put(record, crc32c(record));
+  put(record, crc_of(body));
+  put(record, crc_of(record));
   record += body;
   return record;
 }
@@ -132,14 +121,14 @@ std::optional<SpillHead> read_spill_head(std::string_view bytes) {
   head.body_bytes = in.number<std::uint32_t>();
   head.body_crc = in.number<std::uint32_t>();
   const auto crc = in.number<std::uint32_t>();
-  if (mark != kMark || crc != crc32c(bytes.substr(0, kSpillHeadBytes - 4)) ||
+  if (mark != kMark || crc != crc_of(bytes.substr(0, kSpillHeadBytes - 4)) ||
       head.body_bytes > kMaxSpillBody)
     return std::nullopt;
   return head;
 }
 
 std::shared_ptr<Parcel> read_spill_body(const SpillHead& head, std::string_view body) {
-  if (body.size() != head.body_bytes || crc32c(body) != head.body_crc) return nullptr;
+  if (body.size() != head.body_bytes || crc_of(body) != head.body_crc) return nullptr;
   auto parcel = std::make_shared<Parcel>();
   parcel->text = std::make_unique_for_overwrite<char[]>(body.size() + 1);
   std::memcpy(parcel->text.get(), body.data(), body.size());

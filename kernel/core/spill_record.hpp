@@ -1,7 +1,7 @@
 // A parcel as bytes on disk and back. Pure functions; any thread.
 //
-// A record is a head of 16 bytes (a mark, the length of the body, the CRC-32C of the body, the
-// CRC-32C of these twelve bytes; little endian) and the body. The reader takes any bytes: a disk
+// A record is a head of 16 bytes (a mark, the length of the body, the CRC-32 of the body, the
+// CRC-32 of these twelve bytes; little endian) and the body. The reader takes any bytes: a disk
 // may give back what nobody wrote.
 #pragma once
 

@@ -203,15 +203,9 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(payload, JSON, NONE, KEEP, kNoStamp, "the rest, redacted")                                     \
   X(stored_at, TIME, REQUIRED, KEEP, kNoStamp, "when we took it")
 
-// Roll-ups: one row per minute and key. Histogram columns count runs up to that many seconds.
-#define Z4J_TASK_MINUTES_COLUMNS(X)                                                              \
-  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                       \
-  X(minute, TIME, REQUIRED, KEEP, kNoStamp, "start of the minute")                               \
-  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                            \
-  X(task_name, TEXT, REQUIRED, KEEP, kNoStamp, "task name or empty")                             \
-  X(queue, TEXT, REQUIRED, KEEP, kNoStamp, "queue or empty")                                     \
-  X(worker, TEXT, REQUIRED, KEEP, kNoStamp, "always empty: workers have hours of their own")     \
-  X(kind, TEXT, REQUIRED, KEEP, kNoStamp, "event kind")                                          \
+// What is counted of events and their runs, last in each roll-up. Histogram columns count runs up
+// to that many seconds.
+#define Z4J_RUN_COLUMNS(X)                                                                       \
   X(lane, INT, REQUIRED, KEEP, kNoStamp, "writer lane, so that lanes never wait for each other") \
   X(count, INT, REQUIRED, ADD, kNoStamp, "events")                                               \
   X(runtime_count, INT, REQUIRED, ADD, kNoStamp, "events that carried a runtime")                \
@@ -229,6 +223,17 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(le_60s, INT, REQUIRED, ADD, kNoStamp, "to 60 s")                                             \
   X(le_120s, INT, REQUIRED, ADD, kNoStamp, "to 120 s")                                           \
   X(le_inf, INT, REQUIRED, ADD, kNoStamp, "longer")
+
+// Roll-ups: one row per minute and key.
+#define Z4J_TASK_MINUTES_COLUMNS(X)                                                          \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                   \
+  X(minute, TIME, REQUIRED, KEEP, kNoStamp, "start of the minute")                           \
+  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                        \
+  X(task_name, TEXT, REQUIRED, KEEP, kNoStamp, "task name or empty")                         \
+  X(queue, TEXT, REQUIRED, KEEP, kNoStamp, "queue or empty")                                 \
+  X(worker, TEXT, REQUIRED, KEEP, kNoStamp, "always empty: workers have hours of their own") \
+  X(kind, TEXT, REQUIRED, KEEP, kNoStamp, "event kind")                                      \
+  Z4J_RUN_COLUMNS(X)
 
 #define Z4J_COMMANDS_COLUMNS(X)                                                      \
   X(id, UUID, REQUIRED, KEEP, kNoStamp, "command")                                   \
@@ -307,25 +312,6 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "recorded")
 
 // Coarser roll-ups, so that a month is answered from as few rows as an hour.
-#define Z4J_RUN_COLUMNS(X)                                                                       \
-  X(lane, INT, REQUIRED, KEEP, kNoStamp, "writer lane, so that lanes never wait for each other") \
-  X(count, INT, REQUIRED, ADD, kNoStamp, "events")                                               \
-  X(runtime_count, INT, REQUIRED, ADD, kNoStamp, "events that carried a runtime")                \
-  X(runtime_sum_us, INT, REQUIRED, ADD, kNoStamp, "their sum")                                   \
-  X(le_10ms, INT, REQUIRED, ADD, kNoStamp, "runs up to 0.01 s")                                  \
-  X(le_50ms, INT, REQUIRED, ADD, kNoStamp, "0.01 to 0.05 s")                                     \
-  X(le_100ms, INT, REQUIRED, ADD, kNoStamp, "to 0.1 s")                                          \
-  X(le_250ms, INT, REQUIRED, ADD, kNoStamp, "to 0.25 s")                                         \
-  X(le_500ms, INT, REQUIRED, ADD, kNoStamp, "to 0.5 s")                                          \
-  X(le_1s, INT, REQUIRED, ADD, kNoStamp, "to 1 s")                                               \
-  X(le_2500ms, INT, REQUIRED, ADD, kNoStamp, "to 2.5 s")                                         \
-  X(le_5s, INT, REQUIRED, ADD, kNoStamp, "to 5 s")                                               \
-  X(le_10s, INT, REQUIRED, ADD, kNoStamp, "to 10 s")                                             \
-  X(le_30s, INT, REQUIRED, ADD, kNoStamp, "to 30 s")                                             \
-  X(le_60s, INT, REQUIRED, ADD, kNoStamp, "to 60 s")                                             \
-  X(le_120s, INT, REQUIRED, ADD, kNoStamp, "to 120 s")                                           \
-  X(le_inf, INT, REQUIRED, ADD, kNoStamp, "longer")
-
 #define Z4J_TASK_HOURS_COLUMNS(X)                                    \
   X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")           \
   X(hour, TIME, REQUIRED, KEEP, kNoStamp, "start of the hour")       \
