@@ -12,6 +12,7 @@
 #include "core/testing/event_rows.hpp"
 #include "model/ids.hpp"
 #include "plugin/host.hpp"
+#include "plugin/testing/passing_storage.hpp"
 
 namespace z4j::core {
 namespace {
@@ -19,42 +20,31 @@ namespace {
 using testing::EventRow;
 
 // The real driver behind a place where things go wrong.
-class FaultyDriver final : public plugin::StorageClient {
+class FaultyDriver final : public plugin::testing::PassingStorage {
  public:
   // Before a commit reaches the driver, and after it was stored; an error is what the kernel sees.
   using Fault = std::function<base::Status(z4j_commit&)>;
 
   explicit FaultyDriver(std::shared_ptr<plugin::StorageClient> driver)
-      : driver_(std::move(driver)) {}
+      : PassingStorage(std::move(driver)) {}
   void before(Fault fault) { set(before_, std::move(fault)); }
   void after(Fault fault) { set(after_, std::move(fault)); }
   void fail_reads(int count) { failing_reads_ = count; }
   [[nodiscard]] int commits() const noexcept { return commits_; }
 
-  z4j_store_info info() override { return driver_->info(); }
-  base::Result<std::string> migrate(const z4j_schema& schema, bool dry_run,
-                                    int deadline_ms) override {
-    return driver_->migrate(schema, dry_run, deadline_ms);
-  }
-  base::Status listen(const std::vector<std::string>& channels) override {
-    return driver_->listen(channels);
-  }
-  base::Result<std::unique_ptr<Session>> open(std::uint32_t flags) override {
-    auto opened = driver_->open(flags);
-    if (!opened) return opened;
-    return std::unique_ptr<Session>(
-        std::make_unique<FaultySession>(*this, std::move(opened).value()));
+ private:
+  std::unique_ptr<Session> wrap(std::unique_ptr<Session> session) override {
+    return std::make_unique<FaultySession>(*this, std::move(session));
   }
 
- private:
-  class FaultySession final : public Session {
+  class FaultySession final : public plugin::testing::PassingSession {
    public:
     FaultySession(FaultyDriver& of, std::unique_ptr<Session> session)
-        : of_(of), session_(std::move(session)) {}
+        : PassingSession(std::move(session)), of_(of) {}
     base::Status commit(z4j_commit& c, int deadline_ms, std::shared_ptr<void> keep) override {
       ++of_.commits_;
       if (auto fine = of_.run(of_.before_, c); !fine) return fine;
-      auto done = session_->commit(c, deadline_ms, std::move(keep));
+      auto done = PassingSession::commit(c, deadline_ms, std::move(keep));
       if (!done) return done;
       return of_.run(of_.after_, c);
     }
@@ -68,19 +58,11 @@ class FaultyDriver final : public plugin::StorageClient {
                            .hint = {},
                            .retry_after_ms = 1};
       }
-      return session_->read(query, batch_rows, rows);
-    }
-    base::Result<std::string> stats() override { return session_->stats(); }
-    base::Result<std::string> explain(const z4j_query& query) override {
-      return session_->explain(query);
-    }
-    base::Status backup(const std::string& target, int deadline_ms) override {
-      return session_->backup(target, deadline_ms);
+      return PassingSession::read(query, batch_rows, rows);
     }
 
    private:
     FaultyDriver& of_;
-    std::unique_ptr<Session> session_;
   };
 
   void set(Fault& slot, Fault fault) {
@@ -92,7 +74,6 @@ class FaultyDriver final : public plugin::StorageClient {
     return slot ? slot(c) : base::Status();
   }
 
-  std::shared_ptr<plugin::StorageClient> driver_;
   std::atomic<int> commits_{0}, failing_reads_{0};
   std::mutex mutex_;
   Fault before_, after_;  // guarded by mutex_

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "core/leases.hpp"
+#include "core/testing/agent_row.hpp"
 #include "core/testing/event_rows.hpp"
 #include "core/testing/test_store.hpp"
 #include "model/ids.hpp"
@@ -60,22 +61,8 @@ class IngestTest : public CppUnit::TestFixture {
     ingest_ = std::move(Ingest::make(*store_, std::move(options))).value();
   }
   void insert_agent() {
-    namespace a = model::agents;
-    Rows rows(Table::agents);
-    rows.begin()
-        .uuid(a::id, source_.agent_id)
-        .uuid(a::project_id, source_.project_id)
-        .text(a::name, "local:celery")
-        .num(a::is_local, 1)
-        .text(a::protocol_version, "2")
-        .text(a::framework_adapter, "bare")
-        .text(a::state, "online")
-        .num(a::events_persisted, 0)
-        .num(a::events_dropped, 0)
-        .num(a::created_at, kNow)
-        .num(a::updated_at, kNow);
     Commit commit;
-    commit.insert(std::move(rows));
+    commit.insert(testing::agent_row(source_, kNow));
     CPPUNIT_ASSERT(store_->commit(commit).ok());
   }
   void insert_lease(const Fence& fence) {

@@ -3,12 +3,25 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "plugin/host.hpp"
 
 namespace z4j::bench {
+
+// A session that is only written to.
+class CeilingSession : public plugin::StorageClient::Session {
+ public:
+  base::Status read(const z4j_query&, std::uint32_t,
+                    const std::function<bool(const z4j_rows&)>&) override {
+    return {};
+  }
+  base::Result<std::string> stats() override { return std::string("{}"); }
+  base::Result<std::string> explain(const z4j_query&) override { return std::string("{}"); }
+  base::Status backup(const std::string&, int) override { return {}; }
+};
 
 class Ceiling : public plugin::StorageClient {
  public:

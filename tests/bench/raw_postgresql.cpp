@@ -80,7 +80,7 @@ class RawPostgresql::Writer {
   Bare bare_;
 };
 
-class RawPostgresql::Recorder final : public plugin::StorageClient::Session {
+class RawPostgresql::Recorder final : public CeilingSession {
  public:
   Recorder(RawPostgresql& of, std::vector<Batch>* lane) : of_(of), lane_(lane) {}
 
@@ -98,13 +98,6 @@ class RawPostgresql::Recorder final : public plugin::StorageClient::Session {
     lane_->push_back(std::move(batch));
     return {};
   }
-  base::Status read(const z4j_query&, std::uint32_t,
-                    const std::function<bool(const z4j_rows&)>&) override {
-    return {};
-  }
-  base::Result<std::string> stats() override { return std::string("{}"); }
-  base::Result<std::string> explain(const z4j_query&) override { return std::string("{}"); }
-  base::Status backup(const std::string&, int) override { return {}; }
 
  private:
   RawPostgresql& of_;

@@ -128,7 +128,7 @@ void bind(sqlite3_stmt* stmt, int place, const z4j_col& col, std::uint16_t type,
 
 }  // namespace
 
-class RawSqlite::Writer final : public plugin::StorageClient::Session {
+class RawSqlite::Writer final : public CeilingSession {
  public:
   explicit Writer(RawSqlite& of) : of_(of), db_(open_database(of.path_)) {}
   ~Writer() override {
@@ -150,13 +150,6 @@ class RawSqlite::Writer final : public plugin::StorageClient::Session {
     of_.spent_ns_ += std::chrono::nanoseconds(std::chrono::steady_clock::now() - from).count();
     return {};
   }
-  base::Status read(const z4j_query&, std::uint32_t,
-                    const std::function<bool(const z4j_rows&)>&) override {
-    return {};
-  }
-  base::Result<std::string> stats() override { return std::string("{}"); }
-  base::Result<std::string> explain(const z4j_query&) override { return std::string("{}"); }
-  base::Status backup(const std::string&, int) override { return {}; }
 
  private:
   using Shape = std::tuple<std::uint16_t, std::uint16_t, std::vector<std::uint16_t>>;

@@ -35,7 +35,7 @@ def make():
     return {"Z4J_DATABASE_URL": server().url_of(name)}
 
 
-def statements(made):
+def queries(made):
     """How many queries its database was sent so far; BEGIN and COMMIT are none."""
     name = made["Z4J_DATABASE_URL"].split("?")[0].rsplit("/", 1)[1]
     return int(server().sql(f"SELECT coalesce(sum(calls), 0) FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE datname = '{name}' AND query !~* '^(begin|commit|rollback)'"))

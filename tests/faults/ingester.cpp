@@ -16,7 +16,9 @@
 
 #include "core/event_decode.hpp"
 #include "core/ingest.hpp"
+#include "core/testing/agent_row.hpp"
 #include "plugin/host.hpp"
+#include "plugin/testing/passing_storage.hpp"
 #include "story.hpp"
 
 namespace z4j::faults {
@@ -53,32 +55,22 @@ std::string_view text_at(const z4j_rows& rows, std::uint16_t column, std::uint32
 }
 
 // The driver, and a line for each event that a commit has made durable.
-class Watched final : public StorageClient {
+class Watched final : public plugin::testing::PassingStorage {
  public:
   Watched(std::shared_ptr<StorageClient> driver, Tell& tell)
-      : driver_(std::move(driver)), tell_(tell) {}
-  z4j_store_info info() override { return driver_->info(); }
-  base::Result<std::string> migrate(const z4j_schema& schema, bool dry_run,
-                                    int deadline_ms) override {
-    return driver_->migrate(schema, dry_run, deadline_ms);
-  }
-  base::Status listen(const std::vector<std::string>& channels) override {
-    return driver_->listen(channels);
-  }
-  base::Result<std::unique_ptr<Session>> open(std::uint32_t flags) override {
-    auto opened = driver_->open(flags);
-    if (!opened) return opened;
-    return std::unique_ptr<Session>(
-        std::make_unique<WatchedSession>(std::move(opened).value(), tell_));
-  }
+      : PassingStorage(std::move(driver)), tell_(tell) {}
 
  private:
-  class WatchedSession final : public Session {
+  std::unique_ptr<Session> wrap(std::unique_ptr<Session> session) override {
+    return std::make_unique<WatchedSession>(std::move(session), tell_);
+  }
+
+  class WatchedSession final : public plugin::testing::PassingSession {
    public:
     WatchedSession(std::unique_ptr<Session> session, Tell& tell)
-        : session_(std::move(session)), tell_(tell) {}
+        : PassingSession(std::move(session)), tell_(tell) {}
     base::Status commit(z4j_commit& c, int deadline_ms, std::shared_ptr<void> keep) override {
-      auto done = session_->commit(c, deadline_ms, std::move(keep));
+      auto done = PassingSession::commit(c, deadline_ms, std::move(keep));
       if (!done) {
         if (done.error().code == base::Code::unknown) tell_.line("u\n");
         return done;
@@ -100,44 +92,17 @@ class Watched final : public StorageClient {
       if (!lines.empty()) tell_.line(lines);
       return done;
     }
-    base::Status read(const z4j_query& query, std::uint32_t batch_rows,
-                      const std::function<bool(const z4j_rows&)>& rows) override {
-      return session_->read(query, batch_rows, rows);
-    }
-    base::Result<std::string> stats() override { return session_->stats(); }
-    base::Result<std::string> explain(const z4j_query& query) override {
-      return session_->explain(query);
-    }
-    base::Status backup(const std::string& target, int deadline_ms) override {
-      return session_->backup(target, deadline_ms);
-    }
 
    private:
-    std::unique_ptr<Session> session_;
     Tell& tell_;
   };
 
-  std::shared_ptr<StorageClient> driver_;
   Tell& tell_;
 };
 
 base::Status add_agent(core::Store& store, const core::EventSource& source, base::TimeUs now) {
-  namespace a = model::agents;
-  core::Rows rows(model::Table::agents);
-  rows.begin()
-      .uuid(a::id, source.agent_id)
-      .uuid(a::project_id, source.project_id)
-      .text(a::name, "local:celery")
-      .num(a::is_local, 1)
-      .text(a::protocol_version, "2")
-      .text(a::framework_adapter, "bare")
-      .text(a::state, "online")
-      .num(a::events_persisted, 0)
-      .num(a::events_dropped, 0)
-      .num(a::created_at, now)
-      .num(a::updated_at, now);
   core::Commit commit;
-  commit.insert_new(std::move(rows));
+  commit.insert_new(core::testing::agent_row(source, now));
   return store.commit(commit);
 }
 
