@@ -46,7 +46,8 @@ constexpr z4j_key kAgentsKeys[] = {
     key<agents::id>("agents_id", Z4J_K_PRIMARY),
     key<agents::project_id, agents::name>("agents_project_name", Z4J_K_UNIQUE),
     key<agents::token_hash>("agents_token", Z4J_K_UNIQUE),
-    key<agents::project_id, agents::created_at, agents::id>("agents_project_created", Z4J_K_ORDER)};
+    key<agents::project_id, agents::created_at, agents::id>("agents_project_created", Z4J_K_ORDER),
+    key<agents::previous_token_hash>("agents_previous_token", Z4J_K_ORDER)};
 constexpr z4j_key kWorkersKeys[] = {
     key<workers::id>("workers_id", Z4J_K_PRIMARY),
     key<workers::project_id, workers::engine, workers::name>("workers_name", Z4J_K_UNIQUE),
@@ -62,7 +63,8 @@ constexpr z4j_key kTasksKeys[] = {
     key<tasks::project_id, tasks::root_task_id>("tasks_root", Z4J_K_ORDER),
     key<tasks::name, tasks::queue, tasks::worker_name, tasks::task_id>("tasks_text", Z4J_K_TEXT),
     key<tasks::args>("tasks_args", Z4J_K_PATH),
-    key<tasks::kwargs>("tasks_kwargs", Z4J_K_PATH)};
+    key<tasks::kwargs>("tasks_kwargs", Z4J_K_PATH),
+    key<tasks::project_id, tasks::name, tasks::sort_at, tasks::id>("tasks_named", Z4J_K_ORDER)};
 constexpr z4j_key kEventsKeys[] = {
     key<events::occurred_at, events::id>("events_id", Z4J_K_PRIMARY),
     key<events::project_id, events::task_id, events::occurred_at, events::id>("events_task",
@@ -91,7 +93,9 @@ constexpr z4j_key kGapsKeys[] = {
     key<gaps::project_id, gaps::from_at, gaps::id>("gaps_project", Z4J_K_ORDER)};
 constexpr z4j_key kTaskHoursKeys[] = {
     key<task_hours::project_id, task_hours::hour, task_hours::engine, task_hours::task_name,
-        task_hours::queue, task_hours::kind, task_hours::lane>("task_hours_id", Z4J_K_PRIMARY)};
+        task_hours::queue, task_hours::kind, task_hours::lane>("task_hours_id", Z4J_K_PRIMARY),
+    key<task_hours::project_id, task_hours::task_name, task_hours::hour>("task_hours_named",
+                                                                         Z4J_K_ORDER)};
 constexpr z4j_key kProjectSpansKeys[] = {
     key<project_spans::project_id, project_spans::seconds, project_spans::begins,
         project_spans::kind, project_spans::lane>("project_spans_id", Z4J_K_PRIMARY)};
@@ -105,6 +109,25 @@ constexpr z4j_key kRoutesKeys[] = {
     key<routes::project_id, routes::agent_id>("routes_project", Z4J_K_ORDER)};
 constexpr z4j_key kEngineRequestsKeys[] = {
     key<engine_requests::id>("engine_requests_id", Z4J_K_PRIMARY)};
+constexpr z4j_key kAgentWorkersKeys[] = {
+    key<agent_workers::id>("agent_workers_id", Z4J_K_PRIMARY),
+    key<agent_workers::project_id, agent_workers::state, agent_workers::last_seen_at,
+        agent_workers::id>("agent_workers_seen", Z4J_K_ORDER),
+    key<agent_workers::agent_id, agent_workers::id>("agent_workers_agent", Z4J_K_ORDER)};
+constexpr z4j_key kAgentConnectionsKeys[] = {
+    key<agent_connections::id>("agent_connections_id", Z4J_K_PRIMARY),
+    key<agent_connections::agent_id, agent_connections::connected_at, agent_connections::id>(
+        "agent_connections_agent", Z4J_K_ORDER),
+    key<agent_connections::connected_at>("agent_connections_time", Z4J_K_ORDER)};
+constexpr z4j_key kAgentTasksKeys[] = {
+    key<agent_tasks::agent_id, agent_tasks::engine, agent_tasks::name>("agent_tasks_id",
+                                                                       Z4J_K_PRIMARY),
+    key<agent_tasks::project_id, agent_tasks::name>("agent_tasks_project", Z4J_K_ORDER)};
+constexpr z4j_key kRevocationsKeys[] = {
+    key<revocations::id>("revocations_id", Z4J_K_PRIMARY),
+    key<revocations::project_id, revocations::engine, revocations::created_at, revocations::id>(
+        "revocations_engine", Z4J_K_ORDER),
+    key<revocations::expires_at>("revocations_expires", Z4J_K_ORDER)};
 
 #define Z4J_DECLARE_COLUMN(name, type, flags, merge, stamp, comment) \
   z4j_column{text(#name),  text(comment), Z4J_T_##type,              \
@@ -169,6 +192,14 @@ constexpr z4j_table kTables[] = {
             kTableHOT),
     declare("engine_requests", "what a brain asks of an engine that another one holds",
             declared_engine_requests::kColumns, kEngineRequestsKeys, kTableHOT),
+    declare("agent_workers", "processes that an agent runs in", declared_agent_workers::kColumns,
+            kAgentWorkersKeys, kTableHOT),
+    declare("agent_connections", "when agents came and went", declared_agent_connections::kColumns,
+            kAgentConnectionsKeys, kTableNONE),
+    declare("agent_tasks", "task names that an agent's workers know",
+            declared_agent_tasks::kColumns, kAgentTasksKeys, kTableHOT),
+    declare("revocations", "cancels that hold for workers to come", declared_revocations::kColumns,
+            kRevocationsKeys, kTableNONE),
 };
 
 constexpr z4j_schema kSchema = {sizeof(z4j_schema), kSchemaVersion, kTables,

@@ -14,7 +14,7 @@
 
 namespace z4j::model {
 
-inline constexpr std::uint32_t kSchemaVersion = 2;
+inline constexpr std::uint32_t kSchemaVersion = 3;
 inline constexpr std::uint16_t kNoStamp = 0;
 
 // X(name, type, flags, merge, stamp, comment)
@@ -105,7 +105,15 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(events_persisted, INT, REQUIRED, ADD, kNoStamp, "events stored, duplicates not counted") \
   X(events_dropped, INT, REQUIRED, ADD, kNoStamp, "events lost before they could be stored") \
   X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "minted")                                    \
-  X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")
+  X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")                                \
+  X(previous_token_hash, TEXT, SECRET, SET, kNoStamp,                                        \
+    "keyed hash of the token before, while both are good")                                   \
+  X(previous_token_until, TIME, NONE, SET, kNoStamp, "end of that overlap")                  \
+  X(token_changed_at, TIME, NONE, SET, kNoStamp, "minted, rotated or revoked")               \
+  X(clock_skew_ms, INT, NONE, SET, kNoStamp, "its clock minus ours; null: not known")        \
+  X(transport, TEXT, NONE, SET, kNoStamp, "ws, longpoll; null for local ones")               \
+  X(runtime_features, JSON, NONE, SET, kNoStamp, "names it said at its latest hello")        \
+  X(telemetry, JSON, NONE, SET, kNoStamp, "what it says of its buffer and its losses")
 
 #define Z4J_WORKERS_COLUMNS(X)                                                             \
   X(id, UUID, REQUIRED, KEEP, kNoStamp, "derived from project, engine and name")           \
@@ -360,7 +368,9 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(engine, TEXT, REQUIRED, SET, kNoStamp, "engine")                 \
   X(brain_id, UUID, REQUIRED, SET, kNoStamp, "who holds it")         \
   X(capabilities, INT, REQUIRED, SET, kNoStamp, "Z4J_ENGINE_* bits") \
-  X(is_online, BOOL, REQUIRED, SET, kNoStamp, "takes commands")
+  X(is_online, BOOL, REQUIRED, SET, kNoStamp, "takes commands")      \
+  X(engines, JSON, NONE, SET, kNoStamp,                              \
+    "engine -> bits, of an agent with several; null: the one engine")
 
 // Rows live from the asking to the answer: arguments in them are whole, not redacted.
 #define Z4J_ENGINE_REQUESTS_COLUMNS(X)                                                   \
@@ -377,6 +387,58 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(deadline_ms, INT, REQUIRED, KEEP, kNoStamp, "for the engine")                        \
   X(claimed_by, UUID, NONE, SET, kNoStamp, "brain that carries it out, once")            \
   X(answer, TEXT, SECRET, SET, kNoStamp, "what came of it, JSON")
+
+// Remote agents.
+#define Z4J_AGENT_WORKERS_COLUMNS(X)                                                   \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "derived from agent and worker_id")            \
+  X(agent_id, UUID, REQUIRED, KEEP, kNoStamp, "agent")                                 \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                             \
+  X(worker_id, TEXT, NONE, KEEP, kNoStamp, "slot; null: the only one of an old agent") \
+  X(role, TEXT, NONE, SET, kNoStamp, "web, task, scheduler, beat, other")              \
+  X(framework, TEXT, NONE, SET, kNoStamp, "framework it runs in")                      \
+  X(pid, INT, NONE, SET, kNoStamp, "its process")                                      \
+  X(started_at, TIME, NONE, SET, kNoStamp, "its start, its clock")                     \
+  X(state, TEXT, REQUIRED, SET, kNoStamp, "online, offline")                           \
+  X(last_seen_at, TIME, NONE, MAX, kNoStamp, "latest sign of life, our clock")         \
+  X(last_connect_at, TIME, NONE, MAX, kNoStamp, "latest connect")                      \
+  X(created_at, TIME, REQUIRED, MIN, kNoStamp, "first connect")                        \
+  X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")
+
+#define Z4J_AGENT_CONNECTIONS_COLUMNS(X)                                                       \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "the session, sorts by time")                          \
+  X(agent_id, UUID, REQUIRED, KEEP, kNoStamp, "agent")                                         \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                     \
+  X(worker_id, TEXT, NONE, KEEP, kNoStamp, "slot")                                             \
+  X(transport, TEXT, REQUIRED, KEEP, kNoStamp, "ws, longpoll")                                 \
+  X(source_ip, TEXT, NONE, KEEP, kNoStamp, "client address")                                   \
+  X(agent_version, TEXT, NONE, KEEP, kNoStamp, "what it said")                                 \
+  X(brain_id, UUID, REQUIRED, KEEP, kNoStamp, "who held it")                                   \
+  X(connected_at, TIME, REQUIRED, KEEP, kNoStamp, "hello was answered")                        \
+  X(disconnected_at, TIME, NONE, SET, kNoStamp, "end; null: goes on, or its brain was killed") \
+  X(close_code, INT, NONE, SET, kNoStamp, "of the WebSocket")                                  \
+  X(reason, TEXT, NONE, SET, kNoStamp, "why it ended")
+
+#define Z4J_AGENT_TASKS_COLUMNS(X)                                           \
+  X(agent_id, UUID, REQUIRED, KEEP, kNoStamp, "agent")                       \
+  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                        \
+  X(name, TEXT, REQUIRED, KEEP, kNoStamp, "task name that its workers know") \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                   \
+  X(workers, JSON, NONE, SET, kNoStamp, "which workers, as far as known")    \
+  X(first_seen_at, TIME, REQUIRED, MIN, kNoStamp, "first told")              \
+  X(last_seen_at, TIME, REQUIRED, MAX, kNoStamp, "last told")
+
+// Cancels that must hold for workers which come later.
+#define Z4J_REVOCATIONS_COLUMNS(X)                                                  \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "derived from project, engine and task id") \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                          \
+  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                               \
+  X(task_id, TEXT, REQUIRED, KEEP, kNoStamp, "task")                                \
+  X(command_id, UUID, NONE, SET, kNoStamp, "latest cancel")                         \
+  X(args, JSON, NONE, SET, kNoStamp, "of the verb")                                 \
+  X(created_at, TIME, REQUIRED, MAX, kNoStamp, "latest cancel")                     \
+  X(expires_at, TIME, REQUIRED, MAX, kNoStamp, "forgotten after")                   \
+  X(asserted_at, TIME, NONE, MAX, kNoStamp, "latest repetition")                    \
+  X(asserted, INT, REQUIRED, ADD, kNoStamp, "repetitions")
 
 // The tables in their order.
 #define Z4J_TABLES(T)                     \
@@ -404,7 +466,11 @@ inline constexpr std::uint16_t kNoStamp = 0;
   T(brains, BRAINS)                       \
   T(leases, LEASES)                       \
   T(routes, ROUTES)                       \
-  T(engine_requests, ENGINE_REQUESTS)
+  T(engine_requests, ENGINE_REQUESTS)     \
+  T(agent_workers, AGENT_WORKERS)         \
+  T(agent_connections, AGENT_CONNECTIONS) \
+  T(agent_tasks, AGENT_TASKS)             \
+  T(revocations, REVOCATIONS)
 
 // Table numbers: Table::tasks; column numbers: tasks::state.
 enum class Table : std::uint16_t {
