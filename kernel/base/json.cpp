@@ -249,7 +249,7 @@ void append_value(std::string& out, const Value& value, Members order) {
       out += std::to_string(value.get_uint64());
       return;
     case boost::json::kind::double_:
-      if (order == Members::as_given && !std::isfinite(value.get_double()))
+      if (!std::isfinite(value.get_double()))
         out += "null";  // JSON has no word for it
       else
         append_float(out, value.get_double());

@@ -215,8 +215,9 @@ enum { Z4J_ENGINE_EVENTS = 1u << 0, Z4J_ENGINE_SNAPSHOT = 1u << 1,
        Z4J_ENGINE_REVOKE = 1u << 4, Z4J_ENGINE_TERMINATE = 1u << 5,
        Z4J_ENGINE_PURGE = 1u << 6, Z4J_ENGINE_POOL = 1u << 7,
        Z4J_ENGINE_RATE = 1u << 8, Z4J_ENGINE_PAUSE = 1u << 9,
-       Z4J_ENGINE_STREAM = 1u << 10 /* no verb: its events come from a stream that
-                                       goes on while emit() answers busy */ };
+       Z4J_ENGINE_STREAM = 1u << 10, /* no verb: its events come from a stream that
+                                        goes on while emit() answers busy */
+       Z4J_ENGINE_RESTART = 1u << 11 };
 typedef struct z4j_engine {
   uint32_t struct_size; uint32_t reserved0;
   z4j_str engine_name;                       /* "celery": what the API calls it */
