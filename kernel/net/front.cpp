@@ -32,9 +32,15 @@ Front::Front(const ServerOptions& options, std::vector<SocketEndpoint> endpoints
       ticker_(io_),
       accept_pause_(io_),
       upstream_(io_, options.private_socket, options.api_threads, options.max_waiting),
-      sockets_(io_, endpoints_, std::chrono::seconds(options.socket_ping_interval_s), log) {}
+      sockets_(io_, endpoints_, std::chrono::seconds(options.socket_ping_interval_s), log) {
+  door_->io = &io_;
+}
 
-Front::~Front() { stop(0); }
+Front::~Front() {
+  stop(0);
+  const std::lock_guard lock(door_->mutex);
+  door_->io = nullptr;
+}
 
 base::Status Front::bind() {
   auto proxies = TrustedProxies::parse(options_.trusted_proxies);
@@ -227,6 +233,13 @@ std::size_t Front::body_limit(std::string_view path) const noexcept {
     limit = bytes;
   }
   return limit;
+}
+
+const LateRoute* Front::find_late(const Request& request) const noexcept {
+  for (const LateRoute& route : options_.late_routes) {
+    if (route.path == request.path && route.method == request.method) return &route;
+  }
+  return nullptr;
 }
 
 void Front::fill(ServerStats& stats) const {

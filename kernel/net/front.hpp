@@ -5,6 +5,7 @@
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
@@ -57,6 +58,7 @@ class Front {
   void tick();
   void loop();
   [[nodiscard]] std::size_t body_limit(std::string_view path) const noexcept;
+  [[nodiscard]] const LateRoute* find_late(const Request& request) const noexcept;
   [[nodiscard]] TlsContext tls_context();
 
   const ServerOptions options_;
@@ -75,6 +77,19 @@ class Front {
   bool ended_ = false;                                                                // loop thread
   std::uint16_t port_ = 0;
   std::thread thread_;
+
+  // Brings late answers to the loop as long as there is one.
+  struct Door {
+    std::mutex mutex;
+    boost::asio::io_context* io = nullptr;  // guarded by mutex
+
+    template <class Function>
+    void post(Function function) {
+      const std::lock_guard lock(mutex);
+      if (io != nullptr) boost::asio::post(*io, std::move(function));
+    }
+  };
+  const std::shared_ptr<Door> door_ = std::make_shared<Door>();
 
   std::mutex tls_mutex_;
   TlsContext tls_;  // guarded by tls_mutex_

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 
 #include "base/crypto.hpp"
 #include "net/head_scan.hpp"
@@ -22,6 +23,7 @@ constexpr std::size_t kMaxHeaders = 200;
 constexpr std::size_t kMaxAnswerAhead = 256u << 10;  // of an answer, held for a slow reader
 constexpr std::size_t kMaxLingerBytes = 1u << 20;
 constexpr std::chrono::seconds kLingerTime{2};
+constexpr std::chrono::seconds kCheckTime{5};  // of an upgrade, or of who may send a body
 
 std::string lower_case(boost::beast::string_view text) {
   std::string out(text.data(), text.size());
@@ -73,6 +75,15 @@ Refusal too_slow(const char* what) {
           .headers = {}};
 }
 
+Response failed(const std::string& request_id) {
+  return to_response({.status = 500,
+                      .code = "internal_error",
+                      .message = "internal error",
+                      .request_id = request_id,
+                      .details = "{}",
+                      .headers = {}});
+}
+
 bool all_digits(boost::beast::string_view text) noexcept {
   return !text.empty() && text.size() <= 18 &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -107,6 +118,7 @@ void FrontConnection::next_request() {
   body_reserved_ = 0;
   parser_.reset();
   request_ = Request();
+  late_ = nullptr;
   keep_ = chunked_ = ended_ = head_only_ = false;
   phase_ = Phase::idle;
   if (front_.stopping_) return linger();
@@ -279,8 +291,6 @@ std::optional<Refusal> FrontConnection::check_body() {
 
 void FrontConnection::take_request() {
   if (auto refusal = read_request()) return refuse(std::move(*refusal), After::close);
-  const bool expects =
-      boost::beast::iequals(parser_->get()[beast_http::field::expect], "100-continue");
   if (const SocketEndpoint* endpoint = front_.sockets_.find(request_.path)) {
     const bool bodyless = parser_->is_done();
     if (bodyless && boost::beast::websocket::is_upgrade(parser_->get())) return upgrade(*endpoint);
@@ -295,7 +305,19 @@ void FrontConnection::take_request() {
          .headers = {{"Upgrade", "websocket"}, {"Connection", "Upgrade"}}},
         bodyless && parser_->keep_alive() ? After::keep_alive : After::close);
   }
+  late_ = front_.find_late(request_);
+  if (late_ == nullptr || !late_->admit) return begin_body();
+  park(late_->admit, kCheckTime, [this](const Response& response) {
+    if (response.status == 100) return begin_body();
+    answer(response,
+           parser_->is_done() && parser_->keep_alive() ? After::keep_alive : After::close);
+  });
+}
+
+void FrontConnection::begin_body() {
   if (auto refusal = check_body()) return refuse(std::move(*refusal), After::close);
+  const bool expects =
+      boost::beast::iequals(parser_->get()[beast_http::field::expect], "100-continue");
   phase_ = Phase::body;
   set_deadline(std::chrono::seconds(front_.options_.request_body_timeout_s));
   if (parser_->is_done() || in_.size() > 0 || !expects || parser_->get().version() < 11)
@@ -337,6 +359,13 @@ void FrontConnection::take_body() {
 void FrontConnection::relay() {
   keep_ = parser_->keep_alive();
   request_.body = std::move(parser_->get().body());
+  if (late_ != nullptr) {
+    park(late_->handle, std::chrono::seconds(late_->timeout_s), [this](const Response& response) {
+      answer(response, keep_ ? After::keep_alive : After::close);
+    });
+    request_.body = std::string();
+    return;
+  }
   std::string frame;
   append_relay_frame(frame, request_);
   request_.body = std::string();
@@ -354,25 +383,60 @@ void FrontConnection::relay() {
 }
 
 void FrontConnection::upgrade(const SocketEndpoint& endpoint) {
-  std::vector<std::pair<std::string, std::string>> extra{{"X-Request-Id", request_.request_id}};
+  Response response;
+  response.status = 101;
   if (endpoint.upgrade) {
-    Response response;
     try {
       response = endpoint.upgrade(request_);
     } catch (const std::exception& error) {
       front_.log_.error("socket upgrade check failed",
                         {{"path", endpoint.path}, {"error", error.what()}});
-      response = to_response({.status = 500,
-                              .code = "internal_error",
-                              .message = "internal error",
-                              .request_id = request_.request_id,
-                              .details = "{}",
-                              .headers = {}});
+      response = failed(request_.request_id);
     }
-    if (response.status != 101)
-      return answer(response, parser_->keep_alive() ? After::keep_alive : After::close);
-    extra.insert(extra.end(), response.headers.begin(), response.headers.end());
   }
+  if (response.status != 101 || !endpoint.check) return end_upgrade(endpoint, response);
+  park(endpoint.check, kCheckTime,
+       [this, &endpoint](const Response& late) { end_upgrade(endpoint, late); });
+}
+
+void FrontConnection::end_upgrade(const SocketEndpoint& endpoint, const Response& response) {
+  if (response.status != 101)
+    return answer(response, parser_->keep_alive() ? After::keep_alive : After::close);
+  accept_socket(endpoint, response.headers);
+}
+
+void FrontConnection::park(const LateHandler& handler, std::chrono::seconds patience,
+                           std::function<void(const Response&)> resume) {
+  phase_ = Phase::parked;
+  set_deadline(patience);
+  parked_self_ = shared_from_this();
+  resume_ = std::move(resume);
+  const std::uint64_t ticket = ++tickets_;
+  try {
+    handler(request_, [door = front_.door_, weak = weak_from_this(), ticket](Response response) {
+      door->post([weak, ticket, response = std::move(response)] {
+        if (const auto self = weak.lock()) self->unpark(ticket, response);
+      });
+    });
+  } catch (const std::exception& error) {
+    front_.log_.error("late handler failed", {{"path", request_.path}, {"error", error.what()}});
+    unpark(ticket, failed(request_.request_id));
+  }
+}
+
+void FrontConnection::unpark(std::uint64_t ticket, const Response& response) {
+  if (phase_ != Phase::parked || ticket != tickets_) return;
+  const auto self = std::move(parked_self_);
+  const auto resume = std::move(resume_);
+  resume_ = nullptr;
+  resume(response);
+}
+
+void FrontConnection::accept_socket(const SocketEndpoint& endpoint,
+                                    std::vector<std::pair<std::string, std::string>> headers) {
+  std::vector<std::pair<std::string, std::string>> extra{{"X-Request-Id", request_.request_id}};
+  extra.insert(extra.end(), std::make_move_iterator(headers.begin()),
+               std::make_move_iterator(headers.end()));
   phase_ = Phase::gone;
   deadline_ = std::chrono::steady_clock::time_point::max();
   stream_.put_back(std::string(static_cast<const char*>(in_.data().data()), in_.size()));
@@ -453,6 +517,12 @@ void FrontConnection::on_deadline() {
       return refuse(too_slow("head"), After::close);
     case Phase::body:
       return refuse(too_slow("body"), After::close);
+    case Phase::parked: {
+      const auto self = std::move(parked_self_);
+      resume_ = nullptr;
+      const bool whole = parser_->is_done() && parser_->keep_alive();
+      return refuse(overloaded(request_.request_id), whole ? After::keep_alive : After::close);
+    }
     case Phase::waiting:
     case Phase::relaying: {
       const bool waited = phase_ == Phase::waiting;
@@ -476,6 +546,7 @@ void FrontConnection::on_deadline() {
 
 void FrontConnection::stop_soon() {
   if (phase_ == Phase::idle || phase_ == Phase::handshake) abort();
+  if (phase_ == Phase::parked) on_deadline();
 }
 
 void FrontConnection::abort() {
@@ -483,6 +554,7 @@ void FrontConnection::abort() {
   phase_ = Phase::gone;
   deadline_ = std::chrono::steady_clock::time_point::max();
   const auto self = shared_from_this();
+  parked_self_.reset();
   stream_.close();
   if (const auto relay = std::move(relay_)) relay->abandon();
   relay_.reset();

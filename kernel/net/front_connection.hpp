@@ -11,9 +11,13 @@
 #include <boost/beast/http/string_body.hpp>
 
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "net/front.hpp"
 #include "net/http.hpp"
@@ -39,7 +43,18 @@ class FrontConnection final : public RelaySink,
   void abort();
 
  private:
-  enum class Phase { handshake, idle, head, body, waiting, relaying, answering, lingering, gone };
+  enum class Phase {
+    handshake,
+    idle,
+    head,
+    body,
+    parked,  // for a late answer
+    waiting,
+    relaying,
+    answering,
+    lingering,
+    gone
+  };
   enum class Side { front, api };  // who made the answer
 
   void next_request();
@@ -47,9 +62,17 @@ class FrontConnection final : public RelaySink,
   void on_read(const ErrorCode& error, std::size_t size);
   void take_head();
   void take_request();
+  void begin_body();
   void take_body();
   void relay();
   void upgrade(const SocketEndpoint& endpoint);
+  void end_upgrade(const SocketEndpoint& endpoint, const Response& response);
+  void accept_socket(const SocketEndpoint& endpoint,
+                     std::vector<std::pair<std::string, std::string>> headers);
+  // Waits for what `handler` answers, and goes on with `resume`.
+  void park(const LateHandler& handler, std::chrono::seconds patience,
+            std::function<void(const Response&)> resume);
+  void unpark(std::uint64_t ticket, const Response& response);
   // What is wrong with the parsed head, or nothing; fills request_.
   [[nodiscard]] std::optional<Refusal> read_request();
   [[nodiscard]] std::optional<Refusal> check_body();
@@ -80,6 +103,10 @@ class FrontConnection final : public RelaySink,
   Request request_;
   std::size_t body_reserved_ = 0;
   std::shared_ptr<Relay> relay_;
+  const LateRoute* late_ = nullptr;               // who takes the request instead of the API
+  std::shared_ptr<FrontConnection> parked_self_;  // while parked no operation holds the connection
+  std::function<void(const Response&)> resume_;
+  std::uint64_t tickets_ = 0;
   std::string out_, writing_text_;
   std::size_t lingered_ = 0;
   bool first_ = true;     // no request yet

@@ -1,4 +1,5 @@
-// A public connection's byte stream, plain or TLS, as Asio and Beast want one (AsyncStream).
+// A connection's byte stream, plain or TLS, as Asio and Beast want one (AsyncStream): the public
+// ones that the front accepted, and those that we dialled.
 //
 // One type for both, so that the HTTP and WebSocket code is instantiated once. OpenSSL works
 // straight on the non-blocking socket: no second pair of buffers per connection. Loop thread only.
@@ -32,13 +33,15 @@ class FrontStream {
   using executor_type = LoopExecutor;
   using next_layer_type = TcpSocket;
 
-  // `context` null: plain text. `ticket` lives as long as the connection (it counts it).
-  FrontStream(TcpSocket socket, const TlsContext& context, std::shared_ptr<void> ticket)
+  // `context` null: plain text. `ticket` lives as long as the connection (it counts it). A dialled
+  // one says by `server_name` whom it wants to talk to.
+  FrontStream(TcpSocket socket, const TlsContext& context, std::shared_ptr<void> ticket,
+              const std::string& server_name = {})
       : inside_(std::make_unique<Inside>(std::move(socket), std::move(ticket))) {
     if (!context) return;
     ErrorCode ignored;
     inside_->socket.native_non_blocking(true, ignored);
-    inside_->tls.emplace(context, inside_->socket.native_handle());
+    inside_->tls.emplace(context, inside_->socket.native_handle(), server_name);
   }
 
   [[nodiscard]] executor_type get_executor() noexcept { return inside_->socket.get_executor(); }
@@ -47,6 +50,11 @@ class FrontStream {
   [[nodiscard]] TcpSocket& socket() noexcept { return inside_->socket; }
   [[nodiscard]] bool is_tls() const noexcept { return inside_->tls.has_value(); }
   [[nodiscard]] bool usable() const noexcept { return !inside_->tls || inside_->tls->usable(); }
+
+  // Why the TLS handshake failed.
+  [[nodiscard]] std::string tls_trouble() const {
+    return inside_->tls ? inside_->tls->why() : std::string();
+  }
 
   // Bytes that were read too far; the next reads return them first.
   void put_back(std::string bytes) {

@@ -48,6 +48,22 @@ struct Response {
 
 using Handler = std::function<Response(const Request&)>;
 
+// The answer to one request, given later and from any thread, even when the request or the server
+// is gone by then. The first call counts.
+using LateAnswer = std::function<void(Response)>;
+// Called on the front's loop thread: quick, no blocking; the request lives as long as the call.
+using LateHandler = std::function<void(const Request&, LateAnswer)>;
+
+// A request that may wait long: the front serves it itself, and while it waits it holds no thread.
+// The server's observer does not see it.
+struct LateRoute {
+  std::string method, path;
+  // Before the body is read: 100 lets it in, anything else is the answer. None: everybody may send.
+  LateHandler admit;
+  LateHandler handle;
+  int timeout_s = 60;  // without an answer: 503
+};
+
 [[nodiscard]] std::string percent_decode(std::string_view text, bool plus_is_blank, bool& ok);
 [[nodiscard]] std::string percent_encode(std::string_view text);
 // Query parameters in order, decoded; a broken escape is kept as written.

@@ -31,6 +31,7 @@ struct ServerOptions {
   std::size_t max_body_bytes = 8192;         // over: 413 envelope
   // Bodies of requests whose path starts with one of these prefixes may be larger.
   std::vector<std::pair<std::string, std::size_t>> body_limits;
+  std::vector<LateRoute> late_routes;  // served by the front; see http.hpp
   std::size_t max_head_bytes = 32u << 10;
   std::size_t max_connections = 10'000;  // beyond: accepted and closed at once, counted
   int keep_alive_timeout_s = 75;         // idle connection on the front

@@ -54,6 +54,8 @@ struct SocketEndpoint {
   // response (for example 401 for a bad agent token). Runs on the loop thread; quick, no blocking.
   // The headers of a 101 answer are added to the handshake's.
   std::function<Response(const Request&)> upgrade;
+  // The same, where the answer takes a while; asked after `upgrade`. None within a few seconds: 503.
+  LateHandler check = {};
   Outgoing outgoing = Outgoing::text;
 };
 

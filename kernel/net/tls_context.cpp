@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <climits>
@@ -18,6 +19,20 @@ base::Error tls_error(const std::string& what, const std::string& file, const ch
   ERR_clear_error();
   return {base::Code::bad_config,
           what + " " + file + ": " + (reason != nullptr ? reason : "unknown reason"), "", hint};
+}
+
+bool is_address(const std::string& host) {
+  return host.find(':') != std::string::npos ||
+         host.find_first_not_of("0123456789.") == std::string::npos;
+}
+
+// Asks for a certificate of that name, and says which one we want.
+bool expect_peer(SSL* ssl, const std::string& name) {
+  SSL_set_connect_state(ssl);
+  if (is_address(name))
+    return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name.c_str()) == 1;
+  SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  return SSL_set_tlsext_host_name(ssl, name.c_str()) == 1 && SSL_set1_host(ssl, name.c_str()) == 1;
 }
 
 int clamp_size(std::size_t size) noexcept {
@@ -59,10 +74,31 @@ base::Result<TlsContext> load_tls_context(const std::string& certificate_file,
   return context;
 }
 
-TlsState::TlsState(const TlsContext& context, int socket) : ssl_(SSL_new(context.get())) {
+base::Result<TlsContext> load_client_tls_context(const std::string& ca_file) {
+  ERR_clear_error();
+  TlsContext context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+  if (!context)
+    return tls_error("cannot make a TLS context for", ca_file, "is OpenSSL installed properly?");
+  SSL_CTX* raw = context.get();
+  SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
+  SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nullptr);
+  const bool is_good = ca_file.empty()
+                           ? SSL_CTX_set_default_verify_paths(raw) == 1
+                           : SSL_CTX_load_verify_locations(raw, ca_file.c_str(), nullptr) == 1;
+  if (!is_good)
+    return tls_error("cannot read TLS authorities", ca_file,
+                     "it must be a PEM file with their certificates, readable by this user");
+  return context;
+}
+
+TlsState::TlsState(const TlsContext& context, int socket, const std::string& server_name)
+    : ssl_(SSL_new(context.get())) {
   if (ssl_ == nullptr) return;
-  SSL_set_accept_state(ssl_);
-  if (SSL_set_fd(ssl_, socket) != 1) {
+  if (server_name.empty()) SSL_set_accept_state(ssl_);
+  if ((!server_name.empty() && !expect_peer(ssl_, server_name)) || SSL_set_fd(ssl_, socket) != 1) {
     SSL_free(ssl_);
     ssl_ = nullptr;
   }
@@ -91,8 +127,20 @@ TlsState::Step TlsState::handshake() {
     return Step::done;
   }
   const Step step = step_of(outcome);
-  if (step == Step::failed) broken_ = true;
+  if (step == Step::failed) {
+    broken_ = true;
+    reason_ = ERR_peek_last_error();
+  }
   return step;
+}
+
+std::string TlsState::why() const {
+  if (ssl_ == nullptr) return "no TLS connection could be made";
+  if (const long verdict = SSL_get_verify_result(ssl_); verdict != X509_V_OK)
+    return std::string("the certificate was not accepted: ") +
+           X509_verify_cert_error_string(verdict);
+  const char* reason = reason_ != 0 ? ERR_reason_error_string(reason_) : nullptr;
+  return reason != nullptr ? reason : "the peer ended the handshake";
 }
 
 TlsState::Step TlsState::read(void* data, std::size_t size, std::size_t& moved) {
