@@ -39,6 +39,7 @@ Api::Api(Parts parts)
   add_setup_routes(*router_);
   add_auth_routes(*router_);
   add_project_routes(*router_);
+  add_agent_routes(*router_);
   add_fleet_routes(*router_);
   add_task_routes(*router_);
   add_command_routes(*router_);

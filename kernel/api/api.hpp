@@ -18,6 +18,7 @@
 #include "base/result.hpp"
 #include "base/uuid.hpp"
 #include "config/config.hpp"
+#include "core/agent_accounts.hpp"
 #include "core/auth.hpp"
 #include "core/commands.hpp"
 #include "core/live.hpp"
@@ -41,6 +42,7 @@ struct Parts {
   core::Setup& setup;
   core::Projects& projects;
   core::Commands& commands;
+  core::AgentAccounts& accounts;
   core::PluginOverrides& overrides;
   core::Live& live;
   plugin::Host& plugins;

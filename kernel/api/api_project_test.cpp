@@ -202,7 +202,8 @@ class ApiProjectTest : public CppUnit::TestFixture {
     add_agent();
     for (const Answered& no :
          {root_->call("DELETE", std::string(kBase) + "/agents/" + agent_.text()),
-          root_->post(std::string(kBase) + "/agents/" + agent_.text() + "/rotate")}) {
+          root_->post(std::string(kBase) + "/agents/" + agent_.text() + "/revoke"),
+          root_->post(std::string(kBase) + "/agents/" + agent_.text() + "/rotate-token")}) {
       CPPUNIT_ASSERT_EQUAL(409, no.status);
       CPPUNIT_ASSERT_EQUAL(std::string("local_agent"), no.text("details/reason"));
     }

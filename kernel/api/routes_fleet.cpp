@@ -1,4 +1,4 @@
-// Agents, workers, queues, gaps, and who sends how much.
+// Workers, queues, gaps, and who sends how much.
 #include <algorithm>
 
 #include "api/input.hpp"
@@ -12,67 +12,6 @@ namespace {
 
 using base::json::Array;
 using base::json::Object;
-
-base::Result<core::FleetAgent> find_agent(Site& site, const Call& call) {
-  const auto id = base::Uuid::parse(call.param("agent_id"));
-  if (!id) return core::refuse::not_found("agent");
-  return site.fleet.agent(call.project->id, *id);
-}
-
-// What the row says of its engines; an agent that lives in this process tells more.
-Array engines_of(const core::FleetAgent& agent) {
-  Array out;
-  for (const auto& name : agent.engine_adapters) {
-    if (!name.is_string()) continue;
-    const base::json::Value* can = agent.capabilities.if_contains(name.get_string());
-    out.push_back(Object{
-        {"name", name},
-        {"version", base::json::text_or_null(agent.agent_version)},
-        {"capabilities", can != nullptr && can->is_array() ? *can : base::json::Value(Array())},
-        {"health", nullptr}});
-  }
-  return out;
-}
-
-net::Response list_agents(Site& site, Call& call) {
-  auto agents = site.fleet.agents(call.project->id);
-  return agents ? json_answer(200, to_json_array(*agents)) : refuse(call, agents.error());
-}
-
-net::Response get_agent(Site& site, Call& call) {
-  auto agent = find_agent(site, call);
-  if (!agent) return refuse(call, agent.error());
-  Object out = to_json(*agent);
-  out["events_persisted"] = agent->events_persisted;
-  out["events_dropped"] = agent->events_dropped;
-  out["engines"] = engines_of(*agent);
-  out["registry_size"] = nullptr;
-  if (site.parts.agent_live) {
-    for (auto& member : site.parts.agent_live(agent->id))
-      out[member.key()] = std::move(member.value());
-  }
-  return json_answer(200, out);
-}
-
-net::Response get_agent_registry(Site& site, Call& call) {
-  auto agent = find_agent(site, call);
-  if (!agent) return refuse(call, agent.error());
-  return json_answer(
-      200,
-      Object{{"items", site.parts.agent_registry ? site.parts.agent_registry(agent->id) : Array()},
-             {"next_cursor", nullptr}});
-}
-
-// Local agents stand and fall with the configuration; remote ones come with the agent gateway.
-net::Response refuse_agent_change(Site& site, Call& call) {
-  auto agent = find_agent(site, call);
-  if (!agent) return refuse(call, agent.error());
-  return error_answer(call.request, 409, "conflict",
-                      "agent " + agent->name +
-                          " is an engine instance of this brain: it has no token, and goes when "
-                          "its [plugin] table goes",
-                      Object{{"reason", "local_agent"}});
-}
 
 net::Response list_workers(Site& site, Call& call) {
   auto workers = site.fleet.workers(call.project->id);
@@ -154,14 +93,6 @@ net::Response list_event_sources(Site& site, Call& call) {
 
 void add_fleet_routes(Router& router) {
   const Policy viewer{Gate::signed_in, core::Action::read_project};
-  const Policy admin{Gate::signed_in, core::Action::manage_agents};
-  router.add("GET", "/api/v1/projects/{slug}/agents", viewer, list_agents);
-  router.add("GET", "/api/v1/projects/{slug}/agents/{agent_id}", viewer, get_agent);
-  router.add("DELETE", "/api/v1/projects/{slug}/agents/{agent_id}", admin, refuse_agent_change);
-  router.add("POST", "/api/v1/projects/{slug}/agents/{agent_id}/rotate", admin,
-             refuse_agent_change);
-  router.add("GET", "/api/v1/projects/{slug}/agents/{agent_id}/registry", viewer,
-             get_agent_registry);
   router.add("GET", "/api/v1/projects/{slug}/workers", viewer, list_workers);
   router.add("GET", "/api/v1/projects/{slug}/workers/{worker_id}", viewer, get_worker);
   router.add("GET", "/api/v1/projects/{slug}/queues", viewer, list_queues);

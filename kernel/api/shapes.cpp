@@ -1,6 +1,7 @@
 #include "api/shapes.hpp"
 
 #include "base/clock.hpp"
+#include "wire/version.hpp"
 
 namespace z4j::api {
 namespace {
@@ -86,11 +87,20 @@ Object to_json(const core::Member& m) {
           {"created_at", time_value(m.created_at)}};
 }
 
+Value version_status(const core::FleetAgent& a) {
+  if (a.agent_version.empty()) return nullptr;
+  if (a.is_local) return "current";  // its version is this program's own
+  return Value(wire::to_string(wire::version_status(a.agent_version)));
+}
+
+bool is_behind(const core::FleetAgent& a) {
+  const auto theirs = wire::parse_version(a.agent_version);
+  const auto ours = wire::parse_version(wire::kUpstreamLevel);
+  return !a.is_local && theirs && ours && theirs->major < ours->major;
+}
+
 Object to_json(const core::FleetAgent& a) {
   const bool has_connected = a.last_connect_at.has_value();
-  // A local agent's version is this program's own.
-  const Value version_status =
-      a.agent_version.empty() ? Value(nullptr) : Value(a.is_local ? "current" : "unknown");
   return {{"id", a.id.text()},
           {"project_id", a.project_id.text()},
           {"name", a.name},
@@ -106,10 +116,54 @@ Object to_json(const core::FleetAgent& a) {
           {"is_outdated", has_connected && a.protocol_version != kProtocol},
           {"host_name", text_or_null(a.host_name)},
           {"agent_version", text_or_null(a.agent_version)},
-          {"version_status", version_status},
+          {"version_status", version_status(a)},
           {"is_local", a.is_local},
           {"state_reason", text_or_null(a.state_reason)},
-          {"last_event_at", time_or_null(a.last_event_at)}};
+          {"last_event_at", time_or_null(a.last_event_at)},
+          {"is_behind", is_behind(a)},
+          {"is_revoked", !a.is_local && !a.has_token},
+          {"transport", text_or_null(a.transport)},
+          {"clock_skew_ms", number_or_null(a.clock_skew_ms)},
+          {"token_changed_at", time_or_null(a.token_changed_at)},
+          {"previous_token_until", time_or_null(a.previous_token_until)}};
+}
+
+Object to_json(const core::FleetConnection& c) {
+  return {{"id", c.id.text()},
+          {"agent_id", c.agent_id.text()},
+          {"worker_id", text_or_null(c.worker_id)},
+          {"transport", c.transport},
+          {"source_ip", text_or_null(c.source_ip)},
+          {"agent_version", text_or_null(c.agent_version)},
+          {"connected_at", time_value(c.connected_at)},
+          {"disconnected_at", time_or_null(c.disconnected_at)},
+          {"close_code", number_or_null(c.close_code)},
+          {"reason", text_or_null(c.reason)}};
+}
+
+Object to_json(const core::FleetSlot& s) {
+  return {{"id", s.id.text()},
+          {"agent_id", s.agent_id.text()},
+          {"project_id", s.project_id.text()},
+          {"worker_id", text_or_null(s.worker_id)},
+          {"role", text_or_null(s.role)},
+          {"framework", text_or_null(s.framework)},
+          {"pid", number_or_null(s.pid)},
+          {"started_at", time_or_null(s.started_at)},
+          {"state", s.state},
+          {"last_seen_at", time_or_null(s.last_seen_at)},
+          {"last_connect_at", time_or_null(s.last_connect_at)},
+          {"created_at", time_value(s.created_at)},
+          {"updated_at", time_value(s.updated_at)}};
+}
+
+Object to_json(const core::FleetTaskName& t) {
+  const auto seen = [](base::TimeUs at) { return at == 0 ? Value(nullptr) : time_value(at); };
+  return {{"name", t.name},
+          {"engine", text_or_null(t.engine)},
+          {"workers", t.workers},
+          {"first_seen_at", seen(t.first_seen_at)},
+          {"last_seen_at", seen(t.last_seen_at)}};
 }
 
 Object to_json(const core::FleetWorker& w) {

@@ -26,7 +26,14 @@ namespace z4j::api {
 [[nodiscard]] base::json::Object to_json(const core::Me& me);
 [[nodiscard]] base::json::Object to_json(const core::Project& project);
 [[nodiscard]] base::json::Object to_json(const core::Member& member);
+// null while nothing is known of its version.
+[[nodiscard]] base::json::Value version_status(const core::FleetAgent& agent);
+// The brain's major version is above the agent's.
+[[nodiscard]] bool is_behind(const core::FleetAgent& agent);
 [[nodiscard]] base::json::Object to_json(const core::FleetAgent& agent);
+[[nodiscard]] base::json::Object to_json(const core::FleetConnection& connection);
+[[nodiscard]] base::json::Object to_json(const core::FleetSlot& slot);
+[[nodiscard]] base::json::Object to_json(const core::FleetTaskName& name);
 [[nodiscard]] base::json::Object to_json(const core::FleetWorker& worker);
 [[nodiscard]] base::json::Object to_json(const core::FleetQueue& queue, base::TimeUs now);
 [[nodiscard]] base::json::Object to_json(const core::FleetGap& gap);

@@ -49,6 +49,7 @@ void add_health_routes(Router& router);
 void add_setup_routes(Router& router);
 void add_auth_routes(Router& router);
 void add_project_routes(Router& router);
+void add_agent_routes(Router& router);
 void add_fleet_routes(Router& router);
 void add_task_routes(Router& router);
 void add_command_routes(Router& router);

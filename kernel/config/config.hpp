@@ -73,7 +73,7 @@ struct Settings {
   std::string log_form = "auto";   // console, json; auto: console on a terminal
   std::size_t ingest_queue_bytes = std::size_t{64} << 20;
   std::size_t ingest_spill_bytes = std::size_t{1} << 30;
-  int agent_offline_timeout_s = 30, command_timeout_s = 60;
+  int agent_offline_timeout_s = 30, command_timeout_s = 60, agent_stale_prune_days = 30;
   std::vector<std::string> redaction_extra_keys, redaction_extra_values;  // RE2 patterns
   std::string plugin_directory;                                           // "" = beside the program
   std::string http_root;  // instance name of the plugin mounted at "/", or ""

@@ -14,7 +14,6 @@ constexpr std::string_view kForeignVariables[] = {
     "Z4J_AGENT_HYGIENE_SWEEP_SECONDS",
     "Z4J_AGENT_ID",
     "Z4J_AGENT_NAME",
-    "Z4J_AGENT_STALE_PRUNE_DAYS",
     "Z4J_AGENT_STATUS_DISABLED",
     "Z4J_ALEMBIC_INI",
     "Z4J_ARGON2_MEMORY_COST",

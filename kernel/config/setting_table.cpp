@@ -261,6 +261,9 @@ const std::vector<Setting>& setting_table() {
        Unit::bytes},
       {"ingest.agent_offline_timeout_seconds", "Z4J_AGENT_OFFLINE_TIMEOUT_SECONDS",
        "an agent silent for so long counts as offline", &S::agent_offline_timeout_s, 1, 3600},
+      {"ingest.agent_stale_prune_days", "Z4J_AGENT_STALE_PRUNE_DAYS",
+       "agents elsewhere that did not come for so many days are deleted; 0: never",
+       &S::agent_stale_prune_days, 0, 3650},
       {"ingest.command_timeout_seconds", "Z4J_COMMAND_TIMEOUT_SECONDS",
        "deadline of a command such as retry or cancel", &S::command_timeout_s, 1, kDayS},
 

@@ -134,9 +134,9 @@ base::Status LocalAgents::prepare(const config::PluginEntry& entry,
     if (auto saved = save_local_agent(store_, row, "starting", clock_.now()); !saved) return saved;
   }
   EventSource events{row.project_id, row.id, entry.name};
-  if (fence && store_.is_shared()) events.fence = std::make_shared<const Fence>(*fence);
+  if (fence) events.fence = std::make_shared<const Fence>(*fence);
   auto source = std::make_shared<Source>(store_, clock_, log_, options_.redact, std::move(events),
-                                         row.engine, row.version, fence);
+                                         row.engine, row.version);
   source->seen_before = *known ? (*known)->last_seen_at : std::nullopt;
   source->is_restart = before != nullptr;
   if (before && before->events.agent_id == row.id && before->seen_at > 0) {
@@ -201,8 +201,8 @@ base::Status LocalAgents::emit(const std::string& instance, const z4j_event_batc
   }
   // The store would refuse what was heard under a lost lease, and it would be counted as dropped,
   // though its new holder has heard it. So a brain that slept asks first.
-  if (source->fence && options_.belief) {
-    const Leases::Belief belief = options_.belief(*source->fence);
+  if (const auto& fence = source->events.fence; fence && options_.belief) {
+    const Leases::Belief belief = options_.belief(*fence);
     if (belief == Leases::Belief::unsure) {
       return base::Error{.code = base::Code::busy,
                          .message = "this brain slept and asks whether it still holds the instance",
@@ -219,6 +219,7 @@ base::Status LocalAgents::emit(const std::string& instance, const z4j_event_batc
   }
   EventSource from = source->events;
   from.is_stream = source->is_stream;
+  if (!store_.is_shared()) from.fence = nullptr;  // nobody else can have heard it
   auto pushed = options_.push(from, batch);
   if (pushed) source->seen(clock_.now());
   return pushed;
@@ -300,9 +301,14 @@ std::vector<base::Uuid> LocalAgents::held() const {
   return out;
 }
 
+bool LocalAgents::holds(const base::Uuid& agent_id) const {
+  const SourcePtr source = find(agent_id);
+  return source && source->phase == Source::Phase::running && !source->is_lost;
+}
+
 std::optional<Fence> LocalAgents::fence(const base::Uuid& agent_id) const {
   const SourcePtr source = find(agent_id);
-  return source ? source->fence : std::nullopt;
+  return source ? source->fence() : std::nullopt;
 }
 
 void LocalAgents::read(const base::Uuid& agent_id, std::string_view what, std::string page_json,
@@ -435,7 +441,7 @@ bool LocalAgents::ask(const SourcePtr& source) {
       log_.info("task states read back",
                 {{"instance", source->events.instance}, {"tasks", *rebuilt}});
     if (source->gap) {
-      if (auto noted = note_rebuilt(store_, source->fence, *source->gap, *rebuilt); !noted) {
+      if (auto noted = note_rebuilt(store_, source->fence(), *source->gap, *rebuilt); !noted) {
         log_.warn("gap not completed",
                   {{"instance", source->events.instance}, {"why", noted.error().text()}});
       }
@@ -514,8 +520,8 @@ base::Status LocalAgents::write_presence(const std::vector<SourcePtr>& sources, 
   Commit commit;
   std::vector<SourcePtr> fenced;  // by step
   const auto guard = [&](const SourcePtr& source) {
-    if (!source->fence) return;
-    source->fence->guard(commit);
+    if (!source->events.fence) return;
+    source->events.fence->guard(commit);
     fenced.push_back(source);
   };
   for (const SourcePtr& source : sources) {
@@ -548,7 +554,7 @@ base::Status LocalAgents::write_presence(const std::vector<SourcePtr>& sources, 
     Where self;
     self.eq(agent_col::id, regained->events.agent_id);
     commit.update(Table::agents, std::move(self), {{agent_col::last_connect_at, now, Z4J_M_MAX}});
-    const bool is_takeover = regained->fence && regained->fence->is_takeover;
+    const bool is_takeover = regained->events.fence && regained->events.fence->is_takeover;
     if (regained->seen_before && (is_takeover || now - *regained->seen_before > kGapWorthShowing)) {
       gap = base::Uuid::random();
       add_gap(commit,
@@ -581,9 +587,13 @@ void LocalAgents::sweep() {
   if (options_.may_sweep && !(fence = options_.may_sweep())) return;
   std::vector<base::Uuid> mine;
   for (const SourcePtr& source : sources()) mine.push_back(source->events.agent_id);
+  if (options_.held_besides) {
+    const std::vector<base::Uuid> others = options_.held_besides();
+    mine.insert(mine.end(), others.begin(), others.end());
+  }
   const base::TimeUs now = clock_.now();
-  const auto stale = sweep_stale_local_agents(
-      store_, fence, mine, now - options_.offline_timeout_s * base::kSecondUs, now);
+  const auto stale = sweep_stale_agents(store_, fence, mine,
+                                        now - options_.offline_timeout_s * base::kSecondUs, now);
   if (!stale) {
     log_.warn("stale agents not swept", {{"why", stale.error().text()}});
   } else {
@@ -592,6 +602,7 @@ void LocalAgents::sweep() {
   if (const auto silent = sweep_silent_workers(store_, now, fence); !silent) {
     log_.warn("silent workers not swept", {{"why", silent.error().text()}});
   }
+  if (options_.on_sweep) options_.on_sweep(fence);
 }
 
 // --- thread -------------------------------------------------------------------------------------

@@ -31,8 +31,8 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "config/config.hpp"
-#include "core/engine_routes.hpp"
 #include "core/event_source.hpp"
+#include "core/held_agents.hpp"
 #include "core/leases.hpp"
 #include "core/snapshots.hpp"
 #include "core/store.hpp"
@@ -50,7 +50,7 @@ struct LocalEngine {
   std::size_t registry_size = 0, lost_candidates = 0;
 };
 
-class LocalAgents final : public EngineRoutes {
+class LocalAgents final : public HeldAgents {
  public:
   struct Options {
     // Events on their way to the store; required. busy: the engine keeps them and tries again.
@@ -67,6 +67,8 @@ class LocalAgents final : public EngineRoutes {
     // The right to sweep up after brains that are gone; none: another brain has it. Empty: nobody
     // else is there to do it.
     std::function<std::optional<Fence>()> may_sweep;
+    std::function<std::vector<base::Uuid>()> held_besides;  // other agents here, not to be swept
+    std::function<void(const std::optional<Fence>&)> on_sweep;  // more to do under that right
     // What may be believed of a source's fence. Empty: it is held.
     std::function<Leases::Belief(const Fence&)> belief;
     std::function<void()> on_held;  // agents came that other brains may have asked something
@@ -104,13 +106,11 @@ class LocalAgents final : public EngineRoutes {
                plugin::Answer answer) override;
 
   // Agents whose engines run here.
-  [[nodiscard]] std::vector<base::Uuid> held() const;
-  // What writes about the agent begin with, if it was given one.
-  [[nodiscard]] std::optional<Fence> fence(const base::Uuid& agent_id) const;
-  // Asks about one of them: "waiting" asks the engine for the tasks in a queue (the page as in
-  // docs/abi/engine.md), "facts" and "registry" tell what is known here. `answer` as in command().
+  [[nodiscard]] std::vector<base::Uuid> held() const override;
+  [[nodiscard]] bool holds(const base::Uuid& agent_id) const override;
+  [[nodiscard]] std::optional<Fence> fence(const base::Uuid& agent_id) const override;
   void read(const base::Uuid& agent_id, std::string_view what, std::string page_json,
-            int deadline_ms, plugin::Answer answer);
+            int deadline_ms, plugin::Answer answer) override;
 
   // None when the agent is no engine instance of this brain.
   [[nodiscard]] std::optional<LocalEngine> engine(const base::Uuid& agent_id) const;

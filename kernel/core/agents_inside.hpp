@@ -14,17 +14,19 @@ struct LocalAgents::Source {
   enum class Phase { prepared, running, removed };
 
   Source(Store& store, const base::Clock& clock, base::Log& log, const Redact& redact,
-         EventSource from, std::string engine_name, std::string plugin_version,
-         std::optional<Fence> by)
+         EventSource from, std::string engine_name, std::string plugin_version)
       : events(std::move(from)),
-        fence(std::move(by)),
         engine(std::move(engine_name)),
         version(std::move(plugin_version)),
         snapshots(store, clock, log, events.instance, owner(), redact),
         reconcile(store, clock, log, events.instance, owner()) {}
 
   [[nodiscard]] SnapshotRows::Owner owner() const {
-    return {events.project_id, events.agent_id, engine, fence};
+    return {events.project_id, events.agent_id, engine, fence()};
+  }
+  // Under which it is run; none where nobody else could run it.
+  [[nodiscard]] std::optional<Fence> fence() const {
+    return events.fence ? std::optional<Fence>(*events.fence) : std::nullopt;
   }
   void seen(base::TimeUs at) {
     base::TimeUs before = seen_at;
@@ -33,7 +35,6 @@ struct LocalAgents::Source {
   }
 
   const EventSource events;
-  const std::optional<Fence> fence;
   const std::string engine, version;
   std::optional<base::TimeUs> seen_before;  // by whoever ran it last; set before it is shared
   bool is_restart = false;                  // this process ran it before; set before it is shared

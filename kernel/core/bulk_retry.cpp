@@ -8,6 +8,7 @@
 #include "core/commands.hpp"
 #include "core/commands_inside.hpp"
 #include "core/refusal.hpp"
+#include "core/revocations.hpp"
 #include "core/text.hpp"
 #include "model/ids.hpp"
 
@@ -221,8 +222,11 @@ CommandOutcome Commands::retry_item(const BulkJob& job, BulkItem& item) {
   CommandRequest request;
   request.project_id = job.sent.project_id;
   request.agent_id = job.agent_id;
-  auto route = choose(request, item.engine, Z4J_ENGINE_RETRY);
+  auto route = choose(request, item.engine, Z4J_ENGINE_RETRY, (*task)->agent_id);
   if (!route) return refused_outcome(route.error().message);
+
+  if (auto done = forget_cancel(store_, job.sent.project_id, item.engine, item.task_id); !done)
+    return refused_outcome("its cancel could not be forgotten: " + done.error().message);
 
   RetryTask asked;
   asked.engine = item.engine;

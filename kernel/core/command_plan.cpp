@@ -39,6 +39,27 @@ base::Error bad_filter(std::string_view key, std::string_view expected) {
                          "filter \"" + clean_text(key, 40) + "\" must be " + std::string(expected));
 }
 
+base::Status check_named(std::string_view field, std::string_view name, std::size_t most) {
+  if (name.empty() || !is_utf8(name) || count_characters(name) > most) {
+    return refuse::invalid(
+        field, std::string(field) + " must have 1 to " + std::to_string(most) + " characters");
+  }
+  return {};
+}
+
+base::Status check_engine(const std::optional<std::string>& engine) {
+  return engine ? check_named("engine", *engine, 40) : base::Status();
+}
+
+bool is_rate(std::string_view rate) {
+  constexpr std::size_t kMostBytes = 20;
+  if (rate == "0") return true;
+  const std::size_t digits = std::min(rate.find_first_not_of("0123456789"), rate.size());
+  if (digits == 0 || rate.front() == '0' || rate.size() > kMostBytes) return false;
+  const std::string_view unit = rate.substr(digits);
+  return unit.empty() || unit == "/s" || unit == "/m" || unit == "/h";
+}
+
 base::Result<base::TimeUs> filter_time(std::string_view key, const json::Value& value) {
   base::Result<base::TimeUs> time = base::Error{};
   if (value.is_string()) {
@@ -77,6 +98,37 @@ base::Status check(const RetryTask& asked) {
   return {};
 }
 
+base::Status check(const RestartWorker& asked) {
+  if (auto named = check_named("worker_name", asked.worker, 200); !named) return named;
+  return check_engine(asked.engine);
+}
+
+base::Status check(const ResizePool& asked) {
+  if (auto named = check_named("worker_name", asked.worker, 200); !named) return named;
+  if (asked.delta < -kMostPoolDelta || asked.delta > kMostPoolDelta)
+    return refuse::invalid("delta", "delta must be -100 to 100");
+  return check_engine(asked.engine);
+}
+
+base::Status check(const ChangeConsumer& asked) {
+  if (auto named = check_named("worker_name", asked.worker, 200); !named) return named;
+  if (auto named = check_named("queue", asked.queue, 200); !named) return named;
+  return check_engine(asked.engine);
+}
+
+base::Status check(const LimitRate& asked) {
+  if (auto named = check_named("task_name", asked.task_name, 500); !named) return named;
+  if (asked.worker) {
+    if (auto named = check_named("worker_name", *asked.worker, 200); !named) return named;
+  }
+  if (!is_rate(asked.rate)) {
+    return refuse::invalid("rate",
+                           "rate must be 0, or a number without leading zeros, optionally followed "
+                           "by /s, /m or /h");
+  }
+  return check_engine(asked.engine);
+}
+
 StoredTask stored_task_of(const Row& row) {
   StoredTask t;
   t.name = row.text(task_col::name);
@@ -89,6 +141,7 @@ StoredTask stored_task_of(const Row& row) {
   t.args_flags = row.num(task_col::args_flags);
   if (!row.is_null(task_col::retried_as))
     t.retried_as = std::string(row.text(task_col::retried_as));
+  t.agent_id = row.uuid_or_none(task_col::agent_id);
   return t;
 }
 
@@ -166,6 +219,20 @@ std::string CommandOutcome::error() const {
   if (text.size() > kPlanErrorBytes)
     text = clean_text(std::string_view(text).substr(0, kPlanErrorBytes - 8), kPlanErrorBytes);
   return text;
+}
+
+bool CommandOutcome::may_need_repetition() const {
+  if (kind == Kind::refused) return json::boolean(result, "nobody_listens");
+  return json::integer(result, "removed_from_queue") == 0;
+}
+
+void CommandOutcome::remembered() {
+  result["remembered"] = true;
+  if (kind != Kind::refused) return;
+  kind = Kind::sent;
+  reason += "; the cancel is remembered and said again when one comes";
+  result["outcome"] = to_string(kind);
+  result["reason"] = reason;
 }
 
 CommandOutcome refused_outcome(std::string reason) {

@@ -37,6 +37,36 @@ struct PurgeQueue {
   bool force = false;
 };
 
+// Verbs for workers. `engine` none: the one that has such a worker.
+struct RestartWorker {
+  std::string worker;
+  std::optional<std::string> engine;
+};
+
+struct ResizePool {
+  std::string worker;
+  std::optional<std::string> engine;
+  std::int64_t delta = 0;  // -kMostPoolDelta to kMostPoolDelta
+};
+inline constexpr std::int64_t kMostPoolDelta = 100;
+
+struct ChangeConsumer {
+  enum class Change { add, cancel } change = Change::add;
+  std::string worker;
+  std::optional<std::string> engine;
+  std::string queue;
+};
+
+struct LimitRate {
+  std::string task_name, rate;                // "0": no limit; "10", "10/s", "10/m", "10/h"
+  std::optional<std::string> worker, engine;  // worker none: all of them
+};
+
+[[nodiscard]] base::Status check(const RestartWorker& asked);
+[[nodiscard]] base::Status check(const ResizePool& asked);
+[[nodiscard]] base::Status check(const ChangeConsumer& asked);
+[[nodiscard]] base::Status check(const LimitRate& asked);
+
 [[nodiscard]] base::Status check(const RetryTask& asked);
 [[nodiscard]] base::Status check_task_name(std::string_view engine, std::string_view task_id);
 
@@ -46,13 +76,15 @@ struct StoredTask {
   base::json::Value args, kwargs;  // null: not known
   std::int64_t args_flags = 0;
   std::optional<std::string> retried_as;
+  std::optional<base::Uuid> agent_id;  // who reported it
 };
 [[nodiscard]] StoredTask stored_task_of(
     const Row& row);  // of a Query on tasks with kStoredTaskColumns
 inline constexpr std::initializer_list<std::uint16_t> kStoredTaskColumns = {
     model::tasks::name,     model::tasks::queue,      model::tasks::worker_name,
     model::tasks::priority, model::tasks::state,      model::tasks::args,
-    model::tasks::kwargs,   model::tasks::args_flags, model::tasks::retried_as};
+    model::tasks::kwargs,   model::tasks::args_flags, model::tasks::retried_as,
+    model::tasks::agent_id};
 
 // Arguments of RETRY. Recorded arguments go along only when neither redaction nor cutting touched
 // them, so an engine never sends a marker in place of a value.
@@ -68,6 +100,11 @@ struct CommandOutcome {
   base::json::Object result;  // always has "outcome"
   [[nodiscard]] bool worked() const noexcept { return kind == Kind::done || kind == Kind::sent; }
   [[nodiscard]] std::string error() const;  // "" when it worked; at most 1024 bytes
+  // Of a cancel: a worker that comes later could still run the task.
+  [[nodiscard]] bool may_need_repetition() const;
+  // Of a cancel: said to be remembered. One that only failed for want of a worker to hear it counts
+  // as sent.
+  void remembered();
 };
 [[nodiscard]] std::string_view to_string(CommandOutcome::Kind kind) noexcept;
 // An answer that is not understood, and an error after which it may have happened, are unknown.

@@ -7,6 +7,7 @@
 #include "base/crypto.hpp"
 #include "core/commands_inside.hpp"
 #include "core/refusal.hpp"
+#include "core/revocations.hpp"
 #include "core/text.hpp"
 #include "model/ids.hpp"
 
@@ -20,11 +21,30 @@ namespace json = base::json;
 constexpr std::uint32_t kCommandSweepRows = 500;
 constexpr int kCommandFinishTries = 20;
 constexpr auto kCommandSweepEvery = std::chrono::seconds(10);
+constexpr auto kCommandLookEvery = std::chrono::seconds(2);  // while commands wait for agents
 constexpr std::string_view kCommandTimeoutText = "no answer in time; it may still happen";
 constexpr std::string_view kCommandNotTakenText =
     "the brain that holds the agent did not take it in time; nothing was sent";
 
 std::vector<Cell> open_states() { return {Cell("pending"), Cell("dispatched")}; }
+
+// Of a command about a task.
+std::optional<std::pair<std::string, std::string>> engine_and_task(const Command& command) {
+  if (!command.payload.is_object()) return std::nullopt;
+  std::string engine(json::text(command.payload.get_object(), "engine"));
+  std::string task(json::text(command.payload.get_object(), "task_id"));
+  if (engine.empty() || task.empty()) return std::nullopt;
+  return std::pair(std::move(engine), std::move(task));
+}
+
+// What depends on who carries it out.
+std::string args_for(const EngineRoute& route, std::uint64_t verb, std::string args_json) {
+  if (verb != Z4J_ENGINE_REVOKE || (route.capabilities & Z4J_ENGINE_TERMINATE) == 0)
+    return args_json;
+  json::Value args = json::parse(args_json).value();
+  args.get_object()["terminate"] = true;
+  return json::write(args);
+}
 
 json::Value text_or_null_value(const std::optional<std::string>& text) {
   return text ? json::Value(*text) : json::Value(nullptr);
@@ -80,6 +100,7 @@ base::Result<Command> Commands::retry_task(const CommandRequest& request, const 
   plan.target = asked.task_id;
   plan.args_json = retry_args(asked, *task);
   plan.task_name = *task ? (*task)->name : std::string();
+  if (*task) plan.prefers = (*task)->agent_id;
   const json::Value args =
       asked.override_args ? json::Value(*asked.override_args) : json::Value(nullptr);
   const json::Value kwargs =
@@ -119,6 +140,7 @@ base::Result<Command> Commands::cancel_task(const CommandRequest& request,
   plan.target = asked.task_id;
   plan.payload = {{"engine", asked.engine}, {"task_id", asked.task_id}};
   plan.asked = json::write_canonical(plan.payload);
+  if (*task) plan.prefers = (*task)->agent_id;
   json::Object args{{"terminate", false}};  // true once the route is known to be able to
   if (*task && !(*task)->queue.empty()) args["queue"] = (*task)->queue;
   if (*task && !(*task)->worker.empty()) args["worker"] = (*task)->worker;
@@ -139,18 +161,17 @@ base::Result<Command> Commands::purge_queue(const CommandRequest& request,
   plan.target_id = asked.queue;
   plan.verb = Z4J_ENGINE_PURGE;
   plan.target = asked.queue;
-  plan.args_json = json::write({{"force", asked.force}});
+  json::Object args{{"force", asked.force}};
+  if (asked.confirm_token) args["confirm_token"] = *asked.confirm_token;
+  plan.args_json = json::write(args);
   plan.asked = json::write_canonical({{"queue", asked.queue},
                                       {"engine", text_or_null_value(asked.engine)},
                                       {"force", asked.force},
                                       {"confirm_token", text_or_null_value(asked.confirm_token)}});
-  if (asked.engine) {
-    plan.engine = *asked.engine;
-  } else {
-    auto engine = engine_of_queue(request, asked.queue);
-    if (!engine) return std::move(engine).error();
-    plan.engine = std::move(*engine);
-  }
+  auto owner = owner_of(request, Table::queues, asked.queue, asked.engine, plan.verb);
+  if (!owner) return std::move(owner).error();
+  plan.engine = std::move(owner->engine);
+  plan.prefers = owner->agent_id;
   plan.payload = {{"queue", asked.queue},
                   {"engine", json::text_or_null(plan.engine)},
                   {"confirm_token", text_or_null_value(asked.confirm_token)},
@@ -161,31 +182,6 @@ base::Result<Command> Commands::purge_queue(const CommandRequest& request,
 base::json::Value Commands::override_of(const json::Value& value) const {
   if (value.is_null()) return value;
   return options_.redact ? options_.redact(value) : json::Value("[given]");
-}
-
-// The engine that has a queue of that name; "" when there is none at all to ask.
-base::Result<std::string> Commands::engine_of_queue(const CommandRequest& request,
-                                                    std::string_view queue) {
-  namespace q = model::queues;
-  Query query(Table::queues);
-  query.where.eq(q::project_id, request.project_id).eq(q::name, queue);
-  auto rows = store_.read(query.columns({q::engine}).limit(100));
-  if (!rows) return std::move(rows).error();
-  std::set<std::string> engines;
-  for (const EngineRoute& route : routes_.routes(request.project_id)) {
-    if (!request.agent_id || route.agent_id == *request.agent_id) engines.insert(route.engine);
-  }
-  std::set<std::string> having;
-  for (const Row& row : *rows) {
-    std::string name(row.text(q::engine));
-    if (!request.agent_id || engines.count(name) > 0) having.insert(std::move(name));
-  }
-  const std::set<std::string>& candidates = having.empty() ? engines : having;
-  if (candidates.size() > 1) {
-    return refuse::invalid("engine", "several engines could mean queue \"" + clean_text(queue, 60) +
-                                         "\"; name the engine");
-  }
-  return candidates.empty() ? std::string() : *candidates.begin();
 }
 
 base::Result<std::optional<StoredTask>> Commands::stored_task(const base::Uuid& project,
@@ -201,28 +197,44 @@ base::Result<std::optional<StoredTask>> Commands::stored_task(const base::Uuid& 
 }
 
 base::Result<EngineRoute> Commands::choose(const CommandRequest& request, std::string_view engine,
-                                           std::uint64_t verb) const {
+                                           std::uint64_t verb,
+                                           const std::optional<base::Uuid>& prefers) const {
   const std::vector<EngineRoute> routes = routes_.routes(request.project_id);
+  const auto rank = [&prefers](const EngineRoute& route) {
+    return (prefers == route.agent_id ? 2 : 0) + (route.is_here ? 1 : 0);
+  };
   const EngineRoute* able = nullptr;
-  const EngineRoute* unable = nullptr;
-  bool has_agent = false;
+  bool has_agent = false, has_unable = false;
   for (const EngineRoute& route : routes) {
     if (request.agent_id && route.agent_id != *request.agent_id) continue;
     has_agent = true;
     if ((!engine.empty() && route.engine != engine) || !route.is_online) continue;
-    ((route.capabilities & verb) != 0 ? able : unable) = &route;
-    if (able != nullptr) return *able;
+    if ((route.capabilities & verb) == 0) {
+      has_unable = true;
+    } else if (able == nullptr || rank(route) > rank(*able)) {
+      able = &route;
+    }
   }
-  if (request.agent_id && !has_agent) return refuse::not_found("agent");
+  if (able != nullptr) return *able;
+  if (request.agent_id && !has_agent && !is_agent(request.project_id, *request.agent_id))
+    return refuse::not_found("agent");
   const std::string name =
       engine.empty() ? "this project" : "engine \"" + clean_text(engine, 40) + "\"";
-  if (unable != nullptr) {
+  if (has_unable) {
     return refuse::error(base::Code::unsupported, "capability_missing",
-                         "no agent of " + name + " can do this; its plugin does not offer it");
+                         "no agent of " + name + " can do this; none that is online offers it");
   }
   return refuse::error(base::Code::unavailable, refuse::kAgentOffline,
                        "no agent of " + name + " is online; nothing was sent",
-                       "try again when the agent is back");
+                       "try again when the agent is back, or ask another one of this engine");
+}
+
+// One that is not connected has no route.
+bool Commands::is_agent(const base::Uuid& project, const base::Uuid& agent) const {
+  Where self;
+  self.eq(model::agents::id, agent).eq(model::agents::project_id, project);
+  const auto found = store_.count(Table::agents, self, 1);
+  return found && *found > 0;
 }
 
 base::Result<std::optional<Command>> Commands::earlier(const CommandRequest& request,
@@ -295,6 +307,9 @@ base::Result<Command> Commands::insert(const CommandRequest& request, const Plan
       rows.text(cmd::idempotency_key, *request.idempotency_key).text(cmd::payload_hash, hash);
     }
     commit.insert(std::move(rows));
+    // Who wants it to run again does not want it cancelled any more.
+    if (plan.verb == Z4J_ENGINE_RETRY && !plan.is_bulk)
+      forget_cancel(commit, request.project_id, plan.engine, plan.target);
     if (handed != nullptr) {
       HandedCommand named = *handed;
       named.id = c.id;
@@ -332,23 +347,9 @@ base::Result<Command> Commands::issue(const CommandRequest& request, Plan plan, 
   if (!first) return std::move(first).error();
   if (first->has_value()) return std::move(**first);
 
-  auto route = choose(request, plan.engine, plan.verb);
-  if (!route) {
-    const base::Error& why = route.error();
-    if (why.code == base::Code::unavailable) {
-      auto row = insert(request, plan, hash, "cancelled", request.agent_id);
-      if (!row) return std::move(row).error();
-      changed(request.project_id);
-    } else if (why.code == base::Code::unsupported) {
-      refuse_and_record(request, plan, why);
-    }
-    return why;
-  }
-  if (plan.verb == Z4J_ENGINE_REVOKE && (route->capabilities & Z4J_ENGINE_TERMINATE) != 0) {
-    json::Value args = json::parse(plan.args_json).value();
-    args.get_object()["terminate"] = true;
-    plan.args_json = json::write(args);
-  }
+  auto route = choose(request, plan.engine, plan.verb, plan.prefers);
+  if (!route) return without_route(request, plan, hash, route.error());
+  plan.args_json = args_for(*route, plan.verb, std::move(plan.args_json));
   const bool sends = !plan.is_bulk && route->is_here;
   if (sends && !open_one()) {
     return base::Error{base::Code::busy,
@@ -360,7 +361,7 @@ base::Result<Command> Commands::issue(const CommandRequest& request, Plan plan, 
   const int deadline_ms =
       std::max(1000, plan.timeout_s * 1000 - 2000);  // before the sweeper gives up
   HandedCommand handed{{}, route->agent_id, route->engine, plan.verb, plan.target, plan.args_json,
-                       {}, deadline_ms};
+                       {}, deadline_ms,     false};
   handed.more = {{"task_name", plan.task_name}, {"user_agent", request.actor.user_agent}};
   const bool is_handed = !plan.is_bulk && !sends;
   auto row =
@@ -385,6 +386,35 @@ base::Result<Command> Commands::issue(const CommandRequest& request, Plan plan, 
   changed(request.project_id);
   if (is_new != nullptr) *is_new = true;
   return row;
+}
+
+base::Result<Command> Commands::without_route(const CommandRequest& request, const Plan& plan,
+                                              const std::string& hash, const base::Error& why) {
+  if (why.code == base::Code::unsupported) refuse_and_record(request, plan, why);
+  if (why.code != base::Code::unavailable) return why;
+  if (!request.queue_if_offline || plan.is_bulk) {
+    auto row = insert(request, plan, hash, "cancelled", request.agent_id);
+    if (!row) return std::move(row).error();
+    changed(request.project_id);
+    return why;
+  }
+  const int wait_ms = plan.timeout_s * 1000;
+  HandedCommand handed{{},          request.agent_id.value_or(base::Uuid()),
+                       plan.engine, plan.verb,
+                       plan.target, plan.args_json,
+                       {},          wait_ms,
+                       true};
+  handed.more = {{"task_name", plan.task_name}, {"user_agent", request.actor.user_agent}};
+  auto row = insert(request, plan, hash, "pending", request.agent_id, &handed);
+  if (row) {
+    changed(request.project_id);
+    look_for_waiting();  // an agent may have come in between
+    return row;
+  }
+  if (row.error().code != base::Code::conflict) return row;
+  auto other = earlier(request, hash);
+  if (!other) return std::move(other).error();
+  return other->has_value() ? base::Result<Command>(std::move(**other)) : row;
 }
 
 bool Commands::open_one() {
@@ -423,7 +453,10 @@ base::Status Commands::take(const HandedCommand& command, Commit claim) {
   Where pending;
   pending.eq(cmd::id, c.id).eq(cmd::status, "pending");
   claim.update(Table::commands, std::move(pending),
-               {{cmd::status, "dispatched"}, {cmd::dispatched_at, clock_.now()}}, 1, 1);
+               {{cmd::status, "dispatched"},
+                {cmd::agent_id, command.agent_id},
+                {cmd::dispatched_at, clock_.now()}},
+               1, 1);
   if (auto claimed = store_.commit(claim); !claimed) {
     const std::lock_guard lock(inbox_->mutex);
     --inbox_->open;
@@ -433,12 +466,57 @@ base::Status Commands::take(const HandedCommand& command, Commit claim) {
   actor.user_id = c.issued_by;
   actor.source_ip = (*row)->text(cmd::source_ip);
   actor.user_agent = json::text(command.more, "user_agent");
+  const std::int64_t left_ms = (c.timeout_at - clock_.now()) / 1000 - 2000;
+  const int deadline_ms =
+      static_cast<int>(std::clamp<std::int64_t>(left_ms, 1000, command.deadline_ms));
   send(command.agent_id, command.engine, command.verb, command.target, command.args_json,
-       command.deadline_ms,
+       deadline_ms,
        Sent{c.id, c.project_id, c.action, c.target_type, command.engine, command.target,
             std::string(json::text(command.more, "task_name")), c.target_id, std::move(actor), 0});
   changed(c.project_id);
   return {};
+}
+
+void Commands::look_for_waiting() {
+  may_have_waiting_ = true;
+  const std::lock_guard lock(inbox_->mutex);
+  inbox_->has_news = true;
+  inbox_->arrived.notify_one();
+}
+
+bool Commands::deliver_waiting() {
+  if (!may_have_waiting_.exchange(false)) return false;
+  auto waiting = routes_.waiting();
+  if (!waiting) {
+    may_have_waiting_ = true;
+    log_.warn("commands that wait for agents not read", {{"why", waiting.error().text()}});
+    return false;
+  }
+  if (!waiting->empty()) may_have_waiting_ = true;
+  bool any = false;
+  for (HandedCommand& command : *waiting) {
+    Query query(Table::commands);
+    query.where.eq(cmd::id, command.id);
+    auto row = store_.first(query.columns({cmd::project_id}));
+    if (!row || !row->has_value()) continue;
+    CommandRequest request;
+    request.project_id = (*row)->uuid(cmd::project_id);
+    if (!command.agent_id.is_nil()) request.agent_id = command.agent_id;
+    const auto route = choose(request, command.engine, command.verb);
+    if (!route || !route->is_here) continue;  // another brain's
+    command.agent_id = route->agent_id;
+    command.engine = route->engine;
+    command.args_json = args_for(*route, command.verb, std::move(command.args_json));
+    Commit claim;
+    routes_.claim(claim, command.agent_id, command.id);
+    const auto taken = take(command, std::move(claim));
+    any = any || taken.ok();
+    if (!taken && taken.error().code != base::Code::conflict) {
+      log_.warn("a command that waited was not sent",
+                {{"command", command.id.text()}, {"why", taken.error().text()}});
+    }
+  }
+  return any;
 }
 
 void Commands::changed(const base::Uuid& project) const {
@@ -470,7 +548,9 @@ void Commands::link(Commit& commit, const base::Uuid& project, std::string_view 
   commit.merge(std::move(rows));
 }
 
-base::Status Commands::finish(const Sent& sent, const CommandOutcome& outcome) {
+base::Status Commands::finish(const Sent& sent, CommandOutcome outcome) {
+  const bool is_remembered = sent.action == "cancel_task" && outcome.may_need_repetition();
+  if (is_remembered) outcome.remembered();
   const bool worked = outcome.worked();
   AuditEntry entry = AuditEntry::of(sent.actor, worked ? "command.completed" : "command.failed",
                                     sent.target_type, sent.target_id.value_or(""), sent.project_id);
@@ -494,6 +574,8 @@ base::Status Commands::finish(const Sent& sent, const CommandOutcome& outcome) {
     if (worked && sent.action == "retry_task") {
       link(commit, sent.project_id, sent.engine, sent.task_id, outcome.new_task_id, sent.task_name);
     }
+    if (is_remembered)
+      remember_cancel(commit, sent.project_id, sent.engine, sent.task_id, sent.id, clock_.now());
   });
   if (!done && done.error().code == base::Code::conflict) {
     ++late_results_;
@@ -569,7 +651,12 @@ base::Result<std::size_t> Commands::sweep() {
                      {cmd::error, Cell(was_sent ? kCommandTimeoutText : kCommandNotTakenText)},
                      {cmd::completed_at, now}},
                     1, 1);
-      if (was_sent) return;
+      if (was_sent) {
+        const auto named = engine_and_task(c);
+        if (c.action == "cancel_task" && named)
+          remember_cancel(commit, c.project_id, named->first, named->second, c.id, now);
+        return;
+      }
       Where request;
       request.eq(model::engine_requests::id, c.id);
       commit.erase(Table::engine_requests, std::move(request));
@@ -636,17 +723,25 @@ void Commands::stop() {
 }
 
 void Commands::answer_loop() {
-  auto next_sweep = std::chrono::steady_clock::now() + kCommandSweepEvery;
+  using Clock = std::chrono::steady_clock;
+  auto next_sweep = Clock::now() + kCommandSweepEvery, next_look = Clock::now();
   bool is_stuck = false;  // the store refuses: don't spin on it
   while (!stopping_) {
+    bool has_news = false;
     {
       std::unique_lock lock(inbox_->mutex);
-      const auto until =
-          is_stuck ? std::chrono::steady_clock::now() + std::chrono::seconds(1) : next_sweep;
-      inbox_->arrived.wait_until(
-          lock, until, [&] { return stopping_ || (!is_stuck && !inbox_->answers.empty()); });
+      auto until = is_stuck ? Clock::now() + std::chrono::seconds(1) : next_sweep;
+      if (may_have_waiting_) until = std::min(until, next_look);
+      inbox_->arrived.wait_until(lock, until, [&] {
+        return stopping_ || inbox_->has_news || (!is_stuck && !inbox_->answers.empty());
+      });
+      has_news = std::exchange(inbox_->has_news, false);
     }
     work();
+    if (has_news || (may_have_waiting_ && Clock::now() >= next_look)) {
+      deliver_waiting();
+      next_look = Clock::now() + kCommandLookEvery;
+    }
     {
       const std::lock_guard lock(inbox_->mutex);
       is_stuck = std::any_of(inbox_->answers.begin(), inbox_->answers.end(),

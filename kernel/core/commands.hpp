@@ -1,11 +1,17 @@
 // Commands: what people ask of engines, from the asking to what came of it.
 //
+// Who carries it out is found by engine and liveness, unless an agent is named: the one that told
+// of the task, worker or queue if it is online and can, else any that is.
+//
 // A command's row and its audit entry are stored before anything is sent: as `dispatched` when this
 // brain holds the agent and sends it, else as `pending`, which the brain that holds the agent makes
 // `dispatched` when it takes it. Who made it `dispatched` sends it, once. A crash in between leaves
 // the row to its time-out: a command runs at most once. It ends as completed (done or sent), failed
 // (refused or outcome unknown: see result.outcome), timeout, or cancelled when no agent was there
-// to take it. Later answers are dropped and counted.
+// to take it. Later answers are dropped and counted. One who would rather wait gets a `pending`
+// command that is sent, at most once, when such an agent comes before its time is over.
+//
+// A cancel that may have to be said again is remembered: see revocations.hpp.
 //
 // An idempotency key belongs to what was asked: the same key with the same request gives back the
 // first command and does nothing else, with another request it is a conflict. Cancelled commands
@@ -57,6 +63,7 @@ struct CommandRequest {
   std::optional<base::Uuid> agent_id;          // none: any agent that is online and can
   std::optional<std::string> idempotency_key;  // 1 to 200 characters
   Actor actor;
+  bool queue_if_offline = false;  // wait for an agent instead of being cancelled
 };
 
 struct BulkRetry {
@@ -96,6 +103,20 @@ class Commands {
   [[nodiscard]] base::Result<Command> purge_queue(const CommandRequest& request,
                                                   const PurgeQueue& asked);
 
+  [[nodiscard]] base::Result<Command> restart_worker(const CommandRequest& request,
+                                                     const RestartWorker& asked);
+  [[nodiscard]] base::Result<Command> resize_pool(const CommandRequest& request,
+                                                  const ResizePool& asked);
+  [[nodiscard]] base::Result<Command> change_consumer(const CommandRequest& request,
+                                                      const ChangeConsumer& asked);
+  [[nodiscard]] base::Result<Command> limit_rate(const CommandRequest& request,
+                                                 const LimitRate& asked);
+
+  // Who would carry out a purge of the queue now. Errors as purge_queue()'s.
+  [[nodiscard]] base::Result<EngineRoute> route_to_queue(const CommandRequest& request,
+                                                         const std::string& queue,
+                                                         const std::optional<std::string>& engine);
+
   [[nodiscard]] base::Result<Command> find(const base::Uuid& project, const base::Uuid& id);
   struct Place {
     base::TimeUs issued_at;
@@ -115,6 +136,11 @@ class Commands {
   // brain the right to; when they are refused, or somebody ended the command, nothing is sent.
   [[nodiscard]] base::Status take(const HandedCommand& command, Commit claim);
 
+  // An agent has come that commands may wait for.
+  void look_for_waiting();
+  // Sends what waited for agents that are here now. True when there was any.
+  bool deliver_waiting();
+
   // Stores the answers that have come. True when there were any.
   bool work();
   // Rows past their time become `timeout`; how many.
@@ -133,8 +159,13 @@ class Commands {
 
   [[nodiscard]] base::Result<std::optional<Command>> earlier(const CommandRequest& request,
                                                              const std::string& hash);
-  [[nodiscard]] base::Result<EngineRoute> choose(const CommandRequest& request,
-                                                 std::string_view engine, std::uint64_t verb) const;
+  [[nodiscard]] base::Result<EngineRoute> choose(
+      const CommandRequest& request, std::string_view engine, std::uint64_t verb,
+      const std::optional<base::Uuid>& prefers = {}) const;
+  [[nodiscard]] base::Result<Command> without_route(const CommandRequest& request, const Plan& plan,
+                                                    const std::string& hash,
+                                                    const base::Error& why);
+  [[nodiscard]] bool is_agent(const base::Uuid& project, const base::Uuid& agent) const;
   [[nodiscard]] base::Result<Command> issue(const CommandRequest& request, Plan plan,
                                             bool* is_new = nullptr);
   [[nodiscard]] base::Result<Command> insert(const CommandRequest& request, const Plan& plan,
@@ -148,11 +179,22 @@ class Commands {
   [[nodiscard]] base::Result<std::optional<StoredTask>> stored_task(const base::Uuid& project,
                                                                     std::string_view engine,
                                                                     std::string_view task_id);
-  [[nodiscard]] base::Result<std::string> engine_of_queue(const CommandRequest& request,
-                                                          std::string_view queue);
+  // The engine, and the agent, that told of a queue or worker of that name. No engine: nobody can
+  // say.
+  struct Owner {
+    std::string engine;
+    std::optional<base::Uuid> agent_id;
+  };
+  [[nodiscard]] base::Result<Owner> owner_of(const CommandRequest& request, Table table,
+                                             std::string_view name,
+                                             const std::optional<std::string>& engine,
+                                             std::uint64_t verb);
+  [[nodiscard]] base::Result<Command> order_worker(const CommandRequest& request, Plan plan,
+                                                   const std::string& worker,
+                                                   const std::optional<std::string>& engine);
   void link(Commit& commit, const base::Uuid& project, std::string_view engine,
             std::string_view old_id, const std::string& new_id, const std::string& name) const;
-  [[nodiscard]] base::Status finish(const Sent& sent, const CommandOutcome& outcome);
+  [[nodiscard]] base::Status finish(const Sent& sent, CommandOutcome outcome);
   void changed(const base::Uuid& project) const;
   [[nodiscard]] base::json::Value override_of(const base::json::Value& value) const;
   void run(BulkJob& job);
@@ -169,6 +211,7 @@ class Commands {
   const Options options_;
   std::shared_ptr<Inbox> inbox_;
   std::atomic<std::uint64_t> late_results_{0};
+  std::atomic<bool> may_have_waiting_{true};
 
   std::mutex bulk_mutex_;
   std::condition_variable bulk_wake_;

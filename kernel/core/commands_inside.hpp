@@ -15,6 +15,7 @@ struct Commands::Plan {
   std::string target, args_json;  // for the engine
   int timeout_s = 60;
   std::string task_name;  // of RETRY, for the new row
+  std::optional<base::Uuid> prefers;  // agent that told of the target
   bool is_bulk = false;
 };
 
@@ -31,6 +32,7 @@ struct Commands::Inbox {
   std::condition_variable arrived;
   std::deque<std::pair<Sent, CommandOutcome>> answers;  // guarded by mutex, as is the next
   std::size_t open = 0;                                 // sent, answer not stored yet
+  bool has_news = false;                                // agents came
 };
 
 struct Commands::BulkJob {

@@ -30,6 +30,8 @@ struct HandedCommand {
   std::string target, args_json;
   base::json::Object more;  // what the one who stores the outcome must know
   int deadline_ms = 0;
+  // Nobody is there to take it yet: it waits for an agent that can, any when agent_id is nil.
+  bool waits = false;
 };
 
 // Thread-safe.
@@ -47,8 +49,15 @@ class EngineRoutes {
                        plugin::Answer answer) = 0;
 
   // Adds to the commit of a pending command what makes the brain that holds the agent take it, not
-  // later than that. For routes that are not here.
+  // later than that. For routes that are not here, and for commands that wait.
   virtual void hand_over(Commit&, const HandedCommand&, int /*expires_in_ms*/) {}
+  // Adds what gives this brain the right to take such a command: its commit is a conflict when
+  // another brain took it, or holds the agent by now. Stands before all other steps.
+  virtual void claim(Commit&, const base::Uuid& /*agent_id*/, const base::Uuid& /*command*/) {}
+  // Commands that wait for an agent; some of them when they are many.
+  [[nodiscard]] virtual base::Result<std::vector<HandedCommand>> waiting() {
+    return std::vector<HandedCommand>{};
+  }
 };
 
 }  // namespace z4j::core

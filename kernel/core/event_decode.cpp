@@ -127,6 +127,49 @@ std::optional<base::TimeUs> time_of(const json::Value* value) {
   return std::nullopt;
 }
 
+// Attributes that nothing secret is in.
+struct CleanAttributes {
+  std::optional<json::Value> object;  // none: too large, or in trouble
+  Redactor::Report arguments;
+  bool must_rename = false;  // a key holds what a payload may not
+  std::string trouble, trouble_body;
+
+  [[nodiscard]] std::string payload(const Redactor& redactor) && {
+    if (must_rename) redactor.scrub(*object);
+    return json::write(*object);
+  }
+};
+
+CleanAttributes clean_attributes(const RawEvent& raw, const Redactor& redactor,
+                                 json::StoragePtr memory) {
+  CleanAttributes clean;
+  auto parsed = json::parse(raw.attrs, kAttrsLimits, memory);
+  std::string repaired;
+  if (!parsed && !is_utf8(raw.attrs)) {
+    repaired = clean_text(raw.attrs, raw.attrs.size());
+    parsed = json::parse(repaired, kAttrsLimits, memory);
+  }
+  if (!parsed || !parsed.value().is_object()) {
+    clean.trouble = "attributes dropped: ";
+    clean.trouble += parsed ? "attributes are not a JSON object" : parsed.error().message;
+    clean.trouble_body =
+        redactor.scrub_text(clean_text(raw.attrs.substr(0, kDeadLetterBytes), kDeadLetterBytes));
+    return clean;
+  }
+  clean.object.emplace(std::move(parsed).value());
+  if ((raw.scrubbed & kScrubbed) != 0) {
+    clean.arguments = {(raw.scrubbed & kArgsRedacted) != 0, (raw.scrubbed & kArgsCut) != 0};
+    return clean;
+  }
+  for (auto& member : clean.object->get_object()) {
+    const std::string_view key(member.key().data(), member.key().size());
+    const auto report = redactor.scrub_member(key, member.value());
+    if (key == "args" || key == "kwargs") clean.arguments |= report;
+    clean.must_rename = clean.must_rename || key.size() > 64 || redactor.holds_secret(key);
+  }
+  return clean;
+}
+
 class Attributes {
  public:
   Attributes(Event& event, const RawEvent& raw, const Redactor& redactor)
@@ -134,63 +177,43 @@ class Attributes {
 
   void read() {
     if (raw_.attrs.empty()) return;
-    if (redactor_.too_large(raw_.attrs.size())) return oversize();
+    if ((raw_.scrubbed & kOversizeAttrs) != 0) return oversize(std::string(raw_.attrs));
+    if ((raw_.scrubbed & kTroubleAttrs) != 0) {
+      const std::size_t line = std::min(raw_.attrs.find('\n'), raw_.attrs.size());
+      event_.trouble = clean_text(raw_.attrs.substr(0, line), kDeadLetterBytes);
+      event_.trouble_body = raw_.attrs.substr(std::min(line + 1, raw_.attrs.size()));
+      return;
+    }
+    if (raw_.scrubbed == 0 && redactor_.too_large(raw_.attrs.size()))
+      return oversize(json::write(Redactor::oversize_marker(raw_.attrs.size())));
     // Most payloads fit the block on the stack; more comes from the heap.
     alignas(16) unsigned char block[16 << 10];
     boost::json::monotonic_resource memory(block, sizeof block);
-    auto parsed = json::parse(raw_.attrs, kAttrsLimits, &memory);
-    std::string repaired;
-    if (!parsed && !is_utf8(raw_.attrs)) {
-      repaired = clean_text(raw_.attrs, raw_.attrs.size());
-      parsed = json::parse(repaired, kAttrsLimits, &memory);
+    CleanAttributes clean = clean_attributes(raw_, redactor_, &memory);
+    if (!clean.object) {
+      event_.trouble = std::move(clean.trouble);
+      event_.trouble_body = std::move(clean.trouble_body);
+      return;
     }
-    if (!parsed) return unreadable(parsed.error().message);
-    auto* object = parsed.value().if_object();
-    if (object == nullptr) return unreadable("attributes are not a JSON object");
-    take(*object);
-  }
-
- private:
-  void oversize() {
-    event_.payload = json::write(Redactor::oversize_marker(raw_.attrs.size()));
-    // The arguments may have been in there: what is known of them is no longer whole.
-    if (raw_.kind == Z4J_EV_RECEIVED || raw_.kind == Z4J_EV_SENT) {
-      event_.facts.args = event_.payload;
-      event_.facts.args_flags = 8;
-    }
-  }
-
-  void unreadable(std::string_view why) {
-    event_.trouble = "attributes dropped: ";
-    event_.trouble += why;
-    event_.trouble_body =
-        redactor_.scrub_text(clean_text(raw_.attrs.substr(0, kDeadLetterBytes), kDeadLetterBytes));
-  }
-
-  void take(json::Object& object) {
-    Redactor::Report arguments;
-    bool rename = false;
-    for (auto& member : object) {
-      const std::string_view key(member.key().data(), member.key().size());
-      const auto report = redactor_.scrub_member(key, member.value());
-      if (key == "args" || key == "kwargs") arguments |= report;
-      rename = rename || key.size() > 64 || redactor_.holds_secret(key);
-    }
+    const json::Object& object = clean.object->get_object();
     if (event_.is_task()) {
-      task(object, arguments);
+      task(object, clean.arguments);
     } else if (event_.is_worker()) {
       worker(object);
     } else if (event_.kind == Z4J_EV_UNKNOWN) {
       gap(object);
     }
-    if (!event_.is_stored()) return;
-    if (!rename) {
-      event_.payload = json::write(object);
-      return;
+    if (event_.is_stored()) event_.payload = std::move(clean).payload(redactor_);
+  }
+
+ private:
+  void oversize(std::string marker) {
+    event_.payload = std::move(marker);
+    // The arguments may have been in there: what is known of them is no longer whole.
+    if (raw_.kind == Z4J_EV_RECEIVED || raw_.kind == Z4J_EV_SENT) {
+      event_.facts.args = event_.payload;
+      event_.facts.args_flags = 8;
     }
-    json::Value whole(std::move(object));
-    redactor_.scrub(whole);
-    event_.payload = json::write(whole);
   }
 
   void task(const json::Object& o, Redactor::Report arguments) {
@@ -349,6 +372,30 @@ base::Uuid event_id(const RawEvent& raw, const EventSource& source, base::TimeUs
   return base::Uuid::named(kEventNamespace, name);
 }
 
+RawEvent scrub(const RawEvent& raw, const EventSource& source, base::TimeUs now,
+               const Redactor& redactor, std::string& attrs) {
+  RawEvent clean = raw;
+  clean.id = raw.id.is_nil() ? event_id(raw, source, clamp_time(raw.time, now)) : raw.id;
+  if (raw.attrs.empty() || raw.scrubbed != 0) return clean;
+  clean.scrubbed = kScrubbed;
+  if (redactor.too_large(raw.attrs.size())) {
+    clean.scrubbed |= kOversizeAttrs;
+    attrs = json::write(Redactor::oversize_marker(raw.attrs.size()));
+  } else {
+    CleanAttributes found = clean_attributes(raw, redactor, {});
+    if (found.arguments.redacted) clean.scrubbed |= kArgsRedacted;
+    if (found.arguments.cut) clean.scrubbed |= kArgsCut;
+    if (found.object) {
+      attrs = std::move(found).payload(redactor);
+    } else {
+      clean.scrubbed |= kTroubleAttrs;
+      attrs = found.trouble + '\n' + found.trouble_body;
+    }
+  }
+  clean.attrs = attrs;
+  return clean;
+}
+
 Event decode(const RawEvent& raw, const EventSource& source, base::TimeUs now,
              const Redactor& redactor) {
   Event e;
@@ -356,7 +403,7 @@ Event decode(const RawEvent& raw, const EventSource& source, base::TimeUs now,
   e.agent_id = source.agent_id;
   e.taken_at = now;
   e.at = clamp_time(raw.time, now);
-  e.id = event_id(raw, source, e.at);
+  e.id = raw.id.is_nil() ? event_id(raw, source, e.at) : raw.id;
   e.kind = raw.kind;
   e.attempt = raw.attempt;
   e.runtime_us = raw.runtime_us < 0 ? -1 : raw.runtime_us;

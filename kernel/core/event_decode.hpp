@@ -24,8 +24,19 @@ namespace z4j::core {
 // Of what a dead letter keeps.
 inline constexpr std::size_t kDeadLetterBytes = std::size_t{16} << 10;
 
+// What was done to attributes before they went to disk.
+enum Scrubbed : std::uint16_t {
+  kScrubbed = 1,       // they are redacted
+  kArgsRedacted = 2,   // there was a secret in the arguments
+  kArgsCut = 4,        // the arguments are not whole
+  kOversizeAttrs = 8,  // they are the mark of what was too large
+  kTroubleAttrs = 16   // they are a line that says what was wrong, and what a dead letter shows
+};
+
 struct RawEvent {
-  base::Uuid given_id;  // nil: none
+  base::Uuid given_id;         // nil: none
+  base::Uuid id;               // nil: to be told from what it says
+  std::uint16_t scrubbed = 0;  // of Scrubbed; 0: as it was given
   base::TimeUs time = 0;
   std::int64_t runtime_us = -1;
   std::uint32_t attempt = 0;
@@ -107,6 +118,11 @@ struct Event {
 // Task events: the same task, kind and time is the same fact, whoever reports it. Others: the id
 // they were given, else their content.
 [[nodiscard]] base::Uuid event_id(const RawEvent& raw, const EventSource& source, base::TimeUs at);
+
+// The event as it may lie on disk: decode() makes the same of it as of `raw`. `attrs` holds its
+// attributes.
+[[nodiscard]] RawEvent scrub(const RawEvent& raw, const EventSource& source, base::TimeUs now,
+                             const Redactor& redactor, std::string& attrs);
 
 [[nodiscard]] Event decode(const RawEvent& raw, const EventSource& source, base::TimeUs now,
                            const Redactor& redactor);

@@ -1,9 +1,11 @@
 #include "core/fleet.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 #include "core/refusal.hpp"
+#include "model/ids.hpp"
 
 namespace z4j::core {
 namespace {
@@ -14,27 +16,36 @@ namespace queue_col = model::queues;
 namespace hour_col = model::worker_hours;
 namespace gap_col = model::gaps;
 
+constexpr std::uint64_t kMostTaskNames = 1'000'000;
 constexpr std::size_t kMaxCounted = 20'000;  // workers, gone ones included
 
-constexpr std::initializer_list<std::uint16_t> kFleetAgentColumns = {agent_col::id,
-                                                                     agent_col::project_id,
-                                                                     agent_col::name,
-                                                                     agent_col::is_local,
-                                                                     agent_col::state,
-                                                                     agent_col::state_reason,
-                                                                     agent_col::protocol_version,
-                                                                     agent_col::framework_adapter,
-                                                                     agent_col::engine_adapters,
-                                                                     agent_col::scheduler_adapters,
-                                                                     agent_col::capabilities,
-                                                                     agent_col::last_seen_at,
-                                                                     agent_col::last_connect_at,
-                                                                     agent_col::last_event_at,
-                                                                     agent_col::host_name,
-                                                                     agent_col::agent_version,
-                                                                     agent_col::events_persisted,
-                                                                     agent_col::events_dropped,
-                                                                     agent_col::created_at};
+constexpr std::initializer_list<std::uint16_t> kFleetAgentColumns = {
+    agent_col::id,
+    agent_col::project_id,
+    agent_col::name,
+    agent_col::is_local,
+    agent_col::state,
+    agent_col::state_reason,
+    agent_col::protocol_version,
+    agent_col::framework_adapter,
+    agent_col::engine_adapters,
+    agent_col::scheduler_adapters,
+    agent_col::capabilities,
+    agent_col::last_seen_at,
+    agent_col::last_connect_at,
+    agent_col::last_event_at,
+    agent_col::host_name,
+    agent_col::agent_version,
+    agent_col::events_persisted,
+    agent_col::events_dropped,
+    agent_col::created_at,
+    agent_col::token_hash,
+    agent_col::token_changed_at,
+    agent_col::previous_token_until,
+    agent_col::clock_skew_ms,
+    agent_col::transport,
+    agent_col::runtime_features,
+    agent_col::telemetry};
 
 constexpr std::initializer_list<std::uint16_t> kFleetWorkerColumns = {
     worker_col::id,           worker_col::project_id,
@@ -76,7 +87,60 @@ FleetAgent fleet_agent_of(const Row& row) {
   a.events_persisted = row.num(agent_col::events_persisted);
   a.events_dropped = row.num(agent_col::events_dropped);
   a.created_at = row.num(agent_col::created_at);
+  a.has_token = !row.is_null(agent_col::token_hash);
+  a.token_changed_at = row.num_or_none(agent_col::token_changed_at);
+  a.previous_token_until = row.num_or_none(agent_col::previous_token_until);
+  a.clock_skew_ms = row.num_or_none(agent_col::clock_skew_ms);
+  a.transport = row.text(agent_col::transport);
+  a.runtime_features = fleet_array(row, agent_col::runtime_features);
+  a.telemetry = fleet_object(row, agent_col::telemetry);
   return a;
+}
+
+FleetConnection fleet_connection_of(const Row& row) {
+  namespace c = model::agent_connections;
+  FleetConnection out;
+  out.id = row.uuid(c::id);
+  out.agent_id = row.uuid(c::agent_id);
+  out.worker_id = row.text(c::worker_id);
+  out.transport = row.text(c::transport);
+  out.source_ip = row.text(c::source_ip);
+  out.agent_version = row.text(c::agent_version);
+  out.reason = row.text(c::reason);
+  out.connected_at = row.num(c::connected_at);
+  out.disconnected_at = row.num_or_none(c::disconnected_at);
+  out.close_code = row.num_or_none(c::close_code);
+  return out;
+}
+
+FleetSlot fleet_slot_of(const Row& row) {
+  namespace s = model::agent_workers;
+  FleetSlot out;
+  out.id = row.uuid(s::id);
+  out.agent_id = row.uuid(s::agent_id);
+  out.project_id = row.uuid(s::project_id);
+  out.worker_id = row.text(s::worker_id);
+  out.role = row.text(s::role);
+  out.framework = row.text(s::framework);
+  out.state = row.text(s::state);
+  out.pid = row.num_or_none(s::pid);
+  out.started_at = row.num_or_none(s::started_at);
+  out.last_seen_at = row.num_or_none(s::last_seen_at);
+  out.last_connect_at = row.num_or_none(s::last_connect_at);
+  out.created_at = row.num(s::created_at);
+  out.updated_at = row.num(s::updated_at);
+  return out;
+}
+
+FleetTaskName fleet_task_name_of(const Row& row) {
+  namespace t = model::agent_tasks;
+  FleetTaskName out;
+  out.engine = row.text(t::engine);
+  out.name = row.text(t::name);
+  out.workers = fleet_array(row, t::workers);
+  out.first_seen_at = row.num(t::first_seen_at);
+  out.last_seen_at = row.num(t::last_seen_at);
+  return out;
 }
 
 FleetWorker fleet_worker_of(const Row& row) {
@@ -168,6 +232,61 @@ base::Result<FleetAgent> Fleet::agent(const base::Uuid& project, const base::Uui
   return fleet_agent_of(**row);
 }
 
+base::Result<Page<FleetConnection>> Fleet::connections(const base::Uuid& agent,
+                                                       const std::optional<Place>& after,
+                                                       std::uint32_t limit) {
+  namespace c = model::agent_connections;
+  Query query(Table::agent_connections);
+  query.where.eq(c::agent_id, agent);
+  query.all().order({c::connected_at, c::id}, true);
+  if (after) query.after({Cell(after->at), Cell(after->id)});
+  return read_page<FleetConnection>(
+      store_, std::move(query), limit, fleet_connection_of,
+      [](const FleetConnection& one) {
+        return Place{one.connected_at, one.id};
+      },
+      [](const FleetConnection& one) { return one.reason.size(); });
+}
+
+base::Result<std::vector<FleetSlot>> Fleet::slots(const base::Uuid& project,
+                                                  std::optional<std::string_view> state,
+                                                  std::optional<std::string_view> role,
+                                                  std::uint32_t limit) {
+  namespace s = model::agent_workers;
+  std::vector<FleetSlot> out;
+  for (const std::string_view each : {"online", "offline"}) {
+    if ((state && *state != each) || out.size() >= limit) continue;
+    Query query(Table::agent_workers);
+    query.where.eq(s::project_id, project).eq(s::state, each);
+    if (role) query.where.eq(s::role, *role);
+    query.all()
+        .order({s::last_seen_at, s::id}, true)
+        .limit(limit - static_cast<std::uint32_t>(out.size()));
+    auto some = read_fleet<FleetSlot>(store_, query, fleet_slot_of);
+    if (!some) return some;
+    out.insert(out.end(), std::make_move_iterator(some->begin()),
+               std::make_move_iterator(some->end()));
+  }
+  return out;
+}
+
+base::Result<std::vector<FleetTaskName>> Fleet::task_names(
+    const base::Uuid& agent, const std::optional<std::pair<std::string, std::string>>& after,
+    std::uint32_t limit) {
+  namespace t = model::agent_tasks;
+  Query query(Table::agent_tasks);
+  query.where.eq(t::agent_id, agent);
+  query.all().order({t::engine, t::name}).limit(limit);
+  if (after) query.after({Cell(after->first), Cell(after->second)});
+  return read_fleet<FleetTaskName>(store_, query, fleet_task_name_of);
+}
+
+base::Result<std::uint64_t> Fleet::count_task_names(const base::Uuid& agent) {
+  Where of;
+  of.eq(model::agent_tasks::agent_id, agent);
+  return store_.count(Table::agent_tasks, of, kMostTaskNames);
+}
+
 base::Result<Fleet::Counts> Fleet::count_work(const base::Uuid& project, const FleetWorker* only) {
   Query query(Table::worker_hours);
   query.where.eq(hour_col::project_id, project)
@@ -233,6 +352,18 @@ base::Result<std::vector<FleetQueue>> Fleet::queues(const base::Uuid& project) {
   query.where.eq(queue_col::project_id, project);
   query.all().order({queue_col::name, queue_col::id}).limit(kFleetCap);
   return read_fleet<FleetQueue>(store_, query, fleet_queue_of);
+}
+
+base::Result<std::optional<FleetQueue>> Fleet::queue(const base::Uuid& project,
+                                                     std::string_view engine,
+                                                     std::string_view name) {
+  Query query(Table::queues);
+  query.where.eq(queue_col::id, model::queue_row_id(project, engine, name))
+      .eq(queue_col::project_id, project);
+  auto row = store_.first(query.all());
+  if (!row) return std::move(row).error();
+  if (!row->has_value()) return std::optional<FleetQueue>();
+  return std::optional(fleet_queue_of(**row));
 }
 
 base::Result<Page<FleetGap>> Fleet::gaps(const base::Uuid& project,

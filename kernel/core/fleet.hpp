@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,38 @@ struct FleetAgent {
   std::optional<base::TimeUs> last_seen_at, last_connect_at, last_event_at;
   std::int64_t events_persisted = 0, events_dropped = 0;
   base::TimeUs created_at = 0;
+  // Of remote ones.
+  bool has_token = false;  // false: revoked
+  std::optional<base::TimeUs> token_changed_at, previous_token_until;
+  std::optional<std::int64_t> clock_skew_ms;
+  std::string transport;
+  base::json::Array runtime_features;
+  base::json::Object telemetry;
+};
+
+// One connection of a remote agent.
+struct FleetConnection {
+  base::Uuid id, agent_id;
+  std::string worker_id, transport, source_ip, agent_version, reason;
+  base::TimeUs connected_at = 0;
+  std::optional<base::TimeUs> disconnected_at;
+  std::optional<std::int64_t> close_code;
+};
+
+// A process that is a remote agent, or was.
+struct FleetSlot {
+  base::Uuid id, agent_id, project_id;
+  std::string worker_id, role, framework, state;
+  std::optional<std::int64_t> pid;
+  std::optional<base::TimeUs> started_at, last_seen_at, last_connect_at;
+  base::TimeUs created_at = 0, updated_at = 0;
+};
+
+// A task name that a remote agent's workers know.
+struct FleetTaskName {
+  std::string engine, name;
+  base::json::Array workers;
+  base::TimeUs first_seen_at = 0, last_seen_at = 0;
 };
 
 // Events of the last 24 hours that name this worker.
@@ -78,11 +111,29 @@ class Fleet {
   // Online ones first, then newest first: the first of the list is the one to ask.
   [[nodiscard]] base::Result<std::vector<FleetAgent>> agents(const base::Uuid& project);
   [[nodiscard]] base::Result<FleetAgent> agent(const base::Uuid& project, const base::Uuid& id);
+  // Newest first.
+  [[nodiscard]] base::Result<Page<FleetConnection>> connections(const base::Uuid& agent,
+                                                                const std::optional<Place>& after,
+                                                                std::uint32_t limit);
+  // Online ones first, then by their latest sign of life.
+  [[nodiscard]] base::Result<std::vector<FleetSlot>> slots(const base::Uuid& project,
+                                                           std::optional<std::string_view> state,
+                                                           std::optional<std::string_view> role,
+                                                           std::uint32_t limit);
+  // By engine and name, behind `after`; at most `limit`.
+  [[nodiscard]] base::Result<std::vector<FleetTaskName>> task_names(
+      const base::Uuid& agent, const std::optional<std::pair<std::string, std::string>>& after,
+      std::uint32_t limit);
+  [[nodiscard]] base::Result<std::uint64_t> count_task_names(const base::Uuid& agent);
   // Latest heartbeat first, then by name. `metadata` is left out of lists.
   [[nodiscard]] base::Result<std::vector<FleetWorker>> workers(const base::Uuid& project);
   [[nodiscard]] base::Result<FleetWorker> worker(const base::Uuid& project, const base::Uuid& id);
   // By name.
   [[nodiscard]] base::Result<std::vector<FleetQueue>> queues(const base::Uuid& project);
+  // None when nobody told of it.
+  [[nodiscard]] base::Result<std::optional<FleetQueue>> queue(const base::Uuid& project,
+                                                              std::string_view engine,
+                                                              std::string_view name);
   // Newest first.
   [[nodiscard]] base::Result<Page<FleetGap>> gaps(const base::Uuid& project,
                                                   const std::optional<Place>& after,

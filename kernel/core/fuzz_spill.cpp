@@ -30,8 +30,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!parcel) return 0;
   for (const core::RawEvent& e : parcel->events)
     (void)core::decode(e, parcel->source, parcel->taken_at, redactor);
-  const std::string written = core::write_spill_record(*parcel);
+  const std::string written = core::write_spill_record(*parcel, redactor);
   const auto again = read(written);
-  if (!again || core::write_spill_record(*again) != written) std::abort();
+  if (!again || core::write_spill_record(*again, redactor) != written) std::abort();
   return 0;
 }

@@ -8,8 +8,8 @@
 #include <shared_mutex>
 #include <thread>
 
-#include "base/byte_budget.hpp"
 #include "core/event_decode.hpp"
+#include "core/ingest_budget.hpp"
 #include "core/ingest_lane.hpp"
 #include "core/ingest_ledger.hpp"
 #include "core/spill.hpp"
@@ -36,7 +36,7 @@ struct Ingest::Inside {
 
   const Options options;
   const Redactor redactor;
-  base::ByteBudget budget;
+  IngestBudget budget;
   IngestLedger ledger;
   std::unique_ptr<Spill> spill;  // or null
   std::vector<std::unique_ptr<IngestLane>> lanes;
@@ -53,14 +53,15 @@ struct Ingest::Inside {
   [[nodiscard]] bool is_saved(const EventSource& source, const z4j_event_batch& batch) {
     return spill->add(*Parcel::copy(batch, source, options.clock->now())).ok();
   }
-  void distribute(std::shared_ptr<Parcel> parcel, base::ByteBudget::Reservation reservation,
-                  std::uint64_t segment);
-  [[nodiscard]] std::optional<base::ByteBudget::Reservation> room_for(const Parcel& parcel);
+  void distribute(std::shared_ptr<Parcel> parcel, IngestBudget::Reservation reservation,
+                  std::uint64_t segment, Receipt receipt);
+  [[nodiscard]] std::optional<IngestBudget::Reservation> room_for(const Parcel& parcel);
   void read_back();
 };
 
 void Ingest::Inside::distribute(std::shared_ptr<Parcel> parcel,
-                                base::ByteBudget::Reservation reservation, std::uint64_t segment) {
+                                IngestBudget::Reservation reservation, std::uint64_t segment,
+                                Receipt receipt) {
   std::vector<std::vector<std::uint32_t>> rows(lanes.size());
   std::uint64_t nameless = 0;
   for (std::uint32_t i = 0; i < parcel->events.size(); ++i) {
@@ -74,25 +75,23 @@ void Ingest::Inside::distribute(std::shared_ptr<Parcel> parcel,
   }
   ledger.dropped(parcel->source.agent_id, parcel->source.instance, nameless, "no engine name");
   auto waiting = std::make_shared<WaitingParcel>(std::move(parcel), std::move(reservation), ledger,
-                                                 WaitingParcel::OnDisk{spill.get(), segment});
+                                                 WaitingParcel::OnDisk{spill.get(), segment},
+                                                 std::move(receipt));
   for (std::size_t i = 0; i < lanes.size(); ++i) {
     if (!rows[i].empty()) lanes[i]->push(waiting, std::move(rows[i]));
   }
 }
 
-// Waits until half of the queue is free, so that what comes from disk leaves room for sources that
-// wait. Nothing when there is none and it is time to stop.
-std::optional<base::ByteBudget::Reservation> Ingest::Inside::room_for(const Parcel& parcel) {
+// Waits until its source may have that much in the queue, as if it came from there now. Nothing
+// when there is no room and it is time to stop.
+std::optional<IngestBudget::Reservation> Ingest::Inside::room_for(const Parcel& parcel) {
   std::size_t bytes = sizeof(Parcel) + parcel.events.size() * sizeof(RawEvent);
   for (const RawEvent& e : parcel.events)
     bytes += e.attrs.size() + e.task_id.size() + e.parent_id.size() + e.root_id.size();
   bytes = std::min(bytes, budget.limit_bytes());
   std::unique_lock lock(reader_mutex);
   for (;;) {
-    const std::size_t used = budget.used_bytes();
-    if (used == 0 || used + bytes <= budget.limit_bytes() / 2) {
-      if (auto reservation = budget.reserve(bytes)) return reservation;
-    }
+    if (auto reservation = budget.reserve(parcel.source, bytes)) return reservation;
     if (is_reader_done) return std::nullopt;
     reader_ends.wait_for(lock, kRoomEvery);
   }
@@ -102,7 +101,7 @@ void Ingest::Inside::read_back() {
   while (auto taken = spill->next()) {
     auto reservation = room_for(*taken->parcel);
     if (!reservation) return;
-    distribute(std::move(taken->parcel), std::move(*reservation), taken->segment);
+    distribute(std::move(taken->parcel), std::move(*reservation), taken->segment, {});
   }
 }
 
@@ -120,6 +119,7 @@ base::Result<std::unique_ptr<Ingest>> Ingest::make(Store& store, Options options
     spill.max_bytes = o.spill_bytes;
     spill.segment_bytes = std::min(spill.segment_bytes, o.spill_bytes / 8);
     spill.log = o.log;
+    spill.redactor = &inside->redactor;
     auto opened = Spill::open(std::move(spill));
     if (!opened) return std::move(opened).error();
     inside->spill = std::move(opened).value();
@@ -143,7 +143,8 @@ base::Result<std::unique_ptr<Ingest>> Ingest::make(Store& store, Options options
   return std::unique_ptr<Ingest>(new Ingest(std::move(inside)));
 }
 
-base::Status Ingest::push(const EventSource& source, const z4j_event_batch& batch) {
+base::Status Ingest::push(const EventSource& source, const z4j_event_batch& batch,
+                          Receipt receipt) {
   const std::shared_lock open(inside_->gate);
   if (!inside_->accepting) return stopped();
   const std::size_t bytes = Parcel::bytes_of(batch);
@@ -155,10 +156,10 @@ base::Status Ingest::push(const EventSource& source, const z4j_event_batch& batc
                        .where = {},
                        .hint = "send fewer events at once"};
   }
-  const bool may_save = inside_->spill != nullptr && source.is_stream;
+  const bool may_save = inside_->spill != nullptr && source.is_stream && !receipt;
   const bool is_behind = may_save && inside_->spill->has_unread();
   if (is_behind && inside_->is_saved(source, batch)) return {};
-  auto reservation = inside_->budget.reserve(bytes);
+  auto reservation = inside_->budget.reserve(source, bytes);
   if (!reservation) {
     if (may_save && !is_behind && inside_->is_saved(source, batch)) return {};
     return base::Error{.code = base::Code::busy,
@@ -168,7 +169,7 @@ base::Status Ingest::push(const EventSource& source, const z4j_event_batch& batc
                        .retry_after_ms = kRetryAfterMs};
   }
   inside_->distribute(Parcel::copy(batch, source, inside_->options.clock->now()),
-                      std::move(*reservation), 0);
+                      std::move(*reservation), 0, std::move(receipt));
   return {};
 }
 

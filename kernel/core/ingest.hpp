@@ -3,10 +3,12 @@
 //
 // push() answers at once. What it accepted is kept until the store has it: while the store is away
 // the lanes wait and try again, the budget fills, and push() answers busy, which is how a source
-// learns to slow down. A source that can't slow down goes on to disk, up to a bound (core/spill),
-// and stays behind what it has there until that is read back, so its order is kept. What a stop has
-// no time for goes there too; the end of the process loses what was accepted in memory, and engines
-// read the state back after that. An event stored twice changes nothing. All functions: any thread.
+// learns to slow down. One that floods hears it first: sources and projects share the budget
+// (core/ingest_budget) and take turns in each batch (core/ingest_queue). A source that can't slow
+// down goes on to disk, up to a bound (core/spill), and stays behind what it has there until that
+// is read back, so its order is kept. What a stop has no time for goes there too; the end of the
+// process loses what was accepted in memory, and engines read the state back after that. An event
+// stored twice changes nothing. All functions: any thread.
 #pragma once
 
 #include <z4j/abi.h>
@@ -16,6 +18,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +58,14 @@ class Ingest {
     std::uint64_t waiting_bytes = 0;
     base::TimeUs last_event_at = 0;  // of the latest stored event; 0: none
   };
+  // What became of one batch, in events; those it had and does not count were left out.
+  struct Stored {
+    std::uint64_t inserted = 0, repeated = 0, set_aside = 0;  // set aside: to the dead letters
+  };
+  // Called once for an accepted batch, on any thread, possibly before push() returns: what became
+  // of it, once the store has it for good; or nothing, when ingest ended first, and then the source
+  // sends it again. Must be quick.
+  using Receipt = std::function<void(const std::optional<Stored>&)>;
   struct Stats {
     std::vector<AgentStats> agents;
     std::uint64_t waiting_bytes = 0, limit_bytes = 0;
@@ -62,8 +73,7 @@ class Ingest {
     Spill::Stats spill;
   };
 
-  // Errors: bad_config, a redaction pattern or the folder on disk; bad_state, another brain has
-  // that folder.
+  // Errors: bad_config, a redaction pattern or the folder on disk.
   [[nodiscard]] static base::Result<std::unique_ptr<Ingest>> make(Store& store, Options options);
   ~Ingest();  // stop(0)
   Ingest(const Ingest&) = delete;
@@ -72,7 +82,9 @@ class Ingest {
   // Requires a batch whose shape was checked (plugin/batch_check.hpp). Ok: copied and accepted.
   // Errors: busy with retry_after_ms; too_large for a batch that can never fit; unavailable when
   // stopped.
-  [[nodiscard]] base::Status push(const EventSource& source, const z4j_event_batch& batch);
+  // With a receipt the source keeps the batch until then, so it never goes to disk here.
+  [[nodiscard]] base::Status push(const EventSource& source, const z4j_event_batch& batch,
+                                  Receipt receipt = {});
   // Events that a source lost before they came here; shown, and stored with the next commit.
   void dropped(const EventSource& source, std::uint64_t count, std::string_view why);
 

@@ -7,6 +7,7 @@
 
 #include "core/fold.hpp"
 #include "core/fold_fleet.hpp"
+#include "core/live.hpp"
 #include "core/rollups.hpp"
 #include "core/text.hpp"
 #include "model/ids.hpp"
@@ -97,6 +98,7 @@ BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std:
       dead_letter_row(letters, *e, e->trouble, e->trouble_body, e->taken_at);
     if (e->is_task()) made.topics[e->project_id].insert("task.changed");
     if (e->is_worker()) made.topics[e->project_id].insert("worker.changed");
+    if (e->kind == Z4J_EV_WORKER_UP) made.topics[e->project_id].insert(kWorkerCame);
     if (e->gap) made.topics[e->project_id].insert("gap.changed");
   }
   Commit& commit = made.commit;

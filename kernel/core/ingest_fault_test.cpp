@@ -116,6 +116,9 @@ class IngestFaultTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_stream_goes_on_to_disk_while_the_store_is_away);
   CPPUNIT_TEST(a_full_disk_space_makes_a_stream_wait);
   CPPUNIT_TEST(a_stop_keeps_on_disk_what_it_has_no_time_for);
+  CPPUNIT_TEST(a_receipt_comes_after_the_commit_and_tells_what_was_new);
+  CPPUNIT_TEST(a_receipt_counts_what_was_set_aside);
+  CPPUNIT_TEST(a_receipt_of_a_batch_that_was_left_says_nothing);
   CPPUNIT_TEST_SUITE_END();
 
   static constexpr base::TimeUs kNow = 1'790'000'000LL * base::kSecondUs;
@@ -128,7 +131,7 @@ class IngestFaultTest : public CppUnit::TestFixture {
   std::unique_ptr<Ingest> ingest_;
   EventSource source_{base::Uuid::random(), base::Uuid::random(), "celery"};
 
-  base::Status push(int first, int count) {
+  base::Status push(int first, int count, Ingest::Receipt receipt = {}) {
     std::vector<EventRow> rows;
     for (int i = first; i < first + count; ++i) {
       rows.push_back({.kind = Z4J_EV_STARTED,
@@ -139,7 +142,20 @@ class IngestFaultTest : public CppUnit::TestFixture {
     BatchBuilder builder;
     testing::fill(builder, rows);
     const z4j_event_batch batch = builder.batch();
-    return ingest_->push(source_, batch);
+    return ingest_->push(source_, batch, std::move(receipt));
+  }
+  // One batch of `count` events, some of which are stored already.
+  std::vector<std::optional<Ingest::Stored>> push_and_drain(int count, int drain_ms) {
+    std::vector<std::optional<Ingest::Stored>> receipts;
+    std::mutex mutex;
+    CPPUNIT_ASSERT(push(0, count, [&](const std::optional<Ingest::Stored>& stored) {
+                     const std::lock_guard lock(mutex);
+                     receipts.push_back(stored);
+                   }).ok());
+    CPPUNIT_ASSERT(receipts.empty());
+    ingest_->start();
+    ingest_->stop(drain_ms);
+    return receipts;
   }
   void make(std::size_t queue_bytes, std::size_t spill_bytes = 0) {
     ingest_.reset();
@@ -391,6 +407,36 @@ class IngestFaultTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{100}, count(Table::events));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{100}, counted_in_minutes());
     CPPUNIT_ASSERT_EQUAL(0, segments());
+  }
+
+  void a_receipt_comes_after_the_commit_and_tells_what_was_new() {
+    CPPUNIT_ASSERT(push(0, 4).ok());
+    drain();
+    make(std::size_t{64} << 20);
+    const auto receipts = push_and_drain(10, 30'000);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, receipts.size());
+    CPPUNIT_ASSERT(receipts[0].has_value());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{6}, receipts[0]->inserted);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{4}, receipts[0]->repeated);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, receipts[0]->set_aside);
+  }
+
+  void a_receipt_counts_what_was_set_aside() {
+    driver_->before([&](z4j_commit& c) -> base::Status {
+      if (row_with_task(c, "t3") == ~std::uint32_t{0}) return {};
+      return told(base::Code::invalid);
+    });
+    const auto receipts = push_and_drain(8, 30'000);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, receipts.size());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{7}, receipts[0]->inserted);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, receipts[0]->set_aside);
+  }
+
+  void a_receipt_of_a_batch_that_was_left_says_nothing() {
+    driver_->before([&](z4j_commit&) -> base::Status { return told(base::Code::unavailable); });
+    const auto receipts = push_and_drain(8, 20);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, receipts.size());
+    CPPUNIT_ASSERT(!receipts[0].has_value());
   }
 };
 

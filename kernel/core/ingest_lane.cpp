@@ -26,6 +26,11 @@ bool is_refusal(base::Code code) noexcept {
          code == Code::not_found || code == Code::internal;
 }
 
+// Batches that came back from disk bring each a copy.
+bool is_same(const Fence& a, const Fence& b) {
+  return a.number == b.number && a.owner == b.owner && a.name == b.name;
+}
+
 }  // namespace
 
 void IngestLane::start() {
@@ -34,13 +39,9 @@ void IngestLane::start() {
 
 void IngestLane::push(std::shared_ptr<WaitingParcel> parcel, std::vector<std::uint32_t> rows) {
   const std::lock_guard lock(mutex_);
-  const bool was_empty = rows_waiting_ == 0;
-  rows_waiting_ += rows.size();
-  const std::size_t all = parcel->parcel->events.size();
-  bytes_waiting_ += parcel->reservation.bytes() * rows.size() / all;
-  waiting_.push_back(Piece{std::move(parcel), std::move(rows), 0, SteadyClock::now()});
-  if (was_empty || rows_waiting_ >= options_.max_rows || bytes_waiting_ >= options_.max_bytes)
-    changed_.notify_one();
+  const bool was_empty = waiting_.rows() == 0;
+  waiting_.push(std::move(parcel), std::move(rows));
+  if (was_empty || waiting_.has(full())) changed_.notify_one();
 }
 
 void IngestLane::ask_to_stop(SteadyClock::time_point until) {
@@ -64,65 +65,40 @@ void IngestLane::run() {
 bool IngestLane::wait_for_work() {
   std::unique_lock lock(mutex_);
   const auto stopping = [this] { return stop_at_.has_value(); };
-  while (rows_waiting_ == 0 && !stopping()) {
+  while (waiting_.rows() == 0 && !stopping()) {
     if (changed_.wait_for(lock, kDropsDelay) == std::cv_status::timeout &&
         shared_.ledger.has_drops())
       return true;
   }
-  if (rows_waiting_ == 0) {
+  if (waiting_.rows() == 0) {
     return (shared_.ledger.has_drops() || !drops_.empty()) && SteadyClock::now() < *stop_at_;
   }
   if (stopping() && SteadyClock::now() >= *stop_at_) {
     abandon();
     return false;
   }
-  const auto is_full = [this] {
-    return rows_waiting_ >= options_.max_rows || bytes_waiting_ >= options_.max_bytes;
-  };
-  changed_.wait_until(lock, waiting_.front().since + options_.linger,
-                      [&] { return stopping() || is_full(); });
+  changed_.wait_until(lock, waiting_.since() + options_.linger,
+                      [&] { return stopping() || waiting_.has(full()); });
   return true;
 }
 
 void IngestLane::abandon() {
-  for (const Piece& piece : waiting_) {
-    if (piece.parcel->keep()) continue;
-    shared_.ledger.dropped(piece.parcel->parcel->source.agent_id, {},
-                           piece.rows.size() - piece.next, kGivenUp);
+  for (const auto& [parcel, rows] : waiting_.take_all()) {
+    if (parcel->keep()) continue;
+    shared_.ledger.dropped(parcel->parcel->source.agent_id, {}, rows.size(), kGivenUp);
   }
-  waiting_.clear();
-  rows_waiting_ = bytes_waiting_ = 0;
 }
 
 void IngestLane::take(Batch& batch) {
-  struct Taken {
-    std::shared_ptr<WaitingParcel> parcel;
-    std::vector<std::uint32_t> rows;
-  };
-  std::vector<Taken> taken;
-  std::size_t rows = 0;
+  std::vector<IngestQueue::Taken> taken;
   {
     const std::lock_guard lock(mutex_);
-    std::size_t bytes = 0;
-    while (!waiting_.empty() && rows < options_.max_rows && bytes < options_.max_bytes) {
-      Piece& piece = waiting_.front();
-      const auto& events = piece.parcel->parcel->events;
-      const std::size_t bytes_per_row = piece.parcel->reservation.bytes() / events.size() + 1;
-      Taken& one = taken.emplace_back(Taken{piece.parcel, {}});
-      while (piece.next < piece.rows.size() && rows < options_.max_rows &&
-             bytes < options_.max_bytes) {
-        const std::uint32_t row = piece.rows[piece.next++];
-        one.rows.push_back(row);
-        bytes += std::max(bytes_per_row, events[row].attrs.size());
-        ++rows;
-      }
-      if (piece.next == piece.rows.size()) waiting_.pop_front();
-    }
-    rows_waiting_ -= rows;
-    bytes_waiting_ = rows_waiting_ == 0 ? 0 : bytes_waiting_ - std::min(bytes_waiting_, bytes);
+    taken = waiting_.take(full());
   }
+  std::size_t rows = 0;
+  for (const auto& one : taken) rows += one.rows.size();
   batch.events.reserve(rows);
-  for (Taken& one : taken) {
+  for (auto& one : taken) {
     const Parcel& parcel = *one.parcel->parcel;
     const auto place = static_cast<std::uint32_t>(batch.parcels.size());
     for (const std::uint32_t row : one.rows) {
@@ -137,15 +113,15 @@ void IngestLane::take(Batch& batch) {
 void IngestLane::drop_repeats(Batch& batch) {
   std::unordered_set<base::Uuid, UuidHash> seen;
   seen.reserve(batch.events.size());
-  const auto repeated = [&](const Event& e) {
+  const auto is_repeated = [&](const Event& e) {
     if (!e.is_stored() || seen.insert(e.id).second) return false;
-    shared_.ledger.duplicates(e.agent_id, 1);
+    repeated(e);
     return true;
   };
   // In order, so that the first report stays.
   std::size_t kept = 0;
   for (std::size_t i = 0; i < batch.events.size(); ++i) {
-    if (repeated(batch.events[i])) continue;
+    if (is_repeated(batch.events[i])) continue;
     if (kept != i) batch.events[kept] = std::move(batch.events[i]);
     ++kept;
   }
@@ -168,7 +144,7 @@ void IngestLane::process(Batch& batch) {
     known.clear();
     if (!back_off(looked.error())) return give_up(refs(batch.events));
   }
-  for (const Event& e : known) shared_.ledger.duplicates(e.agent_id, 1);
+  for (const Event& e : known) repeated(e);
   store(refs(batch.events));
 }
 
@@ -216,7 +192,7 @@ IngestLane::Done IngestLane::store(EventRefs events) {
       const std::set<const Event*> fresh(missing->begin(), missing->end());
       std::erase_if(events, [&](const Event* e) {
         if (!e->is_stored() || fresh.contains(e)) return false;
-        shared_.ledger.duplicates(e->agent_id, 1);
+        repeated(*e);
         return true;
       });
       continue;
@@ -243,14 +219,20 @@ IngestLane::Done IngestLane::store(EventRefs events) {
 }
 
 const Fence* IngestLane::fence_of(const Event& event) const {
-  return batch_->parcels[event.parcel]->parcel->source.fence.get();
+  return parcel_of(event).parcel->source.fence.get();
+}
+
+void IngestLane::repeated(const Event& event) {
+  shared_.ledger.duplicates(event.agent_id, 1);
+  parcel_of(event).repeated();
 }
 
 std::vector<const Fence*> IngestLane::fences_of(const EventRefs& events) const {
   std::vector<const Fence*> all;
   for (const Event* e : events) {
     const Fence* one = fence_of(*e);
-    if (one != nullptr && std::find(all.begin(), all.end(), one) == all.end()) all.push_back(one);
+    const auto is_it = [&](const Fence* other) { return is_same(*one, *other); };
+    if (one != nullptr && std::none_of(all.begin(), all.end(), is_it)) all.push_back(one);
   }
   return all;
 }
@@ -258,8 +240,10 @@ std::vector<const Fence*> IngestLane::fences_of(const EventRefs& events) const {
 void IngestLane::refuse(EventRefs& events, const Fence& lost) {
   std::map<base::Uuid, std::uint64_t> refused;
   std::erase_if(events, [&](const Event* e) {
-    if (fence_of(*e) != &lost) return false;
+    const Fence* one = fence_of(*e);
+    if (one == nullptr || !is_same(*one, lost)) return false;
     ++refused[e->agent_id];
+    parcel_of(*e).left();
     return true;
   });
   for (const auto& [agent, count] : refused) shared_.ledger.dropped(agent, {}, count, kOvertaken);
@@ -282,6 +266,7 @@ IngestLane::Done IngestLane::bury(const Event& event, const base::Error& why) {
     if (done || done.error().code == base::Code::unknown) {
       failures_ = 0;
       shared_.ledger.dead_letter(event.agent_id);
+      parcel_of(event).set_aside();
       shared_.log.warn("an event could not be stored and went to the dead letters",
                        {{"error", why.text()}});
       return Done::yes;
@@ -296,6 +281,7 @@ void IngestLane::succeeded(const BatchCommit& made) {
   failures_ = 0;
   drops_.clear();
   shared_.ledger.persisted(made.stored);
+  for (const Event* e : made.stored) parcel_of(*e).inserted();
   if (!shared_.on_changed) return;
   for (const auto& [project, topics] : made.topics) {
     for (const std::string_view topic : topics) shared_.on_changed(project, topic);
@@ -327,7 +313,7 @@ bool IngestLane::back_off(const base::Error& why) {
 void IngestLane::give_up(const EventRefs& events) {
   std::map<base::Uuid, std::uint64_t> lost;
   for (const Event* e : events) {
-    if (!batch_->parcels[e->parcel]->keep()) ++lost[e->agent_id];
+    if (!parcel_of(*e).keep()) ++lost[e->agent_id];
   }
   for (const auto& [agent, count] : lost) shared_.ledger.dropped(agent, {}, count, kGivenUp);
 }

@@ -32,11 +32,13 @@ class Notices {
     leases,    // a lease is free, a brain came or went
     requests,  // engine_requests has new rows
     answers,   // one of them is answered; the body says whose
-    plugins    // overrides of plugin instances changed
+    plugins,   // overrides of plugin instances changed
+    agents     // an agent's connections must end; the body says whose
   };
   struct Handlers {
     std::function<void(const base::Uuid& project, std::string_view topic)> live;
     std::function<void()> leases, requests, answers, plugins;
+    std::function<void(const base::Uuid& agent)> closed;
     std::function<void()> missed;  // some may be lost: anything may have changed
   };
   struct Options {

@@ -23,6 +23,12 @@ Cell capabilities_cell(std::string_view engine, std::uint64_t bits) {
   return Cell(json::Value{{engine, std::move(names)}});
 }
 
+json::Value engines_json(const std::vector<std::pair<std::string, std::uint64_t>>& engines) {
+  json::Object out;
+  for (const auto& [name, bits] : engines) out[name] = static_cast<std::int64_t>(bits);
+  return out;
+}
+
 }  // namespace
 
 std::vector<std::string_view> capability_names(std::uint64_t bits) {
@@ -112,29 +118,57 @@ void merge_routes(Commit& commit, const base::Uuid& brain, const std::vector<Rou
         .text(route_col::engine, a->engine)
         .uuid(route_col::brain_id, brain)
         .num(route_col::capabilities, static_cast<std::int64_t>(a->presence.capabilities))
-        .num(route_col::is_online, a->presence.is_online ? 1 : 0);
+        .num(route_col::is_online, a->presence.is_online ? 1 : 0)
+        .cell(route_col::engines, a->engines.empty() ? Cell() : Cell(engines_json(a->engines)));
   }
   commit.merge(std::move(rows));
 }
 
-base::Result<std::vector<base::Uuid>> sweep_stale_local_agents(Store& store,
-                                                               const std::optional<Fence>& fence,
-                                                               const std::vector<base::Uuid>& mine,
-                                                               base::TimeUs silent_since,
-                                                               base::TimeUs now) {
-  // Looked for first: a write for nothing would hold up others.
+void drop_routes(Commit& commit, const base::Uuid& brain, const std::vector<base::Uuid>& agents) {
+  if (agents.empty()) return;
+  Where ours;
+  ours.in(route_col::agent_id, {agents.begin(), agents.end()}).eq(route_col::brain_id, brain);
+  commit.erase(Table::routes, std::move(ours));
+}
+
+std::vector<EngineRoute> routes_of(const Row& row) {
+  EngineRoute first{row.uuid(route_col::agent_id), std::string(row.text(route_col::engine)),
+                    static_cast<std::uint64_t>(row.num(route_col::capabilities)),
+                    row.flag(route_col::is_online), false};
+  const json::Value engines = row.json(route_col::engines);
+  if (!engines.is_object()) return {first};
+  std::vector<EngineRoute> out;
+  for (const auto& [name, bits] : engines.get_object()) {
+    EngineRoute route = first;
+    route.engine = std::string(name.data(), name.size());
+    route.capabilities = bits.is_int64() ? static_cast<std::uint64_t>(bits.get_int64()) : 0;
+    out.push_back(std::move(route));
+  }
+  return out;
+}
+
+base::Result<std::vector<base::Uuid>> sweep_stale_agents(Store& store,
+                                                         const std::optional<Fence>& fence,
+                                                         const std::vector<base::Uuid>& mine,
+                                                         base::TimeUs silent_since,
+                                                         base::TimeUs now) {
+  // Looked for first: a write for nothing would hold up others. One that never came is not offline.
   Query query(Table::agents);
-  query.where.eq(agent_col::is_local, true)
-      .ne(agent_col::state, "offline")
+  query.where.ne(agent_col::state, "offline")
+      .ne(agent_col::state, "unknown")
       .any([silent_since](Where& w) {
         w.lt(agent_col::last_seen_at, silent_since).is_null(agent_col::last_seen_at);
       });
-  query.columns({agent_col::id, agent_col::project_id}).limit(kStaleAtOnce);
-  std::map<base::Uuid, base::Uuid> silent;  // agent -> project
+  query.columns({agent_col::id, agent_col::project_id, agent_col::is_local}).limit(kStaleAtOnce);
+  struct Silent {
+    base::Uuid project;
+    bool is_local;
+  };
+  std::map<base::Uuid, Silent> silent;  // by agent
   auto done = store.each(query, [&](const Row& row) {
     const base::Uuid id = row.uuid(agent_col::id);
     if (std::find(mine.begin(), mine.end(), id) == mine.end())
-      silent.emplace(id, row.uuid(agent_col::project_id));
+      silent.emplace(id, Silent{row.uuid(agent_col::project_id), row.flag(agent_col::is_local)});
     return true;
   });
   if (!done) return std::move(done).error();
@@ -150,21 +184,33 @@ base::Result<std::vector<base::Uuid>> sweep_stale_local_agents(Store& store,
     if (!done) return std::move(done).error();
     if (silent.empty()) return projects;
   }
-  std::vector<Cell> stale;
-  for (const auto& [agent, project] : silent) {
-    stale.emplace_back(agent);
-    projects.push_back(project);
+  std::vector<Cell> local, remote;
+  for (const auto& [agent, of] : silent) {
+    (of.is_local ? local : remote).emplace_back(agent);
+    projects.push_back(of.project);
   }
-  Where where;
-  where.in(agent_col::id, std::move(stale)).any([silent_since](Where& w) {
-    w.lt(agent_col::last_seen_at, silent_since).is_null(agent_col::last_seen_at);
-  });
   Commit commit;
   if (fence) fence->guard(commit);
-  commit.update(Table::agents, std::move(where),
-                {{agent_col::state, "offline"},
-                 {agent_col::state_reason, "its engine instance does not run"},
-                 {agent_col::updated_at, now}});
+  const auto end = [&](std::vector<Cell> agents, std::string_view why) {
+    if (agents.empty()) return;
+    Where where;
+    where.in(agent_col::id, std::move(agents)).any([silent_since](Where& w) {
+      w.lt(agent_col::last_seen_at, silent_since).is_null(agent_col::last_seen_at);
+    });
+    commit.update(Table::agents, std::move(where),
+                  {{agent_col::state, "offline"},
+                   {agent_col::state_reason, why},
+                   {agent_col::updated_at, now}});
+  };
+  if (!remote.empty()) {
+    namespace slot_col = model::agent_workers;
+    Where slots;
+    slots.in(slot_col::agent_id, remote).eq(slot_col::state, "online");
+    commit.update(Table::agent_workers, std::move(slots),
+                  {{slot_col::state, "offline"}, {slot_col::updated_at, now}});
+  }
+  end(std::move(local), "its engine instance does not run");
+  end(std::move(remote), "nothing was heard of it");
   commit.relaxed();
   if (auto written = store.commit(commit); !written) return std::move(written).error();
   std::sort(projects.begin(), projects.end());

@@ -1,5 +1,5 @@
-// What the agents table says of engine instances in this brain: whether they are there, since when,
-// what they can do. All functions are reentrant; errors are the store's.
+// What the tables say of agents: whether they are there, since when, what they can do, which brain
+// holds them. All functions are reentrant; errors are the store's.
 #pragma once
 
 #include <z4j/abi.h>
@@ -8,11 +8,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/result.hpp"
+#include "core/engine_routes.hpp"
 #include "core/leases.hpp"
 #include "core/store.hpp"
 
@@ -63,14 +65,21 @@ void patch_presence(Commit& commit, std::vector<SeenAgent> agents, base::TimeUs 
 // Adds rows that tell other brains which agents `brain` holds, and what they can do.
 struct RoutedAgent {
   base::Uuid id, project_id;
-  std::string engine;
-  Presence presence;
+  std::string engine;  // with several: the first
+  Presence presence;   // its capabilities: of that engine
+  // Of an agent that isn't one instance of one engine: all of its engines and what each can do.
+  std::vector<std::pair<std::string, std::uint64_t>> engines = {};
 };
 void merge_routes(Commit& commit, const base::Uuid& brain, const std::vector<RoutedAgent>& agents);
+// Takes those back that still name `brain`: an agent may be connected to another one by now.
+void drop_routes(Commit& commit, const base::Uuid& brain, const std::vector<base::Uuid>& agents);
+// What a row of routes says, one per engine. Of a Query on routes with all().
+[[nodiscard]] std::vector<EngineRoute> routes_of(const Row& row);
 
-// Local agents of instances that nobody runs any more become offline. `mine` are left alone, and
+// Agents that are called online and gave no sign of life since `silent_since` become offline: those
+// of instances that nobody runs any more, and those whose brain is gone. `mine` are left alone, and
 // those that a brain has a route to. The projects where that happened.
-[[nodiscard]] base::Result<std::vector<base::Uuid>> sweep_stale_local_agents(
+[[nodiscard]] base::Result<std::vector<base::Uuid>> sweep_stale_agents(
     Store& store, const std::optional<Fence>& fence, const std::vector<base::Uuid>& mine,
     base::TimeUs silent_since, base::TimeUs now);
 

@@ -6,6 +6,7 @@
 #include <deque>
 #include <future>
 
+#include "core/presence.hpp"
 #include "core/refusal.hpp"
 
 namespace z4j::core {
@@ -23,6 +24,9 @@ constexpr std::uint32_t kRequestsAtOnce = 100;
 constexpr std::size_t kRelayedBytes = std::size_t{2} << 20;
 constexpr int kAnswerTries = 20;
 constexpr std::int64_t kMsUs = 1000;
+constexpr std::string_view kQueued = "queued";  // what: a command that waits for an agent
+constexpr std::uint32_t kWaitingAtOnce = 200;
+constexpr std::size_t kAskedById = 500;  // agents; of more, all requests are read
 
 // Adds the row. Its end is by the store's clock, which all brains share.
 void add_request(Commit& commit, const base::Uuid& brain, std::string_view what,
@@ -45,6 +49,20 @@ void add_request(Commit& commit, const base::Uuid& brain, std::string_view what,
   self.eq(req::id, asked.id);
   commit.update(Table::engine_requests, std::move(self),
                 {{req::expires_at, Cell::now(expires_in_ms * kMsUs)}});
+}
+
+HandedCommand handed_of(const Row& row) {
+  HandedCommand out;
+  out.id = row.uuid(req::id);
+  out.agent_id = row.uuid(req::agent_id);
+  out.engine = row.text(req::engine);
+  out.verb = static_cast<std::uint64_t>(row.num(req::verb));
+  out.target = row.text(req::target);
+  out.args_json = row.text(req::args);
+  out.deadline_ms = static_cast<int>(row.num(req::deadline_ms));
+  if (auto more = json::parse(row.text(req::more)); more && more->is_object())
+    out.more = std::move(more->get_object());
+  return out;
 }
 
 std::string answer_text(const base::Result<std::string>& answer) {
@@ -110,7 +128,7 @@ struct Relay::Inbox {
   bool has_requests = false, has_answers = false, is_stopping = false;
 };
 
-Relay::Relay(LocalAgents& agents, Store& store, Notices& notices, const base::Clock& clock,
+Relay::Relay(HeldAgents& agents, Store& store, Notices& notices, const base::Clock& clock,
              base::Log& log, Options options)
     : agents_(agents),
       store_(store),
@@ -123,30 +141,23 @@ Relay::Relay(LocalAgents& agents, Store& store, Notices& notices, const base::Cl
 
 Relay::~Relay() { stop(); }
 
-bool Relay::is_mine(const base::Uuid& agent_id) const {
-  const std::vector<base::Uuid> mine = agents_.held();
-  return std::find(mine.begin(), mine.end(), agent_id) != mine.end();
-}
-
 // --- asking -------------------------------------------------------------------------------------
 
 std::vector<EngineRoute> Relay::routes(const base::Uuid& project) {
   std::vector<EngineRoute> out = agents_.routes(project);
   if (!is_shared_) return out;
-  const std::vector<base::Uuid> mine = agents_.held();
-  const auto is_held = [&mine](const base::Uuid& id) {
-    return std::find(mine.begin(), mine.end(), id) != mine.end();
-  };
   // One that was here once may be elsewhere now.
+  std::vector<base::Uuid> mine = agents_.held();
+  std::sort(mine.begin(), mine.end());
+  const auto is_held = [&mine](const base::Uuid& id) {
+    return std::binary_search(mine.begin(), mine.end(), id);
+  };
   std::erase_if(out, [&](const EngineRoute& route) { return !is_held(route.agent_id); });
   Query query(Table::routes);
   query.where.eq(route_col::project_id, project).ne(route_col::brain_id, options_.brain);
   auto read = store_.each(query.all(), [&](const Row& row) {
-    const base::Uuid agent = row.uuid(route_col::agent_id);
-    if (is_held(agent)) return true;
-    out.push_back({agent, std::string(row.text(route_col::engine)),
-                   static_cast<std::uint64_t>(row.num(route_col::capabilities)),
-                   row.flag(route_col::is_online), false});
+    if (is_held(row.uuid(route_col::agent_id))) return true;
+    for (EngineRoute& route : routes_of(row)) out.push_back(std::move(route));
     return true;
   });
   if (!read) log_.warn("routes to other brains not read", {{"why", read.error().text()}});
@@ -156,7 +167,7 @@ std::vector<EngineRoute> Relay::routes(const base::Uuid& project) {
 void Relay::command(const base::Uuid& agent_id, const std::string& engine, std::uint64_t verb,
                     std::string target, std::string args_json, int deadline_ms,
                     plugin::Answer answer) {
-  if (!is_shared_ || is_mine(agent_id)) {
+  if (!is_shared_ || agents_.holds(agent_id)) {
     return agents_.command(agent_id, engine, verb, std::move(target), std::move(args_json),
                            deadline_ms, std::move(answer));
   }
@@ -165,7 +176,7 @@ void Relay::command(const base::Uuid& agent_id, const std::string& engine, std::
 
 void Relay::read(const base::Uuid& agent_id, std::string_view what, std::string page_json,
                  int deadline_ms, plugin::Answer answer) {
-  if (!is_shared_ || is_mine(agent_id)) {
+  if (!is_shared_ || agents_.holds(agent_id)) {
     return agents_.read(agent_id, what, std::move(page_json), deadline_ms, std::move(answer));
   }
   Query query(Table::routes);
@@ -181,8 +192,30 @@ void Relay::read(const base::Uuid& agent_id, std::string_view what, std::string 
 }
 
 void Relay::hand_over(Commit& commit, const HandedCommand& command, int expires_in_ms) {
-  add_request(commit, options_.brain, "command", command, expires_in_ms);
+  add_request(commit, options_.brain, command.waits ? kQueued : "command", command, expires_in_ms);
   notices_.tell(commit, Notices::About::requests);
+}
+
+void Relay::claim(Commit& commit, const base::Uuid& agent_id, const base::Uuid& command) {
+  if (const auto fence = agents_.fence(agent_id)) fence->guard(commit);
+  Where free, self;
+  free.eq(req::id, command).is_null(req::claimed_by);
+  commit.check(Table::engine_requests, std::move(free), 1, 1);
+  self.eq(req::id, command);
+  commit.erase(Table::engine_requests, std::move(self));
+}
+
+base::Result<std::vector<HandedCommand>> Relay::waiting() {
+  std::vector<HandedCommand> out;
+  Query query(Table::engine_requests);
+  query.where.eq(req::what, kQueued).is_null(req::claimed_by).gt(req::expires_at, Cell::now());
+  auto read = store_.each(query.all().limit(kWaitingAtOnce), [&out](const Row& row) {
+    out.push_back(handed_of(row));
+    out.back().waits = true;
+    return true;
+  });
+  if (!read) return std::move(read).error();
+  return out;
 }
 
 void Relay::ask(const base::Uuid& agent_id, const std::string& engine, std::string_view what,
@@ -299,29 +332,19 @@ bool Relay::give_up_late() {
 // --- requests of others -------------------------------------------------------------------------
 
 bool Relay::take_requests() {
-  std::vector<Cell> mine;
-  for (const base::Uuid& agent : agents_.held()) mine.emplace_back(agent);
-  if (mine.empty()) return false;
+  const std::vector<base::Uuid> held = agents_.held();
+  if (held.empty()) return false;
   std::vector<Request> found;
   Query query(Table::engine_requests);
-  query.where.in(req::agent_id, std::move(mine))
-      .is_null(req::claimed_by)
-      .gt(req::expires_at, Cell::now());
-  auto read = store_.each(query.all().limit(kRequestsAtOnce), [&found](const Row& row) {
-    Request r;
-    r.command.id = row.uuid(req::id);
-    r.command.agent_id = row.uuid(req::agent_id);
-    r.command.engine = row.text(req::engine);
-    r.command.verb = static_cast<std::uint64_t>(row.num(req::verb));
-    r.command.target = row.text(req::target);
-    r.command.args_json = row.text(req::args);
-    r.command.deadline_ms = static_cast<int>(row.num(req::deadline_ms));
-    if (auto more = json::parse(row.text(req::more)); more && more->is_object())
-      r.command.more = std::move(more->get_object());
-    r.what = row.text(req::what);
-    r.asked_by = row.uuid(req::asked_by);
-    found.push_back(std::move(r));
-    return true;
+  query.where.is_null(req::claimed_by).ne(req::what, kQueued).gt(req::expires_at, Cell::now());
+  const bool asks_by_id = held.size() <= kAskedById;
+  if (asks_by_id) query.where.in(req::agent_id, {held.begin(), held.end()});
+  query.all();
+  if (asks_by_id) query.limit(kRequestsAtOnce);
+  auto read = store_.each(query, [&](const Row& row) {
+    if (!asks_by_id && !agents_.holds(row.uuid(req::agent_id))) return true;
+    found.push_back({handed_of(row), std::string(row.text(req::what)), row.uuid(req::asked_by)});
+    return found.size() < kRequestsAtOnce;
   });
   if (!read) {
     log_.warn("requests of other brains not read", {{"why", read.error().text()}});
@@ -341,21 +364,18 @@ bool Relay::take_requests() {
 
 base::Status Relay::carry_out(const Request& request) {
   const HandedCommand& c = request.command;
-  Commit claim;
-  if (const auto fence = agents_.fence(c.agent_id)) fence->guard(claim);
-  Where free;
-  free.eq(req::id, c.id).is_null(req::claimed_by);
+  Commit claimed;
   if (request.what == "command") {
     if (!take_command_) return {};
-    claim.check(Table::engine_requests, free, 1, 1);
-    Where self;
-    self.eq(req::id, c.id);
-    claim.erase(Table::engine_requests, std::move(self));
-    return take_command_(c, std::move(claim));
+    claim(claimed, c.agent_id, c.id);
+    return take_command_(c, std::move(claimed));
   }
-  claim.update(Table::engine_requests, std::move(free),
-               {{req::claimed_by, options_.brain}, {req::args, nullptr}}, 1, 1);
-  if (auto claimed = store_.commit(claim); !claimed) return claimed;
+  if (const auto fence = agents_.fence(c.agent_id)) fence->guard(claimed);
+  Where free;
+  free.eq(req::id, c.id).is_null(req::claimed_by);
+  claimed.update(Table::engine_requests, std::move(free),
+                 {{req::claimed_by, options_.brain}, {req::args, nullptr}}, 1, 1);
+  if (auto done = store_.commit(claimed); !done) return done;
   auto answer = [inbox = inbox_, id = c.id,
                  asked_by = request.asked_by](base::Result<std::string> result) {
     const std::lock_guard lock(inbox->mutex);

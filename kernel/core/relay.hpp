@@ -27,8 +27,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
-#include "core/agents.hpp"
-#include "core/engine_routes.hpp"
+#include "core/held_agents.hpp"
 #include "core/notices.hpp"
 #include "core/store.hpp"
 
@@ -44,7 +43,7 @@ class Relay final : public EngineRoutes {
   // front.
   using TakeCommand = std::function<base::Status(const HandedCommand&, Commit claim)>;
 
-  Relay(LocalAgents& agents, Store& store, Notices& notices, const base::Clock& clock,
+  Relay(HeldAgents& agents, Store& store, Notices& notices, const base::Clock& clock,
         base::Log& log, Options options);
   ~Relay() override;  // stop()
   Relay(const Relay&) = delete;
@@ -55,8 +54,10 @@ class Relay final : public EngineRoutes {
                std::string target, std::string args_json, int deadline_ms,
                plugin::Answer answer) override;
   void hand_over(Commit& commit, const HandedCommand& command, int expires_in_ms) override;
+  void claim(Commit& commit, const base::Uuid& agent_id, const base::Uuid& command) override;
+  [[nodiscard]] base::Result<std::vector<HandedCommand>> waiting() override;
 
-  // As LocalAgents::read(), whoever holds the agent.
+  // As HeldAgents::read(), whoever holds the agent.
   void read(const base::Uuid& agent_id, std::string_view what, std::string page_json,
             int deadline_ms, plugin::Answer answer);
 
@@ -85,7 +86,6 @@ class Relay final : public EngineRoutes {
   void ask(const base::Uuid& agent_id, const std::string& engine, std::string_view what,
            std::uint64_t verb, std::string_view target, std::string_view args, int deadline_ms,
            plugin::Answer answer);
-  [[nodiscard]] bool is_mine(const base::Uuid& agent_id) const;
   bool take_requests();
   [[nodiscard]] base::Status carry_out(const Request& request);
   bool store_answers();
@@ -93,7 +93,7 @@ class Relay final : public EngineRoutes {
   bool give_up_late();
   void run();
 
-  LocalAgents& agents_;
+  HeldAgents& agents_;
   Store& store_;
   Notices& notices_;
   const base::Clock& clock_;

@@ -1,7 +1,6 @@
 #include "core/spill.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,7 +82,7 @@ struct Spill::Read {
 };
 
 base::Result<std::unique_ptr<Spill>> Spill::open(Options options) {
-  Z4J_CHECK(options.log != nullptr);
+  Z4J_CHECK(options.log != nullptr && options.redactor != nullptr);
   std::unique_ptr<Spill> spill(new Spill(std::move(options)));
   if (auto loaded = spill->load(); !loaded) return loaded.error();
   return spill;
@@ -92,7 +91,6 @@ base::Result<std::unique_ptr<Spill>> Spill::open(Options options) {
 Spill::~Spill() {
   close_fd(writing_);
   close_fd(reading_);
-  close_fd(lock_);
 }
 
 base::Status Spill::load() {
@@ -105,14 +103,6 @@ base::Status Spill::load() {
                        .hint = "make it writable for this user, or set ingest.spill_bytes to 0"};
   };
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return unusable(errno);
-  lock_ = ::open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (lock_ < 0) return unusable(errno);
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    return base::Error{.code = base::Code::bad_state,
-                       .message = "another brain uses this folder",
-                       .where = folder,
-                       .hint = "stop the other brain, or set Z4J_HOME"};
-  }
   std::error_code ec;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ec)) {
     const auto number = number_of(entry.path().filename().string());
@@ -128,7 +118,7 @@ base::Status Spill::load() {
   if (ec) return unusable(ec.value());
   segments_.sort([](const Segment& a, const Segment& b) { return a.number < b.number; });
   if (!segments_.empty()) {
-    next_number_ = segments_.back().number + 1;
+    first_number_ = next_number_ = segments_.back().number + 1;
     options_.log->info("events of an earlier run wait on disk",
                        {{"bytes", total_bytes_}, {"files", segments_.size()}});
   }
@@ -179,7 +169,7 @@ base::Status Spill::refused(base::Error e) {
 }
 
 base::Status Spill::add(const Parcel& parcel, Sync how) {
-  const std::string record = write_spill_record(parcel);
+  const std::string record = write_spill_record(parcel, *options_.redactor);
   const std::lock_guard lock(mutex_);
   if (record.size() > kMaxSpillBody || total_bytes_ + record.size() > options_.max_bytes) {
     return refused(base::Error{.code = base::Code::busy,
@@ -258,6 +248,7 @@ std::optional<Spill::Taken> Spill::next() {
     if (read.parcel) {
       ++segment.open;
       stats_.read_events += read.parcel->events.size();
+      if (segment.number < first_number_) read.parcel->source.fence = nullptr;
       return Taken{std::move(read.parcel), segment.number};
     }
     stats_.damaged_bytes += read.next_at - at;

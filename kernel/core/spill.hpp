@@ -5,7 +5,12 @@
 // was settled, so a killed brain reads it again; repeating is harmless, since an event stored twice
 // changes nothing. A segment may end in the middle of a record: that was never acknowledged.
 //
-// One brain per folder. add(), settle() and stats(): any thread; next(): one thread.
+// What lies there is redacted. It keeps the lease under which it was heard for as long as the brain
+// runs; what an earlier run left behind comes back without: nobody has that lease any more, and the
+// events are still true.
+//
+// One brain per folder, which the lock of its home folder sees to. add(), settle() and stats(): any
+// thread; next(): one thread.
 #pragma once
 
 #include <condition_variable>
@@ -29,7 +34,8 @@ class Spill {
     std::string folder;  // made when missing
     std::size_t max_bytes = 0;
     std::size_t segment_bytes = std::size_t{8} << 20;
-    base::Log* log = nullptr;  // required, outlives this
+    base::Log* log = nullptr;            // required, outlives this
+    const Redactor* redactor = nullptr;  // required, outlives this
   };
   struct Stats {
     std::uint64_t bytes = 0, limit_bytes = 0;
@@ -38,7 +44,7 @@ class Spill {
     std::uint64_t damaged_bytes = 0;  // that could not be read back
   };
 
-  // Errors: bad_config, the folder can't be used; bad_state, another brain uses it.
+  // Errors: bad_config, the folder can't be used.
   [[nodiscard]] static base::Result<std::unique_ptr<Spill>> open(Options options);
   ~Spill();
   Spill(const Spill&) = delete;
@@ -85,7 +91,7 @@ class Spill {
   Read read_record(std::uint64_t number, std::uint64_t at, std::uint64_t end);
 
   const Options options_;
-  int lock_ = -1;
+  std::uint64_t first_number_ = 1;  // of this run; set before it is shared
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -5,16 +5,17 @@
 #include <cstring>
 #include <type_traits>
 
+#include "core/leases.hpp"
 #include "core/text.hpp"
 
 namespace z4j::core {
 namespace {
 
-constexpr std::uint32_t kMark = 0x316C707A;  // "zpl1"
+constexpr std::uint32_t kMark = 0x326C707A;  // "zpl2"
 constexpr std::size_t kMaxNameBytes = 4 * 512;
 constexpr std::size_t kMaxNameCharacters = 512;
-// The least that a row takes: five numbers, the id and eight lengths.
-constexpr std::size_t kLeastRowBytes = 16 + 8 + 8 + 4 + 2 + 8 * 4;
+// The least that a row takes: two ids, six numbers and eight lengths.
+constexpr std::size_t kLeastRowBytes = 16 + 16 + 8 + 8 + 4 + 2 + 2 + 8 * 4;
 
 std::uint32_t crc_of(std::string_view bytes) {
   return static_cast<std::uint32_t>(
@@ -82,15 +83,23 @@ class Reader {
 
 }  // namespace
 
-std::string write_spill_record(const Parcel& parcel) {
+std::string write_spill_record(const Parcel& parcel, const Redactor& redactor) {
   std::string body;
   body += parcel.source.project_id.view();
   body += parcel.source.agent_id.view();
   put_text(body, std::string_view(parcel.source.instance).substr(0, kMaxNameBytes));
+  const Fence fence = parcel.source.fence ? *parcel.source.fence : Fence{};
+  put_text(body, std::string_view(fence.name).substr(0, kMaxNameBytes));
+  body += fence.owner.view();
+  put(body, fence.number);
   put(body, parcel.taken_at);
   put(body, static_cast<std::uint32_t>(parcel.events.size()));
-  for (const RawEvent& e : parcel.events) {
+  std::string attrs;
+  for (const RawEvent& raw : parcel.events) {
+    const RawEvent e = scrub(raw, parcel.source, parcel.taken_at, redactor, attrs);
     body += e.given_id.view();
+    body += e.id.view();
+    put(body, e.scrubbed);
     put(body, e.time);
     put(body, e.runtime_us);
     put(body, e.attempt);
@@ -144,12 +153,19 @@ std::shared_ptr<Parcel> read_spill_body(const SpillHead& head, std::string_view 
   parcel->source.agent_id = in.uuid();
   parcel->source.instance = name();
   parcel->source.is_stream = true;
+  auto fence = std::make_shared<Fence>();
+  fence->name = name();
+  fence->owner = in.uuid();
+  fence->number = in.number<std::int64_t>();
+  if (!fence->name.empty()) parcel->source.fence = std::move(fence);
   parcel->taken_at = in.number<std::int64_t>();
   const auto rows = in.number<std::uint32_t>();
   if (!in.is_good() || rows == 0 || rows > in.left() / kLeastRowBytes) return nullptr;
   parcel->events.resize(rows);
   for (RawEvent& e : parcel->events) {
     e.given_id = in.uuid();
+    e.id = in.uuid();
+    e.scrubbed = in.number<std::uint16_t>();
     e.time = in.number<std::int64_t>();
     e.runtime_us = in.number<std::int64_t>();
     e.attempt = in.number<std::uint32_t>();

@@ -1,4 +1,5 @@
-// A parcel as bytes on disk and back. Pure functions; any thread.
+// A parcel as bytes on disk and back: redacted, with ids and the lease it was heard under. Pure
+// functions; any thread.
 //
 // A record is a head of 16 bytes (a mark, the length of the body, the CRC-32 of the body, the
 // CRC-32 of these twelve bytes; little endian) and the body. The reader takes any bytes: a disk
@@ -21,7 +22,7 @@ inline constexpr std::size_t kSpillHeadBytes = 16;
 inline constexpr std::size_t kMaxSpillBody = std::size_t{256} << 20;
 
 // Head and body.
-[[nodiscard]] std::string write_spill_record(const Parcel& parcel);
+[[nodiscard]] std::string write_spill_record(const Parcel& parcel, const Redactor& redactor);
 [[nodiscard]] std::string seal_spill_body(std::string_view body);
 
 struct SpillHead {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 #include "core/refusal.hpp"
 #include "model/ids.hpp"
@@ -13,6 +14,8 @@ namespace task_col = model::tasks;
 namespace event_col = model::events;
 
 constexpr std::size_t kTreeNodes = 500;
+// So many lists are read one by one whatever else is asked for.
+constexpr std::size_t kFewNames = 4;
 
 constexpr std::initializer_list<std::uint16_t> kTaskViewColumns = {
     task_col::id,          task_col::project_id,     task_col::engine,       task_col::task_id,
@@ -104,17 +107,105 @@ base::Result<Page<TaskView>> Tasks::list(const base::Uuid& project, const TaskFi
   if (filter.has_text()) needs |= Z4J_STORE_FAST_TEXT;
   if (!filter.args.empty()) needs |= Z4J_STORE_FAST_PATH;
   const bool is_plain = needs == 0;
-  if (!is_plain && (store_.info().capabilities & needs) != needs)
+  const bool is_served = (store_.info().capabilities & needs) == needs;
+  std::optional<std::vector<Name>> names;
+  if (filter.name) {
+    auto found = names_with(project, *filter.name);
+    if (!found) return std::move(found).error();
+    names = std::move(*found);
+  }
+  // With other conditions beside many names, one index may serve them all at once.
+  TaskFilter others = filter;
+  others.name.reset();
+  const bool is_by_name = names && (names->size() <= kFewNames ||
+                                    (!others.has_text() && others.args.empty() && !others.state));
+  if (is_by_name) {
+    auto page = list_of_names(*names, query, filter, project, after, limit);
+    if (page || page.error().code != base::Code::timeout) return page;
     return search_back(query, filter, project, after, limit);
+  }
+  if (!is_served) return search_back(query, filter, project, after, limit);
   Query direct = query;
   if (after) direct.after({Cell(after->at), Cell(after->id)});
-  if (!is_plain) direct.timeout_ms(static_cast<std::uint32_t>(options_.direct_ms));
+  if (!is_plain)
+    direct.timeout_ms(static_cast<std::uint32_t>(names ? options_.quick_ms : options_.direct_ms));
   auto page = read_task_page(store_, std::move(direct), limit);
   // An index serves what is rare and the order what is common; rows that are neither, such as many
   // that all lie far back, can defeat both.
-  if (!page && !is_plain && page.error().code == base::Code::timeout)
-    return search_back(query, filter, project, after, limit);
+  const auto is_late = [&page] { return !page && page.error().code == base::Code::timeout; };
+  if (is_late() && names) page = list_of_names(*names, query, filter, project, after, limit);
+  if (is_late() && !is_plain) return search_back(query, filter, project, after, limit);
   return page;
+}
+
+base::Result<std::optional<std::vector<Tasks::Name>>> Tasks::names_with(const base::Uuid& project,
+                                                                        std::string_view part) {
+  Query query(Table::tasks);
+  query.where.eq(task_col::project_id, project).contains(task_col::name, part);
+  query.group(task_col::name)
+      .fold(Z4J_AGG_MAX, task_col::sort_at)
+      .limit(options_.max_names + 1)
+      .timeout_ms(static_cast<std::uint32_t>(options_.quick_ms));
+  std::vector<Name> names;
+  auto done = store_.each(query, [&names](const Row& row) {
+    names.push_back(Name{std::string(row.text(0)), row.num(1)});
+    return true;
+  });
+  using Found = std::optional<std::vector<Name>>;
+  if (!done)
+    return done.error().code == base::Code::timeout ? base::Result<Found>(Found())
+                                                    : std::move(done).error();
+  if (names.size() > options_.max_names) return Found();
+  std::sort(names.begin(), names.end(),
+            [](const Name& a, const Name& b) { return a.newest > b.newest; });
+  return Found(std::move(names));
+}
+
+base::Result<Page<TaskView>> Tasks::list_of_names(const std::vector<Name>& names,
+                                                  const Query& query, const TaskFilter& filter,
+                                                  const base::Uuid& project,
+                                                  const std::optional<Place>& after,
+                                                  std::uint32_t limit) {
+  const std::int64_t until_ms = clock_.steady_ms() + options_.direct_ms;
+  const auto is_before = [](const Place& a, const Place& b) {
+    return std::tie(a.at, a.id) > std::tie(b.at, b.id);
+  };
+  TaskFilter others = filter;
+  others.name.reset();
+  std::vector<Place> places;  // the first of all names, one more than a page has
+  for (const Name& name : names) {
+    const bool is_full = places.size() > limit;
+    if (is_full && name.newest < places.back().at) break;
+    const std::int64_t left_ms = until_ms - clock_.steady_ms();
+    if (left_ms <= 0) return refuse::error(base::Code::timeout, {}, "the search took too long");
+    Query of_name(Table::tasks);
+    of_name.where = others.where(project);
+    of_name.where.eq(task_col::name, name.name);
+    if (is_full) of_name.where.ge(task_col::sort_at, places.back().at);
+    of_name.columns({task_col::sort_at, task_col::id})
+        .order({task_col::sort_at, task_col::id}, true)
+        .limit(limit + 1)
+        .timeout_ms(static_cast<std::uint32_t>(left_ms));
+    if (after) of_name.after({Cell(after->at), Cell(after->id)});
+    auto done = store_.each(of_name, [&places](const Row& row) {
+      places.push_back(Place{row.num(task_col::sort_at), row.uuid(task_col::id)});
+      return true;
+    });
+    if (!done) return std::move(done).error();
+    std::sort(places.begin(), places.end(), is_before);
+    places.resize(std::min<std::size_t>(places.size(), limit + 1));
+  }
+  Page<TaskView> page;
+  if (places.empty()) return page;
+  const bool has_more = places.size() > limit;
+  places.resize(std::min<std::size_t>(places.size(), limit));
+  Query rows = query;
+  std::vector<Cell> ids;
+  for (const Place& place : places) ids.emplace_back(place.id);
+  rows.where.in(task_col::id, std::move(ids));
+  auto read = read_task_page(store_, std::move(rows), limit);
+  if (read && !read->next && has_more) read->next = places.back();
+  return read;
 }
 
 base::Result<std::optional<base::TimeUs>> Tasks::edge(const base::Uuid& project, bool newest) {

@@ -1,8 +1,9 @@
 // What people read of tasks: lists, one task, its events, its workflow.
 //
-// Every read is one indexed page, but for a list whose filter no index of the store serves. That
-// one looks back through time piece by piece until the page is full or its time is up, and says how
-// far it came. Thread-safe. Errors: see refusal.hpp; else the store's.
+// Every read is one indexed page, but for two kinds of list. A part of a name is turned into the
+// few names that hold it, and their lists are read side by side. Where no index of the store serves
+// a filter, we look back through time piece by piece until the page is full or its time is up, and
+// say how far we came. Thread-safe. Errors: see refusal.hpp; else the store's.
 #pragma once
 
 #include <cstdint>
@@ -61,6 +62,8 @@ class Tasks {
   struct Options {
     std::int64_t search_ms = 600;  // after so long a search is over, even without a full page
     std::int64_t direct_ms = 700;  // for one query, where the store says that it has the indexes
+    std::int64_t quick_ms = 60;    // for one query that there is another way around
+    std::uint32_t max_names = 64;  // with that part, whose lists are read side by side
   };
   Tasks(Store& store, const base::Clock& clock) : Tasks(store, clock, Options()) {}
   Tasks(Store& store, const base::Clock& clock, Options options)
@@ -83,6 +86,18 @@ class Tasks {
                                             std::string_view task_id);
 
  private:
+  struct Name {
+    std::string name;
+    base::TimeUs newest = 0;
+  };
+  // Those that hold `part`, newest first; nothing where there are too many, or no time to find
+  // them.
+  [[nodiscard]] base::Result<std::optional<std::vector<Name>>> names_with(const base::Uuid& project,
+                                                                          std::string_view part);
+  // The error is timeout when direct_ms was not enough.
+  [[nodiscard]] base::Result<Page<TaskView>> list_of_names(
+      const std::vector<Name>& names, const Query& query, const TaskFilter& filter,
+      const base::Uuid& project, const std::optional<Place>& after, std::uint32_t limit);
   [[nodiscard]] base::Result<Page<TaskView>> search_back(const Query& query,
                                                          const TaskFilter& filter,
                                                          const base::Uuid& project,

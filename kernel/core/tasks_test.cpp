@@ -2,6 +2,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <functional>
 #include <set>
 #include <string>
 
@@ -32,6 +33,8 @@ class TasksTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_search_without_an_index_finds_everything_page_by_page);
   CPPUNIT_TEST(a_search_whose_time_is_up_says_how_far_it_came_and_goes_on);
   CPPUNIT_TEST(a_search_stays_within_its_times);
+  CPPUNIT_TEST(a_part_of_names_is_looked_for_in_the_lists_of_each);
+  CPPUNIT_TEST(more_names_than_can_be_merged_are_searched_for);
   CPPUNIT_TEST(an_argument_filter_is_read);
   CPPUNIT_TEST_SUITE_END();
 
@@ -40,6 +43,9 @@ class TasksTest : public CppUnit::TestFixture {
 
   // One task an hour; every tenth is called "rare".
   void store_tasks(int count) {
+    store_tasks(count, [](int i) { return i % 10 == 0 ? "app.rare" : "app.common"; });
+  }
+  void store_tasks(int count, const std::function<std::string(int)>& name_of) {
     Rows rows(Table::tasks);
     for (int i = 0; i < count; ++i) {
       const std::string id = "t" + std::to_string(i);
@@ -49,7 +55,7 @@ class TasksTest : public CppUnit::TestFixture {
           .uuid(task_col::project_id, project_)
           .text(task_col::engine, "e")
           .text(task_col::task_id, id)
-          .text(task_col::name, i % 10 == 0 ? "app.rare" : "app.common")
+          .text(task_col::name, name_of(i))
           .num(task_col::sort_at, at)
           .num(task_col::sort_stamp, 1)
           .num(task_col::created_at, at)
@@ -121,6 +127,43 @@ class TasksTest : public CppUnit::TestFixture {
     find_all(tasks, rare, 5, 2);
     rare.until = hour(200);
     find_all(tasks, rare, 0, 2);
+  }
+  void a_part_of_names_is_looked_for_in_the_lists_of_each() {
+    store_tasks(300,
+                [](int i) { return "app.n" + std::to_string(i % 12) + (i < 200 ? ".a" : ".b"); });
+    const base::SystemClock clock;
+    Tasks tasks(*store_, clock);
+    TaskFilter filter;
+    filter.name = "APP.N";  // all 24 names
+    find_all(tasks, filter, 300, 7);
+    find_all(tasks, filter, 300, 300);
+    filter.name = ".b";  // all of it lies behind the rest
+    find_all(tasks, filter, 100, 9);
+    filter.until = hour(250);
+    find_all(tasks, filter, 50, 50);
+    filter.since = hour(280);
+    find_all(tasks, filter, 31, 50);
+    filter = {};
+    filter.name = "n11.b";  // few names, beside other conditions
+    filter.engine = "e";
+    find_all(tasks, filter, 9, 3);
+    filter.engine = "other";
+    find_all(tasks, filter, 0, 3);
+    filter.name = "%";
+    filter.engine.reset();
+    find_all(tasks, filter, 0, 3);
+  }
+  void more_names_than_can_be_merged_are_searched_for() {
+    store_tasks(90, [](int i) { return "app.n" + std::to_string(i); });
+    const base::SystemClock clock;
+    Tasks::Options options;
+    options.max_names = 80;
+    Tasks tasks(*store_, clock, options);
+    TaskFilter filter;
+    filter.name = "app";
+    find_all(tasks, filter, 90, 20);
+    filter.name = "n8";
+    find_all(tasks, filter, 11, 20);
   }
   void an_argument_filter_is_read() {
     const auto pointer = [](std::string_view term) {

@@ -121,6 +121,9 @@ class ApiFixture {
                                           std::move(setup_options));
     commands = std::make_unique<core::Commands>(*store, *audit, routes, clock, log,
                                                 core::Commands::Options{});
+    core::AgentAccounts::Options accounting;
+    accounting.secret = "a test secret of at least 32 bytes";
+    accounts = std::make_unique<core::AgentAccounts>(*store, *audit, clock, std::move(accounting));
     overrides = std::make_unique<core::PluginOverrides>(*store, *audit, clock);
     plugin::Host::Options host_options;
     host_options.directories = {Z4J_PLUGIN_DIR};
@@ -131,8 +134,8 @@ class ApiFixture {
 
   // Makes the API; whatever should differ in settings or parts is set before.
   Api& open(const std::function<void(Parts&)>& change = {}) {
-    Parts parts{*store,   *auth,    *setup, *projects, *commands, *overrides, live,
-                *plugins, settings, log,    clock,     "1.2.3",   entries};
+    Parts parts{*store, *auth,    *setup,   *projects, *commands, *accounts, *overrides,
+                live,   *plugins, settings, log,       clock,     "1.2.3",   entries};
     parts.stats_keep_ms = 0;
     if (change) change(parts);
     api_ = std::make_unique<Api>(std::move(parts));
@@ -202,6 +205,7 @@ class ApiFixture {
   FakeRoutes routes;
   std::unique_ptr<core::Setup> setup;
   std::unique_ptr<core::Commands> commands;
+  std::unique_ptr<core::AgentAccounts> accounts;
   std::unique_ptr<core::PluginOverrides> overrides;
   std::unique_ptr<plugin::Host> plugins;
   std::vector<config::PluginEntry> entries;

@@ -1,5 +1,6 @@
 #include "app/brain/brain.hpp"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,11 +13,13 @@
 #include "api/api.hpp"
 #include "app/brain/database.hpp"
 #include "app/brain/plugin_runner.hpp"
+#include "core/agent_accounts.hpp"
 #include "core/agents.hpp"
 #include "core/audit.hpp"
 #include "core/auth.hpp"
 #include "core/commands.hpp"
 #include "core/engine_reads.hpp"
+#include "core/held_agents.hpp"
 #include "core/ingest.hpp"
 #include "core/leases.hpp"
 #include "core/live.hpp"
@@ -28,8 +31,10 @@
 #include "core/projects.hpp"
 #include "core/relay.hpp"
 #include "core/retention.hpp"
+#include "core/revocations.hpp"
 #include "core/setup.hpp"
 #include "core/store.hpp"
+#include "gateway/gateway.hpp"
 #include "net/server.hpp"
 #include "plugin/gate.hpp"
 #include "plugin/host.hpp"
@@ -39,16 +44,31 @@ namespace {
 
 constexpr std::size_t kMaxSocketPath = 100;  // sun_path holds 108 bytes
 constexpr int kDrainMs = 10'000;             // for events that wait when the brain stops
+constexpr std::int64_t kPruneEveryMs = 3'600'000;
 // Leases of what one brain does for all.
 constexpr const char* kRetentionLease = "retention";
 constexpr const char* kTimeOutsLease = "command time-outs";
 constexpr const char* kFleetLease = "fleet sweep";
 // Bodies that may be longer than others: commands carry arguments, plugins their settings.
 constexpr std::size_t kProjectBodyBytes = 256u << 10, kPluginBodyBytes = 128u << 10;
+constexpr std::size_t kAgentBodyBytes = 32u << 20;  // frames of agents that poll
+constexpr std::size_t kMostConnections = 50'000, kKeptDescriptors = 512;
 
 std::string host_name() {
   char name[256] = {};
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+// As many public connections as descriptors allow, after asking for as many as we may have. What is
+// kept back is for the database, plugins and files.
+std::size_t most_connections() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kKeptDescriptors;
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, kMostConnections + kKeptDescriptors);
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+  (void)::getrlimit(RLIMIT_NOFILE, &limit);
+  const std::size_t all = static_cast<std::size_t>(limit.rlim_cur);
+  return std::clamp(all - std::min(all / 2, kKeptDescriptors), std::size_t{64}, kMostConnections);
 }
 
 // A private folder for the Unix socket: run/ of the home folder, or one in /tmp when that path is
@@ -94,14 +114,19 @@ struct Brain::Parts {
   std::unique_ptr<core::Leases> leases;
   std::unique_ptr<core::Notices> notices;
   std::unique_ptr<core::PluginOverrides> overrides;
+  std::unique_ptr<core::AgentAccounts> accounts;
   std::unique_ptr<core::Ingest> ingest;
   std::unique_ptr<core::LocalAgents> agents;
   std::atomic<core::LocalAgents*> listener{nullptr};  // who hears the plugins; none yet: nobody
+  std::unique_ptr<gateway::Gateway> gateway;
+  std::unique_ptr<core::AgentsHere> here;
   std::unique_ptr<core::Relay> relay;
   plugin::Gate hearing;  // closed before the listener goes
   std::unique_ptr<core::Commands> commands;
+  std::unique_ptr<core::Revocations> revocations;
   std::unique_ptr<core::Retention> retention;
   std::unique_ptr<PluginRunner> runner;
+  std::int64_t next_prune_ms = 0;         // on the agents' thread
   std::atomic<bool> hears_others{false};  // all that other brains' notices touch is there
   std::unique_ptr<api::Api> api;
   std::unique_ptr<net::Server> server;
@@ -116,11 +141,15 @@ struct Brain::Parts {
   [[nodiscard]] plugin::Callbacks callbacks();
   [[nodiscard]] api::Parts api_parts();
   void make_leases();
+  [[nodiscard]] gateway::Gateway::Options gateway_options();
   [[nodiscard]] std::function<std::optional<core::Fence>()> holding(const char* lease);
   [[nodiscard]] base::json::Object brains();
   [[nodiscard]] base::json::Object holders();
   void write_metrics(core::MetricText& out) const;
   void tell(const base::Uuid& project, std::string_view topic);
+  void changed(const base::Uuid& project, std::string_view topic);
+  void holds_more();
+  void sweep_agents(const std::optional<core::Fence>& fence);
 };
 
 Brain::Brain(config::Loaded loaded, Environment environment, base::Log& log,
@@ -171,6 +200,33 @@ void Brain::Parts::tell(const base::Uuid& project, std::string_view topic) {
       topic == core::kTaskChanged || topic == core::kCommandChanged ? topic : core::kAgentChanged;
   live.publish(project, shown);
   notices->live(project, shown);
+  changed(project, topic);
+}
+
+// Here, or at another brain.
+void Brain::Parts::changed(const base::Uuid& project, std::string_view topic) {
+  if (hears_others) revocations->changed(project, topic);
+}
+
+// Agents came that others may have asked something, or that somebody waits for.
+void Brain::Parts::holds_more() {
+  if (!hears_others) return;
+  relay->look_for_requests();
+  commands->look_for_waiting();
+  revocations->look();
+}
+
+void Brain::Parts::sweep_agents(const std::optional<core::Fence>& fence) {
+  if (!hears_others) return;
+  const std::int64_t now_ms = clock.steady_ms();
+  if (now_ms < next_prune_ms) return;
+  next_prune_ms = now_ms + kPruneEveryMs;
+  if (const auto gone = accounts->prune(loaded.settings.agent_stale_prune_days, fence); !gone)
+    log.warn("stale agents not deleted", {{"why", gone.error().text()}});
+  else if (*gone > 0)
+    log.info("agents deleted that had not come for long", {{"agents", *gone}});
+  if (auto swept = revocations->sweep(fence); !swept)
+    log.warn("old cancels not forgotten", {{"why", swept.error().text()}});
 }
 
 // What this brain shares with others on the same store.
@@ -190,15 +246,20 @@ void Brain::Parts::make_leases() {
   core::Notices::Handlers hear;
   hear.live = [this](const base::Uuid& project, std::string_view topic) {
     live.publish(project, topic);
+    changed(project, topic);
   };
+  hear.closed = [this](const base::Uuid& agent) { gateway->revoke(agent); };
   hear.leases = [this] { leases->look_now(); };
-  hear.requests = [this] { relay->look_for_requests(); };
+  hear.requests = [this] {
+    relay->look_for_requests();
+    commands->look_for_waiting();
+  };
   hear.answers = [this] { relay->look_for_answers(); };
   hear.plugins = [this] { runner->look_at_overrides(); };
   hear.missed = [this] {
     live.publish_all();
     leases->look_now();
-    relay->look_for_requests();
+    holds_more();
     relay->look_for_answers();
     runner->look_at_overrides();
   };
@@ -238,7 +299,56 @@ base::Status Brain::Parts::open() {
   overrides = std::make_unique<core::PluginOverrides>(
       *store, *audit, clock,
       [this](core::Commit& c) { notices->tell(c, core::Notices::About::plugins); });
+  core::AgentAccounts::Options accounting;
+  accounting.secret = settings.secret;
+  accounting.previous_secrets = settings.previous_secrets;
+  accounting.on_changed = [this](const base::Uuid& project, std::string_view topic) {
+    tell(project, topic);
+  };
+  accounting.on_closed = [this](const base::Uuid& agent) {
+    if (gateway) gateway->revoke(agent);
+  };
+  accounting.tell_others = [this](core::Commit& commit, const base::Uuid& agent) {
+    notices->tell(commit, core::Notices::About::agents, agent.text());
+  };
+  accounts = std::make_unique<core::AgentAccounts>(*store, *audit, clock, std::move(accounting));
   return {};
+}
+
+gateway::Gateway::Options Brain::Parts::gateway_options() {
+  const config::Settings& settings = loaded.settings;
+  gateway::Gateway::Options out;
+  out.store = store.get();
+  out.clock = &clock;
+  out.log = &log;
+  out.secret = settings.secret;
+  out.brain = leases->brain();
+  out.door.find_token =
+      [this](std::string_view token) -> base::Result<std::optional<gateway::Identity>> {
+    auto found = accounts->find_by_token(token);
+    if (!found) return std::move(found).error();
+    if (!*found) return std::optional<gateway::Identity>();
+    return std::optional(gateway::Identity{(*found)->agent_id, (*found)->project_id,
+                                           (*found)->name, (*found)->until});
+  };
+  out.door.on_bad_token = [this](std::string_view client_ip) {
+    accounts->bearer_failed({std::string(client_ip), {}});
+  };
+  out.push = [this](const core::EventSource& source, const z4j_event_batch& batch,
+                    core::Ingest::Receipt receipt) {
+    return ingest->push(source, batch, std::move(receipt));
+  };
+  out.on_changed = [this](const base::Uuid& project, std::string_view topic) {
+    tell(project, topic);
+  };
+  out.redact = [this](base::json::Value value) {
+    ingest->redactor().scrub(value);
+    return value;
+  };
+  out.on_held = [this] { holds_more(); };
+  out.idle_timeout_s = settings.ws_idle_timeout_s;
+  out.offline_timeout_s = settings.agent_offline_timeout_s;
+  return out;
 }
 
 // What takes events in and sends commands out, then the plugins.
@@ -280,15 +390,20 @@ base::Status Brain::Parts::watch() {
   watching.brain = leases->brain();
   watching.may_sweep = holding(kFleetLease);
   watching.belief = [this](const core::Fence& fence) { return leases->belief(fence); };
-  watching.on_held = [this] {
-    if (relay) relay->look_for_requests();
+  watching.on_held = [this] { holds_more(); };
+  watching.held_besides = [this] {
+    return hears_others ? gateway->held() : std::vector<base::Uuid>();
   };
+  watching.on_sweep = [this](const std::optional<core::Fence>& fence) { sweep_agents(fence); };
   agents = std::make_unique<core::LocalAgents>(*plugins, *store, clock, log, std::move(watching));
   agents->start();
   listener = agents.get();
+  gateway = std::make_unique<gateway::Gateway>(gateway_options());
+  here = std::make_unique<core::AgentsHere>(
+      std::vector<core::HeldAgents*>{agents.get(), gateway.get()});
   core::Relay::Options handing;
   handing.brain = leases->brain();
-  relay = std::make_unique<core::Relay>(*agents, *store, *notices, clock, log, std::move(handing));
+  relay = std::make_unique<core::Relay>(*here, *store, *notices, clock, log, std::move(handing));
 
   core::Commands::Options sending;
   sending.timeout_s = settings.command_timeout_s;
@@ -302,12 +417,15 @@ base::Status Brain::Parts::watch() {
     return commands->take(command, std::move(claim));
   });
   relay->start();
+  revocations = std::make_unique<core::Revocations>(*store, *relay, clock, log,
+                                                    core::Revocations::Options{});
   retention = std::make_unique<core::Retention>(*store, clock, log, settings.event_retention_days,
                                                 holding(kRetentionLease));
   retention->start();
   runner = std::make_unique<PluginRunner>(*plugins, *agents, *overrides, *leases, loaded.plugins,
                                           log, clock);
   hears_others = true;
+  revocations->start();
   if (auto heard = notices->start(); !heard) return heard;
   if (auto started = runner->start(); !started) return started;
   leases->start();
@@ -344,6 +462,27 @@ void Brain::Parts::write_metrics(core::MetricText& out) const {
       .sample({}, static_cast<std::int64_t>(stats.spill.damaged_bytes));
   out.family("z4j_command_late_results_total", "counter", "answers to commands that were over")
       .sample({}, static_cast<std::int64_t>(commands->late_results()));
+  out.family("z4j_revocations_asserted_total", "counter", "cancels said again to new workers")
+      .sample({}, static_cast<std::int64_t>(revocations->asserted()));
+  const gateway::Gateway::Stats remote = gateway->stats();
+  out.family("z4j_agents_connected", "gauge", "agents elsewhere that are connected here")
+      .sample({}, static_cast<std::int64_t>(remote.agents));
+  out.family("z4j_agent_connections", "gauge", "their connections")
+      .sample({}, static_cast<std::int64_t>(remote.connections));
+  out.family("z4j_agent_frames_total", "counter", "good frames received from them")
+      .sample({}, static_cast<std::int64_t>(remote.frames));
+  out.family("z4j_agent_frames_refused_total", "counter", "frames that were malformed or false")
+      .sample({}, static_cast<std::int64_t>(remote.refused_frames));
+  out.family("z4j_agent_frames_repeated_total", "counter",
+             "frames dropped because their events were under way or stored")
+      .sample({}, static_cast<std::int64_t>(remote.repeated_frames));
+  out.family("z4j_agent_events_total", "counter", "events in frames that were taken")
+      .sample({}, static_cast<std::int64_t>(remote.events));
+  out.family("z4j_agent_acks_total", "counter", "frames acknowledged")
+      .sample({}, static_cast<std::int64_t>(remote.acks));
+  out.family("z4j_agent_late_results_total", "counter",
+             "results of commands that nobody waits for any more")
+      .sample({}, static_cast<std::int64_t>(remote.late_results));
   out.family("z4j_tasks_lost_candidates", "gauge", "open tasks that their engine has no trace of")
       .sample({}, static_cast<std::int64_t>(agents->lost_candidates()));
 }
@@ -386,9 +525,9 @@ base::json::Object Brain::Parts::holders() {
 }
 
 api::Parts Brain::Parts::api_parts() {
-  api::Parts out{*store,        *auth,    *setup,          *projects, *commands, *overrides,
-                 live,          *plugins, loaded.settings, log,       clock,     program_version(),
-                 loaded.plugins};
+  api::Parts out{*store,    *auth,      *setup,    *projects,         *commands, *accounts,
+                 *overrides, live,      *plugins,  loaded.settings,   log,       clock,
+                 program_version(), loaded.plugins};
   out.agent_live = [this](const base::Uuid& agent) { return core::engine_facts(*relay, agent); };
   out.agent_registry = [this](const base::Uuid& agent) {
     return core::engine_registry(*relay, agent);
@@ -434,16 +573,23 @@ base::Status Brain::Parts::listen() {
   options.trusted_proxies = settings.trusted_proxies;
   options.max_body_bytes = static_cast<std::size_t>(settings.max_body_bytes);
   options.body_limits = {{"/api/v1/projects/", kProjectBodyBytes},
-                         {"/api/v1/plugins/", kPluginBodyBytes}};
+                         {"/api/v1/plugins/", kPluginBodyBytes},
+                         {"/api/v1/agent/events", kAgentBodyBytes}};
+  options.late_routes = gateway->late_routes();
   options.api_threads = static_cast<unsigned>(settings.api_threads);
+  options.max_connections = most_connections();
   api = std::make_unique<api::Api>(api_parts());
+  std::vector<net::SocketEndpoint> sockets = api->sockets();
+  for (net::SocketEndpoint& endpoint : gateway->sockets()) sockets.push_back(std::move(endpoint));
   server = std::make_unique<net::Server>(
-      options, [this](const net::Request& request) { return api->handle(request); }, api->sockets(),
+      options, [this](const net::Request& request) { return api->handle(request); },
+      std::move(sockets),
       [this](std::string_view method, std::string_view route, int status, double seconds) {
         api->observe(method, route, status, seconds);
       },
       log);
   api->start(server->sockets());
+  gateway->start(server->sockets());
   return server->start();
 }
 
@@ -485,8 +631,10 @@ base::Status Brain::start() {
 void Brain::stop() {
   Parts& p = *parts_;
   if (p.api && p.server) p.api->stop();
+  if (p.gateway && p.server) p.gateway->stop();
   if (p.server) p.server->stop();
   if (p.retention) p.retention->stop();
+  if (p.revocations) p.revocations->stop();
   if (p.relay) p.relay->stop();
   if (p.commands) p.commands->stop();
   if (p.runner) p.runner->stop();
@@ -499,10 +647,14 @@ void Brain::stop() {
   p.api.reset();
   p.runner.reset();
   p.retention.reset();
+  p.revocations.reset();
   p.commands.reset();
   p.relay.reset();
+  p.here.reset();
+  p.gateway.reset();
   p.agents.reset();
   p.ingest.reset();
+  p.accounts.reset();
   p.overrides.reset();
   p.leases.reset();
   p.notices.reset();

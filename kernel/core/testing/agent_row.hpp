@@ -1,19 +1,22 @@
 // The agent that events of a test come from.
 #pragma once
 
+#include <string_view>
+
 #include "core/event_source.hpp"
 #include "core/store.hpp"
 
 namespace z4j::core::testing {
 
 // As the kernel keeps an engine instance's agent.
-[[nodiscard]] inline Rows agent_row(const EventSource& source, base::TimeUs now) {
+[[nodiscard]] inline Rows agent_row(const EventSource& source, base::TimeUs now,
+                                    std::string_view name = "local:celery") {
   namespace a = model::agents;
   Rows rows(Table::agents);
   rows.begin()
       .uuid(a::id, source.agent_id)
       .uuid(a::project_id, source.project_id)
-      .text(a::name, "local:celery")
+      .text(a::name, name)
       .num(a::is_local, 1)
       .text(a::protocol_version, "2")
       .text(a::framework_adapter, "bare")

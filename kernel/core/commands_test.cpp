@@ -1,0 +1,258 @@
+#include "core/commands.hpp"
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "core/refusal.hpp"
+#include "core/testing/control_fixture.hpp"
+
+namespace z4j::core {
+namespace {
+
+namespace cmd = model::commands;
+namespace json = base::json;
+
+class CommandsTest : public CppUnit::TestFixture {
+  CPPUNIT_TEST_SUITE(CommandsTest);
+  CPPUNIT_TEST(the_agent_that_told_of_a_task_is_asked_if_it_can);
+  CPPUNIT_TEST(a_known_agent_that_is_away_is_offline_not_missing);
+  CPPUNIT_TEST(a_command_without_a_route_is_cancelled);
+  CPPUNIT_TEST(a_queued_command_is_sent_once_when_an_agent_comes);
+  CPPUNIT_TEST(a_queued_command_waits_for_the_agent_it_names);
+  CPPUNIT_TEST(a_queued_command_that_nobody_takes_times_out);
+  CPPUNIT_TEST(a_queued_command_keeps_its_key);
+  CPPUNIT_TEST(workers_are_ordered_by_name);
+  CPPUNIT_TEST(an_order_that_several_engines_could_mean_names_the_engine);
+  CPPUNIT_TEST(orders_to_workers_are_checked);
+  CPPUNIT_TEST(any_declared_engine_takes_commands);
+  CPPUNIT_TEST(an_unknown_outcome_is_said_to_be_one);
+  CPPUNIT_TEST_SUITE_END();
+
+  testing::ControlFixture f_;
+
+  CommandRequest request(bool waits = false) {
+    CommandRequest out;
+    out.project_id = f_.project;
+    out.actor = f_.actor;
+    out.queue_if_offline = waits;
+    return out;
+  }
+  static RetryTask retry(const std::string& id, const std::string& engine = "celery") {
+    RetryTask out;
+    out.engine = engine;
+    out.task_id = id;
+    return out;
+  }
+  static const Command& must(const base::Result<Command>& command) {
+    CPPUNIT_ASSERT_MESSAGE(command ? "" : command.error().text(), command.ok());
+    return *command;
+  }
+  Command stored(const Command& command) { return must(f_.commands.find(f_.project, command.id)); }
+  json::Object args(std::size_t i) {
+    return json::parse(f_.agents.asked().at(i).args_json).value().get_object();
+  }
+  base::Uuid insert_agent() {
+    namespace a = model::agents;
+    const base::Uuid id = base::Uuid::random();
+    Rows rows(Table::agents);
+    rows.begin()
+        .uuid(a::id, id)
+        .uuid(a::project_id, f_.project)
+        .text(a::name, "web")
+        .num(a::is_local, 0)
+        .text(a::protocol_version, "2")
+        .text(a::framework_adapter, "bare")
+        .text(a::state, "offline")
+        .num(a::events_persisted, 0)
+        .num(a::events_dropped, 0)
+        .num(a::created_at, 1)
+        .num(a::updated_at, 1);
+    f_.insert(std::move(rows));
+    return id;
+  }
+
+ public:
+  void the_agent_that_told_of_a_task_is_asked_if_it_can() {
+    f_.agents.add(f_.project, "celery");
+    const base::Uuid teller = f_.agents.add(f_.project, "celery");
+    f_.add_task("celery", "t1", "failure", teller);
+    must(f_.commands.retry_task(request(), retry("t1")));
+    CPPUNIT_ASSERT(f_.agents.asked().at(0).agent_id == teller);
+    f_.agents.set_online(teller, false);
+    must(f_.commands.retry_task(request(), retry("t1")));
+    CPPUNIT_ASSERT(f_.agents.asked().at(1).agent_id != teller);
+  }
+
+  void a_known_agent_that_is_away_is_offline_not_missing() {
+    CommandRequest named = request();
+    named.agent_id = insert_agent();
+    auto away = f_.commands.retry_task(named, retry("t1"));
+    CPPUNIT_ASSERT_EQUAL(std::string(refuse::kAgentOffline), away.error().where);
+    named.agent_id = base::Uuid::random();
+    CPPUNIT_ASSERT(f_.commands.retry_task(named, retry("t1")).error().code ==
+                   base::Code::not_found);
+  }
+
+  void a_command_without_a_route_is_cancelled() {
+    const base::Uuid agent = f_.agents.add(f_.project, "celery");
+    f_.agents.set_online(agent, false);
+    auto refused = f_.commands.retry_task(request(), retry("t1"));
+    CPPUNIT_ASSERT_EQUAL(std::string(refuse::kAgentOffline), refused.error().where);
+    const auto all = f_.commands.list(f_.project, {}, {}, 10).value();
+    CPPUNIT_ASSERT_EQUAL(std::string("cancelled"), all.at(0).status);
+    f_.agents.set_online(agent, true);
+    f_.commands.look_for_waiting();
+    CPPUNIT_ASSERT(!f_.commands.deliver_waiting());
+    CPPUNIT_ASSERT(f_.agents.asked().empty());
+  }
+
+  void a_queued_command_is_sent_once_when_an_agent_comes() {
+    const Command asked = must(f_.commands.retry_task(request(true), retry("t1")));
+    CPPUNIT_ASSERT_EQUAL(std::string("pending"), asked.status);
+    CPPUNIT_ASSERT(!asked.agent_id && !asked.dispatched_at);
+    CPPUNIT_ASSERT(!f_.commands.deliver_waiting());
+    f_.agents.add(f_.project, "rq");  // another engine
+    CPPUNIT_ASSERT(!f_.commands.deliver_waiting());
+    f_.clock.advance(30 * base::kSecondUs);
+    const base::Uuid agent = f_.agents.add(f_.project, "celery");
+    f_.commands.look_for_waiting();
+    CPPUNIT_ASSERT(f_.commands.deliver_waiting());
+    CPPUNIT_ASSERT(!f_.commands.deliver_waiting());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, f_.agents.asked().size());
+    CPPUNIT_ASSERT_EQUAL(std::string("t1"), f_.agents.asked()[0].target);
+    CPPUNIT_ASSERT(f_.agents.asked()[0].deadline_ms <= 30'000);
+    CPPUNIT_ASSERT(stored(asked).agent_id == agent);
+    f_.commands.work();
+    CPPUNIT_ASSERT_EQUAL(std::string("completed"), stored(asked).status);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, f_.count(Table::engine_requests));
+  }
+
+  void a_queued_command_waits_for_the_agent_it_names() {
+    const base::Uuid away = f_.agents.add(f_.project, "celery");
+    f_.agents.set_online(away, false);
+    f_.agents.add(f_.project, "celery");
+    CommandRequest named = request(true);
+    named.agent_id = away;
+    const Command asked = must(f_.commands.retry_task(named, retry("t1")));
+    CPPUNIT_ASSERT_EQUAL(std::string("pending"), asked.status);
+    CPPUNIT_ASSERT(!f_.commands.deliver_waiting());
+    f_.agents.set_online(away, true);
+    CPPUNIT_ASSERT(f_.commands.deliver_waiting());
+    CPPUNIT_ASSERT(f_.agents.asked().at(0).agent_id == away);
+  }
+
+  void a_queued_command_that_nobody_takes_times_out() {
+    const Command asked = must(f_.commands.retry_task(request(true), retry("t1")));
+    f_.clock.advance(61 * base::kSecondUs);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, f_.commands.sweep().value());
+    CPPUNIT_ASSERT_EQUAL(std::string("timeout"), stored(asked).status);
+    f_.agents.add(f_.project, "celery");
+    f_.commands.look_for_waiting();
+    CPPUNIT_ASSERT(!f_.commands.deliver_waiting());
+    CPPUNIT_ASSERT(f_.agents.asked().empty());
+  }
+
+  void a_queued_command_keeps_its_key() {
+    CommandRequest keyed = request(true);
+    keyed.idempotency_key = "k";
+    const Command first = must(f_.commands.retry_task(keyed, retry("t1")));
+    CPPUNIT_ASSERT(must(f_.commands.retry_task(keyed, retry("t1"))).id == first.id);
+    CPPUNIT_ASSERT(f_.commands.retry_task(keyed, retry("t2")).error().code == base::Code::conflict);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, f_.count(Table::engine_requests));
+  }
+
+  void workers_are_ordered_by_name() {
+    const base::Uuid agent = f_.agents.add(f_.project, "celery");
+    f_.agents.add(f_.project, "rq");
+    f_.add_worker("celery", "w1", 1, "online", agent);
+    Command c = must(f_.commands.restart_worker(request(), {"w1", {}}));
+    CPPUNIT_ASSERT_EQUAL(std::string("restart_worker"), c.action);
+    CPPUNIT_ASSERT_EQUAL(std::string("w1"), *c.target_id);
+    CPPUNIT_ASSERT_EQUAL(std::string("w1"),
+                         std::string(json::text(c.payload.get_object(), "worker_name")));
+    c = must(f_.commands.resize_pool(request(), {"w1", {}, -2}));
+    CPPUNIT_ASSERT_EQUAL(std::string("pool_shrink"), c.action);
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, json::integer(c.payload.get_object(), "delta"));
+    CPPUNIT_ASSERT_EQUAL(std::string("pool_grow"),
+                         must(f_.commands.resize_pool(request(), {"w1", {}, 3})).action);
+    c = must(f_.commands.change_consumer(request(), {ChangeConsumer::Change::add, "w1", {}, "q"}));
+    CPPUNIT_ASSERT_EQUAL(std::string("add_consumer"), c.action);
+    c = must(
+        f_.commands.change_consumer(request(), {ChangeConsumer::Change::cancel, "w1", {}, "q"}));
+    CPPUNIT_ASSERT_EQUAL(std::string("cancel_consumer"), c.action);
+    c = must(f_.commands.limit_rate(request(), {"mail.send", "10/m", "w1", {}}));
+    CPPUNIT_ASSERT_EQUAL(std::string("rate_limit"), c.action);
+    CPPUNIT_ASSERT_EQUAL(std::string("task"), c.target_type);
+
+    const auto asked = f_.agents.asked();
+    CPPUNIT_ASSERT_EQUAL(std::size_t{6}, asked.size());
+    for (const auto& one : asked) CPPUNIT_ASSERT(one.agent_id == agent && one.engine == "celery");
+    CPPUNIT_ASSERT(asked[0].verb == Z4J_ENGINE_RESTART && asked[0].target == "w1");
+    CPPUNIT_ASSERT(asked[1].verb == Z4J_ENGINE_POOL);
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{-2}, json::integer(args(1), "delta"));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, json::integer(args(2), "delta"));
+    CPPUNIT_ASSERT_EQUAL(std::string("q"), std::string(json::text(args(3), "add_consumer")));
+    CPPUNIT_ASSERT_EQUAL(std::string("q"), std::string(json::text(args(4), "cancel_consumer")));
+    CPPUNIT_ASSERT(asked[5].verb == Z4J_ENGINE_RATE && asked[5].target == "mail.send");
+    CPPUNIT_ASSERT_EQUAL(std::string("10/m"), std::string(json::text(args(5), "rate")));
+    CPPUNIT_ASSERT_EQUAL(std::string("w1"), std::string(json::text(args(5), "worker")));
+  }
+
+  void an_order_that_several_engines_could_mean_names_the_engine() {
+    f_.agents.add(f_.project, "celery");
+    const base::Uuid rq = f_.agents.add(f_.project, "rq");
+    const auto unclear = f_.commands.restart_worker(request(), {"w9", {}});
+    CPPUNIT_ASSERT(!unclear && unclear.error().where == "engine");
+    must(f_.commands.restart_worker(request(), {"w9", "rq"}));
+    CPPUNIT_ASSERT(f_.agents.asked().at(0).agent_id == rq);
+    CommandRequest named = request();
+    named.agent_id = rq;
+    must(f_.commands.restart_worker(named, {"w9", {}}));
+    CPPUNIT_ASSERT(f_.agents.asked().at(1).agent_id == rq);
+  }
+
+  void orders_to_workers_are_checked() {
+    f_.agents.add(f_.project, "rq", Z4J_ENGINE_RETRY);
+    const auto lacks = f_.commands.resize_pool(request(), {"w1", {}, 1});
+    CPPUNIT_ASSERT_EQUAL(std::string("capability_missing"), lacks.error().where);
+    for (const char* rate :
+         {"", "01", "1.5", "10/d", "-1", "0/s", "10/", "123456789012345678901"}) {
+      const auto bad = f_.commands.limit_rate(request(), {"mail.send", rate, {}, {}});
+      CPPUNIT_ASSERT_MESSAGE(rate, !bad && bad.error().where == "rate");
+    }
+    for (const std::int64_t delta : {-101, 101}) {
+      CPPUNIT_ASSERT_EQUAL(std::string("delta"),
+                           f_.commands.resize_pool(request(), {"w", {}, delta}).error().where);
+    }
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("worker_name"),
+        f_.commands.restart_worker(request(), {std::string(201, 'w'), {}}).error().where);
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("queue"),
+        f_.commands.change_consumer(request(), {ChangeConsumer::Change::add, "w", {}, ""})
+            .error()
+            .where);
+  }
+
+  void any_declared_engine_takes_commands() {
+    f_.agents.add(f_.project, "brand-new-engine");
+    must(f_.commands.retry_task(request(), retry("t1", "brand-new-engine")));
+    CPPUNIT_ASSERT_EQUAL(std::string("brand-new-engine"), f_.agents.asked().at(0).engine);
+  }
+
+  void an_unknown_outcome_is_said_to_be_one() {
+    f_.agents.add(f_.project, "celery");
+    f_.agents.give(base::Error{base::Code::timeout, "no result in time", {}, {}, 0});
+    const Command asked = must(f_.commands.retry_task(request(), retry("t1")));
+    f_.commands.work();
+    const Command after = stored(asked);
+    CPPUNIT_ASSERT_EQUAL(std::string("failed"), after.status);
+    CPPUNIT_ASSERT_EQUAL(std::string("unknown"),
+                         std::string(json::text(after.result.get_object(), "outcome")));
+    CPPUNIT_ASSERT_MESSAGE(after.error, after.error.starts_with("outcome unknown"));
+  }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(CommandsTest);
+
+}  // namespace
+}  // namespace z4j::core

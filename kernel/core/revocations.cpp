@@ -1,0 +1,382 @@
+#include "core/revocations.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <tuple>
+#include <vector>
+
+#include "core/live.hpp"
+#include "model/ids.hpp"
+
+namespace z4j::core {
+namespace {
+
+namespace rev = model::revocations;
+namespace json = base::json;
+
+constexpr std::uint32_t kRevocationsAtOnce = 200, kMostWorkers = 5'000;
+constexpr auto kShortestRound = std::chrono::milliseconds(1'000);
+constexpr auto kLongestRound = std::chrono::seconds(60);
+constexpr auto kStopCheck = std::chrono::milliseconds(100);
+
+bool is_over(std::string_view state) {
+  return state == "success" || state == "failure" || state == "revoked" || state == "rejected";
+}
+
+base::Uuid cancel_id(const base::Uuid& project, std::string_view engine, std::string_view task_id) {
+  return model::derived_id(project, "revocation", engine, task_id);
+}
+
+}  // namespace
+
+void remember_cancel(Commit& commit, const base::Uuid& project, std::string_view engine,
+                     std::string_view task_id, const base::Uuid& command, base::TimeUs now) {
+  Rows rows(Table::revocations);
+  rows.begin()
+      .uuid(rev::id, cancel_id(project, engine, task_id))
+      .uuid(rev::project_id, project)
+      .text(rev::engine, engine)
+      .text(rev::task_id, task_id)
+      .uuid(rev::command_id, command)
+      .num(rev::created_at, now)
+      .num(rev::expires_at, now + Revocations::kKeptFor)
+      .num(rev::asserted, 0);
+  commit.merge(std::move(rows));
+}
+
+void forget_cancel(Commit& commit, const base::Uuid& project, std::string_view engine,
+                   std::string_view task_id) {
+  Where self;
+  self.eq(rev::id, cancel_id(project, engine, task_id));
+  commit.erase(Table::revocations, std::move(self));
+}
+
+base::Status forget_cancel(Store& store, const base::Uuid& project, std::string_view engine,
+                           std::string_view task_id) {
+  Where self;
+  self.eq(rev::id, cancel_id(project, engine, task_id));
+  const auto found = store.count(Table::revocations, self, 1);
+  if (!found) return found.error();
+  if (*found == 0) return {};
+  Commit commit;
+  commit.erase(Table::revocations, std::move(self));
+  return store.commit(commit);
+}
+
+struct Revocations::Seen {
+  // Worker -> its process; those that were online.
+  std::map<base::Uuid, std::int64_t> workers;
+  std::set<std::pair<base::Uuid, std::string>> routes;  // agent and engine; those online here
+  Engines unsaid;                                       // engines whose newcomers were not told yet
+};
+
+struct Revocations::Item {
+  base::Uuid id;
+  std::string task_id;
+  base::TimeUs created_at = 0;
+};
+
+Revocations::Revocations(Store& store, EngineRoutes& routes, const base::Clock& clock,
+                         base::Log& log, Options options)
+    : store_(store),
+      routes_(routes),
+      clock_(clock),
+      log_(log),
+      options_(options),
+      is_shared_(store.is_shared()) {}
+
+Revocations::~Revocations() { stop(); }
+
+void Revocations::changed(const base::Uuid& project, std::string_view topic) {
+  if (topic == kTaskChanged) return;
+  const std::lock_guard lock(mutex_);
+  if (topic == kCommandChanged)
+    is_dirty_ = true;
+  else if (topic == kWorkerCame)
+    came_.insert(project);
+  else
+    changed_.insert(project);
+  wake_.notify_one();
+}
+
+void Revocations::look() {
+  const std::lock_guard lock(mutex_);
+  looks_at_all_ = true;
+  wake_.notify_one();
+}
+
+// --- one round ----------------------------------------------------------------------------------
+
+// Which projects have something remembered.
+base::Status Revocations::refresh() {
+  std::set<base::Uuid> having;
+  Query query(Table::revocations);
+  query.where.gt(rev::expires_at, clock_.now());
+  query.group(rev::project_id).count();
+  auto read = store_.each(query, [&having](const Row& row) {
+    having.insert(row.uuid(0));
+    return true;
+  });
+  if (!read) return read;
+  std::erase_if(projects_, [&having](const auto& one) { return !having.contains(one.first); });
+  for (const base::Uuid& project : having) projects_[project];
+  return {};
+}
+
+base::Result<Revocations::Engines> Revocations::newcomers(const base::Uuid& project, Seen& seen) {
+  namespace w = model::workers;
+  Engines out;
+  std::map<base::Uuid, std::int64_t> workers;
+  Query query(Table::workers);
+  query.where.eq(w::project_id, project).ne(w::state, "offline");
+  auto read = store_.each(
+      query.columns({w::id, w::engine, w::pid}).limit(kMostWorkers), [&](const Row& row) {
+        const base::Uuid id = row.uuid(w::id);
+        const std::int64_t pid = row.num(w::pid);
+        const auto before = seen.workers.find(id);
+        // A process that is told later is not another one.
+        const bool is_new = before == seen.workers.end() ||
+                            (before->second != 0 && pid != 0 && before->second != pid);
+        if (is_new) out.emplace(row.text(w::engine));
+        workers[id] = pid != 0 || before == seen.workers.end() ? pid : before->second;
+        return true;
+      });
+  if (!read) return std::move(read).error();
+  std::set<std::pair<base::Uuid, std::string>> routes;
+  for (const EngineRoute& route : routes_.routes(project)) {
+    if (!route.is_here || !route.is_online) continue;
+    auto key = std::pair(route.agent_id, route.engine);
+    if (!seen.routes.contains(key)) out.insert(route.engine);
+    routes.insert(std::move(key));
+  }
+  seen.workers.swap(workers);
+  seen.routes.swap(routes);
+  return out;
+}
+
+bool Revocations::tell(const EngineRoute& route, const std::string& task_id) {
+  const auto answered = std::make_shared<std::promise<bool>>();
+  auto answer = answered->get_future();
+  routes_.command(
+      route.agent_id, route.engine, Z4J_ENGINE_REVOKE, task_id,
+      json::write(json::Object{{"terminate", (route.capabilities & Z4J_ENGINE_TERMINATE) != 0}}),
+      options_.deadline_ms, [answered](const base::Result<std::string>& text) {
+        answered->set_value(text.ok() || !text.error().is_world());
+      });
+  while (answer.wait_for(kStopCheck) != std::future_status::ready) {
+    if (is_stopping_) return false;
+  }
+  return answer.get();
+}
+
+// Says all that is remembered for the engine. False when it could not be said to its end.
+bool Revocations::say_again(const base::Uuid& project, const std::string& engine) {
+  const std::vector<EngineRoute> routes = routes_.routes(project);
+  std::vector<EngineRoute> here;
+  bool is_elsewhere = false;
+  for (const EngineRoute& route : routes) {
+    if (route.engine != engine || !route.is_online || (route.capabilities & Z4J_ENGINE_REVOKE) == 0)
+      continue;
+    if (route.is_here)
+      here.push_back(route);
+    else
+      is_elsewhere = true;
+  }
+  if (here.empty()) return is_elsewhere;
+  std::optional<std::pair<base::TimeUs, base::Uuid>> after;
+  std::size_t said = 0;
+  for (std::size_t read_rows = 0; read_rows < kMostPerProject;) {
+    std::vector<Item> items;
+    Query query(Table::revocations);
+    query.where.eq(rev::project_id, project)
+        .eq(rev::engine, engine)
+        .gt(rev::expires_at, clock_.now());
+    query.columns({rev::id, rev::task_id, rev::created_at})
+        .order({rev::created_at, rev::id}, true)
+        .limit(kRevocationsAtOnce);
+    if (after) query.after({Cell(after->first), Cell(after->second)});
+    auto read = store_.each(query, [&items](const Row& row) {
+      items.push_back(
+          {row.uuid(rev::id), std::string(row.text(rev::task_id)), row.num(rev::created_at)});
+      return true;
+    });
+    if (!read) {
+      log_.warn("remembered cancels not read", {{"why", read.error().text()}});
+      return false;
+    }
+    if (items.empty()) break;
+    read_rows += items.size();
+    after.emplace(items.back().created_at, items.back().id);
+
+    namespace t = model::tasks;
+    std::vector<Cell> rows, over, told;
+    std::map<base::Uuid, const Item*> by_task;
+    for (const Item& item : items) {
+      const base::Uuid row = model::task_row_id(project, engine, item.task_id);
+      by_task[row] = &item;
+      rows.emplace_back(row);
+    }
+    Query tasks(Table::tasks);
+    tasks.where.in(t::id, std::move(rows)).not_null(t::state);
+    read = store_.each(tasks.columns({t::id, t::state}), [&](const Row& row) {
+      if (!is_over(row.text(t::state))) return true;
+      const auto found = by_task.find(row.uuid(t::id));
+      if (found == by_task.end()) return true;
+      over.emplace_back(found->second->id);
+      by_task.erase(found);
+      return true;
+    });
+    if (!read) return false;
+    bool is_complete = true;
+    for (const auto& [row, item] : by_task) {
+      for (const EngineRoute& route : here) {
+        is_complete = is_complete && tell(route, item->task_id);
+        if (!is_complete) break;
+      }
+      if (!is_complete) break;
+      told.emplace_back(item->id);
+    }
+    said += told.size();
+    Commit commit;
+    if (!over.empty()) {
+      Where done;
+      done.in(rev::id, std::move(over));
+      commit.erase(Table::revocations, std::move(done));
+    }
+    if (!told.empty()) {
+      Where again;
+      again.in(rev::id, std::move(told));
+      commit.update(Table::revocations, std::move(again),
+                    {{rev::asserted_at, clock_.now(), Z4J_M_MAX}, {rev::asserted, 1, Z4J_M_ADD}});
+    }
+    commit.relaxed();
+    if (commit.steps() > 0) {
+      if (auto stored = store_.commit(commit); !stored)
+        log_.warn("repeated cancels not noted", {{"why", stored.error().text()}});
+    }
+    if (!is_complete) return false;
+  }
+  asserted_ += said;
+  if (said > 0)
+    log_.info("cancels said again to new workers", {{"engine", engine}, {"tasks", said}});
+  return true;
+}
+
+bool Revocations::work() {
+  const std::lock_guard round(work_mutex_);
+  std::set<base::Uuid> changed, came;
+  bool is_dirty = false, looks_at_all = false;
+  {
+    const std::lock_guard lock(mutex_);
+    is_dirty = std::exchange(is_dirty_, false);
+    looks_at_all = std::exchange(looks_at_all_, false);
+    changed.swap(changed_);
+    came.swap(came_);
+  }
+  const std::int64_t now_ms = clock_.steady_ms();
+  if (is_dirty || (is_shared_ && now_ms >= next_refresh_ms_)) {
+    next_refresh_ms_ = now_ms + options_.refresh_ms;
+    if (auto read = refresh(); !read) {
+      log_.warn("remembered cancels not read", {{"why", read.error().text()}});
+      const std::lock_guard lock(mutex_);
+      is_dirty_ = true;
+    }
+  }
+  bool any = false;
+  for (auto& [project, seen] : projects_) {
+    const bool is_first = seen.workers.empty() && seen.routes.empty();
+    if (!is_first && !looks_at_all && !changed.contains(project) && !came.contains(project) &&
+        seen.unsaid.empty())
+      continue;
+    auto fresh = newcomers(project, seen);
+    if (!fresh) {
+      log_.warn("workers not read", {{"why", fresh.error().text()}});
+      continue;
+    }
+    seen.unsaid.merge(*fresh);
+    if (came.contains(project)) {
+      for (const auto& [agent, engine] : seen.routes) seen.unsaid.insert(engine);
+    }
+    for (auto engine = seen.unsaid.begin(); engine != seen.unsaid.end();) {
+      if (is_stopping_) return any;
+      if (!say_again(project, *engine)) {
+        ++engine;
+        continue;
+      }
+      any = true;
+      engine = seen.unsaid.erase(engine);
+    }
+  }
+  return any;
+}
+
+base::Status Revocations::sweep(const std::optional<Fence>& fence) {
+  Where old;
+  old.le(rev::expires_at, clock_.now());
+  auto found = store_.count(Table::revocations, old, 1);
+  if (!found) return std::move(found).error();
+  Commit commit;
+  if (fence) fence->guard(commit);
+  const std::size_t guards = commit.steps();
+  if (*found > 0) commit.erase(Table::revocations, std::move(old));
+  Query crowded(Table::revocations);
+  crowded.group(rev::project_id).count();
+  std::vector<base::Uuid> over;
+  auto read = store_.each(crowded, [&over](const Row& row) {
+    if (row.num(1) > static_cast<std::int64_t>(kMostPerProject)) over.push_back(row.uuid(0));
+    return true;
+  });
+  if (!read) return read;
+  for (const base::Uuid& project : over) {
+    std::vector<std::pair<base::TimeUs, base::Uuid>> all;
+    Query query(Table::revocations);
+    query.where.eq(rev::project_id, project);
+    read = store_.each(query.columns({rev::id, rev::created_at}), [&all](const Row& row) {
+      all.emplace_back(row.num(rev::created_at), row.uuid(rev::id));
+      return true;
+    });
+    if (!read) return read;
+    if (all.size() <= kMostPerProject) continue;
+    std::sort(all.rbegin(), all.rend());
+    Where oldest;
+    oldest.eq(rev::project_id, project).lt(rev::created_at, all[kMostPerProject - 1].first);
+    commit.erase(Table::revocations, std::move(oldest));
+  }
+  if (commit.steps() == guards) return {};
+  commit.relaxed();
+  return store_.commit(commit);
+}
+
+// --- thread -------------------------------------------------------------------------------------
+
+void Revocations::start() {
+  if (thread_.joinable()) return;
+  is_stopping_ = false;
+  thread_ = std::thread([this] { run(); });
+}
+
+void Revocations::run() {
+  for (;;) {
+    work();
+    std::unique_lock lock(mutex_);
+    // No oftener than that: many changes come together.
+    wake_.wait_for(lock, kShortestRound, [this] { return is_stopping_.load(); });
+    wake_.wait_for(lock, kLongestRound, [this] {
+      return is_stopping_ || is_dirty_ || looks_at_all_ || !changed_.empty() || !came_.empty();
+    });
+    if (is_stopping_) return;
+  }
+}
+
+void Revocations::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace z4j::core

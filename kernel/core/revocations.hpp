@@ -1,0 +1,109 @@
+// Cancels that must hold for workers which come later.
+//
+// A worker that was told to drop a task forgets it when it ends, and one that was not there never
+// heard of it. So a cancel that took no message out of a queue is remembered, and said again
+// (REVOKE) when a worker of that engine comes, or an agent that can tell workers; until the task is
+// over, somebody wants it to run again, or it is too old. The brain that holds the engine says it;
+// workers hear the same cancel twice without harm.
+//
+// A worker has come when it says so (an event), or when its row is new, has another process, or was
+// offline. After a start all of them count as new.
+//
+// Threads: thread-safe. start() runs one thread; tests may call work() instead. look() and
+// changed() do not block.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "base/uuid.hpp"
+#include "core/engine_routes.hpp"
+#include "core/leases.hpp"
+#include "core/store.hpp"
+
+namespace z4j::core {
+
+// Steps of the commit that stores what came of a cancel, or asks for another run.
+void remember_cancel(Commit& commit, const base::Uuid& project, std::string_view engine,
+                     std::string_view task_id, const base::Uuid& command, base::TimeUs now);
+void forget_cancel(Commit& commit, const base::Uuid& project, std::string_view engine,
+                   std::string_view task_id);
+// In a commit of its own, if there is something to forget.
+[[nodiscard]] base::Status forget_cancel(Store& store, const base::Uuid& project,
+                                         std::string_view engine, std::string_view task_id);
+
+class Revocations {
+ public:
+  static constexpr std::size_t kMostPerProject = 1'000;  // the newest
+  static constexpr base::TimeUs kKeptFor = 7 * base::kDayUs;
+
+  struct Options {
+    int deadline_ms = 10'000;          // of one repetition
+    std::int64_t refresh_ms = 60'000;  // other brains remember too
+  };
+
+  Revocations(Store& store, EngineRoutes& routes, const base::Clock& clock, base::Log& log,
+              Options options);
+  ~Revocations();  // stop()
+  Revocations(const Revocations&) = delete;
+  Revocations& operator=(const Revocations&) = delete;
+
+  // Something of the project changed: a topic of live.hpp.
+  void changed(const base::Uuid& project, std::string_view topic);
+  // Agents came to this brain.
+  void look();
+
+  void start();
+  void stop();
+  // One round. True when something was said.
+  bool work();
+  // Removes what is too old; under the right to sweep.
+  [[nodiscard]] base::Status sweep(const std::optional<Fence>& fence);
+
+  [[nodiscard]] std::uint64_t asserted() const noexcept { return asserted_; }
+
+ private:
+  struct Seen;  // of a project: which workers and agents were there
+  struct Item;
+  using Engines = std::set<std::string>;
+
+  [[nodiscard]] base::Status refresh();
+  [[nodiscard]] base::Result<Engines> newcomers(const base::Uuid& project, Seen& seen);
+  bool say_again(const base::Uuid& project, const std::string& engine);
+  [[nodiscard]] bool tell(const EngineRoute& route, const std::string& task_id);
+  void run();
+
+  Store& store_;
+  EngineRoutes& routes_;
+  const base::Clock& clock_;
+  base::Log& log_;
+  const Options options_;
+  const bool is_shared_;
+  std::atomic<std::uint64_t> asserted_{0};
+  std::atomic<bool> is_stopping_{false};
+
+  std::mutex work_mutex_;                // one round at a time
+  std::map<base::Uuid, Seen> projects_;  // that have something remembered; guarded by work_mutex_
+  std::int64_t next_refresh_ms_ = 0;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool is_dirty_ = true, looks_at_all_ = true;  // guarded by mutex_, as are those below
+  std::set<base::Uuid> changed_, came_;
+  std::thread thread_;
+};
+
+}  // namespace z4j::core
