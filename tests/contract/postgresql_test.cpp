@@ -180,6 +180,34 @@ class Lane {
     return n;
   }
 
+  // How the server would read all agents of a project, with the planner's costs.
+  std::string plan() {
+    const z4j_out out{model::agents::id, 0, 0, 0};
+    const std::string project(16, 'p');
+    z4j_value value{};
+    value.kind = Z4J_V_BYTES;
+    value.text = str(project);
+    z4j_pred pred{};
+    pred.column = model::agents::project_id;
+    pred.cmp = Z4J_CMP_EQ;
+    pred.values = &value;
+    pred.value_count = 1;
+    z4j_query q{};
+    q.struct_size = sizeof q;
+    q.table = static_cast<std::uint16_t>(model::Table::agents);
+    q.outs = &out;
+    q.out_count = 1;
+    q.preds = &pred;
+    q.pred_count = 1;
+    std::string text;
+    const z4j_sink sink{sizeof(z4j_sink), 0, &text, [](void* to, z4j_str piece) -> z4j_status {
+                          static_cast<std::string*>(to)->append(piece.ptr, piece.len);
+                          return Z4J_OK;
+                        }};
+    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_OK}, storage_->explain(session_, &q, &sink, &error));
+    return text;
+  }
+
   z4j_error error = empty_error();
   std::uint64_t affected = 0;
 
@@ -249,6 +277,7 @@ class PostgresqlTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_read_only_database_is_refused);
   CPPUNIT_TEST(the_schema_can_be_read_by_people);
   CPPUNIT_TEST(a_dry_run_makes_nothing_and_a_newer_store_is_refused);
+  CPPUNIT_TEST(an_administrators_costs_are_left_alone);
   CPPUNIT_TEST(a_half_made_index_is_made_again);
   CPPUNIT_TEST(events_are_kept_in_days_and_days_go_whole);
   CPPUNIT_TEST(what_text_indexes_put_off_is_done_soon);
@@ -352,6 +381,21 @@ class PostgresqlTest : public CppUnit::TestFixture {
     server().sql("CREATE TABLE " + other + ".users (a int)");
     Brain guest(server().url(), other);
     CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_BAD_CONFIG}, guest.migrate(model::schema()));
+  }
+
+  void an_administrators_costs_are_left_alone() {
+    const auto plan_in = [](const std::string& database) {
+      Brain brain(server().url(database), "costs");
+      brain.ready();
+      return Lane(brain, 0).plan();
+    };
+    server().sql("CREATE DATABASE costs");
+    const std::string ours = plan_in("costs");
+    server().sql("ALTER DATABASE costs SET random_page_cost TO 1.1");
+    server().sql("ALTER DATABASE costs SET cpu_index_tuple_cost TO 0.02");
+    CPPUNIT_ASSERT_EQUAL(ours, plan_in("costs"));
+    server().sql("ALTER DATABASE costs SET random_page_cost TO 4");  // said, not left out
+    CPPUNIT_ASSERT(ours != plan_in("costs"));
   }
 
   void a_half_made_index_is_made_again() {

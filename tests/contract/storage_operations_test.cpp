@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <barrier>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -21,6 +22,7 @@ class StorageOperations : public StorageFixture {
   CPPUNIT_TEST(s01_lanes_that_meet_one_new_row_both_succeed);
   CPPUNIT_TEST(s02_a_batch_with_repeated_events_counts_each_once);
   CPPUNIT_TEST(s03_a_poison_row_is_named_and_set_aside);
+  CPPUNIT_TEST(s03_a_time_that_some_store_cannot_keep_is_refused_by_all);
   CPPUNIT_TEST(s04_heartbeats_of_ten_thousand_never_go_back);
   CPPUNIT_TEST(s06_task_list_pages_without_gap_or_repeat_under_writes);
   CPPUNIT_TEST(s07_paths_arrays_and_texts_are_searched_in_the_store);
@@ -28,6 +30,7 @@ class StorageOperations : public StorageFixture {
   CPPUNIT_TEST(s11_counts_are_exact_or_capped);
   CPPUNIT_TEST(s12_bulk_delete_reads_nothing);
   CPPUNIT_TEST(s13_suggestions_by_use);
+  CPPUNIT_TEST(s13_the_latest_of_each_name_is_one_row_a_name);
   CPPUNIT_TEST(s17_s18_trends_and_last_activity_are_groups_only);
   CPPUNIT_TEST(s19_failures_over_many_projects);
   CPPUNIT_TEST(s20_s22_lists_are_one_call_and_one_page);
@@ -194,6 +197,25 @@ class StorageOperations : public StorageFixture {
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{63}, count(Table::events));
   }
 
+  void s03_a_time_that_some_store_cannot_keep_is_refused_by_all() {
+    constexpr std::int64_t kYearUs = 31'556'952'000'000;
+    const auto with_eta = [](std::int64_t eta) {
+      Rows rows(Table::tasks);
+      task_row(rows, 1, "received");
+      task_row(rows, 2, "received");
+      rows.num(tasks::eta, eta).num(tasks::args_stamp, 1);
+      return std::move(Commit().merge(std::move(rows)));
+    };
+    Commit too_early = with_eta(-7600 * kYearUs);
+    CPPUNIT_ASSERT(refused(too_early) == base::Code::invalid);
+    CPPUNIT_ASSERT_EQUAL(std::uint32_t{1}, too_early.bad_row());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, count(Table::tasks));
+    must(with_eta(-6600 * kYearUs));
+    Query query(Table::tasks);
+    query.where.not_null(tasks::eta);
+    CPPUNIT_ASSERT_EQUAL(-6600 * kYearUs, read(query.columns({tasks::eta})).at(0).num(tasks::eta));
+  }
+
   void s04_heartbeats_of_ten_thousand_never_go_back() {
     constexpr std::uint64_t kAgents = 10'000;
     must(std::move(Commit().insert(many(Table::agents, 0, kAgents, [](Rows& r, std::uint64_t n) {
@@ -336,6 +358,41 @@ class StorageOperations : public StorageFixture {
       CPPUNIT_ASSERT_EQUAL(std::string("app.job49"), std::string(found[0].text(0)));
       CPPUNIT_ASSERT_EQUAL(std::int64_t{30}, found[19].num(1));
     });
+  }
+
+  void s13_the_latest_of_each_name_is_one_row_a_name() {
+    add_tasks(0, 700);  // of app.job0 to app.job6
+    Rows rows(Table::tasks);
+    for (const bool is_named : {false, true}) {  // without a name here, with one elsewhere
+      rows.begin()
+          .uuid(tasks::id, id(1000, is_named ? 1 : 0))
+          .uuid(tasks::project_id, is_named ? id(2, 1) : kProject)
+          .text(tasks::engine, "celery")
+          .text(tasks::task_id, "t1000")
+          .num(tasks::sort_at, kNow + 1000)
+          .num(tasks::sort_stamp, 1)
+          .num(tasks::created_at, kNow)
+          .num(tasks::updated_at, kNow);
+      if (is_named) rows.text(tasks::name, "app.job0");
+    }
+    must(std::move(Commit().merge(std::move(rows))));
+    const auto edges = [this](std::uint16_t agg, std::string_view part, std::uint32_t limit) {
+      Query query(Table::tasks);
+      query.where.eq(tasks::project_id, kProject).contains(tasks::name, part);
+      query.group(tasks::name).fold(agg, tasks::sort_at).limit(limit);
+      std::map<std::string, std::int64_t> out;
+      for (const Row& row : read(query)) out.emplace(row.text(0), row.num(1) - kNow);
+      return out;
+    };
+    within(1, 7, [&] {
+      const auto newest = edges(Z4J_AGG_MAX, "JOB", 100);
+      CPPUNIT_ASSERT_EQUAL(std::size_t{7}, newest.size());
+      CPPUNIT_ASSERT_EQUAL(std::int64_t{693}, newest.at("app.job0"));
+      CPPUNIT_ASSERT_EQUAL(std::int64_t{699}, newest.at("app.job6"));
+    });
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, edges(Z4J_AGG_MIN, "job3", 100).at("app.job3"));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{2}, edges(Z4J_AGG_MAX, "app", 2).size());
+    CPPUNIT_ASSERT(edges(Z4J_AGG_MAX, "job7", 100).empty());
   }
 
   void s17_s18_trends_and_last_activity_are_groups_only() {

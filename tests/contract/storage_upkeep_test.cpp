@@ -280,11 +280,16 @@ class StorageUpkeep : public CppUnit::TestFixture {
     Query by_time(Table::tasks), by_state(Table::tasks), tree(Table::tasks), own(Table::events),
         people(Table::users), browsers(Table::sessions), fleet(Table::workers),
         asked(Table::commands), due(Table::commands), acts(Table::audit_log),
-        members(Table::memberships), trend(Table::task_minutes);
+        members(Table::memberships), trend(Table::task_minutes), of_name(Table::tasks),
+        names(Table::tasks), month(Table::task_hours);
     by_time.where.eq(tasks::project_id, kProject);
     indexed("tasks by time", by_time.all().order({tasks::sort_at, tasks::id}, true).limit(51));
     by_state.where.eq(tasks::project_id, kProject).eq(tasks::state, "failure");
     indexed("tasks by state", by_state.all().order({tasks::sort_at, tasks::id}, true).limit(51));
+    of_name.where.eq(tasks::project_id, kProject).eq(tasks::name, "n");
+    indexed("tasks of a name", of_name.all().order({tasks::sort_at, tasks::id}, true).limit(51));
+    names.where.eq(tasks::project_id, kProject).contains(tasks::name, "n");
+    indexed("names", names.group(tasks::name).fold(Z4J_AGG_MAX, tasks::sort_at).limit(65));
     tree.where.eq(tasks::project_id, kProject).eq(tasks::root_task_id, "r");
     indexed("task tree", tree.all().limit(501));
     own.where.eq(events::project_id, kProject).eq(events::task_id, "t");
@@ -306,6 +311,9 @@ class StorageUpkeep : public CppUnit::TestFixture {
     indexed("audit", acts.all().order({audit_log::seq}, true).limit(51));
     trend.where.eq(minutes::project_id, kProject).ge(minutes::minute, kNow);
     indexed("trends", trend.group(minutes::minute, kMinuteUs).fold(Z4J_AGG_SUM, minutes::count));
+    namespace hours = model::task_hours;
+    month.where.eq(hours::project_id, kProject).eq(hours::task_name, "n").ge(hours::hour, kNow);
+    indexed("trends of a name", month.group(hours::hour).fold(Z4J_AGG_SUM, hours::count));
   }
 
   void a_session_refuses_what_it_was_not_opened_for() {

@@ -7,6 +7,7 @@ import re
 import secrets
 import shutil
 import signal
+import ssl
 import subprocess
 import tempfile
 import time
@@ -133,7 +134,11 @@ class Brain:
             body = json.dumps(body).encode()
             sent["Content-Type"] = "application/json"
         address = urllib.parse.urlsplit(self.url)
-        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=20)
+        if address.scheme == "https":
+            context = ssl.create_default_context(cafile=self.environment["Z4J_TLS_CERTIFICATE_FILE"])
+            connection = http.client.HTTPSConnection(address.hostname, address.port, timeout=20, context=context)
+        else:
+            connection = http.client.HTTPConnection(address.hostname, address.port, timeout=20)
         try:
             connection.request(method, path, body, sent)
             answer = connection.getresponse()
@@ -174,6 +179,15 @@ class Brain:
 
     def agent(self, engine):
         return next(a for a in self.project("/agents") if engine in a["engine_adapters"])
+
+    def mint(self, name):
+        """A new agent elsewhere: agent, token, hmac_secret and env, the block of variables to paste."""
+        status, minted = self.ask("POST", "/api/v1/projects/default/agents", {"name": name})
+        assert status == 201, (status, minted)
+        return minted
+
+    def agent_named(self, name):
+        return next(a for a in self.project("/agents") if a["name"] == name)
 
     def command(self, verb, seconds=60, **body):
         """Gives a command and waits for what came of it."""

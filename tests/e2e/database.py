@@ -26,6 +26,13 @@ def server():
     return _servers[0]
 
 
+def standby():
+    """A physical standby of server(), which takes no writes until it is promoted; for a with."""
+    primary = server()
+    from postgres import Standby
+    return Standby(primary)
+
+
 def make():
     """What a new brain's environment says of its database, which is empty."""
     if KIND == "sqlite":

@@ -1,5 +1,6 @@
 """Several brains on one PostgreSQL: each shows everything, reaches every engine, and takes over when another is gone."""
 import collections
+import pathlib
 import signal
 import subprocess
 import time
@@ -122,6 +123,63 @@ class SplitTest(unittest.TestCase):
         wait_until(lambda: self.b.agent("celery")["state"] == "offline", 30)
         self.assertEqual(self.b.ask("POST", "/api/v1/plugins/celery/enable")[0], 200)
         wait_until(lambda: self.b.agent("celery")["state"] == "online", 60)
+
+
+class ClaimedTest(unittest.TestCase):
+    """The brain that took a command is killed before it could tell what came of it."""
+
+    def test_its_commands_end_as_unknown_and_never_run_twice(self):
+        fleet = DemoFleet()
+        self.addCleanup(fleet.remove)
+        config = "[ingest]\ncommand_timeout_seconds = 20\n" + fleet.brain_config()
+        a = Brain.with_admin(config).start()
+        self.addCleanup(a.remove)
+        a.sign_in()
+        wait_until(lambda: len(leases(a).keys() & {"engine/default/celery", "engine/default/rq"}) == 2, 30)
+        b = another(a, config).start()
+        self.addCleanup(b.remove)
+        b.sign_in()
+        door = pathlib.Path(fleet.folder, "door")
+        failed = {"celery": fleet.send("celery", "shop.charge_when_open", str(door), 1), "rq": fleet.send("rq", "rq_jobs.fetch_when_open", str(door), "https://shop.example")}
+        for engine, task in failed.items():
+            wait_until(lambda e=engine, t=task: (b.task(e, t) or {}).get("state") == "failure", 60)
+        wait_until(lambda: all(agent["state"] == "online" for agent in b.project("/agents")), 60)
+        door.touch()
+        runs = self.runs(fleet)
+
+        # The broker takes no writes, so that the commands are on their way for as long as we like.
+        self.assertEqual(fleet.redis(0, "CLIENT", "PAUSE", "600000", "WRITE"), "OK")
+        asked = {engine: {"agent_id": b.agent(engine)["id"], "engine": engine, "task_id": task, "idempotency_key": f"once-{engine}"} for engine, task in failed.items()}
+        given = {}
+        for engine, body in asked.items():
+            status, given[engine] = b.ask("POST", "/api/v1/projects/default/commands/retry-task", body)
+            self.assertEqual(status, 202, given[engine])
+
+        def statuses():
+            return {b.project(f"/commands/{command['id']}")["status"] for command in given.values()}
+
+        wait_until(lambda: statuses() == {"dispatched"}, 15, every=0.05, tell=statuses)
+        a.kill()
+        self.assertEqual(fleet.redis(0, "CLIENT", "UNPAUSE"), "OK")
+        wait_until(lambda: statuses() == {"timeout"}, 90, tell=statuses)
+        for engine, command in given.items():
+            command = b.project(f"/commands/{command['id']}")
+            self.assertIn("may still happen", command["error"])
+            # Asked again with the same key, it is the same command, and nothing is sent.
+            status, again = b.ask("POST", "/api/v1/projects/default/commands/retry-task", asked[engine])
+            self.assertEqual((again["id"], again["status"]), (command["id"], "timeout"), (status, again))
+        self.assertEqual(set(leases(b).values()), {b.process.pid})
+        # Whatever was sent before is through the queues ahead of these.
+        last = {"celery": fleet.send("celery", "shop.add", 1, 1), "rq": fleet.send("rq", "rq_jobs.resize", "last.png", 8)}
+        for engine, task in last.items():
+            wait_until(lambda e=engine, t=task: (b.task(e, t) or {}).get("state") == "success", 60)
+        for name, count in self.runs(fleet).items():
+            self.assertIn(count - runs[name], (0, 1), (name, runs))
+
+    @staticmethod
+    def runs(fleet):
+        """How often each of the two was begun."""
+        return {name: sum(line[0] == "RUN" and line[2] == name for line in fleet.log()) for name in ("shop.charge_when_open", "rq_jobs.fetch_when_open")}
 
 
 class TakeOverTest(unittest.TestCase):

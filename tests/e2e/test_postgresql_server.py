@@ -96,6 +96,15 @@ class PostgresqlServerTest(unittest.TestCase):
         self.server.sql(f"ALTER DATABASE {self.name} SET default_transaction_read_only TO on")
         self.assert_refused(self.url, "takes no writes", "give the address of the primary")
 
+    def test_a_standby(self):
+        self.start(self.url).stop()  # the tables are there, as they would be
+        with database.standby() as standby:
+            self.assertEqual(standby.sql("SELECT pg_is_in_recovery()"), "t")
+            self.assert_refused(standby.url_of(self.name), "takes no writes", "give the address of the primary")
+            # The same server is good once it is the primary.
+            standby.sql("SELECT pg_promote()")
+            self.assertEqual(self.start(standby.url_of(self.name)).get("/api/v1/health/ready")[0], 200)
+
     def test_a_server_without_the_tls_that_is_asked_for(self):
         self.assert_refused(self.between() + "?sslmode=require", "no TLS", "turn it on in the server")
 

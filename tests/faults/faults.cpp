@@ -46,14 +46,18 @@ enum class Fault : std::uint8_t {
   cut,
   swallow,
   lock,
-  deadlock
+  deadlock,
+  step_clock,
+  pause_ingester
 };
-constexpr unsigned kFaults = 8;
+constexpr unsigned kFaults = 10;
 
 const char* name_of(Fault fault) {
-  constexpr const char* kNames[] = {"server killed",    "server restarted", "ingester killed",
-                                    "sessions ended",   "connections cut",  "answers swallowed",
-                                    "rival holds lock", "rival deadlocks"};
+  constexpr const char* kNames[] = {"server killed",    "server restarted",
+                                    "ingester killed",  "sessions ended",
+                                    "connections cut",  "answers swallowed",
+                                    "rival holds lock", "rival deadlocks",
+                                    "clock stepped",    "ingester paused and overtaken"};
   return kNames[static_cast<unsigned>(fault)];
 }
 
@@ -117,6 +121,9 @@ class Ingester {
   Ingester(const Ingester&) = delete;
   Ingester& operator=(const Ingester&) = delete;
 
+  void signal(int number) {
+    if (pid_ > 0) ::kill(pid_, number);
+  }
   void kill() {
     if (pid_ <= 0) return;
     ::kill(pid_, SIGKILL);
@@ -230,20 +237,43 @@ class Story {
     Rivals rivals(server_, database_);
     auto ingester = std::make_unique<Ingester>(order_);
     std::string last;
-    while (ingester->is_open()) {
+    const auto beat = [&] {
       if (SteadyClock::now() > deadline) throw std::runtime_error("stuck; " + told());
       for (const std::string& line : ingester->lines()) last = hear(line);
+    };
+    while (ingester->is_open()) {
+      beat();
       while (!plan.empty() && acknowledged_.size() >= plan.front().after) {
         const Fault fault = plan.front().fault;
+        const bool needs_lease = fault == Fault::pause_ingester || fault == Fault::step_clock;
+        if (needs_lease && !holds_lease_) break;  // it will soon
         plan.erase(plan.begin());
         faults_.push_back(name_of(fault));
         if (fault == Fault::kill_ingester) {
           ingester->kill();
           while (ingester->is_open())
             for (const std::string& line : ingester->lines()) hear(line);
-          was_killed_ = true;
-          order_.first -= std::min<std::size_t>(order_.first, order_.seed % 300);
+          begin_again();
           ingester = std::make_unique<Ingester>(order_);
+        } else if (fault == Fault::step_clock) {
+          ingester->signal(SIGUSR1);
+        } else if (fault == Fault::pause_ingester) {
+          ingester->signal(SIGSTOP);
+          Paused& paused = paused_.emplace_back();
+          paused.agent = order_.agent;
+          paused.ingester = std::move(ingester);
+          // It has what another machine would have: another disk, and an agent of its own, which
+          // tells the events of one from those of the other.
+          order_.home += "x";
+          order_.agent = base::Uuid::random().text();
+          std::filesystem::create_directory(order_.home);
+          begin_again();
+          on_disk_.clear();  // the paused one's disk is refused with it
+          ingester = std::make_unique<Ingester>(order_);
+          while (!holds_lease_ && ingester->is_open()) beat();
+          if (!holds_lease_) throw std::runtime_error("nobody took over");
+          paused.stored = stored_by(paused.agent);
+          paused.ingester->signal(SIGCONT);
         } else {
           strike(fault, proxy, rivals);
         }
@@ -252,6 +282,16 @@ class Story {
     if (const int code = ingester->wait(); code != 0)
       throw std::runtime_error("the ingester ended with code " + std::to_string(code));
     if (last != "done 0") throw std::runtime_error("its last word was \"" + last + "\"");
+    for (Paused& paused : paused_) {
+      while (paused.ingester->is_open()) {
+        if (SteadyClock::now() > deadline) throw std::runtime_error("stuck when woken; " + told());
+        for (const std::string& line : paused.ingester->lines()) {
+          if (line.starts_with("a ")) acknowledged_.insert(line.substr(2));
+        }
+      }
+      if (const int code = paused.ingester->wait(); code != 0)
+        throw std::runtime_error("the woken one ended with code " + std::to_string(code));
+    }
   }
 
   void judge() {
@@ -263,6 +303,7 @@ class Story {
       if (!stored.insert(line).second) throw std::runtime_error(line + " is stored twice");
       of_task[line.substr(0, line.find(' '))].push_back(line.substr(line.find(' ') + 1));
     }
+    acknowledged_.merge(on_disk_);
     for (const std::string& fact : acknowledged_) {
       if (!stored.contains(fact)) throw std::runtime_error(fact + " was acknowledged and is lost");
     }
@@ -279,6 +320,14 @@ class Story {
     expect(events, "SELECT coalesce(sum(count),0) FROM z4j.task_minutes", "roll-ups count");
     expect(events, "SELECT sum(events_persisted) FROM z4j.agents", "the agent counts");
     expect("0", "SELECT count(*) FROM z4j.dead_letters", "dead letters hold");
+    expect("0", "SELECT count(*) FROM z4j.tasks WHERE finished_at<started_at OR runtime_ms<0",
+           "tasks that took less than no time number");
+    for (const Paused& paused : paused_) {
+      if (const std::string now = stored_by(paused.agent); now != paused.stored) {
+        throw std::runtime_error("a paused one had stored " + paused.stored +
+                                 " events when it was overtaken, and " + now + " at the end");
+      }
+    }
     expect(std::to_string(of_task.size()), "SELECT count(*) FROM z4j.tasks", "tasks number");
     for (const std::string& line :
          lines_of(server_.sql("SELECT task_id||' '||state FROM z4j.tasks", db))) {
@@ -297,9 +346,27 @@ class Story {
   }
 
  private:
+  // Stopped in its tracks, and woken when another had its lease.
+  struct Paused {
+    std::unique_ptr<Ingester> ingester;
+    std::string agent, stored;  // `stored`: how many events when it was overtaken
+  };
+
+  // What the next ingester is told: some of the story again, since the last one may have lost it.
+  void begin_again() {
+    was_killed_ = true;
+    holds_lease_ = false;
+    order_.first -= std::min<std::size_t>(order_.first, order_.seed % 300);
+  }
+  std::string stored_by(const std::string& agent) {
+    return server_.sql("SELECT count(*) FROM z4j.events WHERE agent_id='" + agent + "'", database_);
+  }
+
   // The line, for the caller to remember.
   std::string hear(const std::string& line) {
     if (line.starts_with("a ")) acknowledged_.insert(line.substr(2));
+    if (line.starts_with("d ")) on_disk_.insert(line.substr(2));
+    if (line == "l") holds_lease_ = true;
     if (line == "u") ++unknown_;
     if (line.starts_with("p ")) order_.first = std::stoul(line.substr(2));
     return line;
@@ -334,6 +401,8 @@ class Story {
         }
         break;
       case Fault::kill_ingester:
+      case Fault::step_clock:
+      case Fault::pause_ingester:
         break;
     }
   }
@@ -359,22 +428,26 @@ class Story {
   const base::TimeUs began_ = base::SystemClock().now();
   const std::vector<EventRow> events_;
   IngesterOrder order_;
-  std::set<std::string> acknowledged_;
+  std::set<std::string> acknowledged_, on_disk_;
+  std::vector<Paused> paused_;
+  bool holds_lease_ = false;
   std::vector<std::string> faults_;
   unsigned unknown_ = 0;
   bool was_killed_ = false;
 };
 
-int run(std::uint32_t from, std::uint32_t count) {
+// Every `step`-th of so many seeds, on a server of its own. 0 when all went well.
+int run(std::uint32_t from, std::uint32_t count, std::uint32_t step) {
   std::string folder = (std::filesystem::temp_directory_path() / "z4j_faults_XXXXXX").string();
   if (::mkdtemp(folder.data()) == nullptr) throw std::runtime_error("mkdtemp");
-  int failed = 0;
+  unsigned played = 0, failed = 0;
   {
     PrivatePostgres server({"deadlock_timeout=50ms"});
     CutProxy proxy(folder, server.folder());
     Story mould(server, folder, kMould);
     mould.make_mould();
-    for (std::uint32_t seed = from; seed < from + count; ++seed) {
+    for (std::uint32_t seed = from; seed < from + count; seed += step) {
+      ++played;
       const auto began = SteadyClock::now();
       Story one(server, folder, seed);
       std::string verdict = "ok";
@@ -393,8 +466,31 @@ int run(std::uint32_t from, std::uint32_t count) {
   }
   std::error_code ec;
   std::filesystem::remove_all(folder, ec);
-  std::printf("%u seeds, %d failed\n", count, failed);
+  std::printf("%u seeds, %u failed\n", played, failed);
   return failed == 0 ? 0 : 1;
+}
+
+// The seeds dealt out to so many processes.
+int run_side_by_side(std::uint32_t from, std::uint32_t count, std::uint32_t jobs) {
+  const pid_t parent = ::getpid();
+  std::vector<pid_t> children;
+  for (std::uint32_t job = 0; job < jobs; ++job) {
+    const pid_t child = ::fork();
+    if (child < 0) throw std::runtime_error("fork");
+    if (child == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (::getppid() != parent) ::_exit(125);
+      return run(from + job, count - job, jobs);
+    }
+    children.push_back(child);
+  }
+  int result = 0;
+  for (const pid_t child : children) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) result = 1;
+  }
+  return result;
 }
 
 }  // namespace
@@ -414,16 +510,18 @@ int main(int argc, char** argv) {
                                   .project = words[5],
                                   .agent = words[6]});
     }
-    std::uint32_t from = 1, count = 0;
+    std::uint32_t from = 1, count = 0, jobs = 1;
     for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
       if (words[i] == "--seeds") count = static_cast<std::uint32_t>(std::stoul(words[i + 1]));
+      if (words[i] == "--jobs") jobs = static_cast<std::uint32_t>(std::stoul(words[i + 1]));
       if (words[i] == "--from") from = static_cast<std::uint32_t>(std::stoul(words[i + 1]));
     }
-    if (count == 0) {
-      std::fprintf(stderr, "usage: z4j-faults --seeds N [--from SEED]\n");
+    if (count == 0 || jobs == 0 || jobs > count) {
+      std::fprintf(stderr, "usage: z4j-faults --seeds N [--from SEED] [--jobs N]\n");
       return 2;
     }
-    return z4j::faults::run(from, count);
+    return jobs == 1 ? z4j::faults::run(from, count, 1)
+                     : z4j::faults::run_side_by_side(from, count, jobs);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "z4j-faults: %s\n", e.what());
     return 1;

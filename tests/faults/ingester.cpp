@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <mutex>
@@ -16,6 +18,7 @@
 
 #include "core/event_decode.hpp"
 #include "core/ingest.hpp"
+#include "core/leases.hpp"
 #include "core/testing/agent_row.hpp"
 #include "plugin/host.hpp"
 #include "plugin/testing/passing_storage.hpp"
@@ -102,7 +105,7 @@ class Watched final : public plugin::testing::PassingStorage {
 
 base::Status add_agent(core::Store& store, const core::EventSource& source, base::TimeUs now) {
   core::Commit commit;
-  commit.insert_new(core::testing::agent_row(source, now));
+  commit.insert_new(core::testing::agent_row(source, now, "local:" + source.agent_id.text()));
   return store.commit(commit);
 }
 
@@ -118,6 +121,34 @@ auto until_it_works(F&& f) {
   }
 }
 
+std::atomic<unsigned> g_steps{0};
+
+// Wrong from the start, and wrong in another way after each step. Never so far behind that an event
+// of the story would lie in its future: such times are not kept.
+class SkewedClock final : public base::Clock {
+ public:
+  explicit SkewedClock(std::uint32_t seed) : seed_(seed) {}
+  [[nodiscard]] base::TimeUs now() const override {
+    std::minstd_rand random(seed_ + 7919 * g_steps.load());
+    random.discard(3);
+    const auto minutes = static_cast<base::TimeUs>(random() % 101) - 40;
+    return clock_.now() + minutes * 60 * base::kSecondUs;
+  }
+  [[nodiscard]] std::int64_t steady_ms() const override { return clock_.steady_ms(); }
+
+ private:
+  const base::SystemClock clock_;
+  const std::uint32_t seed_;
+};
+
+core::Leases::Options lease_options() {
+  core::Leases::Options options;
+  options.host_name = "test";
+  options.ttl = std::chrono::milliseconds(800);
+  options.renew_every = std::chrono::milliseconds(200);
+  return options;
+}
+
 int failed(const char* what, const base::Error& why) {
   std::fprintf(stderr, "ingester: %s: %s\n", what, why.text().c_str());
   return 1;
@@ -129,7 +160,9 @@ int ingest(const IngesterOrder& order) {
   std::mt19937 random(order.seed);
   const auto max_rows = static_cast<unsigned>(10 + random() % 60);
   const bool is_stream = random() % 2 == 0;
-  const base::SystemClock clock;
+  std::signal(SIGUSR1, [](int) { ++g_steps; });
+  const SkewedClock clock(order.seed * 31 +
+                          static_cast<std::uint32_t>(order.first + order.home.size()));
   plugin::Host::Options options;
   options.directories = {Z4J_PLUGIN_DIR};
   options.host_version = "test";
@@ -139,6 +172,7 @@ int ingest(const IngesterOrder& order) {
   entry.plugin = "storage-postgresql";
   entry.settings["url"] = order.url;
   entry.settings["lock_timeout_ms"] = 200;
+  entry.settings["idle_timeout_ms"] = 1000;  // a paused one must not hold the lease's row
   if (auto started = until_it_works([&] { return host.start(entry); }); !started)
     return failed("start", started.error());
   Tell tell;
@@ -151,6 +185,18 @@ int ingest(const IngesterOrder& order) {
   source.is_stream = is_stream;
   if (auto added = until_it_works([&] { return add_agent(store, source, order.began); }); !added)
     return failed("agent", added.error());
+  core::Leases leases(store, clock, base::Log::quiet(), lease_options());
+  leases.want(kLease);
+  auto held = until_it_works([&]() -> base::Result<core::Fence> {
+    if (auto worked = leases.work(); !worked) return worked.error();
+    if (auto mine = leases.held(kLease)) return *mine;
+    return base::Error{
+        .code = base::Code::busy, .message = "another has the lease", .where = {}, .hint = {}};
+  });
+  if (!held) return failed("lease", held.error());
+  source.fence = std::make_shared<const core::Fence>(std::move(held).value());
+  leases.start();
+  tell.line("l\n");
 
   core::Ingest::Options take;
   take.clock = &clock;
@@ -179,7 +225,7 @@ int ingest(const IngesterOrder& order) {
     std::string lines;
     if (ingest.stats().spill.written_events > on_disk) {
       for (const EventRow& e : some)
-        lines += "a " + e.task_id + " " + std::string(core::kind_name(e.kind)) + "\n";
+        lines += "d " + e.task_id + " " + std::string(core::kind_name(e.kind)) + "\n";
     }
     // Slow enough that the judge's faults come while there is something to break.
     std::this_thread::sleep_for(std::chrono::milliseconds(random() % 20));
@@ -196,6 +242,7 @@ int ingest(const IngesterOrder& order) {
     for (const auto& [why, count] : agent.dropped) dropped += count;
   }
   tell.line("done " + std::to_string(dropped + ingest.stats().spill.bytes) + "\n");
+  leases.stop();
   made.value().reset();
   opened.value().reset();
   driver.reset();

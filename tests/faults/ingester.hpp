@@ -15,9 +15,13 @@ struct IngesterOrder {
   std::string project, agent;  // ids
 };
 
-// Runs in its own process and tells on standard output, a line each: "a TASK KIND" when an event is
-// durable, "u" when the outcome of a commit is not known, "p N" when so many events of the story
-// were taken, "done LEFT" at the end. The exit code.
+// The lease under which the story is told.
+inline constexpr const char* kLease = "engine/story";
+
+// Runs in its own process and tells on standard output, a line each: "l" when it holds the lease,
+// "a TASK KIND" when an event is stored and "d TASK KIND" when it is durable on the ingester's own
+// disk, "u" when the outcome of a commit is not known, "p N" when so many events of the story were
+// taken, "done LEFT" at the end. SIGUSR1 makes its wall clock step. The exit code.
 int ingest(const IngesterOrder& order);
 
 }  // namespace z4j::faults

@@ -271,6 +271,14 @@ class Fleet:
 
     # Stopping
 
+    def is_ours(self, pid):
+        """Whether a child of this process was started with the fleet's environment; one that has ended is."""
+        try:
+            environ = pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            return True
+        return not environ or str(self.folder).encode() in environ
+
     def stop(self):
         if self.producer and self.producer.is_alive():
             self.producer.done.set()
@@ -279,7 +287,7 @@ class Fleet:
             child.stop()
         end = time.monotonic() + 10
         while time.monotonic() < end:  # what the workers had forked away comes to us, the subreaper
-            orphans = [int(pid) for pid in pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+            orphans = [pid for pid in map(int, pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()) if self.is_ours(pid)]
             if not orphans:
                 break
             for pid in orphans:

@@ -25,21 +25,24 @@ DEADLINE_S = 60
 
 class PrivatePostgres:
     def __init__(self, settings=(), user="z4j"):
-        self.settings, self.user = list(settings), user
-        self.password = secrets.token_hex(12)
-        self.folder = tempfile.mkdtemp(prefix="z4j_pg_")
-        self._owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-        self._server = None
+        self.user, self.password = user, secrets.token_hex(12)
+        self._make_folder(settings)
         path = os.path.join(self.folder, "password")
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as f:
             f.write(self.password + "\n")
         if self._owner:
-            os.chown(self.folder, self._owner.pw_uid, self._owner.pw_gid)
             os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
-            os.chmod(self.folder, 0o711)
         self._run("initdb", "-D", self._data, "-U", user, "--auth=scram-sha-256", "--pwfile=" + path, "-E", "UTF8",
                   "--locale=C.UTF-8", "--no-sync")
         self.start()
+
+    def _make_folder(self, settings):
+        self.settings, self._server = list(settings), None
+        self.folder = tempfile.mkdtemp(prefix="z4j_pg_")
+        self._owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+        if self._owner:
+            os.chown(self.folder, self._owner.pw_uid, self._owner.pw_gid)
+            os.chmod(self.folder, 0o711)
 
     def __enter__(self):
         return self
@@ -104,9 +107,9 @@ class PrivatePostgres:
             os.setuid(self._owner.pw_uid)
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
 
-    def _run(self, name, *args):
+    def _run(self, name, *args, **environment):
         done = subprocess.run([self._program(name), *args], capture_output=True, text=True, check=False, timeout=DEADLINE_S,
-                              cwd=self.folder, preexec_fn=self._become)
+                              cwd=self.folder, preexec_fn=self._become, env={**os.environ, **environment})
         if done.returncode != 0:
             raise RuntimeError(f"{name}: {done.stderr}")
 
@@ -116,3 +119,14 @@ class PrivatePostgres:
         if not found:
             raise RuntimeError(name + " is not there: install Debian's package postgresql")
         return found[-1]
+
+
+class Standby(PrivatePostgres):
+    """A physical copy of a running server that follows it and takes no writes."""
+
+    def __init__(self, primary):
+        self.user, self.password = primary.user, primary.password
+        self._make_folder(primary.settings)
+        self._run("pg_basebackup", "-D", self._data, "-h", primary.folder, "-U", self.user, "-X", "stream", "--checkpoint=fast",
+                  "--no-sync", "--write-recovery-conf", PGPASSWORD=self.password)
+        self.start()

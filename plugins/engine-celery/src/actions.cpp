@@ -245,8 +245,12 @@ json::Object Actions::revoke_at_workers(const std::string& task_id, const json::
     answer["reason"] = reason;
     return answer;
   };
+  const auto nobody_listens = [&](const char* reason) {
+    answer["nobody_listens"] = true;
+    return refuse(reason);
+  };
   if (live.listeners == 0)
-    return refuse("the task waits in no queue that is known, and no worker listens");
+    return nobody_listens("the task waits in no queue that is known, and no worker listens");
   if (running && !terminate) return refuse("the task runs already; only terminate ends it");
   if (held == nullptr && lines_.results) {
     const std::optional<celery::ResultMeta> meta =
@@ -270,7 +274,7 @@ json::Object Actions::revoke_at_workers(const std::string& task_id, const json::
     ++ok;
     holder_ok = holder_ok || (held != nullptr && reply.worker == held->worker);
   }
-  if (asked.listeners == 0) return refuse("no worker listens");
+  if (asked.listeners == 0) return nobody_listens("no worker listens");
   if (running) {
     const std::int64_t wait_ms = std::clamp<std::int64_t>(remaining_ms - 500, 0, 3000);
     const bool ended = holder_ok && saw_revoked(task_id, wait_ms);

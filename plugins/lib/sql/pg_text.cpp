@@ -7,6 +7,7 @@
 #include <z4j/plugin.hpp>
 
 #include "lib/json/json.hpp"
+#include "lib/sql/loose_scan.hpp"
 #include "lib/sql/store_check.hpp"
 
 namespace z4j::sql::pg {
@@ -565,6 +566,27 @@ void behind(Builder& b, const z4j_table& t, const z4j_query& q,
   b.out.text += "(" + left + ")" + (q.descending != 0 ? "<" : ">") + "(" + right + ")";
 }
 
+// From group to group, each by one look into the key.
+Statement loose_select(const z4j_table& t, const z4j_query& q, const store::LooseScan& scan) {
+  Builder b(t, kQueryClock);
+  const std::string group = b.column(scan.group), edge = b.column(scan.edge);
+  const std::string way = scan.is_newest ? " DESC" : "";
+  const auto one_more = [&](const std::string& beyond) {
+    b.out.text += "(SELECT " + group + "," + edge + " FROM " + quoted_name(view(t.name));
+    b.where(scan.fixed.data(), static_cast<std::uint32_t>(scan.fixed.size()));
+    b.out.text += (scan.fixed.empty() ? " WHERE " : " AND ") + group + beyond + " ORDER BY " +
+                  group + way + "," + edge + way + " LIMIT 1)";
+  };
+  b.out.text = "WITH RECURSIVE z4j_group(" + group + "," + edge + ") AS (";
+  one_more(" IS NOT NULL");
+  b.out.text += " UNION ALL SELECT z4j_more.* FROM z4j_group,LATERAL ";
+  one_more((scan.is_newest ? "<" : ">") + ("z4j_group." + group));
+  b.out.text += " AS z4j_more) SELECT " + group + "," + edge + " FROM z4j_group";
+  b.where(scan.of_group.data(), static_cast<std::uint32_t>(scan.of_group.size()));
+  if (q.limit > 0) b.out.text += " LIMIT " + b.number(q.limit);
+  return std::move(b.out);
+}
+
 // The columns that outputs of a capped fold read.
 std::string inner_columns(const Builder& b, const z4j_table& t, const z4j_query& q) {
   std::string inner;
@@ -700,6 +722,7 @@ std::vector<Guard> create_guards(const z4j_table& t) {
 }
 
 Statement select(const z4j_table& t, const z4j_query& q) {
+  if (const auto loose = store::loose_scan(t, q)) return loose_select(t, q, *loose);
   Builder b(t, kQueryClock);
   const bool fold = store::folds(q);
   std::string list, groups;

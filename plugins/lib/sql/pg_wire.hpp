@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/sql/store_check.hpp"
+
 namespace z4j::sql::pg {
 
 // Object ids of built-in types; the same in every server.
@@ -21,7 +23,7 @@ inline constexpr std::uint32_t kBool = 16, kBytea = 17, kInt8 = 20, kInt4 = 23, 
 inline constexpr std::uint32_t kTextArray = 1009, kJsonbArray = 3807;
 
 inline constexpr std::int64_t kEpochUs = 946684800000000;  // 2000-01-01 in microseconds since 1970
-inline constexpr std::int64_t kFirstTimeUs = -210866803200000000 + kEpochUs;
+using store::kFirstTimeUs;
 
 // One parameter. `bytes` is empty when null.
 struct Param {

@@ -4,6 +4,7 @@
 
 #include <z4j/plugin.hpp>
 
+#include "lib/sql/loose_scan.hpp"
 #include "lib/sql/store_check.hpp"
 
 namespace z4j::sql {
@@ -295,6 +296,30 @@ void behind(Builder& b, const z4j_table& t, const z4j_query& q,
   b.out.text += left + (q.descending != 0 ? "<" : ">") + right;
 }
 
+// From group to group, each by one look into the key.
+Statement loose_select(const Dialect& d, const z4j_table& t, const z4j_query& q,
+                       const store::LooseScan& scan) {
+  Builder b(d, t);
+  const std::string group = b.column(scan.group), edge = b.column(scan.edge);
+  const std::string way = scan.is_newest ? " DESC" : "";
+  const auto one = [&](const std::string& column, const std::string& beyond) {
+    b.out.text += "(SELECT " + column + " FROM " + quoted(view(t.name));
+    b.where(scan.fixed.data(), static_cast<std::uint32_t>(scan.fixed.size()));
+    b.out.text += (scan.fixed.empty() ? " WHERE " : " AND ") + group + beyond + " ORDER BY " +
+                  group + way + "," + edge + way + " LIMIT 1)";
+  };
+  b.out.text = "WITH RECURSIVE z4j_group(" + group + ") AS (SELECT ";
+  one(group, " IS NOT NULL");
+  b.out.text += " UNION ALL SELECT ";
+  one(group, (scan.is_newest ? "<" : ">") + ("z4j_group." + group));
+  b.out.text += " FROM z4j_group WHERE z4j_group." + group + " IS NOT NULL) SELECT " + group + ",";
+  one(edge, "=z4j_group." + group);
+  b.out.text += " FROM z4j_group";
+  b.where(scan.of_group.data(), static_cast<std::uint32_t>(scan.of_group.size()));
+  if (q.limit > 0) b.out.text += " LIMIT " + b.number(q.limit);
+  return std::move(b.out);
+}
+
 }  // namespace
 
 const Dialect& sqlite() {
@@ -355,6 +380,7 @@ std::vector<Trigger> create_guards(const Dialect& d, const z4j_table& t) {
 }
 
 Statement select(const Dialect& d, const z4j_table& t, const z4j_query& q) {
+  if (const auto loose = store::loose_scan(t, q)) return loose_select(d, t, q, *loose);
   Builder b(d, t);
   const bool fold = store::folds(q);
   std::string list, groups;

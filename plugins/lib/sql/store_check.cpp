@@ -32,6 +32,8 @@ bool is_word(std::string_view name) {
   });
 }
 
+bool can_be_kept(std::int64_t time_us) { return time_us >= kFirstTimeUs || time_us == INT64_MIN; }
+
 bool is_numeric(std::uint16_t type) {
   return type == Z4J_T_BOOL || type == Z4J_T_INT || type == Z4J_T_REAL || type == Z4J_T_TIME;
 }
@@ -231,6 +233,13 @@ void check_col(const z4j_table& t, const z4j_col& col, std::uint32_t rows, const
       refuse("a dictionary index is out of range", where);
     }
   }
+  if (type == Z4J_T_TIME) {
+    for (std::uint32_t r = 0; r < rows; ++r) {
+      if (!has_value(col, r) || can_be_kept(num_at(col, r))) continue;
+      bad_row = r;
+      refuse("column " + full_name(t, col.column) + " holds a time before 4714 BC", where);
+    }
+  }
   if (col.form == Z4J_FORM_REAL) {
     for (std::uint32_t r = 0; r < rows; ++r) {
       if (!has_value(col, r) || !std::isnan(real_at(col, r))) continue;
@@ -287,6 +296,9 @@ void check_sets(const z4j_table& t, const z4j_step& step, const std::string& whe
       refuse("column " + name + " is part of the primary key, which never changes", at);
     const std::uint16_t type = t.columns[set.column].type;
     if (!fits(type, set.value)) refuse("the value for column " + name + " is not of its type", at);
+    if (type == Z4J_T_TIME && set.merge != Z4J_M_ADD && set.value.kind == Z4J_V_NUM &&
+        !can_be_kept(set.value.num))
+      refuse("the value for column " + name + " is a time before 4714 BC", at);
     if (set.merge == Z4J_M_SET) continue;
     if (set.merge != Z4J_M_MIN && set.merge != Z4J_M_MAX && set.merge != Z4J_M_ADD)
       refuse("a set may SET, MIN, MAX or ADD", at);

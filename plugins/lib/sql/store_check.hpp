@@ -18,6 +18,9 @@ inline constexpr std::uint64_t kMaxBytes = 64u << 20;  // bytes of one step's ro
 inline constexpr std::uint32_t kMaxSteps = 1024;
 inline constexpr std::uint32_t kMaxValues = 16384;  // values of one predicate list
 inline constexpr std::uint32_t kMaxNoticeBytes = 4000;
+// 24 November 4714 BC, before which PostgreSQL has no time but minus infinity. Rows hold nothing
+// earlier in any store, so that what one keeps another can take; the smallest number is allowed.
+inline constexpr std::int64_t kFirstTimeUs = -210866803200000000 + 946684800000000;
 
 void check_schema(const z4j_schema& schema);
 // bad_row is set when the fault lies in one row.

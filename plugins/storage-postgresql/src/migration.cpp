@@ -129,7 +129,7 @@ class Migrator {
     }
     if (!wants_text()) return;
     trigram_schema_ = trigram_schema();
-    if (!trigram_schema_.empty()) return;
+    if (!trigram_schema_.empty() || (dry_run_ && !has_trigrams())) return;
     const std::string text = "CREATE EXTENSION pg_trgm WITH SCHEMA " + schema;
     try {
       step("create extension pg_trgm", text);
@@ -154,6 +154,12 @@ class Migrator {
     return connection_.value(
         "SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid=e.extnamespace WHERE "
         "e.extname='pg_trgm'");
+  }
+
+  // Can the server make the extension? Its package may be missing.
+  bool has_trigrams() {
+    return connection_.value("SELECT count(*) FROM pg_available_extensions WHERE name='pg_trgm'") ==
+           "1";
   }
 
   void step(const std::string& what, const std::string& text) {

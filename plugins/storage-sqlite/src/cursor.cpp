@@ -87,8 +87,9 @@ std::string explained(Connection& connection, const z4j_table& table, const z4j_
     const auto* text = reinterpret_cast<const char*>(sqlite_api::sqlite3_column_text(stmt, 3));
     const std::string line = text != nullptr ? text : "";
     plan += (plan.empty() ? "" : "; ") + line;
-    const bool scan_of_table =
-        line.compare(0, 5, "SCAN ") == 0 && line.compare(0, 6, "SCAN (") != 0;
+    const bool scan_of_table = line.rfind("SCAN ", 0) == 0 && line.rfind("SCAN (", 0) != 0 &&
+                               line != "SCAN CONSTANT ROW" &&
+                               line != "SCAN z4j_group";  // values at hand, no table
     if (scan_of_table && !paged && query.scan_limit == 0) indexed = false;
     if (!fold && line.find("TEMP B-TREE FOR ORDER BY") != std::string::npos) indexed = false;
   }

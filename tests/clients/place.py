@@ -1,0 +1,77 @@
+"""Real workers with PyPI's agent inside, on a Redis of their own; whatever is started here ends with the place."""
+import ctypes
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import types
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "fleet"), str(HERE.parent / "e2e")]
+
+import fleet  # noqa: E402
+from fleet import free_port  # noqa: E402,F401
+import venvs  # noqa: E402
+from brain import Brain, wait_until  # noqa: E402,F401  tests take them from here
+
+
+class Place(fleet.Fleet):
+    def __init__(self, venv):
+        ctypes.CDLL(None).prctl(fleet.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        super().__init__(types.SimpleNamespace(folder=None, keep_data=False, result_extended=True, rate=0, seed=0))
+        self.python = venvs.python(venv)
+        self.environment["PATH"] = f"{pathlib.Path(self.python).parent}:{self.environment['PATH']}"
+        self.environment["PYTHONPATH"] = f"{HERE / 'apps'}:{HERE / 'apps' / 'shop_django'}:{fleet.HERE}"
+        self.start_redis()
+        self.environment.update(FLEET_BROKER=self.url(0), Z4J_RQ_REDIS_URL=self.url(1))
+
+    def run_child(self, name, words, agent=None):
+        """Starts a program of the environment; agent is the block of variables that its agent is told."""
+        self.add(name, [str(pathlib.Path(self.python).parent / words[0]), *words[1:]], environment=agent or {})
+        self.children[name].start()
+
+    def celery_worker(self, name, app, agent, queues="celery", more=()):
+        self.run_child(name, ["celery", "-A", app, "worker", "--loglevel", "INFO", "--concurrency", "2", "-n", f"{name}@place", "-Q", queues, "-E", *more], agent)
+
+    def rq_worker(self, name, agent, queues=("high", "default", "low"), worker_class="rq.worker.Worker"):
+        self.run_child(name, ["rq", "worker", "-c", "rq_settings", "-n", name, "--worker-class", worker_class, *queues], agent)
+
+    def send_celery(self, name, *args, queue="orders", **options):
+        """The id of the task sent."""
+        return self.call("import json, sys, celery_app as c; name, args, queue, more = json.loads(sys.argv[1]); print(c.app.send_task(name, args, queue=queue, **more).id)",
+                         json.dumps([name, args, queue, options]))
+
+    def send_rq(self, name, *args, queue="default", **options):
+        return self.call("import json, os, sys, redis, rq; name, args, queue, more = json.loads(sys.argv[1]); "
+                         "print(rq.Queue(queue, connection=redis.Redis.from_url(os.environ['Z4J_RQ_REDIS_URL'])).enqueue(name, args=args, **more).id)",
+                         json.dumps([name, args, queue, options]))
+
+    def inspect(self, what, *args):
+        """What Celery's own inspection says of all workers."""
+        return json.loads(self.call("import json, sys, celery_app as c; what, args = json.loads(sys.argv[1]); print(json.dumps(getattr(c.app.control.inspect(timeout=2), what)(*args) or {}))",
+                                    json.dumps([what, args])))
+
+    def call(self, code, *arguments):
+        """Runs a few lines in the environment, with the place's variables; what they print."""
+        done = subprocess.run([self.python, "-c", code, *arguments], env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode:
+            raise AssertionError(done.stderr)
+        return done.stdout.strip()
+
+    def runs(self, task_id):
+        """How often that task was really run."""
+        return sum(1 for line in self.run_log.read_text().splitlines() if line.startswith("RUN ") and line.split()[3] == task_id)
+
+    def log_of(self, name):
+        return (self.logs / f"{name}.log").read_text(errors="replace")
+
+    def end(self, name, number=signal.SIGTERM):
+        self.children[name].stop(number)
+
+
+def variables(minted, brain=None):
+    """The block that minting answers with, as a person would paste it; at another address when that is given."""
+    found = dict(line.split("=", 1) for line in minted["env"].splitlines() if line and not line.startswith("#"))
+    return {**found, "Z4J_BRAIN_URL": brain} if brain else found
