@@ -1,9 +1,9 @@
 # The usual FHS layout: bin/, lib/z4j/plugins/, etc/z4j/. Plugins for tests (storage-memory too) stay
 # where they were built; the SDK is a component of its own.
 include(GNUInstallDirs)
-install(TARGETS z4j-brain RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT brain)
+install(TARGETS z4j-brain z4j-agent RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT brain)
 install(FILES "$<TARGET_FILE_DIR:z4j-brain>/z4j" DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT brain)
-add_custom_target(z4j-run DEPENDS z4j-brain)  # what a brain needs to run, without the tests
+add_custom_target(z4j-run DEPENDS z4j-brain z4j-agent)  # what a brain needs to run, without the tests
 foreach(plugin storage-sqlite storage-postgresql engine-celery engine-rq)
   if(TARGET ${plugin})
     install(TARGETS ${plugin} LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/z4j/plugins" COMPONENT brain)
@@ -11,6 +11,8 @@ foreach(plugin storage-sqlite storage-postgresql engine-celery engine-rq)
   endif()
 endforeach()
 install(FILES "${PROJECT_SOURCE_DIR}/config/z4j.toml" DESTINATION "${CMAKE_INSTALL_SYSCONFDIR}/z4j" COMPONENT brain)
+install(FILES "${PROJECT_SOURCE_DIR}/config/agent/agent.toml" DESTINATION "${CMAKE_INSTALL_SYSCONFDIR}/z4j" COMPONENT brain)
+install(FILES "${PROJECT_SOURCE_DIR}/config/z4j-agent.service" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT brain)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/config/examples" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT brain)
 install(FILES "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/CHANGELOG.md"
   DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT brain)

@@ -18,11 +18,11 @@ namespace json = base::json;
 using Verdict = DoctorStep::Verdict;
 
 constexpr auto kAnswerTime = std::chrono::seconds(50);  // of name to signature
-constexpr auto kBrokerTime = std::chrono::seconds(20);
+constexpr auto kBrokerTime = std::chrono::seconds(12);
 constexpr auto kLook = std::chrono::milliseconds(100);
 constexpr base::TimeUs kMostSkew = 60 * base::kSecondUs;  // what frames may be off
 
-constexpr const char* kDialSteps[] = {"name", "connect", "proxy", "tls", "upgrade"};
+constexpr const char* kDialSteps[] = {"dns", "tcp", "proxy", "tls", "upgrade"};
 constexpr const char* kClockHint =
     "let NTP set the clock: frames off by more than 60 s are refused";
 
@@ -251,22 +251,24 @@ class Examination {
   }
 
   void look_at_brokers() {
+    if (engines_->facts().empty() && found_)
+      return add("broker", Verdict::failed, "no engine is configured", std::string(kNoEngineHint));
     if (!found_)
       return add("broker", Verdict::failed, found_.error().text(), "correct the plugin's settings");
     const auto until = std::chrono::steady_clock::now() + kBrokerTime;
     const auto waits = [&] {
       const auto told = engines_->health();
       return std::any_of(told.begin(), told.end(),
-                         [](const wire::EngineHealth& e) { return !e.tells_queues; });
+                         [](const wire::EngineHealth& e) { return !*e.is_connected; });
     };
     while (waits() && std::chrono::steady_clock::now() < until) wait();
     const auto told = engines_->health();
     std::string good, bad;
     for (const Engines::Fact& fact : engines_->facts()) {
       const bool answers = std::any_of(told.begin(), told.end(), [&](const wire::EngineHealth& e) {
-        return e.engine == fact.engine && e.tells_queues;
+        return e.engine == fact.engine && *e.is_connected;
       });
-      if (fact.is_started && answers && fact.health != plugin::Health::failing)
+      if (fact.is_started && answers)
         good += (good.empty() ? "" : ", ") + fact.engine;
       else
         bad += (bad.empty() ? "" : "; ") + fact.engine + ": " +
@@ -291,8 +293,8 @@ class Examination {
 
   // In the order of the way to the brain, whatever was looked at first.
   void sort() {
-    constexpr std::string_view kOrder[] = {"config",  "name",  "connect", "proxy",     "tls",
-                                           "upgrade", "token", "clock",   "signature", "broker"};
+    constexpr std::string_view kOrder[] = {"config",  "dns",   "tcp",   "proxy",     "tls",
+                                           "upgrade", "token", "clock", "signature", "broker"};
     const auto place = [&](const DoctorStep& step) {
       return std::find(std::begin(kOrder), std::end(kOrder), step.name);
     };

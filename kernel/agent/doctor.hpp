@@ -14,7 +14,7 @@ namespace z4j::agent {
 
 struct DoctorStep {
   enum class Verdict : std::uint8_t { good, failed, skipped };
-  std::string name;  // config, name, connect, proxy, tls, upgrade, token, clock, signature, broker
+  std::string name;  // config, dns, tcp, proxy, tls, upgrade, token, clock, signature, broker
   Verdict verdict = Verdict::good;
   std::string detail, hint;
 };
@@ -27,7 +27,7 @@ struct DoctorReport {
 
 enum class DoctorWay : std::uint8_t { as_configured, no_websocket };
 
-// Takes at most about a minute. Requires settings without problems.
+// Takes at most about a minute. Requires settings without problems; engines may be missing.
 [[nodiscard]] DoctorReport examine(const Loaded& loaded, const Surroundings& around, DoctorWay way,
                                    const base::Clock& clock);
 

@@ -44,6 +44,7 @@ struct Engines::Inside : std::enable_shared_from_this<Engines::Inside> {
     std::array<Round, 3> rounds;
     json::Array queues, workers;
     bool tells_queues = false, tells_workers = false;
+    bool is_connected = false;  // its broker answered when it was last asked
     std::set<std::string> names;
     std::string trouble;  // of the last question
   };
@@ -74,12 +75,7 @@ struct Engines::Inside : std::enable_shared_from_this<Engines::Inside> {
       options.emit(batch);
       return base::Status();
     };
-    out.health = [this](const std::string& instance, plugin::Health health, std::string_view why) {
-      if (health != plugin::Health::ok)
-        log.warn("engine in trouble", {{"engine", engine_of(instance)}, {"why", why}});
-      else
-        log.info("engine is well", {{"engine", engine_of(instance)}});
-    };
+    out.health = [](const std::string&, plugin::Health, std::string_view) {};  // the host logs it
     out.metric = [this](const std::string& instance, std::string_view name, std::string_view,
                         double value, int) {
       if (name == "events_dropped" && value > 0 && value < kMostDropped)
@@ -175,7 +171,10 @@ struct Engines::Inside : std::enable_shared_from_this<Engines::Inside> {
           answer ? json::parse(*answer) : base::Result<json::Value>(answer.error());
       if (!parsed || !parsed->is_object()) {
         const bool is_news = !parsed && parsed.error().code != base::Code::unsupported;
-        if (is_news) one.trouble = parsed.error().message;
+        if (is_news) {
+          one.trouble = parsed.error().message;
+          one.is_connected = false;
+        }
         return over(round, what);
       }
       if (json::Array* items = array_of(parsed->get_object())) {
@@ -186,6 +185,7 @@ struct Engines::Inside : std::enable_shared_from_this<Engines::Inside> {
       cursor = std::string(json::text(parsed->get_object(), "next"));
       if (cursor.empty() || ++round.pages >= kMostPages || is_stopping) {
         one.trouble.clear();
+        one.is_connected = true;
         keep(one, what, std::move(round.items));
         return over(round, what);
       }
@@ -339,10 +339,10 @@ std::vector<wire::EngineHealth> Engines::health() const {
   for (const auto& [name, one] : inside_->all) {
     wire::EngineHealth health;
     health.engine = one.engine;
+    health.is_connected = one.is_connected;
     const auto fact = std::find_if(facts.begin(), facts.end(),
                                    [&](const Fact& f) { return f.engine == one.engine; });
-    health.is_connected = fact != facts.end() && fact->health != plugin::Health::failing;
-    if (!*health.is_connected) health.trouble = fact != facts.end() ? fact->why : std::string();
+    if (!one.is_connected && fact != facts.end()) health.trouble = fact->why;
     if (!one.queues.empty() && one.queues.front().is_object())
       health.broker_type = std::string(json::text(one.queues.front().get_object(), "broker_type"));
     if (health.broker_type.empty()) health.broker_type = "redis";

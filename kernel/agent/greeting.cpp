@@ -33,7 +33,7 @@ wire::Hello greeting(const Speaker& speaker, const std::vector<Engines::Fact>& e
     std::sort(names.begin(), names.end());
     names.erase(std::unique(names.begin(), names.end()), names.end());
     hello.capabilities[fact.engine] = std::move(names);
-    versions["engine-" + fact.engine] = fact.version;
+    versions[fact.engine] = fact.version;
   }
   hello.host = {{"name", speaker.name}, {"versions", std::move(versions)}};
   hello.worker_id = speaker.worker_id;

@@ -153,7 +153,7 @@ base::Status Runtime::start() {
   for (const Engines::Fact& fact : p.engines->facts())
     names += (names.empty() ? "" : ", ") + fact.engine;
   p.log.info("z4j-agent starts", {{"version", p.around.version},
-                                  {"level", wire::kUpstreamLevel},
+                                  {"protocol_of", wire::kUpstreamLevel},
                                   {"engines", names},
                                   {"brain", p.loaded.settings.brain_url}});
   p.talk();

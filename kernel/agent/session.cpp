@@ -225,7 +225,7 @@ void Session::on_opened(const Opened& opened) {
   const auto ours = wire::parse_version(wire::kUpstreamLevel);
   if (theirs && ours && theirs->major > ours->major)
     log_.warn("the brain is a major version ahead: upgrade this agent",
-              {{"brain_version", opened.brain_version}, {"agent_level", wire::kUpstreamLevel}});
+              {{"brain_version", opened.brain_version}, {"this_one_is_of", wire::kUpstreamLevel}});
 }
 
 void Session::on_ended(const LinkEnd& given) {

@@ -407,11 +407,6 @@ class Loading {
       problem(where("redaction_extra_keys"), made.error().message, {}, made.error().hint);
     check_brain();
     take_brokers();
-    const bool has_any = std::any_of(out_.plugins.begin(), out_.plugins.end(),
-                                     [](const config::PluginEntry& e) { return e.enabled; });
-    if (!has_any)
-      problem("plugins", "there is no engine to watch", {},
-              "set CELERY_BROKER_URL or RQ_REDIS_URL, or add a [plugin.NAME] table to the file");
     if (variable("Z4J_DEV_MODE") != "")
       out_.warnings.push_back("Z4J_DEV_MODE is not used: signing is never off");
     return std::move(out_);
@@ -423,6 +418,11 @@ class Loading {
 };
 
 }  // namespace
+
+bool Loaded::has_engine() const {
+  return std::any_of(plugins.begin(), plugins.end(),
+                     [](const config::PluginEntry& entry) { return entry.enabled; });
+}
 
 Loaded load(const LoadOptions& options) { return Loading(options).load(); }
 

@@ -53,7 +53,12 @@ struct Loaded {
   std::vector<config::PluginEntry> plugins;
   std::vector<config::Problem> problems;  // not empty: do not start
   std::vector<std::string> warnings;
+
+  // False: there is nothing to watch, which only a doctor can do without.
+  [[nodiscard]] bool has_engine() const;
 };
+inline constexpr std::string_view kNoEngineHint =
+    "set CELERY_BROKER_URL or RQ_REDIS_URL, or add a [plugin.NAME] table to the file";
 
 struct LoadOptions {
   std::string file;  // "" = home/agent.toml when it is there

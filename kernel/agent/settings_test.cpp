@@ -2,6 +2,8 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <fstream>
+
 #include "base/crypto.hpp"
 
 namespace z4j::agent {
@@ -20,6 +22,7 @@ class SettingsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(engines_come_from_brokers);
   CPPUNIT_TEST(a_file_names_what_variables_would);
   CPPUNIT_TEST(proxies_and_exceptions);
+  CPPUNIT_TEST(the_shipped_file_has_every_setting);
   CPPUNIT_TEST_SUITE_END();
 
   static std::string secret() {
@@ -98,8 +101,7 @@ class SettingsTest : public CppUnit::TestFixture {
          {"Z4J_TOKEN: is not set", "Z4J_PROJECT_ID: is not set", "Z4J_HMAC_SECRET: is not set",
           "Z4J_BRAIN_URL: the URL's scheme", "Z4J_BUFFER_MAX_EVENTS: is \"5\"",
           "agent.toml:2: unknown setting agent.nmae; did you mean name?",
-          "agent.toml:3: agent.transport is \"pigeon\"", "unknown section plugins",
-          "there is no engine to watch"})
+          "agent.toml:3: agent.transport is \"pigeon\"", "unknown section plugins"})
       CPPUNIT_ASSERT_MESSAGE(std::string(part) + " in " + text, has(text, part));
   }
 
@@ -188,6 +190,34 @@ class SettingsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(has(told(load_with(v)), "HTTPS_PROXY: only an http:// proxy"));
     v["Z4J_BRAIN_URL"] = "ws://localhost:1";
     CPPUNIT_ASSERT_EQUAL(std::string(), told(load_with(v)));
+  }
+
+  void the_shipped_file_has_every_setting() {
+    std::ifstream in(std::string(Z4J_SOURCE_DIR) + "/config/agent/agent.toml");
+    std::string file, awake;
+    for (std::string line; std::getline(in, line);) {
+      file += line + "\n";
+      const bool is_setting =
+          line.starts_with("#") && line.find(" = ") != std::string::npos && line[1] != ' ';
+      awake += (is_setting || line.starts_with("#[") ? line.substr(1) : line) + "\n";
+    }
+    for (const KnownSetting& setting : known_settings()) {
+      CPPUNIT_ASSERT_MESSAGE(std::string(setting.key),
+                             has(file, "\n#" + std::string(setting.key) + " = "));
+      CPPUNIT_ASSERT_MESSAGE(std::string(setting.variable), has(file, setting.variable));
+    }
+    CPPUNIT_ASSERT_EQUAL(std::string(), told(load_with(good(), file)));
+    // With every # taken away it says the defaults.
+    const Loaded loaded = load_with(good(), awake);
+    CPPUNIT_ASSERT_EQUAL(std::string(), told(loaded));
+    const Settings defaults = load_with(good()).settings;
+    CPPUNIT_ASSERT_EQUAL(defaults.buffer_events, loaded.settings.buffer_events);
+    CPPUNIT_ASSERT_EQUAL(defaults.buffer_bytes, loaded.settings.buffer_bytes);
+    CPPUNIT_ASSERT_EQUAL(defaults.max_string_bytes, loaded.settings.max_string_bytes);
+    CPPUNIT_ASSERT_EQUAL(defaults.purge_threshold, loaded.settings.purge_threshold);
+    CPPUNIT_ASSERT_EQUAL(defaults.log_level, loaded.settings.log_level);
+    CPPUNIT_ASSERT(loaded.settings.heartbeat && loaded.settings.agent_status);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{2}, loaded.plugins.size());
   }
 };
 

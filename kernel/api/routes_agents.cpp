@@ -85,7 +85,7 @@ std::string env_block(const std::string& url, const core::AgentCredentials& of,
                       const std::string& slug) {
   return "Z4J_BRAIN_URL=" + env_value(url) + "\nZ4J_TOKEN=" + of.token +
          "\nZ4J_PROJECT_ID=" + slug + "\nZ4J_HMAC_SECRET=" + of.hmac_secret +
-         "\nZ4J_AGENT_NAME=" + env_value(of.name) + "\n";
+         "\nZ4J_AGENT_NAME=" + env_value(of.name) + "\nZ4J_AGENT_ID=" + of.agent_id.text() + "\n";
 }
 
 // The only answer that ever shows the token.

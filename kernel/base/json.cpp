@@ -6,17 +6,31 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <utility>
 #include <vector>
 
 namespace z4j::base::json {
 namespace {
 
+// Do none of the eight bytes at `at` need an escape? Most texts are long runs of such.
+bool are_plain(const char* at) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kTops = kOnes << 7;
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, at, sizeof bytes);
+  const std::uint64_t quote = bytes ^ (kOnes * '"'), backslash = bytes ^ (kOnes * '\\');
+  const std::uint64_t found = ((bytes - kOnes * 0x20) & ~bytes) | ((quote - kOnes) & ~quote) |
+                              ((backslash - kOnes) & ~backslash);
+  return (found & kTops) == 0;
+}
+
 void append_string(std::string& out, std::string_view s) {
   static constexpr char kDigits[] = "0123456789abcdef";
   out += '"';
   std::size_t plain_from = 0;
   for (std::size_t i = 0; i < s.size(); ++i) {
+    while (s.size() - i >= 8 && are_plain(s.data() + i)) i += 8;
+    if (i == s.size()) break;
     const auto c = static_cast<unsigned char>(s[i]);
     if (c >= 0x20 && c != '"' && c != '\\') continue;
     out.append(s, plain_from, i - plain_from);
@@ -53,60 +67,13 @@ void append_string(std::string& out, std::string_view s) {
   out += '"';
 }
 
-// A parsed value whose scalars are canonical text already.
-struct CanonicalMember;
-struct CanonicalNode {
-  enum class Kind { scalar, array, object } kind = Kind::scalar;
-  std::string text;                      // scalar
-  std::vector<CanonicalNode> items;      // array
-  std::vector<CanonicalMember> members;  // object
-
-  void write(std::string& out);
-};
-
-struct CanonicalMember {
-  std::string key;
-  CanonicalNode value;
-};
-
-void CanonicalNode::write(std::string& out) {
-  switch (kind) {
-    case Kind::scalar:
-      out += text;
-      return;
-    case Kind::array: {
-      out += '[';
-      for (std::size_t i = 0; i < items.size(); ++i) {
-        if (i > 0) out += ',';
-        items[i].write(out);
-      }
-      out += ']';
-      return;
-    }
-    case Kind::object: {
-      std::stable_sort(
-          members.begin(), members.end(),
-          [](const CanonicalMember& a, const CanonicalMember& b) { return a.key < b.key; });
-      out += '{';
-      bool first = true;
-      for (std::size_t i = 0; i < members.size(); ++i) {
-        if (i + 1 < members.size() && members[i + 1].key == members[i].key)
-          continue;  // the last wins
-        if (!first) out += ',';
-        first = false;
-        append_string(out, members[i].key);
-        out += ':';
-        members[i].value.write(out);
-      }
-      out += '}';
-      return;
-    }
-  }
-}
-
-// The events of boost::json::basic_parser, kept as canonical nodes: unlike a DOM it sees the text
-// of each number, so integers beyond 64 bits survive.
-struct CanonicalHandler {
+// Writes the events of boost::json::basic_parser as canonical text. Unlike a DOM it sees the text of
+// each number, so integers beyond 64 bits survive.
+//
+// Each item of an array and each member of an object is written with a comma before it; the first
+// comma of a container becomes its bracket when it ends. Members that did not come in order are put
+// in order then.
+struct CanonicalWriter {
   static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
   static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
   static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
@@ -114,111 +81,148 @@ struct CanonicalHandler {
   using ErrorCode = boost::json::error_code;
   using Text = boost::json::string_view;
 
-  struct Frame {
-    CanonicalNode node;
-    std::string key;  // of the member being read
+  struct Member {
+    std::size_t key, key_size;  // in keys, not escaped
+    std::size_t from, to;       // in out, from its comma on
   };
-  std::vector<Frame> stack;
-  CanonicalNode root;
-  std::string pending;  // parts of a string, key or number
-  bool number_overflows = false;
+  struct Container {
+    bool is_array;
+    bool is_in_order;
+    std::size_t from;          // in out
+    std::size_t first_member;  // in members
+    std::size_t keys_from;     // in keys
+  };
+  std::string out;
+  std::vector<Container> stack;
+  std::vector<Member> members;  // of all open objects
+  std::string keys;             // of those members
+  std::string pending;          // parts of a string, key or number
+  std::string sorted;           // scratch
 
-  void add(CanonicalNode node) {
-    if (stack.empty()) {
-      root = std::move(node);
-    } else if (Frame& top = stack.back(); top.node.kind == CanonicalNode::Kind::array) {
-      top.node.items.push_back(std::move(node));
-    } else {
-      top.node.members.push_back(CanonicalMember{std::move(top.key), std::move(node)});
-      top.key.clear();
-    }
+  [[nodiscard]] std::string_view key_of(const Member& m) const {
+    return std::string_view(keys).substr(m.key, m.key_size);
   }
-  void add_scalar(std::string text) {
-    CanonicalNode node;
-    node.text = std::move(text);
-    add(std::move(node));
+  void begin_value() {
+    if (!stack.empty() && stack.back().is_array) out += ',';
   }
-  bool begin(CanonicalNode::Kind kind) {
-    stack.emplace_back();
-    stack.back().node.kind = kind;
+  bool begin(bool is_array) {
+    begin_value();
+    stack.push_back({is_array, true, out.size(), members.size(), keys.size()});
     return true;
   }
   bool end() {
-    CanonicalNode node = std::move(stack.back().node);
+    const Container container = stack.back();
     stack.pop_back();
-    add(std::move(node));
+    if (out.size() == container.from) {
+      out += container.is_array ? "[]" : "{}";
+      return true;
+    }
+    if (!container.is_array) {
+      members.back().to = out.size();
+      if (!container.is_in_order) put_in_order(container);
+      members.resize(container.first_member);
+      keys.resize(container.keys_from);
+    }
+    out[container.from] = container.is_array ? '[' : '{';
+    out += container.is_array ? ']' : '}';
+    return true;
+  }
+  void put_in_order(const Container& container) {
+    const auto first = members.begin() + static_cast<std::ptrdiff_t>(container.first_member);
+    std::stable_sort(first, members.end(), [this](const Member& a, const Member& b) {
+      return key_of(a) < key_of(b);
+    });
+    sorted.clear();
+    for (auto m = first; m != members.end(); ++m) {
+      if (const auto next = m + 1; next != members.end() && key_of(*next) == key_of(*m))
+        continue;  // the last wins
+      sorted.append(out, m->from, m->to - m->from);
+    }
+    out.replace(container.from, std::string::npos, sorted);
+  }
+  void key(std::string_view name) {
+    Container& object = stack.back();
+    const bool is_first = members.size() == object.first_member;
+    if (!is_first) {
+      members.back().to = out.size();
+      object.is_in_order = object.is_in_order && key_of(members.back()) < name;
+    }
+    members.push_back({keys.size(), name.size(), out.size(), 0});
+    keys += name;
+    out += ',';
+    append_string(out, name);
+    out += ':';
+  }
+  // Hands the whole text to `take`, whether or not parts of it came before.
+  template <class F>
+  void whole(Text last, F&& take) {
+    if (pending.empty()) return take(std::string_view(last.data(), last.size()));
+    pending.append(last.data(), last.size());
+    take(std::string_view(pending));
+    pending.clear();
+  }
+  bool part(Text s) {
+    pending.append(s.data(), s.size());
     return true;
   }
   bool number(Text last, ErrorCode& ec) {
-    pending.append(last.data(), last.size());
-    std::string text = std::exchange(pending, {});
-    if (text.find_first_of(".eE") == std::string::npos) {
-      add_scalar(text == "-0" ? "0" : std::move(text));
+    bool is_finite = true;
+    begin_value();
+    whole(last, [&](std::string_view text) { is_finite = append_number(text); });
+    if (!is_finite) ec = boost::json::error::exponent_overflow;
+    return is_finite;
+  }
+  bool append_number(std::string_view text) {
+    if (text.find_first_of(".eE") == std::string_view::npos) {
+      out += text == "-0" ? std::string_view("0") : text;
       return true;
     }
     double value = 0;
     const std::errc failed = std::from_chars(text.data(), text.data() + text.size(), value).ec;
     if (failed == std::errc::result_out_of_range) {
-      if (is_underflow(text)) {
-        value = text.front() == '-' ? -0.0 : 0.0;
-      } else {
-        number_overflows = true;
-        ec = boost::json::error::exponent_overflow;
-        return false;
-      }
+      if (!is_underflow(text)) return false;
+      value = text.front() == '-' ? -0.0 : 0.0;
     }
-    std::string out;
     append_float(out, value);
-    add_scalar(std::move(out));
     return true;
   }
   // from_chars does not say on which side a number is out of range; a tiny one has a negative
   // exponent or leading zeros after the point.
-  static bool is_underflow(const std::string& text) {
+  static bool is_underflow(std::string_view text) {
     const std::size_t e = text.find_first_of("eE");
-    if (e != std::string::npos) return text[e + 1] == '-';
+    if (e != std::string_view::npos) return text[e + 1] == '-';
     return text.find_first_of("123456789") > text.find('.');
   }
 
   bool on_document_begin(ErrorCode&) { return true; }
   bool on_document_end(ErrorCode&) { return true; }
-  bool on_object_begin(ErrorCode&) { return begin(CanonicalNode::Kind::object); }
+  bool on_object_begin(ErrorCode&) { return begin(false); }
   bool on_object_end(std::size_t, ErrorCode&) { return end(); }
-  bool on_array_begin(ErrorCode&) { return begin(CanonicalNode::Kind::array); }
+  bool on_array_begin(ErrorCode&) { return begin(true); }
   bool on_array_end(std::size_t, ErrorCode&) { return end(); }
-  bool on_key_part(Text s, std::size_t, ErrorCode&) {
-    pending.append(s.data(), s.size());
-    return true;
-  }
+  bool on_key_part(Text s, std::size_t, ErrorCode&) { return part(s); }
   bool on_key(Text s, std::size_t, ErrorCode&) {
-    pending.append(s.data(), s.size());
-    stack.back().key = std::exchange(pending, {});
+    whole(s, [this](std::string_view name) { key(name); });
     return true;
   }
-  bool on_string_part(Text s, std::size_t, ErrorCode&) {
-    pending.append(s.data(), s.size());
-    return true;
-  }
+  bool on_string_part(Text s, std::size_t, ErrorCode&) { return part(s); }
   bool on_string(Text s, std::size_t, ErrorCode&) {
-    pending.append(s.data(), s.size());
-    std::string out;
-    append_string(out, std::exchange(pending, {}));
-    add_scalar(std::move(out));
+    begin_value();
+    whole(s, [this](std::string_view text) { append_string(out, text); });
     return true;
   }
-  bool on_number_part(Text s, ErrorCode&) {
-    pending.append(s.data(), s.size());
-    return true;
-  }
+  bool on_number_part(Text s, ErrorCode&) { return part(s); }
   bool on_int64(std::int64_t, Text s, ErrorCode& ec) { return number(s, ec); }
   bool on_uint64(std::uint64_t, Text s, ErrorCode& ec) { return number(s, ec); }
   bool on_double(double, Text s, ErrorCode& ec) { return number(s, ec); }
   bool on_bool(bool b, ErrorCode&) {
-    add_scalar(b ? "true" : "false");
+    begin_value();
+    out += b ? "true" : "false";
     return true;
   }
   bool on_null(ErrorCode&) {
-    add_scalar("null");
+    begin_value();
+    out += "null";
     return true;
   }
   bool on_comment_part(Text, ErrorCode&) { return true; }
@@ -336,15 +340,13 @@ Result<std::string> canonical(std::string_view text, const Limits& limits) {
   if (text.size() > limits.max_bytes) return too_many_bytes(text.size(), limits);
   boost::json::parse_options options;
   options.max_depth = limits.max_depth;
-  boost::json::basic_parser<CanonicalHandler> parser(options);
+  boost::json::basic_parser<CanonicalWriter> parser(options);
+  parser.handler().out.reserve(text.size());
   boost::json::error_code ec;
   const std::size_t used = parser.write_some(false, text.data(), text.size(), ec);
   if (!ec && !only_blanks(text.substr(used))) ec = boost::json::error::extra_data;
   if (ec) return parse_error(ec, used, limits);
-  std::string out;
-  out.reserve(text.size());
-  parser.handler().root.write(out);
-  return out;
+  return std::move(parser.handler().out);
 }
 
 std::string write_canonical(const Value& value) {

@@ -23,7 +23,8 @@ constexpr std::string_view kTokenPrefix = "z4j_agent_";
 constexpr std::string_view kDuplicateName = "conflict_duplicate_name";
 constexpr std::int64_t kFailureEveryMs = 60'000, kAnyFailureEveryMs = 1'000;
 constexpr std::size_t kFailuresKept = 1'000;
-constexpr std::uint32_t kPrunedAtOnce = 200;
+constexpr std::uint32_t kPrunedAtOnce = 200, kForgottenAtOnce = 2'000;
+constexpr int kForgetRounds = 50;
 
 bool is_printable(std::string_view text) noexcept {
   return std::none_of(text.begin(), text.end(), [](char c) {
@@ -105,7 +106,7 @@ base::Result<AgentCredentials> AgentAccounts::mint(const base::Uuid& project,
                       base::random_token());
   const std::string hash = wire::token_hash(options_.secret, out.token);
   const base::TimeUs now = clock_.now();
-  AuditEntry entry = AuditEntry::of(actor, "agent.minted", "agent", id.text(), project);
+  AuditEntry entry = AuditEntry::of(actor, "agent.token.minted", "agent", id.text(), project);
   entry.metadata = {{"name", name}};
   Commit commit;
   auto done = audit_.commit(
@@ -155,7 +156,7 @@ base::Result<AgentCredentials> AgentAccounts::rotate(const base::Uuid& project,
   const base::TimeUs now = clock_.now();
   const bool overlaps = overlap_s > 0 && !known->token_hash.empty();
   if (overlaps) out.previous_token_until = now + overlap_s * base::kSecondUs;
-  AuditEntry entry = AuditEntry::of(actor, "agent.token_rotated", "agent", agent.text(), project);
+  AuditEntry entry = AuditEntry::of(actor, "agent.token.rotated", "agent", agent.text(), project);
   entry.metadata = {{"name", known->name}, {"overlap_seconds", overlaps ? overlap_s : 0}};
   Commit commit;
   auto done = audit_.commit(
@@ -196,7 +197,7 @@ base::Status AgentAccounts::revoke(const base::Uuid& project, const base::Uuid& 
   auto known = find(project, agent);
   if (!known) return std::move(known).error();
   const base::TimeUs now = clock_.now();
-  AuditEntry entry = AuditEntry::of(actor, "agent.revoked", "agent", agent.text(), project);
+  AuditEntry entry = AuditEntry::of(actor, "agent.token.revoked", "agent", agent.text(), project);
   entry.metadata = {{"name", known->name}};
   auto done = audit_.commit({std::move(entry)}, [&](Commit& c) {
     Where self, slots;
@@ -378,6 +379,33 @@ base::Result<std::size_t> AgentAccounts::prune(std::int64_t days,
     }
   }
   return gone;
+}
+
+base::Status AgentAccounts::forget_old(std::int64_t days, const std::optional<Fence>& fence) {
+  namespace link_col = model::agent_connections;
+  namespace slot_col = model::agent_workers;
+  namespace name_col = model::agent_tasks;
+  const base::TimeUs before = clock_.now() - days * base::kDayUs;
+  Where links, slots, names;
+  links.lt(link_col::connected_at, before).lt(link_col::disconnected_at, before);
+  slots.eq(slot_col::state, "offline").lt(slot_col::last_seen_at, before);
+  names.lt(name_col::last_seen_at, before);
+  for (const auto& [table, where] :
+       {std::pair(Table::agent_connections, &links), std::pair(Table::agent_workers, &slots),
+        std::pair(Table::agent_tasks, &names)}) {
+    for (int round = 0; round < kForgetRounds; ++round) {
+      // Looked for first: a write for nothing would hold up others.
+      const auto found = store_.count(table, *where, 1);
+      if (!found) return found.error();
+      if (*found == 0) break;
+      Commit commit;
+      if (fence) fence->guard(commit);
+      commit.erase(table, *where, kForgottenAtOnce);
+      commit.relaxed();
+      if (auto done = store_.commit(commit); !done) return done;
+    }
+  }
+  return {};
 }
 
 }  // namespace z4j::core

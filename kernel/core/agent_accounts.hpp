@@ -91,6 +91,9 @@ class AgentAccounts {
   // many; at most a few hundred at a time.
   [[nodiscard]] base::Result<std::size_t> prune(std::int64_t days,
                                                 const std::optional<Fence>& fence);
+  // Connections, processes that are gone and task names that nobody tells any more: deleted after
+  // so many days.
+  [[nodiscard]] base::Status forget_old(std::int64_t days, const std::optional<Fence>& fence);
 
  private:
   struct Known;  // what its row says

@@ -25,6 +25,7 @@ class AgentAccountsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(local_agents_are_left_alone);
   CPPUNIT_TEST(bad_tokens_cannot_fill_the_audit_log);
   CPPUNIT_TEST(agents_that_never_come_are_deleted_in_time);
+  CPPUNIT_TEST(old_connections_processes_and_names_are_forgotten);
   CPPUNIT_TEST_SUITE_END();
 
   testing::ControlFixture f_;
@@ -83,7 +84,7 @@ class AgentAccountsTest : public CppUnit::TestFixture {
                          std::string(stored.text(agent_col::token_hash)));
     CPPUNIT_ASSERT_EQUAL(std::string("unknown"), std::string(stored.text(agent_col::state)));
     CPPUNIT_ASSERT_EQUAL(std::string("0"), std::string(stored.text(agent_col::protocol_version)));
-    CPPUNIT_ASSERT_EQUAL(std::string("agent.minted"), f_.audited().back());
+    CPPUNIT_ASSERT_EQUAL(std::string("agent.token.minted"), f_.audited().back());
     CPPUNIT_ASSERT(!who(made.token + "x") && !who("") && !who(std::string(5000, 'x')) &&
                    !who("\xff"));
     const auto prefixed =
@@ -123,7 +124,7 @@ class AgentAccountsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(third && !who(first.token) && who(second->token) && who(third->token));
     f_.clock.advance(3600 * base::kSecondUs);
     CPPUNIT_ASSERT(!who(second->token) && who(third->token));
-    CPPUNIT_ASSERT_EQUAL(std::string("agent.token_rotated"), f_.audited().back());
+    CPPUNIT_ASSERT_EQUAL(std::string("agent.token.rotated"), f_.audited().back());
     for (const std::int64_t bad : {std::int64_t{-1}, AgentAccounts::kLongestOverlapS + 1}) {
       const auto refused = accounts_->rotate(f_.project, first.agent_id, bad, f_.actor);
       CPPUNIT_ASSERT(!refused && refused.error().code == base::Code::invalid);
@@ -267,6 +268,50 @@ class AgentAccountsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!who(old.token) && who(busy.token));
     CPPUNIT_ASSERT_EQUAL(std::string("agent.pruned"), f_.audited().back());
     CPPUNIT_ASSERT_EQUAL(std::size_t{2}, closed_.size());
+  }
+
+  void old_connections_processes_and_names_are_forgotten() {
+    namespace l = model::agent_connections;
+    namespace s = model::agent_workers;
+    namespace n = model::agent_tasks;
+    const base::Uuid agent = mint().agent_id;
+    Rows links(Table::agent_connections), slots(Table::agent_workers), names(Table::agent_tasks);
+    for (const int days : {0, 20}) {
+      const base::TimeUs at = f_.clock.now() + days * base::kDayUs;
+      links.begin()
+          .uuid(l::id, base::Uuid::random())
+          .uuid(l::agent_id, agent)
+          .uuid(l::project_id, f_.project)
+          .text(l::transport, "ws")
+          .uuid(l::brain_id, f_.brain)
+          .num(l::connected_at, at)
+          .num(l::disconnected_at, at);
+      for (const char* state : {"online", "offline"}) {
+        slots.begin()
+            .uuid(s::id, base::Uuid::random())
+            .uuid(s::agent_id, agent)
+            .uuid(s::project_id, f_.project)
+            .text(s::state, state)
+            .num(s::last_seen_at, at)
+            .num(s::created_at, at)
+            .num(s::updated_at, at);
+      }
+      names.begin()
+          .uuid(n::agent_id, agent)
+          .text(n::engine, "celery")
+          .text(n::name, std::to_string(days))
+          .uuid(n::project_id, f_.project)
+          .num(n::first_seen_at, at)
+          .num(n::last_seen_at, at);
+    }
+    f_.insert(std::move(links));
+    f_.insert(std::move(slots));
+    f_.insert(std::move(names));
+    f_.clock.advance(31 * base::kDayUs);
+    f_.must(accounts_->forget_old(30, {}));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, f_.count(Table::agent_connections));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{3}, f_.count(Table::agent_workers));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, f_.count(Table::agent_tasks));
   }
 };
 

@@ -10,6 +10,7 @@
 #include "core/refusal.hpp"
 #include "core/text.hpp"
 #include "model/ids.hpp"
+#include "wire/action.hpp"
 
 namespace z4j::core {
 namespace {
@@ -26,7 +27,7 @@ constexpr double kMostDropped = 1e15;
 
 json::Object facts_json(const LocalEngine& engine) {
   json::Array names;
-  for (const std::string_view name : capability_names(engine.capabilities))
+  for (const std::string_view name : wire::capability_names(engine.capabilities))
     names.emplace_back(name);
   json::Array engines{json::Object{{"name", engine.engine},
                                    {"version", engine.version},

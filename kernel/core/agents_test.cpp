@@ -40,6 +40,7 @@ class AgentsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_task_that_ended_while_the_brain_was_down_ends_in_its_state);
   CPPUNIT_TEST(a_full_queue_delays_what_was_proven);
   CPPUNIT_TEST(agents_of_instances_that_nobody_runs_become_offline);
+  CPPUNIT_TEST(agents_elsewhere_whose_brain_is_gone_become_offline);
   CPPUNIT_TEST(runs_and_stops_on_its_own_thread);
   CPPUNIT_TEST_SUITE_END();
 
@@ -460,6 +461,52 @@ class AgentsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("offline"), column(row.id, agent_col::state));
     CPPUNIT_ASSERT(!column(row.id, agent_col::state_reason).empty());
   }
+  void agents_elsewhere_whose_brain_is_gone_become_offline() {
+    namespace slot_col = model::agent_workers;
+    const base::Uuid lost = base::Uuid::random(), fresh = base::Uuid::random(),
+                     never = base::Uuid::random();
+    Rows rows(Table::agents);
+    for (const base::Uuid& id : {lost, fresh, never}) {
+      const bool has_come = id != never;
+      rows.begin()
+          .uuid(agent_col::id, id)
+          .uuid(agent_col::project_id, project_)
+          .text(agent_col::name, id.text())
+          .num(agent_col::is_local, 0)
+          .text(agent_col::protocol_version, "2")
+          .text(agent_col::framework_adapter, "bare")
+          .text(agent_col::state, has_come ? "online" : "unknown")
+          .cell(agent_col::last_seen_at, has_come ? Cell(clock_.now()) : Cell())
+          .num(agent_col::events_persisted, 0)
+          .num(agent_col::events_dropped, 0)
+          .num(agent_col::created_at, clock_.now())
+          .num(agent_col::updated_at, clock_.now());
+    }
+    Rows slots(Table::agent_workers);
+    const base::Uuid slot = base::Uuid::random();
+    slots.begin()
+        .uuid(slot_col::id, slot)
+        .uuid(slot_col::agent_id, lost)
+        .uuid(slot_col::project_id, project_)
+        .text(slot_col::state, "online")
+        .num(slot_col::created_at, clock_.now())
+        .num(slot_col::updated_at, clock_.now());
+    Commit commit;
+    commit.insert(std::move(rows));
+    commit.insert(std::move(slots));
+    CPPUNIT_ASSERT(store_->commit(commit).ok());
+    clock_.advance(31 * base::kSecondUs);
+    const auto swept = sweep_stale_agents(*store_, {}, {fresh},
+                                          clock_.now() - 30 * base::kSecondUs, clock_.now());
+    CPPUNIT_ASSERT(swept && *swept == std::vector<base::Uuid>{project_});
+    CPPUNIT_ASSERT_EQUAL(std::string("offline"), column(lost, agent_col::state));
+    CPPUNIT_ASSERT_EQUAL(std::string("online"), column(fresh, agent_col::state));  // held here
+    CPPUNIT_ASSERT_EQUAL(std::string("unknown"), column(never, agent_col::state));
+    Where gone;
+    gone.eq(slot_col::id, slot).eq(slot_col::state, "offline");
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, store_->count(Table::agent_workers, gone).value());
+  }
+
   void runs_and_stops_on_its_own_thread() {
     agents_->start();
     const base::Uuid id = start(

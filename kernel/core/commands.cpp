@@ -427,13 +427,14 @@ bool Commands::open_one() {
 void Commands::send(const base::Uuid& agent, const std::string& engine, std::uint64_t verb,
                     const std::string& target, const std::string& args_json, int deadline_ms,
                     Sent sent) {
-  routes_.command(agent, engine, verb, target, args_json, deadline_ms,
-                  [inbox = inbox_, sent = std::move(sent)](base::Result<std::string> answer) {
-                    CommandOutcome outcome = outcome_of(answer);
-                    const std::lock_guard lock(inbox->mutex);
-                    inbox->answers.emplace_back(sent, std::move(outcome));
-                    inbox->arrived.notify_one();
-                  });
+  const base::Uuid id = sent.id;
+  routes_.command_of(id, agent, engine, verb, target, args_json, deadline_ms,
+                     [inbox = inbox_, sent = std::move(sent)](base::Result<std::string> answer) {
+                       CommandOutcome outcome = outcome_of(answer);
+                       const std::lock_guard lock(inbox->mutex);
+                       inbox->answers.emplace_back(sent, std::move(outcome));
+                       inbox->arrived.notify_one();
+                     });
 }
 
 base::Status Commands::take(const HandedCommand& command, Commit claim) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -47,6 +48,13 @@ class EngineRoutes {
   virtual void command(const base::Uuid& agent_id, const std::string& engine, std::uint64_t verb,
                        std::string target, std::string args_json, int deadline_ms,
                        plugin::Answer answer) = 0;
+  // The same of a stored command, whose id an agent elsewhere hears too.
+  virtual void command_of(const base::Uuid& /*id*/, const base::Uuid& agent_id,
+                          const std::string& engine, std::uint64_t verb, std::string target,
+                          std::string args_json, int deadline_ms, plugin::Answer answer) {
+    command(agent_id, engine, verb, std::move(target), std::move(args_json), deadline_ms,
+            std::move(answer));
+  }
 
   // Adds to the commit of a pending command what makes the brain that holds the agent take it, not
   // later than that. For routes that are not here, and for commands that wait.

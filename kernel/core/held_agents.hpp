@@ -73,6 +73,15 @@ class AgentsHere final : public HeldAgents {
     }
     answer(gone());
   }
+  void command_of(const base::Uuid& id, const base::Uuid& agent_id, const std::string& engine,
+                  std::uint64_t verb, std::string target, std::string args_json, int deadline_ms,
+                  plugin::Answer answer) override {
+    if (HeldAgents* const holder = holder_of(agent_id)) {
+      return holder->command_of(id, agent_id, engine, verb, std::move(target),
+                                std::move(args_json), deadline_ms, std::move(answer));
+    }
+    answer(gone());
+  }
   void read(const base::Uuid& agent_id, std::string_view what, std::string page_json,
             int deadline_ms, plugin::Answer answer) override {
     if (HeldAgents* const holder = holder_of(agent_id)) {

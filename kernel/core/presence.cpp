@@ -6,6 +6,7 @@
 #include "core/refusal.hpp"
 #include "core/text.hpp"
 #include "model/ids.hpp"
+#include "wire/action.hpp"
 
 namespace z4j::core {
 namespace {
@@ -19,7 +20,7 @@ constexpr std::uint32_t kStaleAtOnce = 500;
 
 Cell capabilities_cell(std::string_view engine, std::uint64_t bits) {
   json::Array names;
-  for (const std::string_view name : capability_names(bits)) names.emplace_back(name);
+  for (const std::string_view name : wire::capability_names(bits)) names.emplace_back(name);
   return Cell(json::Value{{engine, std::move(names)}});
 }
 
@@ -30,19 +31,6 @@ json::Value engines_json(const std::vector<std::pair<std::string, std::uint64_t>
 }
 
 }  // namespace
-
-std::vector<std::string_view> capability_names(std::uint64_t bits) {
-  std::vector<std::string_view> names;
-  if (bits & Z4J_ENGINE_ENQUEUE) names.push_back("submit_task");
-  if (bits & Z4J_ENGINE_RETRY) names.insert(names.end(), {"bulk_retry", "retry_task"});
-  if (bits & Z4J_ENGINE_REVOKE) names.push_back("cancel_task");
-  if (bits & Z4J_ENGINE_PURGE) names.push_back("purge_queue");
-  if (bits & Z4J_ENGINE_POOL)
-    names.insert(names.end(), {"add_consumer", "cancel_consumer", "pool_grow", "pool_shrink"});
-  if (bits & Z4J_ENGINE_RATE) names.push_back("rate_limit");
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 base::Result<std::optional<KnownAgent>> find_local_agent(Store& store, const base::Uuid& project,
                                                          std::string_view instance) {

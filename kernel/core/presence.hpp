@@ -22,9 +22,6 @@ namespace z4j::core {
 
 inline constexpr std::string_view kLocalAgentPrefix = "local:";
 
-// Capability names of the agent protocol for Z4J_ENGINE_* bits, sorted.
-[[nodiscard]] std::vector<std::string_view> capability_names(std::uint64_t bits);
-
 // What people see of an agent that is an engine instance.
 struct Presence {
   bool is_online = false;

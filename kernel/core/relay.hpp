@@ -53,6 +53,9 @@ class Relay final : public EngineRoutes {
   void command(const base::Uuid& agent_id, const std::string& engine, std::uint64_t verb,
                std::string target, std::string args_json, int deadline_ms,
                plugin::Answer answer) override;
+  void command_of(const base::Uuid& id, const base::Uuid& agent_id, const std::string& engine,
+                  std::uint64_t verb, std::string target, std::string args_json, int deadline_ms,
+                  plugin::Answer answer) override;
   void hand_over(Commit& commit, const HandedCommand& command, int expires_in_ms) override;
   void claim(Commit& commit, const base::Uuid& agent_id, const base::Uuid& command) override;
   [[nodiscard]] base::Result<std::vector<HandedCommand>> waiting() override;

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
+#include <limits>
 #include <memory>
 #include <tuple>
 #include <vector>
 
+#include "core/command_plan.hpp"
 #include "core/live.hpp"
 #include "model/ids.hpp"
 
@@ -18,8 +20,11 @@ namespace json = base::json;
 
 constexpr std::uint32_t kRevocationsAtOnce = 200, kMostWorkers = 5'000;
 constexpr auto kShortestRound = std::chrono::milliseconds(1'000);
-constexpr auto kLongestRound = std::chrono::seconds(60);
+constexpr std::int64_t kLongestRoundMs = 60'000;
 constexpr auto kStopCheck = std::chrono::milliseconds(100);
+constexpr int kTimesSaid = 3, kMostFailures = 20;
+constexpr std::int64_t kSaidEveryMs = 3'000, kAfterFailureMs = 5'000;
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
 bool is_over(std::string_view state) {
   return state == "success" || state == "failure" || state == "revoked" || state == "rejected";
@@ -69,7 +74,12 @@ struct Revocations::Seen {
   // Worker -> its process; those that were online.
   std::map<base::Uuid, std::int64_t> workers;
   std::set<std::pair<base::Uuid, std::string>> routes;  // agent and engine; those online here
-  Engines unsaid;                                       // engines whose newcomers were not told yet
+  // Engines with newcomers: when to say it, and how often still.
+  struct Due {
+    std::int64_t at_ms = 0;
+    int times = 0, failures = 0;
+  };
+  std::map<std::string, Due> due;
 };
 
 struct Revocations::Item {
@@ -156,35 +166,57 @@ base::Result<Revocations::Engines> Revocations::newcomers(const base::Uuid& proj
   return out;
 }
 
-bool Revocations::tell(const EngineRoute& route, const std::string& task_id) {
-  const auto answered = std::make_shared<std::promise<bool>>();
+Revocations::Told Revocations::tell(const EngineRoute& route, const std::string& task_id) {
+  const auto answered = std::make_shared<std::promise<Told>>();
   auto answer = answered->get_future();
   routes_.command(
       route.agent_id, route.engine, Z4J_ENGINE_REVOKE, task_id,
       json::write(json::Object{{"terminate", (route.capabilities & Z4J_ENGINE_TERMINATE) != 0}}),
       options_.deadline_ms, [answered](const base::Result<std::string>& text) {
-        answered->set_value(text.ok() || !text.error().is_world());
+        if (!text) return answered->set_value(text.error().is_world() ? Told::failed : Told::yes);
+        const CommandOutcome outcome = outcome_of(text);
+        const bool is_heard = !json::boolean(outcome.result, "nobody_listens");
+        answered->set_value(is_heard ? Told::yes : Told::nobody);
       });
   while (answer.wait_for(kStopCheck) != std::future_status::ready) {
-    if (is_stopping_) return false;
+    if (is_stopping_) return Told::failed;
   }
   return answer.get();
 }
 
-// Says all that is remembered for the engine. False when it could not be said to its end.
-bool Revocations::say_again(const base::Uuid& project, const std::string& engine) {
+// Takes those out of `items` whose task is over.
+base::Status Revocations::set_over_apart(const base::Uuid& project, const std::string& engine,
+                                         std::vector<Item>& items, std::vector<Cell>& over) {
+  namespace t = model::tasks;
+  std::vector<Cell> rows;
+  for (const Item& item : items)
+    rows.emplace_back(model::task_row_id(project, engine, item.task_id));
+  Query tasks(Table::tasks);
+  tasks.where.in(t::id, std::move(rows)).not_null(t::state);
+  std::set<std::string, std::less<>> ended;
+  auto read = store_.each(tasks.columns({t::task_id, t::state}), [&ended](const Row& row) {
+    if (is_over(row.text(t::state))) ended.emplace(row.text(t::task_id));
+    return true;
+  });
+  if (!read) return read;
+  std::erase_if(items, [&](const Item& item) {
+    if (!ended.contains(item.task_id)) return false;
+    over.emplace_back(item.id);
+    return true;
+  });
+  return {};
+}
+
+// Says all that is remembered for the engine, or as much as somebody is there to hear.
+Revocations::Told Revocations::say_again(const base::Uuid& project, const std::string& engine) {
   const std::vector<EngineRoute> routes = routes_.routes(project);
   std::vector<EngineRoute> here;
-  bool is_elsewhere = false;
   for (const EngineRoute& route : routes) {
-    if (route.engine != engine || !route.is_online || (route.capabilities & Z4J_ENGINE_REVOKE) == 0)
-      continue;
-    if (route.is_here)
+    if (route.is_here && route.is_online && route.engine == engine &&
+        (route.capabilities & Z4J_ENGINE_REVOKE) != 0)
       here.push_back(route);
-    else
-      is_elsewhere = true;
   }
-  if (here.empty()) return is_elsewhere;
+  if (here.empty()) return Told::nobody;
   std::optional<std::pair<base::TimeUs, base::Uuid>> after;
   std::size_t said = 0;
   for (std::size_t read_rows = 0; read_rows < kMostPerProject;) {
@@ -204,41 +236,28 @@ bool Revocations::say_again(const base::Uuid& project, const std::string& engine
     });
     if (!read) {
       log_.warn("remembered cancels not read", {{"why", read.error().text()}});
-      return false;
+      return Told::failed;
     }
     if (items.empty()) break;
     read_rows += items.size();
     after.emplace(items.back().created_at, items.back().id);
 
-    namespace t = model::tasks;
-    std::vector<Cell> rows, over, told;
-    std::map<base::Uuid, const Item*> by_task;
+    std::vector<Cell> over, told;
+    if (auto looked = set_over_apart(project, engine, items, over); !looked) return Told::failed;
+    Told last = Told::yes;
     for (const Item& item : items) {
-      const base::Uuid row = model::task_row_id(project, engine, item.task_id);
-      by_task[row] = &item;
-      rows.emplace_back(row);
-    }
-    Query tasks(Table::tasks);
-    tasks.where.in(t::id, std::move(rows)).not_null(t::state);
-    read = store_.each(tasks.columns({t::id, t::state}), [&](const Row& row) {
-      if (!is_over(row.text(t::state))) return true;
-      const auto found = by_task.find(row.uuid(t::id));
-      if (found == by_task.end()) return true;
-      over.emplace_back(found->second->id);
-      by_task.erase(found);
-      return true;
-    });
-    if (!read) return false;
-    bool is_complete = true;
-    for (const auto& [row, item] : by_task) {
+      bool is_heard = false;
       for (const EngineRoute& route : here) {
-        is_complete = is_complete && tell(route, item->task_id);
-        if (!is_complete) break;
+        last = tell(route, item.task_id);
+        if (last == Told::failed) break;
+        is_heard = is_heard || last == Told::yes;
       }
-      if (!is_complete) break;
-      told.emplace_back(item->id);
+      if (last != Told::failed) last = is_heard ? Told::yes : Told::nobody;
+      if (last != Told::yes) break;
+      told.emplace_back(item.id);
     }
     said += told.size();
+    asserted_ += told.size();
     Commit commit;
     if (!over.empty()) {
       Where done;
@@ -256,12 +275,9 @@ bool Revocations::say_again(const base::Uuid& project, const std::string& engine
       if (auto stored = store_.commit(commit); !stored)
         log_.warn("repeated cancels not noted", {{"why", stored.error().text()}});
     }
-    if (!is_complete) return false;
+    if (last != Told::yes) return last;
   }
-  asserted_ += said;
-  if (said > 0)
-    log_.info("cancels said again to new workers", {{"engine", engine}, {"tasks", said}});
-  return true;
+  return said > 0 ? Told::yes : Told::nobody;
 }
 
 bool Revocations::work() {
@@ -285,30 +301,44 @@ bool Revocations::work() {
     }
   }
   bool any = false;
+  std::int64_t next_due_ms = kNever;
   for (auto& [project, seen] : projects_) {
     const bool is_first = seen.workers.empty() && seen.routes.empty();
     if (!is_first && !looks_at_all && !changed.contains(project) && !came.contains(project) &&
-        seen.unsaid.empty())
+        seen.due.empty())
       continue;
     auto fresh = newcomers(project, seen);
     if (!fresh) {
       log_.warn("workers not read", {{"why", fresh.error().text()}});
       continue;
     }
-    seen.unsaid.merge(*fresh);
     if (came.contains(project)) {
-      for (const auto& [agent, engine] : seen.routes) seen.unsaid.insert(engine);
+      for (const auto& [agent, engine] : seen.routes) fresh->insert(engine);
     }
-    for (auto engine = seen.unsaid.begin(); engine != seen.unsaid.end();) {
+    for (const std::string& engine : *fresh) seen.due[engine] = {now_ms, kTimesSaid, 0};
+    for (auto at = seen.due.begin(); at != seen.due.end();) {
+      auto& [engine, due] = *at;
       if (is_stopping_) return any;
-      if (!say_again(project, *engine)) {
-        ++engine;
+      if (due.at_ms <= now_ms) {
+        const Told told = say_again(project, engine);
+        any = any || told == Told::yes;
+        const bool failed = told == Told::failed;
+        if (failed)
+          ++due.failures;
+        else
+          --due.times;
+        due.at_ms = now_ms + (failed ? kAfterFailureMs : kSaidEveryMs);
+      }
+      if (due.times == 0 || due.failures == kMostFailures) {
+        at = seen.due.erase(at);
         continue;
       }
-      any = true;
-      engine = seen.unsaid.erase(engine);
+      next_due_ms = std::min(next_due_ms, due.at_ms);
+      ++at;
     }
   }
+  const std::lock_guard lock(mutex_);
+  next_due_ms_ = next_due_ms;
   return any;
 }
 
@@ -363,7 +393,9 @@ void Revocations::run() {
     std::unique_lock lock(mutex_);
     // No oftener than that: many changes come together.
     wake_.wait_for(lock, kShortestRound, [this] { return is_stopping_.load(); });
-    wake_.wait_for(lock, kLongestRound, [this] {
+    const auto until_due = std::chrono::milliseconds(
+        std::clamp<std::int64_t>(next_due_ms_ - clock_.steady_ms(), 0, kLongestRoundMs));
+    wake_.wait_for(lock, until_due, [this] {
       return is_stopping_ || is_dirty_ || looks_at_all_ || !changed_.empty() || !came_.empty();
     });
     if (is_stopping_) return;

@@ -7,7 +7,8 @@
 // workers hear the same cancel twice without harm.
 //
 // A worker has come when it says so (an event), or when its row is new, has another process, or was
-// offline. After a start all of them count as new.
+// offline. After a start all of them count as new. Workers say that they came before they listen,
+// so it is said a few times. What a broker hands to a worker in its first moments may still run.
 //
 // Threads: thread-safe. start() runs one thread; tests may call work() instead. look() and
 // changed() do not block.
@@ -25,6 +26,7 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
@@ -79,11 +81,14 @@ class Revocations {
   struct Seen;  // of a project: which workers and agents were there
   struct Item;
   using Engines = std::set<std::string>;
+  enum class Told { yes, nobody, failed };
 
   [[nodiscard]] base::Status refresh();
   [[nodiscard]] base::Result<Engines> newcomers(const base::Uuid& project, Seen& seen);
-  bool say_again(const base::Uuid& project, const std::string& engine);
-  [[nodiscard]] bool tell(const EngineRoute& route, const std::string& task_id);
+  [[nodiscard]] base::Status set_over_apart(const base::Uuid& project, const std::string& engine,
+                                            std::vector<Item>& items, std::vector<Cell>& over);
+  [[nodiscard]] Told say_again(const base::Uuid& project, const std::string& engine);
+  [[nodiscard]] Told tell(const EngineRoute& route, const std::string& task_id);
   void run();
 
   Store& store_;
@@ -103,6 +108,7 @@ class Revocations {
   std::condition_variable wake_;
   bool is_dirty_ = true, looks_at_all_ = true;  // guarded by mutex_, as are those below
   std::set<base::Uuid> changed_, came_;
+  std::int64_t next_due_ms_ = 0;  // of what is to be said; none: far away
   std::thread thread_;
 };
 

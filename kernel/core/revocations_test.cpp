@@ -23,6 +23,7 @@ class RevocationsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_task_that_is_over_is_forgotten);
   CPPUNIT_TEST(a_retry_forgets_the_cancel);
   CPPUNIT_TEST(what_could_not_be_said_is_said_later);
+  CPPUNIT_TEST(a_worker_that_does_not_listen_yet_hears_it_soon);
   CPPUNIT_TEST(other_engines_are_not_told);
   CPPUNIT_TEST(old_and_too_many_are_forgotten);
   CPPUNIT_TEST(runs_and_stops_on_its_own_thread);
@@ -183,8 +184,24 @@ class RevocationsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!revocations_.work());
     CPPUNIT_ASSERT_EQUAL(std::string("celery:t1"), said());
     f_.agents.give(std::string(R"({"outcome":"sent"})"));
+    CPPUNIT_ASSERT(!revocations_.work());  // not at once
+    f_.clock.advance(10 * base::kSecondUs);
     CPPUNIT_ASSERT(revocations_.work());
     CPPUNIT_ASSERT_EQUAL(std::string("celery:t1"), said());
+  }
+
+  void a_worker_that_does_not_listen_yet_hears_it_soon() {
+    cancel("t1");
+    f_.agents.give(
+        std::string(R"({"outcome":"refused","reason":"no worker listens","nobody_listens":true})"));
+    CPPUNIT_ASSERT(!revocations_.work());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, revocations_.asserted());
+    f_.agents.give(std::string(R"({"outcome":"sent"})"));
+    for (int i = 0; i < 10; ++i) {
+      f_.clock.advance(5 * base::kSecondUs);
+      revocations_.work();
+    }
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, revocations_.asserted());
   }
 
   void other_engines_are_not_told() {
@@ -207,6 +224,9 @@ class RevocationsTest : public CppUnit::TestFixture {
     for (std::size_t i = 0; i < Revocations::kMostPerProject + 50; ++i) {
       remember_cancel(many, f_.project, "celery", "t" + std::to_string(i), base::Uuid::random(),
                       f_.clock.now() + static_cast<base::TimeUs>(i));
+      if (many.steps() < 500) continue;
+      f_.must(f_.store->commit(many));
+      many = Commit();
     }
     f_.must(f_.store->commit(many));
     f_.must(revocations_.sweep({}));

@@ -16,6 +16,7 @@ namespace event_col = model::events;
 constexpr std::size_t kTreeNodes = 500;
 // So many lists are read one by one whatever else is asked for.
 constexpr std::size_t kFewNames = 4;
+constexpr base::TimeUs kQuietUs = 3600 * base::kSecondUs;
 
 constexpr std::initializer_list<std::uint16_t> kTaskViewColumns = {
     task_col::id,          task_col::project_id,     task_col::engine,       task_col::task_id,
@@ -182,6 +183,8 @@ base::Result<Page<TaskView>> Tasks::list_of_names(const std::vector<Name>& names
     of_name.where = others.where(project);
     of_name.where.eq(task_col::name, name.name);
     if (is_full) of_name.where.ge(task_col::sort_at, places.back().at);
+    // Nothing of a quiet name moves while we read: where it ended, other conditions may begin.
+    if (name.newest < clock_.now() - kQuietUs) of_name.where.le(task_col::sort_at, name.newest);
     of_name.columns({task_col::sort_at, task_col::id})
         .order({task_col::sort_at, task_col::id}, true)
         .limit(limit + 1)

@@ -24,8 +24,9 @@ base::Error no_answer(bool is_sent) {
 
 bool Errands::add(const Errand& errand, plugin::Answer answer) {
   const std::lock_guard lock(mutex_);
+  if (is_stopped_ || open_.count(errand.id) > 0) return false;
   std::size_t& open = open_by_agent_[errand.agent_id];
-  if (is_stopped_ || open >= kMaxOpenPerAgent) return false;
+  if (open >= kMaxOpenPerAgent) return false;
   ++open;
   open_.emplace(errand.id, Open{errand, std::move(answer), false});
   return true;

@@ -32,7 +32,7 @@ class Errands {
  public:
   explicit Errands(const base::Clock& clock) : clock_(clock) {}
 
-  // False when this agent has too many open: `answer` is left alone.
+  // False when this agent has too many open, or this one: it will not be answered.
   [[nodiscard]] bool add(const Errand& errand, plugin::Answer answer);
   // From now on nobody can say that nothing happened. False when it is over: don't send it.
   [[nodiscard]] bool sending(const base::Uuid& id);

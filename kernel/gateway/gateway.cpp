@@ -315,6 +315,13 @@ std::vector<core::EngineRoute> Gateway::routes(const base::Uuid& project) {
 void Gateway::command(const base::Uuid& agent_id, const std::string& engine, std::uint64_t verb,
                       std::string target, std::string args_json, int deadline_ms,
                       plugin::Answer answer) {
+  command_of(base::Uuid::random(), agent_id, engine, verb, std::move(target),
+             std::move(args_json), deadline_ms, std::move(answer));
+}
+
+void Gateway::command_of(const base::Uuid& id, const base::Uuid& agent_id,
+                         const std::string& engine, std::uint64_t verb, std::string target,
+                         std::string args_json, int deadline_ms, plugin::Answer answer) {
   const SessionPtr session = roster_.choose(agent_id, engine);
   if (!session) return answer(not_connected());
   auto args = json::parse(args_json.empty() ? "{}" : args_json);
@@ -327,13 +334,26 @@ void Gateway::command(const base::Uuid& agent_id, const std::string& engine, std
   peer.agent_version = facts->agent_version;
   if (const auto told = facts->capabilities.find(engine); told != facts->capabilities.end())
     peer.capabilities = told->second;
+  if (facts->is_asked) {
+    for (const std::string_view name : wire::capability_names(kAskedBits))
+      peer.capabilities.emplace_back(name);
+  }
   peer.secret = secret_of(session->who().project_id);
   peer.queue_depth = ledger_.queue_depth(agent_id, engine, target);
+  const json::Object& given = args->get_object();
+  if (verb == Z4J_ENGINE_PURGE && !peer.queue_depth && !json::boolean(given, "force") &&
+      json::text(given, "confirm_token").empty()) {
+    return answer(core::refuse::error(
+        base::Code::invalid, "force",
+        "the depth of queue \"" + target +
+            "\" is not known yet, and without it the agent asks for a confirmation",
+        "give force: true or a confirm_token; some agents never report depths"));
+  }
   auto action = wire::to_action(
       wire::EngineCall{engine, verb, std::move(target), std::move(args->get_object())}, peer,
       clock_.now());
   if (!action) return answer(action.error());
-  Errand errand{base::Uuid::random(), agent_id, std::move(action).value(),
+  Errand errand{id, agent_id, std::move(action).value(),
                 clock_.steady_ms() + deadline_ms};
   errand.action.timeout_seconds =
       std::clamp((deadline_ms + 999) / 1000, 1, wire::kMaxCommandSeconds);

@@ -102,6 +102,9 @@ class Gateway final : public core::HeldAgents {
   void command(const base::Uuid& agent_id, const std::string& engine, std::uint64_t verb,
                std::string target, std::string args_json, int deadline_ms,
                plugin::Answer answer) override;
+  void command_of(const base::Uuid& id, const base::Uuid& agent_id, const std::string& engine,
+                  std::uint64_t verb, std::string target, std::string args_json, int deadline_ms,
+                  plugin::Answer answer) override;
   void read(const base::Uuid& agent_id, std::string_view what, std::string page_json,
             int deadline_ms, plugin::Answer answer) override;
 

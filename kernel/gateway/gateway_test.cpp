@@ -33,6 +33,7 @@ class GatewayTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(majors_one_before_ours_newer_and_unknown_ones_are_let_in);
   CPPUNIT_TEST(events_are_acknowledged_after_the_commit_only);
   CPPUNIT_TEST(a_repeated_frame_under_way_is_dropped);
+  CPPUNIT_TEST(agents_before_1_5_get_no_member_that_they_do_not_know);
   CPPUNIT_TEST(a_frame_that_was_stored_is_acknowledged_again_at_once);
   CPPUNIT_TEST(a_frame_that_was_not_stored_may_come_again);
   CPPUNIT_TEST(frames_without_events_are_acknowledged);
@@ -51,6 +52,7 @@ class GatewayTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(heartbeats_tell_queues_workers_and_task_names);
   CPPUNIT_TEST(leaving_is_written_down);
   CPPUNIT_TEST(a_post_is_answered_when_its_events_are_stored);
+  CPPUNIT_TEST(engines_of_an_agent_that_polls_are_those_it_names);
   CPPUNIT_TEST(a_post_again_waits_for_the_same_events);
   CPPUNIT_TEST(a_post_whose_events_were_not_stored_is_503);
   CPPUNIT_TEST(a_full_queue_makes_a_post_wait);
@@ -351,6 +353,19 @@ class GatewayTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, json::integer(ack.payload, "received"));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, json::integer(ack.payload, "accepted"));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, json::integer(ack.payload, "rejected"));
+  }
+
+  void agents_before_1_5_get_no_member_that_they_do_not_know() {
+    for (const auto& [version, knows] :
+         std::map<std::string, bool>{{"1.4.9", false}, {"1.5.0", true}, {"", true}}) {
+      Remote agent = remote();
+      agent.hello.agent_version = version;
+      const net::SocketId socket = connect(agent);
+      say(socket, agent.events("ev_" + version));
+      pushed_.back().receipt(core::Ingest::Stored{1, 0, 0});
+      settle();
+      CPPUNIT_ASSERT_EQUAL(knows, last_frame(agent, socket).payload.contains("acked_id"));
+    }
   }
 
   void a_repeated_frame_under_way_is_dropped() {
@@ -673,6 +688,18 @@ class GatewayTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, json::integer(body_of(got), "accepted"));
     CPPUNIT_ASSERT_EQUAL(std::string_view("online"), agent_row().text(agent_col::state));
     CPPUNIT_ASSERT_EQUAL(std::string_view("longpoll"), agent_row().text(agent_col::transport));
+  }
+
+  void engines_of_an_agent_that_polls_are_those_it_names() {
+    Remote agent = poller();
+    static_cast<void>(
+        post(agent, {agent.frame(wire::FrameType::heartbeat, "hb",
+                                 {{"adapter_health", json::Object{{"rq.broker_type", "redis"}}}}),
+                     agent.events("ev_1")}));
+    std::vector<std::string> engines;
+    for (const core::EngineRoute& route : gateway_->routes(kProject))
+      engines.push_back(route.engine);
+    CPPUNIT_ASSERT((engines == std::vector<std::string>{"celery", "rq"}));
   }
 
   void a_post_again_waits_for_the_same_events() {

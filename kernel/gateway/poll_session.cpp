@@ -45,8 +45,9 @@ PollSession::PollSession(Desk& desk, Surroundings& around, Identity who, std::st
     if (engine.empty()) continue;
     facts.engine_names.push_back(engine);
     facts.capabilities[engine].emplace_back("retry_by_reference_v1");
-    facts.engines[engine] = ~std::uint64_t{0};
+    facts.engines[engine] = kAskedBits;
   }
+  facts.is_asked = true;
   set_facts(std::move(facts));
   begin({this->who().agent_id.text(), this->who().project_id.text(), nonce_});
 }
@@ -273,6 +274,18 @@ void PollSession::on_command_ack(const base::Uuid& command) {
   std::erase_if(sent_, [&](const Sent& sent) { return sent.errand.id == command; });
 }
 
+void PollSession::on_engine(std::string_view name) {
+  const auto known = facts();
+  const std::string engine = core::clean_text(core::trimmed(name), 40);
+  if (engine.empty() || known->engines.size() >= kMaxEngines || known->engines.count(engine) > 0)
+    return;
+  Facts facts = *known;
+  facts.engine_names.push_back(engine);
+  facts.engines[engine] = kAskedBits;
+  set_facts(std::move(facts));
+  around_.ledger.arrived(*this);
+}
+
 void PollSession::on_status(const json::Object& payload) {
   Session::on_status(payload);
   const wire::AgentStatus status = wire::read_agent_status(payload);
@@ -285,7 +298,7 @@ void PollSession::on_status(const json::Object& payload) {
   facts.schedulers = status.schedulers;
   facts.engine_names = status.engines;
   std::map<std::string, std::uint64_t> engines;
-  for (const std::string& engine : status.engines) engines[engine] = ~std::uint64_t{0};
+  for (const std::string& engine : status.engines) engines[engine] = kAskedBits;
   facts.engines = std::move(engines);
   set_facts(std::move(facts));
   around_.ledger.arrived(*this);

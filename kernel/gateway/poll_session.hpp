@@ -62,6 +62,7 @@ class PollSession final : public Session {
                const std::optional<core::Ingest::Stored>& stored) override;
   void deliver(const Errand& errand) override;
   void on_status(const base::json::Object& payload) override;
+  void on_engine(std::string_view name) override;
   void on_command_ack(const base::Uuid& command) override;
 
   [[nodiscard]] bool begin_post(const Message& message);

@@ -134,9 +134,12 @@ Session::Handled Session::dispatch(wire::Frame frame, base::TimeUs at) {
   switch (frame.type) {
     case wire::FrameType::event_batch:
       return take_events(frame, at);
-    case wire::FrameType::heartbeat:
-      around_.ledger.beat(*this, wire::read_heartbeat(frame.payload), frame.payload);
+    case wire::FrameType::heartbeat: {
+      wire::Heartbeat beat = wire::read_heartbeat(frame.payload);
+      for (const wire::EngineHealth& health : beat.engines) on_engine(health.engine);
+      around_.ledger.beat(*this, std::move(beat), frame.payload);
       break;
+    }
     case wire::FrameType::agent_status:
       on_status(frame.payload);
       break;
@@ -190,7 +193,9 @@ Session::Handled Session::take_events(const wire::Frame& frame, base::TimeUs at)
   verified.frame_id = frame.id;
   verified.received = received;
   if (events != nullptr) {
-    for (const base::json::Value& event : *events) static_cast<void>(verified.rows.add(event, at));
+    for (const base::json::Value& event : *events) {
+      if (verified.rows.add(event, at)) on_engine(base::json::text(event.get_object(), "engine"));
+    }
   }
   verified_ = std::move(verified);
   return go_on();

@@ -102,6 +102,8 @@ class Session : public Strand {
                        const std::optional<core::Ingest::Stored>& stored) = 0;
   virtual void deliver(const Errand& errand) = 0;
   virtual void on_status(const base::json::Object& payload);
+  // A report or an event names an engine: all that an agent without a hello tells of it.
+  virtual void on_engine(std::string_view name) { static_cast<void>(name); }
   virtual void on_command_ack(const base::Uuid& command) { static_cast<void>(command); }
 
   // The frame of a command as it goes out; none when it is over.

@@ -12,6 +12,7 @@ namespace {
 
 // Of one connection's messages that wait for its desk.
 constexpr std::size_t kPauseBytes = std::size_t{1} << 20, kResumeBytes = std::size_t{256} << 10;
+constexpr wire::Version kAckedIdSince{1, 5, 0};
 // Of all connections: beyond, one is read only when nothing of it waits.
 constexpr std::size_t kMostWaitingBytes = std::size_t{64} << 20;
 
@@ -38,8 +39,13 @@ void SocketSession::closed(std::uint16_t code) {
     if (!is_seated_) return;
     is_seated_ = false;
     around_.roster.unseat(*this);
-    around_.ledger.departed(*this, was_ours ? close_code_ : code,
-                            was_ours ? close_reason_ : std::string());
+    const std::uint16_t told = was_ours ? close_code_ : code;
+    around_.ledger.departed(*this, told, was_ours ? close_reason_ : std::string());
+    around_.log.info("agent disconnected", {{"agent", who().name},
+                                            {"project", who().project_id.text()},
+                                            {"client", client_ip()},
+                                            {"code", told},
+                                            {"why", close_reason_}});
   });
 }
 
@@ -128,6 +134,8 @@ void SocketSession::greet(const Message& message) {
   ack.heartbeat_interval_seconds = around_.heartbeat_s;
   ack.max_frame_size_bytes = static_cast<std::int64_t>(around_.max_frame_bytes);
   set_facts(facts_of(*hello));
+  const auto version = wire::parse_version(hello->agent_version);
+  knows_acked_id_ = !version || *version >= kAckedIdSince;
   begin(ack.ids);
   is_greeted_ = true;
   if (!sender_.send(socket_, wire::write_hello_ack(ack, around_.clock.now()))) return;
@@ -155,9 +163,10 @@ void SocketSession::settled(const std::string& frame_id, std::size_t received,
                             const std::optional<core::Ingest::Stored>& stored) {
   if (!stored || is_over_) return;
   ++around_.figures.acks;
-  const auto payload =
-      wire::ack_payload(frame_id, static_cast<std::int64_t>(received),
-                        static_cast<std::int64_t>(stored->inserted));
+  auto payload = wire::ack_payload(frame_id, static_cast<std::int64_t>(received),
+                                   static_cast<std::int64_t>(stored->inserted));
+  // Older ones verify over the members that they know, and would take the frame for a false one.
+  if (!knows_acked_id_) payload.erase("acked_id");
   sender_.send(socket_, signer_->sign(wire::FrameType::event_batch_ack,
                                       wire::ack_frame_id(frame_id), payload,
                                       around_.clock.now()));

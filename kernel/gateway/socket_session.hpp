@@ -47,6 +47,7 @@ class SocketSession final : public Session {
   base::TimeUs paused_at_ = 0;  // guarded by reading_mutex_
   std::size_t counted_ = 0;     // of what waits, in the figures; guarded by reading_mutex_
   bool is_seated_ = false;
+  bool knows_acked_id_ = true;  // see settled()
   std::uint16_t close_code_ = 0;
   std::string close_reason_;
 };

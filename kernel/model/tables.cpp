@@ -72,7 +72,11 @@ constexpr z4j_key kEventsKeys[] = {
 constexpr z4j_key kTaskMinutesKeys[] = {
     key<task_minutes::project_id, task_minutes::minute, task_minutes::engine,
         task_minutes::task_name, task_minutes::queue, task_minutes::worker, task_minutes::kind,
-        task_minutes::lane>("task_minutes_id", Z4J_K_PRIMARY)};
+        task_minutes::lane>("task_minutes_id", Z4J_K_PRIMARY),
+    key<task_minutes::project_id, task_minutes::task_name, task_minutes::minute>(
+        "task_minutes_named", Z4J_K_ORDER),
+    key<task_minutes::project_id, task_minutes::queue, task_minutes::minute>("task_minutes_queued",
+                                                                             Z4J_K_ORDER)};
 constexpr z4j_key kCommandsKeys[] = {
     key<commands::id>("commands_id", Z4J_K_PRIMARY),
     key<commands::project_id, commands::idempotency_key>("commands_idempotency", Z4J_K_UNIQUE),
@@ -95,7 +99,9 @@ constexpr z4j_key kTaskHoursKeys[] = {
     key<task_hours::project_id, task_hours::hour, task_hours::engine, task_hours::task_name,
         task_hours::queue, task_hours::kind, task_hours::lane>("task_hours_id", Z4J_K_PRIMARY),
     key<task_hours::project_id, task_hours::task_name, task_hours::hour>("task_hours_named",
-                                                                         Z4J_K_ORDER)};
+                                                                         Z4J_K_ORDER),
+    key<task_hours::project_id, task_hours::queue, task_hours::hour>("task_hours_queued",
+                                                                     Z4J_K_ORDER)};
 constexpr z4j_key kProjectSpansKeys[] = {
     key<project_spans::project_id, project_spans::seconds, project_spans::begins,
         project_spans::kind, project_spans::lane>("project_spans_id", Z4J_K_PRIMARY)};

@@ -1,14 +1,11 @@
 #include <cppunit/extensions/HelperMacros.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 
-#include <cstdio>
 #include <fstream>
 #include <stdexcept>
 #include <string>
 
 #include "net/server.hpp"
+#include "net/testing/certificate.hpp"
 #include "net/testing/raw_client.hpp"
 #include "net/testing/server_fixture.hpp"
 
@@ -36,28 +33,7 @@ class ServerTlsTest : public CppUnit::TestFixture {
 
   PrivateFolder folder_;
 
-  // Writes a fresh self-signed pair for that name.
-  void issue(const std::string& name) const {
-    EVP_PKEY* key = EVP_EC_gen("P-256");
-    X509* certificate = X509_new();
-    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-    X509_set_pubkey(certificate, key);
-    X509_NAME* subject = X509_get_subject_name(certificate);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
-                               reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
-    X509_set_issuer_name(certificate, subject);
-    X509_sign(certificate, key, EVP_sha256());
-    FILE* out = std::fopen(folder_.file("cert.pem").c_str(), "w");
-    PEM_write_X509(out, certificate);
-    std::fclose(out);
-    out = std::fopen(folder_.file("key.pem").c_str(), "w");
-    PEM_write_PrivateKey(out, key, nullptr, nullptr, 0, nullptr, nullptr);
-    std::fclose(out);
-    X509_free(certificate);
-    EVP_PKEY_free(key);
-  }
+  void issue(const std::string& name) const { testing::issue_certificate(folder_, name); }
   [[nodiscard]] ServerOptions options() const {
     ServerOptions out;
     out.tls_certificate_file = folder_.file("cert.pem");

@@ -101,20 +101,25 @@ base::Error not_a_frame(const base::Error& why) {
                  why.message);
 }
 
+// The members that a session adds, and the end of the object.
+std::string session_members(const SessionIds& ids) {
+  return "\"agent_id\":" + quoted(ids.agent_id) + ",\"project_id\":" + quoted(ids.project_id) +
+         ",\"session_id\":" + quoted(ids.session_id) + "}";
+}
+
 // Requires valid JSON.
-base::Result<std::string> signed_text_of(std::string_view text, const SessionIds& ids) {
+base::Result<std::string> signed_text_of(std::string_view text, std::string_view session) {
   const std::size_t close = text.find_last_not_of(" \t\r\n");
   if (close == std::string_view::npos || text[close] != '}')
     return refused(kMalformed, "a frame must be a JSON object");
   const std::size_t before = text.substr(0, close).find_last_not_of(" \t\r\n");
   // Appended members win over those of the same name.
-  std::string bound(text.substr(0, close));
-  bound.reserve(close + 256);
+  std::string bound;
+  bound.reserve(close + 1 + session.size());
+  bound += text.substr(0, close);
   if (text[before] != '{') bound += ',';
-  bound += "\"agent_id\":" + quoted(ids.agent_id) + ",\"project_id\":" + quoted(ids.project_id) +
-           ",\"session_id\":" + quoted(ids.session_id) + "}";
-  auto canonical =
-      json::canonical(bound, {.max_bytes = bound.size(), .max_depth = kMaxDepth});
+  bound += session;
+  auto canonical = json::canonical(bound, {.max_bytes = bound.size(), .max_depth = kMaxDepth});
   if (!canonical) return refused(kMalformed, canonical.error().message);
   drop_member(*canonical, "\"hmac\"");
   return canonical;
@@ -152,7 +157,7 @@ std::optional<FrameType> frame_type(std::string_view name) noexcept {
 base::Result<std::string> signed_text(std::string_view frame, const SessionIds& ids) {
   if (auto parsed = json::parse(frame, {.max_bytes = frame.size(), .max_depth = kMaxDepth}); !parsed)
     return not_a_frame(parsed.error());
-  return signed_text_of(frame, ids);
+  return signed_text_of(frame, session_members(ids));
 }
 
 Signer::Signer(std::string_view key, SessionIds ids, Nonce nonce)
@@ -183,8 +188,8 @@ std::string Signer::sign(FrameType type, std::string_view id, const json::Object
   return frame += '}';
 }
 
-Verifier::Verifier(std::string_view key, SessionIds ids, std::size_t max_bytes)
-    : key_(key), ids_(std::move(ids)), max_bytes_(max_bytes) {
+Verifier::Verifier(std::string_view key, const SessionIds& ids, std::size_t max_bytes)
+    : key_(key), session_(session_members(ids)), max_bytes_(max_bytes) {
   Z4J_CHECK(key.size() >= 32);
 }
 
@@ -219,7 +224,7 @@ base::Result<Frame> Verifier::open(std::string_view text, base::TimeUs now,
   json::Value* payload = object->if_contains("payload");
   if (payload != nullptr && !payload->is_object() && !payload->is_null())
     return refused(kMalformed, "the frame's payload is not an object");
-  auto to_sign = signed_text_of(text, ids_);
+  auto to_sign = signed_text_of(text, session_);
   if (!to_sign) return std::move(to_sign).error();
   if (!base::equal_constant_time(base::hex(key_.sign(*to_sign)), json::text(*object, "hmac")))
     return refused(kSignature, "the frame's signature does not fit its content and the secret");

@@ -77,7 +77,7 @@ class Signer {
 class Verifier {
  public:
   // Requires a key of at least 32 bytes.
-  Verifier(std::string_view key, SessionIds ids, std::size_t max_bytes = kMaxFrameBytes);
+  Verifier(std::string_view key, const SessionIds& ids, std::size_t max_bytes = kMaxFrameBytes);
 
   // Checks in the order of the protocol; a frame that is refused changes nothing. Errors: see
   // refusal.hpp; the message has no text of the frame beyond its type. Handshake frames are refused
@@ -91,7 +91,7 @@ class Verifier {
 
  private:
   base::HmacKey key_;
-  SessionIds ids_;
+  std::string session_;  // members of the signed text
   std::size_t max_bytes_;
   ReplayGuard guard_;
 };

@@ -1,4 +1,7 @@
 """Celery and RQ workers with PyPI's agent inside: what they report, and what they do when told."""
+import base64
+import hashlib
+import hmac
 import pathlib
 import unittest
 
@@ -15,7 +18,7 @@ class Bare:
         cls.addClassCleanup(cls.brain.remove)
         cls.place = Place(cls.VENV)
         cls.addClassCleanup(cls.place.stop)
-        minted = {name: variables(cls.brain.mint(name), cls.brain.url) for name in ("celery-worker", "rq-worker", "console")}
+        minted = cls.minted = {name: variables(cls.brain.mint(name), cls.brain.url) for name in ("celery-worker", "rq-worker", "console")}
         cls.place.celery_worker("c1", "bare_celery", minted["celery-worker"], "orders")
         cls.place.rq_worker("r1", minted["rq-worker"])
         cls.place.run_child("console", ["python", str(pathlib.Path(__file__).parent / "apps" / "bare_both.py")], minted["console"])
@@ -124,17 +127,15 @@ class Bare:
         result = self.command("purge-queue", "celery-worker", engine="celery", queue="night", force=True)
         self.assertEqual(result["purged"], 2, result)
 
-    def test_purge_with_the_token_of_the_depth_last_reported(self):
+    def test_purge_without_force_wants_the_token_of_the_depth(self):
         for _ in range(4):
             self.place.send_celery("shop.add", 1, 1, queue="reports")
-
-        def depth():
-            return next((q["pending_count"] for q in self.brain.project("/queues") if (q["engine"], q["name"]) == ("celery", "reports")), None)
-
-        wait_until(lambda: depth() == 4, 60, tell=lambda: self.brain.project("/queues"))
         agent = self.brain.agent_named("celery-worker")["id"]
-        self.assertEqual(self.brain.command("purge-queue", agent_id=agent, engine="celery", queue="reports", confirm_token="0" * 64)["status"], "failed")
-        self.assertEqual(self.command("purge-queue", "celery-worker", engine="celery", queue="reports")["purged"], 4)
+        unknown = self.brain.command("purge-queue", agent_id=agent, engine="celery", queue="reports")  # this adapter reports no depths
+        self.assertEqual(unknown["status"], "failed", unknown)
+        self.assertIn("force", unknown["error"])
+        self.assertEqual(self.brain.command("purge-queue", agent_id=agent, engine="celery", queue="reports", confirm_token=self.purge_token("reports", 3))["status"], "failed")
+        self.assertEqual(self.command("purge-queue", "celery-worker", engine="celery", queue="reports", confirm_token=self.purge_token("reports", 4))["purged"], 4)
 
     # RQ
 
@@ -192,6 +193,10 @@ class NewestTest(Bare, unittest.TestCase):
     def arguments_of(self, *args):
         return {}
 
+    def purge_token(self, queue, depth):
+        key = base64.urlsafe_b64decode(self.minted["celery-worker"]["Z4J_HMAC_SECRET"])
+        return hmac.new(key, f"purge|{queue}|{depth}".encode(), hashlib.sha256).hexdigest()
+
     def test_retry_takes_the_arguments_that_the_engine_kept(self):
         _, old = self.failed_charge("bank-open")
         self.check_retried(old, self.command("retry-task", "celery-worker", engine="celery", task_id=old))
@@ -202,6 +207,9 @@ class OldestTest(Bare, unittest.TestCase):
 
     def arguments_of(self, *args):
         return {"override_args": list(args), "override_kwargs": {}}
+
+    def purge_token(self, queue, depth):
+        return hashlib.sha256(f"purge|{queue}|{depth}".encode()).hexdigest()
 
     def test_retry_without_arguments_is_refused(self):
         flag, old = self.failed_charge("bank-open")

@@ -7,7 +7,8 @@ import unittest
 
 from place import Brain, Place, free_port, variables, wait_until
 
-sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+APPS = pathlib.Path(__file__).resolve().parent / "apps"
+sys.path.append(str(APPS.parent.parent / "support"))
 import certificate  # noqa: E402
 
 
@@ -27,7 +28,7 @@ class Connection(unittest.TestCase):
 
     def start_worker(self, **more):
         self.minted = self.brain.mint("worker")
-        self.agent = {**variables(self.minted, self.brain.url), **more}
+        self.agent = {**variables(self.minted, self.brain.url), "Z4J_AGENT_ID": self.minted["agent"]["id"], **more}
         self.place.celery_worker("c1", "bare_celery", self.agent, "orders")
         self.wait_online()
 
@@ -104,7 +105,7 @@ class TokenTest(Connection):
         rotated = self.change("rotate-token", {"overlap_seconds": 0})
         self.restart_worker(rotated["token"])
         self.wait_online()
-        self.state(task_id, "success")  # it waited in the agent's buffer
+        self.state(self.place.send_celery("shop.add", 2, 2), "success")
 
 
 class TlsConnection(Connection):
@@ -145,11 +146,12 @@ class OldestTlsTest(TlsConnection):
     VENV = "oldest"
 
     def test_long_poll_with_ids_in_the_configuration(self):
-        """Releases before 1.7 sign with the ids that they are configured with, and ask the brain for none."""
-        self.minted = self.brain.mint("worker")
-        self.agent = {**variables(self.minted, self.brain.url), "SSL_CERT_FILE": str(self.cert), "Z4J_TRANSPORT": "longpoll",
-                      "Z4J_AGENT_ID": self.minted["agent"]["id"], "Z4J_PROJECT_ID": self.minted["agent"]["project_id"]}
-        self.place.celery_worker("c1", "bare_celery", self.agent, "orders")
+        """Releases before 1.7 sign with the ids that they are told, and ask the brain for none."""
+        self.place.celery_worker("c1", "celery_app", {}, "orders")
+        minted = self.brain.mint("worker")
+        self.place.run_child("console", ["python", str(APPS / "bare_both.py")], {
+            **variables(minted, self.brain.url), "SSL_CERT_FILE": str(self.cert), "Z4J_TRANSPORT": "longpoll",
+            "Z4J_AGENT_ID": minted["agent"]["id"], "Z4J_PROJECT_ID": minted["agent"]["project_id"]})
         self.wait_online()
         self.check_reports_and_obeys(given=True)
 

@@ -5,6 +5,7 @@ import sys
 import unittest
 import uuid
 
+import database
 from brain import Brain, wait_until
 from demo_fleet import DemoFleet
 
@@ -122,6 +123,49 @@ class AccountsTest(unittest.TestCase):
         with self.assertRaises((AssertionError, Closed, OSError)):  # and once only; the cancelled one never
             agent.socket.socket.settimeout(3)
             agent.command(3)
+
+
+if database.KIND == "postgresql":  # nobody shares SQLite
+    class TwoBrainsTest(unittest.TestCase):
+        """An agent that is connected to the one brain, and people who speak to the other."""
+
+        def setUp(self):
+            self.a = Brain.with_admin().start()
+            self.addCleanup(self.a.remove)
+            self.b = Brain(like=self.a).start()
+            self.addCleanup(self.b.remove)
+            self.a.sign_in()
+            self.minted = self.a.mint("shared")
+            self.agent = WireAgent(self.b.url, self.minted)
+            self.addCleanup(self.agent.close)
+            self.agent.connect(engines=["celery"], capabilities={"celery": CELERY})
+            wait_until(lambda: self.a.agent_named("shared")["state"] == "online", 30)
+
+        def asked(self, **body):
+            """The command, once the other brain is known to hold the agent."""
+            status, command = self.a.ask("POST", "/api/v1/projects/default/commands/retry-task", {"engine": "celery", "override_args": [], "override_kwargs": {}, **body})
+            return command if status == 202 else None
+
+        def test_a_command_given_to_one_reaches_the_agent_on_the_other(self):
+            task = str(uuid.uuid4())
+            command = wait_until(lambda: self.asked(task_id=task, idempotency_key=task), 30, every=1)
+            frame = self.agent.command(40)
+            self.assertEqual(frame["payload"]["parameters"]["task_id"], task)
+            self.agent.answer(frame, result={"new_task_id": "again"})
+            wait_until(lambda: self.a.project(f"/commands/{command['id']}")["status"] == "completed", 60)
+
+        def test_a_revocation_at_one_ends_the_connection_at_the_other(self):
+            self.a.ask("POST", f"/api/v1/projects/default/agents/{self.minted['agent']['id']}/revoke", {})
+            self.assertEqual(self.agent.closed(40), 4003)
+            wait_until(lambda: self.a.agent_named("shared")["state"] == "offline", 30)
+
+        def test_the_agent_of_a_killed_brain_becomes_offline_and_is_welcome_at_the_other(self):
+            self.b.kill()
+            wait_until(lambda: self.a.agent_named("shared")["state"] == "offline", 90)
+            self.agent = WireAgent(self.a.url, self.minted)
+            self.addCleanup(self.agent.close)
+            self.agent.connect()
+            wait_until(lambda: self.a.agent_named("shared")["state"] == "online", 30)
 
 
 class RevocationTest(unittest.TestCase):

@@ -43,7 +43,7 @@ class AgentsPageTest(unittest.TestCase):
                     file = pathlib.Path(folder.name, "agent.env")
                     self.assertEqual(file.stat().st_mode & 0o777, 0o600)
                     told = dict(line.split("=", 1) for line in file.read_text().split())
-                    self.assertEqual(sorted(told), ["Z4J_AGENT_NAME", "Z4J_BRAIN_URL", "Z4J_HMAC_SECRET", "Z4J_PROJECT_ID", "Z4J_TOKEN"])
+                    self.assertEqual(sorted(told), ["Z4J_AGENT_ID", "Z4J_AGENT_NAME", "Z4J_BRAIN_URL", "Z4J_HMAC_SECRET", "Z4J_PROJECT_ID", "Z4J_TOKEN"])
                     agent = WireAgent(brain.url, {"token": told["Z4J_TOKEN"], "hmac_secret": told["Z4J_HMAC_SECRET"]})
                     agent.connect()
                     agent.heartbeat()

@@ -36,7 +36,7 @@ namespace {
 using testing::PrivatePostgres;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds kStoryTime{150};  // beyond it a story counts as stuck
+constexpr std::chrono::seconds kStoryTime{400};  // beyond it a story counts as stuck
 
 enum class Fault : std::uint8_t {
   kill_server,

@@ -29,6 +29,8 @@ namespace {
 
 using plugin::StorageClient;
 
+constexpr std::chrono::seconds kPatience{120};  // with the world, before the story has failed
+
 // Lines to the judge; whole ones, since it may be killed at any time.
 class Tell {
  public:
@@ -112,7 +114,7 @@ base::Status add_agent(core::Store& store, const core::EventSource& source, base
 // The world may be away at any step; so long as it is, everything is tried again.
 template <class F>
 auto until_it_works(F&& f) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
   for (;;) {
     auto done = f();
     if (done.ok() || !done.error().is_world() || std::chrono::steady_clock::now() > deadline)
@@ -213,11 +215,17 @@ int ingest(const IngesterOrder& order) {
 
   const std::vector<EventRow> events = story(order.seed, order.began);
   BatchBuilder builder;
+  bool wants_lease = true;
   for (std::size_t at = order.first; at < events.size();) {
     const std::size_t to = std::min(events.size(), at + 1 + random() % 40);
     const std::vector<EventRow> some(events.begin() + static_cast<std::ptrdiff_t>(at),
                                      events.begin() + static_cast<std::ptrdiff_t>(to));
     core::testing::fill(builder, some);
+    // Woken too late, it goes on telling, but must not take the lease back from one that is slow.
+    if (wants_lease && leases.belief(*source.fence) == core::Leases::Belief::lost) {
+      leases.give_back(kLease);
+      wants_lease = false;
+    }
     const z4j_event_batch batch = builder.batch();
     const std::uint64_t on_disk = ingest.stats().spill.written_events;
     if (auto pushed = until_it_works([&] { return ingest.push(source, batch); }); !pushed)
@@ -233,10 +241,10 @@ int ingest(const IngesterOrder& order) {
     at = to;
   }
   // A stop that ran would keep the rest on disk; here it must reach the store.
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (ingest.stats().spill.bytes > 0 && std::chrono::steady_clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  ingest.stop(60'000);
+  ingest.stop(120'000);
   std::uint64_t dropped = 0;
   for (const auto& agent : ingest.stats().agents) {
     for (const auto& [why, count] : agent.dropped) dropped += count;

@@ -9,6 +9,7 @@
 #include "base/crypto.hpp"
 #include "base/uuid.hpp"
 #include "wire/action.hpp"
+#include "wire/health.hpp"
 #include "wire/hello.hpp"
 
 namespace z4j::load {
@@ -197,6 +198,13 @@ void Agent::beat() {
                {{"celery.broker_type", "redis"},
                 {"celery.broker_connected", "True"},
                 {"celery.queue_depths", "{\"celery\": 12}"}}}});
+  wire::AgentStatus status;
+  status.buffer_depth = static_cast<std::int64_t>(unacked_.size());
+  status.agent_version = "1.12.0";
+  status.protocol_version = wire::kProtocolVersion;
+  status.engines = {"celery"};
+  send_frame(wire::FrameType::agent_status, wire::frame_id("as_"),
+             wire::write_agent_status(status));
 }
 
 json::Object Agent::next_event() {

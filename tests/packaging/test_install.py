@@ -12,6 +12,9 @@ class Install(PackagingTest):
         files = self.files_below(prefix)
         self.assertIn("bin/z4j-brain", files)
         self.assertIn("etc/z4j/z4j.toml", files)
+        self.assertIn("bin/z4j-agent", files)
+        self.assertIn("etc/z4j/agent.toml", files)
+        self.assertTrue([name for name in files if name.endswith("/z4j-agent.service")])
         self.assertEqual(os.readlink(prefix / "bin" / "z4j"), "z4j-brain")
         plugins = sorted(name.split("/")[-1] for name in files if "/z4j/plugins/" in name)
         built = sorted(path.name for path in (BUILD / "plugins").glob("*.so") if path.stem != "storage-memory")
@@ -23,6 +26,9 @@ class Install(PackagingTest):
         self.assertIn(str(prefix), listed)
         checked = self.run_ok(prefix / "bin" / "z4j", "check-config", "--config", prefix / "etc" / "z4j" / "z4j.toml", env=environment)
         self.assertNotIn("unknown", checked)
+        told = {"Z4J_BRAIN_URL": "wss://z4j.example.com", "Z4J_PROJECT_ID": "default", "Z4J_TOKEN": "t" * 43, "Z4J_HMAC_SECRET": "c" * 43 + "=",
+                "CELERY_BROKER_URL": "redis://localhost:6379/0"}
+        self.assertIn("is good", self.run_ok(prefix / "bin" / "z4j-agent", "check-config", "--config", prefix / "etc" / "z4j" / "agent.toml", env={**environment, **told}))
 
     def test_installed_config_is_the_one_of_the_tree(self):
         prefix = self.folder / "usr"

@@ -22,6 +22,7 @@ import time
 PR_SET_PDEATHSIG = 1
 TICK_S = 0.01
 PER_MESSAGE = 10
+PATIENCE = "client-output-buffer-limit pubsub 2gb 0 0"  # by itself Redis cuts off a listener that is 8 MiB behind for a minute, and what it missed is gone
 HEAD = {"content-encoding": "utf-8", "content-type": "application/json", "headers": {"hostname": "celery@stream"}}
 PROPERTIES = {"delivery_mode": 1, "delivery_info": {"exchange": "celeryev", "routing_key": "task.multi"}, "priority": 0, "body_encoding": "base64", "delivery_tag": "x"}
 
@@ -80,7 +81,7 @@ class PrivateRedis:
             with socket.create_server(("127.0.0.1", 0)) as s:
                 self.port = s.getsockname()[1]
             self.process = subprocess.Popen(["redis-server", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=self.folder, text=True, preexec_fn=end_with_parent)
-            self.process.stdin.write(f'bind 127.0.0.1\nport {self.port}\nrequirepass {self.password}\nsave ""\nappendonly no\ndir {self.folder}\n')
+            self.process.stdin.write(f'bind 127.0.0.1\nport {self.port}\nrequirepass {self.password}\nsave ""\nappendonly no\ndir {self.folder}\n{PATIENCE}\n')
             self.process.stdin.close()
             deadline = time.monotonic() + 15
             while self.process.poll() is None and time.monotonic() < deadline:

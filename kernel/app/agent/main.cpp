@@ -74,14 +74,18 @@ Given given(const std::string& file) {
 }
 
 bool tell_problems(const agent::Loaded& loaded) {
+  std::size_t count = loaded.problems.size();
   for (const std::string& warning : loaded.warnings)
     std::fprintf(stderr, "[z4j] warning: %s\n", warning.c_str());
   for (const config::Problem& problem : loaded.problems)
     std::fprintf(stderr, "[z4j] %s\n", problem.text().c_str());
-  if (!loaded.problems.empty())
-    std::fprintf(stderr, "[z4j] %zu problem(s) in the config; nothing was started\n",
-                 loaded.problems.size());
-  return !loaded.problems.empty();
+  if (!loaded.has_engine()) {
+    ++count;
+    std::fprintf(stderr, "[z4j] there is no engine to watch; %s\n", agent::kNoEngineHint.data());
+  }
+  if (count > 0)
+    std::fprintf(stderr, "[z4j] %zu problem(s) in the config; nothing was started\n", count);
+  return count > 0;
 }
 
 agent::Surroundings surroundings(const Given& config) {

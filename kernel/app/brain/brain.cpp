@@ -225,6 +225,8 @@ void Brain::Parts::sweep_agents(const std::optional<core::Fence>& fence) {
     log.warn("stale agents not deleted", {{"why", gone.error().text()}});
   else if (*gone > 0)
     log.info("agents deleted that had not come for long", {{"agents", *gone}});
+  if (auto done = accounts->forget_old(loaded.settings.event_retention_days, fence); !done)
+    log.warn("old connections of agents not deleted", {{"why", done.error().text()}});
   if (auto swept = revocations->sweep(fence); !swept)
     log.warn("old cancels not forgotten", {{"why", swept.error().text()}});
 }

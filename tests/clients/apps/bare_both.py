@@ -20,6 +20,6 @@ class RqApp:
 
 
 if __name__ == "__main__":
-    install_agent(engines=[CeleryEngineAdapter(celery_app=app), RqEngineAdapter(rq_app=RqApp())])
+    install_agent(engines=[CeleryEngineAdapter(celery_app=app), RqEngineAdapter(rq_app=RqApp())], agent_id=os.environ.get("Z4J_AGENT_ID"))
     print("ready", flush=True)
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
