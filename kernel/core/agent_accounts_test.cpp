@@ -198,31 +198,13 @@ class AgentAccountsTest : public CppUnit::TestFixture {
   }
 
   void local_agents_are_left_alone() {
-    const AgentCredentials made = mint("celery");
-    Commit commit;
-    Where self;
-    self.eq(agent_col::id, made.agent_id);
-    commit.erase(Table::agents, std::move(self));
-    Rows rows(Table::agents);
-    rows.begin()
-        .uuid(agent_col::id, made.agent_id)
-        .uuid(agent_col::project_id, f_.project)
-        .text(agent_col::name, "local:celery")
-        .num(agent_col::is_local, 1)
-        .text(agent_col::protocol_version, "2")
-        .text(agent_col::framework_adapter, "local")
-        .text(agent_col::state, "offline")
-        .num(agent_col::events_persisted, 0)
-        .num(agent_col::events_dropped, 0)
-        .num(agent_col::created_at, 1)
-        .num(agent_col::updated_at, 1);
-    commit.insert(std::move(rows));
-    f_.must(f_.store->commit(commit));
-    for (const base::Status& done : {accounts_->revoke(f_.project, made.agent_id, f_.actor),
-                                     accounts_->remove(f_.project, made.agent_id, f_.actor)}) {
+    const base::Uuid local = f_.add_agent("local:celery", true);
+    f_.clock.advance(40 * base::kDayUs);
+    for (const base::Status& done : {accounts_->revoke(f_.project, local, f_.actor),
+                                     accounts_->remove(f_.project, local, f_.actor)}) {
       CPPUNIT_ASSERT_EQUAL(std::string("local_agent"), done.error().where);
     }
-    CPPUNIT_ASSERT(!accounts_->rotate(f_.project, made.agent_id, 0, f_.actor).ok());
+    CPPUNIT_ASSERT(!accounts_->rotate(f_.project, local, 0, f_.actor).ok());
     CPPUNIT_ASSERT_EQUAL(std::size_t{0}, accounts_->prune(1, {}).value());
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, agents());
   }

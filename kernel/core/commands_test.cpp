@@ -8,7 +8,6 @@
 namespace z4j::core {
 namespace {
 
-namespace cmd = model::commands;
 namespace json = base::json;
 
 class CommandsTest : public CppUnit::TestFixture {
@@ -50,25 +49,6 @@ class CommandsTest : public CppUnit::TestFixture {
   json::Object args(std::size_t i) {
     return json::parse(f_.agents.asked().at(i).args_json).value().get_object();
   }
-  base::Uuid insert_agent() {
-    namespace a = model::agents;
-    const base::Uuid id = base::Uuid::random();
-    Rows rows(Table::agents);
-    rows.begin()
-        .uuid(a::id, id)
-        .uuid(a::project_id, f_.project)
-        .text(a::name, "web")
-        .num(a::is_local, 0)
-        .text(a::protocol_version, "2")
-        .text(a::framework_adapter, "bare")
-        .text(a::state, "offline")
-        .num(a::events_persisted, 0)
-        .num(a::events_dropped, 0)
-        .num(a::created_at, 1)
-        .num(a::updated_at, 1);
-    f_.insert(std::move(rows));
-    return id;
-  }
 
  public:
   void the_agent_that_told_of_a_task_is_asked_if_it_can() {
@@ -84,7 +64,7 @@ class CommandsTest : public CppUnit::TestFixture {
 
   void a_known_agent_that_is_away_is_offline_not_missing() {
     CommandRequest named = request();
-    named.agent_id = insert_agent();
+    named.agent_id = f_.add_agent("web");
     auto away = f_.commands.retry_task(named, retry("t1"));
     CPPUNIT_ASSERT_EQUAL(std::string(refuse::kAgentOffline), away.error().where);
     named.agent_id = base::Uuid::random();

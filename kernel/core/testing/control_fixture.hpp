@@ -86,6 +86,25 @@ struct ControlFixture {
         .num(w::updated_at, clock.now());
     merge(std::move(rows));
   }
+  base::Uuid add_agent(const std::string& name, bool is_local = false) {
+    namespace a = model::agents;
+    const base::Uuid id = base::Uuid::random();
+    Rows rows(Table::agents);
+    rows.begin()
+        .uuid(a::id, id)
+        .uuid(a::project_id, project)
+        .text(a::name, name)
+        .num(a::is_local, is_local ? 1 : 0)
+        .text(a::protocol_version, "2")
+        .text(a::framework_adapter, "bare")
+        .text(a::state, "offline")
+        .num(a::events_persisted, 0)
+        .num(a::events_dropped, 0)
+        .num(a::created_at, clock.now())
+        .num(a::updated_at, clock.now());
+    insert(std::move(rows));
+    return id;
+  }
   // Newest last.
   [[nodiscard]] std::vector<std::string> audited() {
     std::vector<std::string> out;
