@@ -7,12 +7,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <utility>
 
+#include "core/segment_file.hpp"
 #include "core/spill_record.hpp"
 
 namespace z4j::agent {
@@ -40,41 +39,6 @@ T take_number(std::string_view& from) {
   return number;
 }
 
-bool write_whole(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
-}
-
-bool read_whole(int fd, std::string& into, std::uint64_t at) {
-  std::size_t done = 0;
-  while (done < into.size()) {
-    const ssize_t n =
-        ::pread(fd, into.data() + done, into.size() - done, static_cast<off_t>(at + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    done += static_cast<std::size_t>(n);
-  }
-  return true;
-}
-
-void close_file(int& fd) {
-  if (fd >= 0) ::close(fd);
-  fd = -1;
-}
-
-std::uint64_t segment_number(std::string_view name) {
-  std::uint64_t number = 0;
-  if (!name.ends_with(kSuffix)) return 0;
-  name.remove_suffix(kSuffix.size());
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  return error == std::errc() && end == name.data() + name.size() ? number : 0;
-}
-
 }  // namespace
 
 struct Buffer::Record {
@@ -97,9 +61,9 @@ base::Result<std::unique_ptr<Buffer>> Buffer::open(Options options) {
 
 Buffer::~Buffer() {
   sync();
-  close_file(writing_);
-  close_file(reading_);
-  close_file(lock_);
+  core::close_fd(writing_);
+  core::close_fd(reading_);
+  core::close_fd(lock_);
 }
 
 base::Status Buffer::load() {
@@ -125,7 +89,7 @@ base::Status Buffer::load() {
   const std::lock_guard lock(mutex_);
   for (const auto& entry : std::filesystem::directory_iterator(folder, ec)) {
     Segment segment;
-    segment.number = segment_number(entry.path().filename().string());
+    segment.number = core::segment_number(entry.path().filename().string(), kSuffix).value_or(0);
     struct stat facts {};
     if (segment.number == 0 || ::lstat(entry.path().c_str(), &facts) != 0 ||
         !S_ISREG(facts.st_mode))
@@ -171,9 +135,7 @@ bool Buffer::survey(Segment& segment) {
 }
 
 std::string Buffer::path_of(std::uint64_t number) const {
-  char name[32];
-  std::snprintf(name, sizeof name, "/%012llu", static_cast<unsigned long long>(number));
-  return options_.folder + name + std::string(kSuffix);
+  return options_.folder + "/" + core::segment_name(number, kSuffix);
 }
 
 bool Buffer::begin_segment() {
@@ -211,14 +173,14 @@ bool Buffer::add(const BufferedFrame& frame) {
   if (writing_ >= 0 &&
       (segments_.back().bytes >= segment_bytes_ || segments_.back().events >= segment_events_)) {
     ::fdatasync(writing_);
-    close_file(writing_);
+    core::close_fd(writing_);
   }
   if (writing_ < 0 && !begin_segment()) return failed(path_of(next_number_), frame.events);
   Segment& segment = segments_.back();
-  if (!write_whole(writing_, record)) {
+  if (!core::write_all(writing_, record)) {
     failed(path_of(segment.number), frame.events);
     // What it left behind must not stand before the next record.
-    if (::ftruncate(writing_, static_cast<off_t>(segment.bytes)) != 0) close_file(writing_);
+    if (::ftruncate(writing_, static_cast<off_t>(segment.bytes)) != 0) core::close_fd(writing_);
     return false;
   }
   if (std::exchange(is_failing_, false)) options_.log->info("events can be kept again");
@@ -249,7 +211,7 @@ void Buffer::evict() {
 
 void Buffer::remove(Segments::iterator segment) {
   if (std::next(segment) == segments_.end()) {
-    close_file(writing_);
+    core::close_fd(writing_);
     is_dirty_ = false;
   }
   ::unlink(path_of(segment->number).c_str());
@@ -267,18 +229,18 @@ Buffer::Segments::iterator Buffer::find(std::uint64_t number) {
 std::optional<Buffer::Record> Buffer::read_record(std::uint64_t number, std::uint64_t at,
                                                   std::uint64_t end) {
   if (reading_number_ != number) {
-    close_file(reading_);
+    core::close_fd(reading_);
     reading_ = ::open(path_of(number).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     reading_number_ = reading_ >= 0 ? number : 0;
   }
   std::string head(core::kSpillHeadBytes, '\0');
-  if (reading_ < 0 || end - at < head.size() || !read_whole(reading_, head, at)) return {};
+  if (reading_ < 0 || end - at < head.size() || !core::read_all(reading_, head, at)) return {};
   const auto facts = core::read_spill_head(head);
   if (!facts || facts->body_bytes > end - at - head.size() || facts->body_bytes < kBodyHead ||
       facts->body_bytes > kMaxBodyBytes)
     return {};
   std::string body(facts->body_bytes, '\0');
-  if (!read_whole(reading_, body, at + head.size()) ||
+  if (!core::read_all(reading_, body, at + head.size()) ||
       core::seal_spill_body(body).compare(0, head.size(), head) != 0)
     return {};
   std::string_view left = body;

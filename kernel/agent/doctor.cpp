@@ -133,12 +133,7 @@ class Examination {
   }
 
   void make_engines() {
-    Engines::Options options;
-    options.plugins = loaded_.plugins;
-    options.directories = {settings_.plugin_directory.empty() ? around_.plugin_directory
-                                                              : settings_.plugin_directory};
-    options.version = around_.version;
-    options.secret = around_.secret;
+    Engines::Options options = engine_options(loaded_, around_);
     options.emit = [](const z4j_event_batch&) {};
     options.dropped = [](const std::string&, std::uint64_t) {};
     engines_ = std::make_unique<Engines>(std::move(options), clock_, base::Log::quiet());

@@ -336,7 +336,8 @@ std::vector<wire::EngineHealth> Engines::health() const {
   const std::vector<Fact> facts = this->facts();
   std::vector<wire::EngineHealth> out;
   const std::lock_guard lock(inside_->mutex);
-  for (const auto& [name, one] : inside_->all) {
+  for (const auto& each : inside_->all) {
+    const Inside::One& one = each.second;
     wire::EngineHealth health;
     health.engine = one.engine;
     health.is_connected = one.is_connected;

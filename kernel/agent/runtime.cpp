@@ -94,16 +94,10 @@ base::Status Runtime::Parts::keep() {
 }
 
 base::Status Runtime::Parts::watch() {
-  const Settings& settings = loaded.settings;
   collector = std::make_unique<Collector>(*buffer, *redactor, [this] {
     if (session) session->poke();
   });
-  Engines::Options watching;
-  watching.plugins = loaded.plugins;
-  watching.directories = {settings.plugin_directory.empty() ? around.plugin_directory
-                                                            : settings.plugin_directory};
-  watching.version = around.version;
-  watching.secret = around.secret;
+  Engines::Options watching = engine_options(loaded, around);
   watching.emit = [this](const z4j_event_batch& batch) { collector->take(batch); };
   watching.dropped = [this](const std::string& engine, std::uint64_t events) {
     losses->dropped(engine, events);
@@ -138,6 +132,16 @@ void Runtime::Parts::talk() {
   talking.agent_status = settings.agent_status;
   session = std::make_unique<Session>(std::move(talking), *engines, *buffer, *ledger, *commands,
                                       *losses, clock, log);
+}
+
+Engines::Options engine_options(const Loaded& loaded, const Surroundings& around) {
+  const std::string& directory = loaded.settings.plugin_directory;
+  Engines::Options options;
+  options.plugins = loaded.plugins;
+  options.directories = {directory.empty() ? around.plugin_directory : directory};
+  options.version = around.version;
+  options.secret = around.secret;
+  return options;
 }
 
 Runtime::Runtime(Loaded loaded, Surroundings around, const base::Clock& clock, base::Log& log)

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/engines.hpp"
 #include "agent/settings.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
@@ -19,6 +20,9 @@ struct Surroundings {
   // The value of a plugin's secret reference.
   std::function<base::Result<std::string>(std::string_view name)> secret;
 };
+
+// What engines need of both; without callbacks.
+[[nodiscard]] Engines::Options engine_options(const Loaded& loaded, const Surroundings& around);
 
 class Runtime {
  public:

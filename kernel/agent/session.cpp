@@ -259,8 +259,9 @@ void Session::on_ended(const LinkEnd& given) {
                                                           {"brain", options_.brain_url}});
 }
 
-// An engine that learned what its broker can do is told of by a new hello.
+// An engine that learned what its broker can do is told of by a new hello; long polls have none.
 void Session::reconnect_if_able_to_more(std::int64_t now) {
+  if (options_.transport == Transport::long_poll) return;
   if (reconnected_ms_ != 0 && now - reconnected_ms_ < kReconnectMs) return;
   for (const Engines::Fact& fact : engines_.facts()) {
     if (!fact.is_started || told_capabilities_[fact.engine] == fact.capabilities) continue;

@@ -68,8 +68,8 @@ class ApiAgentsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("unknown"), made.text("agent/state"));
     CPPUNIT_ASSERT_EQUAL("Z4J_BRAIN_URL=https://z4j.example.org\nZ4J_TOKEN=" + token +
                              "\nZ4J_PROJECT_ID=default\nZ4J_HMAC_SECRET=" + secret +
-                             "\nZ4J_AGENT_NAME=\"web 1\"\nZ4J_AGENT_ID=" +
-                             made.text("agent/id") + "\n",
+                             "\nZ4J_AGENT_NAME=\"web 1\"\nZ4J_AGENT_ID=" + made.text("agent/id") +
+                             "\n",
                          made.text("env"));
     CPPUNIT_ASSERT_EQUAL(std::string("wss://z4j.example.org/ws/agent"), made.text("brain_ws_url"));
     for (const std::string& path : {std::string("/agents"), "/agents/" + made.text("agent/id")}) {

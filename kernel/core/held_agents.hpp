@@ -77,8 +77,8 @@ class AgentsHere final : public HeldAgents {
                   std::uint64_t verb, std::string target, std::string args_json, int deadline_ms,
                   plugin::Answer answer) override {
     if (HeldAgents* const holder = holder_of(agent_id)) {
-      return holder->command_of(id, agent_id, engine, verb, std::move(target),
-                                std::move(args_json), deadline_ms, std::move(answer));
+      return holder->command_of(id, agent_id, engine, verb, std::move(target), std::move(args_json),
+                                deadline_ms, std::move(answer));
     }
     answer(gone());
   }

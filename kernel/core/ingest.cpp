@@ -54,14 +54,14 @@ struct Ingest::Inside {
     return spill->add(*Parcel::copy(batch, source, options.clock->now())).ok();
   }
   void distribute(std::shared_ptr<Parcel> parcel, IngestBudget::Reservation reservation,
-                  std::uint64_t segment, Receipt receipt);
+                  WaitingParcel::OnDisk on_disk, Receipt receipt);
   [[nodiscard]] std::optional<IngestBudget::Reservation> room_for(const Parcel& parcel);
   void read_back();
 };
 
 void Ingest::Inside::distribute(std::shared_ptr<Parcel> parcel,
-                                IngestBudget::Reservation reservation, std::uint64_t segment,
-                                Receipt receipt) {
+                                IngestBudget::Reservation reservation,
+                                WaitingParcel::OnDisk on_disk, Receipt receipt) {
   std::vector<std::vector<std::uint32_t>> rows(lanes.size());
   std::uint64_t nameless = 0;
   for (std::uint32_t i = 0; i < parcel->events.size(); ++i) {
@@ -75,8 +75,7 @@ void Ingest::Inside::distribute(std::shared_ptr<Parcel> parcel,
   }
   ledger.dropped(parcel->source.agent_id, parcel->source.instance, nameless, "no engine name");
   auto waiting = std::make_shared<WaitingParcel>(std::move(parcel), std::move(reservation), ledger,
-                                                 WaitingParcel::OnDisk{spill.get(), segment},
-                                                 std::move(receipt));
+                                                 on_disk, std::move(receipt));
   for (std::size_t i = 0; i < lanes.size(); ++i) {
     if (!rows[i].empty()) lanes[i]->push(waiting, std::move(rows[i]));
   }
@@ -101,7 +100,8 @@ void Ingest::Inside::read_back() {
   while (auto taken = spill->next()) {
     auto reservation = room_for(*taken->parcel);
     if (!reservation) return;
-    distribute(std::move(taken->parcel), std::move(*reservation), taken->segment, {});
+    distribute(std::move(taken->parcel), std::move(*reservation),
+               {spill.get(), taken->segment, taken->is_old}, {});
   }
 }
 
@@ -169,7 +169,8 @@ base::Status Ingest::push(const EventSource& source, const z4j_event_batch& batc
                        .retry_after_ms = kRetryAfterMs};
   }
   inside_->distribute(Parcel::copy(batch, source, inside_->options.clock->now()),
-                      std::move(*reservation), 0, std::move(receipt));
+                      std::move(*reservation), {inside_->spill.get(), 0, false},
+                      std::move(receipt));
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <set>
+#include <tuple>
 #include <unordered_map>
 
 #include "core/fold.hpp"
@@ -22,6 +23,8 @@ namespace d = model::dead_letters;
 constexpr std::size_t kTasksPerRead = 500;
 // A store may try each time with each id, so few of both are asked for at once.
 constexpr std::size_t kEventsPerRead = 64;
+// How much earlier than it happened an engine may tell afterwards that it did.
+constexpr base::TimeUs kEarlyRebuild = 3600 * base::kSecondUs;
 
 Rows event_rows(const EventRefs& events) {
   Rows rows(Table::events);
@@ -209,6 +212,41 @@ base::Status drop_known_rebuilds(Store& store, std::vector<Event>& events,
   }
   events = std::move(kept);
   return {};
+}
+
+base::Result<EventRefs> told_by_rebuilds(Store& store, const EventRefs& events) {
+  using Fact = std::tuple<base::Uuid, std::string, std::string, std::string>;
+  std::set<Fact> rebuilt;
+  for (std::size_t from = 0; from < events.size(); from += kEventsPerRead) {
+    std::vector<Cell> projects, tasks, kinds;
+    base::TimeUs since = events[from]->at;
+    for (std::size_t i = from; i < std::min(events.size(), from + kEventsPerRead); ++i) {
+      projects.emplace_back(events[i]->project_id);
+      tasks.emplace_back(events[i]->task_id);
+      kinds.emplace_back(kind_name(events[i]->kind));
+      since = std::min(since, events[i]->at);
+    }
+    Query query(Table::events);
+    query.where.in(ev::project_id, std::move(projects))
+        .in(ev::task_id, std::move(tasks))
+        .in(ev::kind, std::move(kinds))
+        .ge(ev::occurred_at, since - kEarlyRebuild);
+    query.columns({ev::project_id, ev::engine, ev::task_id, ev::kind, ev::payload});
+    auto read = store.each(query, [&](const Row& row) {
+      const base::json::Value told = row.json(ev::payload);
+      if (told.is_object() && base::json::boolean(told.get_object(), "rebuilt")) {
+        rebuilt.emplace(row.uuid(ev::project_id), row.text(ev::engine), row.text(ev::task_id),
+                        row.text(ev::kind));
+      }
+      return true;
+    });
+    if (!read) return std::move(read).error();
+  }
+  EventRefs told;
+  std::copy_if(events.begin(), events.end(), std::back_inserter(told), [&](const Event* e) {
+    return rebuilt.contains(Fact(e->project_id, e->engine, e->task_id, kind_name(e->kind)));
+  });
+  return told;
 }
 
 }  // namespace z4j::core

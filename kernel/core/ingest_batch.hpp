@@ -67,4 +67,8 @@ struct BatchCommit {
 [[nodiscard]] base::Status drop_known_rebuilds(Store& store, std::vector<Event>& events,
                                                std::vector<Event>& dropped);
 
+// Those whose task was read back after an outage and then told the same: by another id, since its
+// time was not known exactly.
+[[nodiscard]] base::Result<EventRefs> told_by_rebuilds(Store& store, const EventRefs& events);
+
 }  // namespace z4j::core

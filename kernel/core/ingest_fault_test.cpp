@@ -5,10 +5,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <mutex>
 #include <thread>
 
 #include "core/ingest.hpp"
+#include "core/leases.hpp"
 #include "core/testing/event_rows.hpp"
 #include "model/ids.hpp"
 #include "plugin/host.hpp"
@@ -114,6 +116,8 @@ class IngestFaultTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(while_the_store_is_away_the_queue_fills_and_push_says_busy);
   CPPUNIT_TEST(a_stop_ends_although_the_store_is_away);
   CPPUNIT_TEST(a_stream_goes_on_to_disk_while_the_store_is_away);
+  CPPUNIT_TEST(what_lay_on_disk_when_its_lease_was_lost_is_stored_unless_it_was_read_back);
+  CPPUNIT_TEST(what_an_earlier_run_left_on_disk_is_stored_unless_it_was_read_back);
   CPPUNIT_TEST(a_full_disk_space_makes_a_stream_wait);
   CPPUNIT_TEST(a_stop_keeps_on_disk_what_it_has_no_time_for);
   CPPUNIT_TEST(a_receipt_comes_after_the_commit_and_tells_what_was_new);
@@ -171,6 +175,22 @@ class IngestFaultTest : public CppUnit::TestFixture {
   void drain() {
     ingest_->start();
     ingest_->stop(30'000);
+  }
+  // What an engine tells that has missed it: another time, so another id.
+  void read_back(std::initializer_list<int> tasks) {
+    std::vector<EventRow> rows;
+    for (const int task : tasks) {
+      rows.push_back({.kind = Z4J_EV_STARTED,
+                      .at = kNow,
+                      .task_id = "t" + std::to_string(task),
+                      .task = "name",
+                      .attrs = R"({"rebuilt":true})"});
+    }
+    BatchBuilder builder;
+    testing::fill(builder, rows);
+    make(std::size_t{1} << 20);
+    CPPUNIT_ASSERT(ingest_->push(source_, builder.batch()).ok());
+    drain();
   }
   // Files with events that wait on disk.
   int segments() {
@@ -366,6 +386,57 @@ class IngestFaultTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::int64_t{2000}, counted_in_minutes());
     CPPUNIT_ASSERT_EQUAL(0, segments());
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, ingest_->stats().spill.bytes);
+  }
+
+  void what_lay_on_disk_when_its_lease_was_lost_is_stored_unless_it_was_read_back() {
+    read_back({1998, 1999});
+    std::atomic<bool> away{true};
+    driver_->before([&](z4j_commit&) -> base::Status {
+      if (away) return told(base::Code::unavailable);
+      return {};
+    });
+    make(50'000, 10 << 20);
+    source_.is_stream = true;
+    Fence fence;  // that no row knows
+    fence.name = "engine/p/celery";
+    fence.owner = base::Uuid::random();
+    source_.fence = std::make_shared<const Fence>(fence);
+    ingest_->start();
+    for (int i = 0; i < 200; ++i) CPPUNIT_ASSERT(push(i * 10, 10).ok());
+    const std::uint64_t saved = ingest_->stats().spill.written_events;
+    CPPUNIT_ASSERT(saved > 1000 && saved < 2000);
+    away = false;
+    wait_until_read_back(saved);
+    ingest_->stop(30'000);
+    CPPUNIT_ASSERT_EQUAL(saved, count(Table::events));
+    CPPUNIT_ASSERT_EQUAL(static_cast<std::int64_t>(saved), counted_in_minutes());
+    const auto agent = ingest_->stats().agents.at(0);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, agent.duplicates);
+    CPPUNIT_ASSERT_EQUAL(2000 - saved,
+                         agent.dropped.at("another brain runs this instance and reads it back"));
+    CPPUNIT_ASSERT_EQUAL(0, segments());
+  }
+
+  void what_an_earlier_run_left_on_disk_is_stored_unless_it_was_read_back() {
+    std::atomic<bool> away{true};
+    driver_->before([&](z4j_commit&) -> base::Status {
+      if (away) return told(base::Code::unavailable);
+      return {};
+    });
+    make(50'000, 10 << 20);
+    CPPUNIT_ASSERT(push(0, 100).ok());
+    ingest_->start();
+    ingest_->stop(50);
+    CPPUNIT_ASSERT_EQUAL(1, segments());
+    away = false;
+    read_back({3, 4});
+    make(50'000, 10 << 20);
+    ingest_->start();
+    wait_until_read_back(100);
+    ingest_->stop(30'000);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{100}, count(Table::events));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{100}, counted_in_minutes());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, ingest_->stats().agents.at(0).duplicates);
   }
 
   void a_full_disk_space_makes_a_stream_wait() {

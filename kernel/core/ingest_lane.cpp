@@ -1,6 +1,7 @@
 #include "core/ingest_lane.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <unordered_set>
 #include <utility>
@@ -145,15 +146,18 @@ void IngestLane::process(Batch& batch) {
     if (!back_off(looked.error())) return give_up(refs(batch.events));
   }
   for (const Event& e : known) repeated(e);
-  store(refs(batch.events));
+  EventRefs events = refs(batch.events);
+  if (drop_told(events, {}) == Done::given_up) return give_up(events);
+  store(std::move(events));
 }
 
 IngestLane::Done IngestLane::store(EventRefs events) {
   unsigned odd_conflicts = 0;
   bool may_be_ours = false;  // an earlier try of this very batch had an unknown outcome
+  Fences lost;
   for (;;) {
     for (const auto& [agent, count] : shared_.ledger.take_drops()) drops_[agent] += count;
-    BatchCommit made = make_commit(events, drops_, options_.number, fences_of(events));
+    BatchCommit made = make_commit(events, drops_, options_.number, fences_of(events, lost));
     if (made.commit.steps() == 0) return Done::yes;
     const base::Status done = shared_.store.commit_on(options_.number, made.commit);
     shared_.ledger.commit_done(done.ok());
@@ -162,8 +166,10 @@ IngestLane::Done IngestLane::store(EventRefs events) {
       return Done::yes;
     }
     const base::Error& why = done.error();
-    if (const Fence* lost = why.code == base::Code::conflict ? made.refused() : nullptr) {
-      refuse(events, *lost);
+    if (const Fence* refused = why.code == base::Code::conflict ? made.refused() : nullptr) {
+      refuse(events, *refused);
+      lost.push_back(refused);
+      if (drop_told(events, lost) == Done::given_up) return give_up(events), Done::given_up;
       continue;
     }
     const bool at_events =
@@ -218,8 +224,12 @@ IngestLane::Done IngestLane::store(EventRefs events) {
   }
 }
 
-const Fence* IngestLane::fence_of(const Event& event) const {
-  return parcel_of(event).parcel->source.fence.get();
+const Fence* IngestLane::fence_of(const Event& event, const Fences& lost) const {
+  const WaitingParcel& parcel = parcel_of(event);
+  const Fence* fence = parcel.parcel->source.fence.get();
+  if (fence == nullptr || !parcel.is_from_disk()) return fence;
+  const auto is_it = [&](const Fence* other) { return is_same(*fence, *other); };
+  return std::any_of(lost.begin(), lost.end(), is_it) ? nullptr : fence;
 }
 
 void IngestLane::repeated(const Event& event) {
@@ -227,10 +237,10 @@ void IngestLane::repeated(const Event& event) {
   parcel_of(event).repeated();
 }
 
-std::vector<const Fence*> IngestLane::fences_of(const EventRefs& events) const {
-  std::vector<const Fence*> all;
+IngestLane::Fences IngestLane::fences_of(const EventRefs& events, const Fences& lost) const {
+  Fences all;
   for (const Event* e : events) {
-    const Fence* one = fence_of(*e);
+    const Fence* one = fence_of(*e, lost);
     const auto is_it = [&](const Fence* other) { return is_same(*one, *other); };
     if (one != nullptr && std::none_of(all.begin(), all.end(), is_it)) all.push_back(one);
   }
@@ -240,13 +250,34 @@ std::vector<const Fence*> IngestLane::fences_of(const EventRefs& events) const {
 void IngestLane::refuse(EventRefs& events, const Fence& lost) {
   std::map<base::Uuid, std::uint64_t> refused;
   std::erase_if(events, [&](const Event* e) {
-    const Fence* one = fence_of(*e);
-    if (one == nullptr || !is_same(*one, lost)) return false;
+    const Fence* one = fence_of(*e, {});
+    if (one == nullptr || !is_same(*one, lost) || parcel_of(*e).is_from_disk()) return false;
     ++refused[e->agent_id];
     parcel_of(*e).left();
     return true;
   });
   for (const auto& [agent, count] : refused) shared_.ledger.dropped(agent, {}, count, kOvertaken);
+}
+
+IngestLane::Done IngestLane::drop_told(EventRefs& events, const Fences& lost) {
+  EventRefs late;
+  std::copy_if(events.begin(), events.end(), std::back_inserter(late), [&](const Event* e) {
+    const WaitingParcel& parcel = parcel_of(*e);
+    const bool is_lost = parcel.parcel->source.fence != nullptr && fence_of(*e, lost) == nullptr;
+    return e->is_task() && (parcel.is_old() || is_lost);
+  });
+  while (!late.empty()) {
+    const auto told = told_by_rebuilds(shared_.store, late);
+    if (!told) {
+      if (!back_off(told.error())) return Done::given_up;
+      continue;
+    }
+    for (const Event* e : *told) repeated(*e);
+    const std::set<const Event*> known(told->begin(), told->end());
+    std::erase_if(events, [&](const Event* e) { return known.contains(e); });
+    break;
+  }
+  return Done::yes;
 }
 
 IngestLane::Done IngestLane::store_halves(const EventRefs& events, const base::Error& why) {

@@ -72,9 +72,14 @@ class IngestLane {
   void process(Batch& batch);
   void drop_repeats(Batch& batch);
   Done store(EventRefs events);
-  [[nodiscard]] const Fence* fence_of(const Event& event) const;
-  [[nodiscard]] std::vector<const Fence*> fences_of(const EventRefs& events) const;
+  using Fences = std::vector<const Fence*>;
+  // None when it was heard under none, or lay on disk and its lease is among the lost.
+  [[nodiscard]] const Fence* fence_of(const Event& event, const Fences& lost) const;
+  [[nodiscard]] Fences fences_of(const EventRefs& events, const Fences& lost) const;
+  // What was heard under it and did not lie on disk.
   void refuse(EventRefs& events, const Fence& lost);
+  // What lay on disk and lost its lease, when the next holder has told it meanwhile.
+  Done drop_told(EventRefs& events, const Fences& lost);
   [[nodiscard]] WaitingParcel& parcel_of(const Event& event) const {
     return *batch_->parcels[event.parcel];
   }

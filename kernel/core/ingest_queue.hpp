@@ -31,6 +31,7 @@ class WaitingParcel {
   struct OnDisk {
     Spill* spill = nullptr;     // none: what can't be stored is lost
     std::uint64_t segment = 0;  // it came from there; 0: from its source
+    bool is_old = false;        // an earlier run left it there
   };
 
   WaitingParcel(std::shared_ptr<const Parcel> p, IngestBudget::Reservation r, IngestLedger& l,
@@ -64,6 +65,10 @@ class WaitingParcel {
       is_kept_ = on_disk_.segment != 0 || on_disk_.spill->add(*parcel, Spill::Sync::later).ok();
     return is_kept_;
   }
+
+  // Whoever brought it was told that it is durable.
+  [[nodiscard]] bool is_from_disk() const noexcept { return on_disk_.segment != 0; }
+  [[nodiscard]] bool is_old() const noexcept { return on_disk_.is_old; }
 
   // What became of one of its events, for the receipt. Thread-safe.
   void inserted() noexcept { ++inserted_; }

@@ -89,6 +89,8 @@ re2::RE2::Options pattern_options() {
 re2::StringPiece piece(std::string_view s) { return {s.data(), s.size()}; }
 std::string_view view(const base::json::String& s) { return {s.data(), s.size()}; }
 
+constexpr std::string_view kCutEnd = " more bytes truncated]";
+
 // The first `limit` bytes, a broken last character as U+FFFD, and how much is missing.
 std::string cut_text(std::string_view text, std::size_t limit) {
   std::string_view head = text.substr(0, limit);
@@ -100,7 +102,7 @@ std::string cut_text(std::string_view text, std::size_t limit) {
   if (broken) out += "\xEF\xBF\xBD";
   out += "[...";
   out += std::to_string(text.size() - limit);
-  out += " more bytes truncated]";
+  out += kCutEnd;
   return out;
 }
 
@@ -289,6 +291,9 @@ void Redactor::walk_text(base::json::String& text, bool hit, Report& report) con
   if (std::memchr(text.data(), '\0', text.size()) != nullptr) {
     text.erase(std::remove(text.begin(), text.end(), '\0'), text.end());
   }
+  // An agent elsewhere has redacted and cut already: what it tells is no more whole than ours.
+  if (view(text).find(kMarker) != std::string_view::npos) report.redacted = true;
+  if (view(text).ends_with(kCutEnd)) report.cut = true;
   if (text.size() <= max_string_bytes_) return;
   text = cut_text(view(text), max_string_bytes_);
   report.cut = true;

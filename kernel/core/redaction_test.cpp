@@ -50,6 +50,7 @@ class RedactionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(takes_nul_out_of_texts);
   CPPUNIT_TEST(names_a_broken_pattern);
   CPPUNIT_TEST(tells_what_it_did);
+  CPPUNIT_TEST(what_an_agent_redacted_is_not_whole);
   CPPUNIT_TEST(a_key_that_is_too_long_to_judge_counts_as_secret);
   CPPUNIT_TEST(takes_linear_time_on_hostile_texts);
   CPPUNIT_TEST_SUITE_END();
@@ -188,6 +189,18 @@ class RedactionTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(report("token", json::Value(1)).redacted);
     CPPUNIT_ASSERT(redactor.too_large((std::size_t{2} << 20) + 1) &&
                    !redactor.too_large(std::size_t{2} << 20));
+  }
+
+  void what_an_agent_redacted_is_not_whole() {
+    const Redactor redactor = std::move(Redactor::make({})).value();
+    for (const std::string told :
+         {R"(["[REDACTED]"])", R"("['a', '[REDACTED]']")", R"({"a":[{"b":"[REDACTED]"}]})"}) {
+      json::Value value = json::parse(told).value();
+      CPPUNIT_ASSERT_MESSAGE(told, redactor.scrub_member("args", value).redacted);
+      CPPUNIT_ASSERT_EQUAL(told, json::write(value));
+    }
+    json::Value cut("abc[...12 more bytes truncated]");
+    CPPUNIT_ASSERT(redactor.scrub_member("args", cut).cut);
   }
 
   void a_key_that_is_too_long_to_judge_counts_as_secret() {

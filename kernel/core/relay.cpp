@@ -174,9 +174,9 @@ void Relay::command(const base::Uuid& agent_id, const std::string& engine, std::
   ask(agent_id, engine, "verb", verb, target, args_json, deadline_ms, std::move(answer));
 }
 
-void Relay::command_of(const base::Uuid& id, const base::Uuid& agent_id,
-                       const std::string& engine, std::uint64_t verb, std::string target,
-                       std::string args_json, int deadline_ms, plugin::Answer answer) {
+void Relay::command_of(const base::Uuid& id, const base::Uuid& agent_id, const std::string& engine,
+                       std::uint64_t verb, std::string target, std::string args_json,
+                       int deadline_ms, plugin::Answer answer) {
   if (!is_shared_ || agents_.holds(agent_id)) {
     return agents_.command_of(id, agent_id, engine, verb, std::move(target), std::move(args_json),
                               deadline_ms, std::move(answer));

@@ -119,8 +119,9 @@ void Revocations::look() {
 
 // --- one round ----------------------------------------------------------------------------------
 
-// Which projects have something remembered.
-base::Status Revocations::refresh() {
+// Which projects have something remembered. Who is there when the first cancel is remembered has
+// just heard it; only a start, or what another brain remembered, leaves open who did.
+base::Status Revocations::refresh(Hears who_is_there) {
   std::set<base::Uuid> having;
   Query query(Table::revocations);
   query.where.gt(rev::expires_at, clock_.now());
@@ -131,7 +132,11 @@ base::Status Revocations::refresh() {
   });
   if (!read) return read;
   std::erase_if(projects_, [&having](const auto& one) { return !having.contains(one.first); });
-  for (const base::Uuid& project : having) projects_[project];
+  for (const base::Uuid& project : having) {
+    const auto [at, is_new] = projects_.try_emplace(project);
+    if (!is_new || who_is_there == Hears::again) continue;
+    if (auto known = newcomers(project, at->second); !known) return std::move(known).error();
+  }
   return {};
 }
 
@@ -293,8 +298,9 @@ bool Revocations::work() {
   }
   const std::int64_t now_ms = clock_.steady_ms();
   if (is_dirty || (is_shared_ && now_ms >= next_refresh_ms_)) {
+    const bool is_own = is_dirty && next_refresh_ms_ != 0;
     next_refresh_ms_ = now_ms + options_.refresh_ms;
-    if (auto read = refresh(); !read) {
+    if (auto read = refresh(is_own ? Hears::already : Hears::again); !read) {
       log_.warn("remembered cancels not read", {{"why", read.error().text()}});
       const std::lock_guard lock(mutex_);
       is_dirty_ = true;

@@ -83,7 +83,8 @@ class Revocations {
   using Engines = std::set<std::string>;
   enum class Told { yes, nobody, failed };
 
-  [[nodiscard]] base::Status refresh();
+  enum class Hears { already, again };
+  [[nodiscard]] base::Status refresh(Hears who_is_there);
   [[nodiscard]] base::Result<Engines> newcomers(const base::Uuid& project, Seen& seen);
   [[nodiscard]] base::Status set_over_apart(const base::Uuid& project, const std::string& engine,
                                             std::vector<Item>& items, std::vector<Cell>& over);

@@ -14,6 +14,7 @@ namespace rev = model::revocations;
 class RevocationsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(RevocationsTest);
   CPPUNIT_TEST(a_cancel_is_said_again_to_a_worker_that_comes);
+  CPPUNIT_TEST(who_is_there_hears_a_cancel_once);
   CPPUNIT_TEST(a_restarted_worker_hears_it_again_and_a_known_one_does_not);
   CPPUNIT_TEST(a_worker_that_says_it_came_is_believed);
   CPPUNIT_TEST(an_agent_that_comes_back_says_it_again);
@@ -79,6 +80,19 @@ class RevocationsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(row.num(rev::asserted) >= 1);
     CPPUNIT_ASSERT_EQUAL(f_.clock.now(), row.num(rev::asserted_at));
     CPPUNIT_ASSERT(row.uuid(rev::command_id) == done.id);
+  }
+
+  void who_is_there_hears_a_cancel_once() {
+    f_.add_worker("celery", "w1");
+    revocations_.work();
+    cancel("t1");
+    f_.agents.forget_asked();
+    CPPUNIT_ASSERT(!revocations_.work());
+    CPPUNIT_ASSERT_EQUAL(std::string(), said());
+    f_.add_worker("celery", "w2");
+    revocations_.changed(f_.project, kAgentChanged);
+    CPPUNIT_ASSERT(revocations_.work());
+    CPPUNIT_ASSERT_EQUAL(std::string("celery:t1"), said());
   }
 
   void a_restarted_worker_hears_it_again_and_a_known_one_does_not() {

@@ -134,11 +134,97 @@ base::Status SnapshotRows::lose_workers(const std::vector<base::Uuid>& gone,
   return store_.commit(commit);
 }
 
-base::Result<bool> SnapshotRows::workers(const std::vector<WorkerReport>& reports, bool is_whole,
-                                         base::TimeUs asked_at) {
-  const auto reported = by_row_id(reports, [this](std::string_view name) {
+void SnapshotRows::plan_workers(const std::vector<WorkerReport>& reports, base::TimeUs asked_at,
+                                const Heartbeats& living, const Heartbeats& dead,
+                                WorkerWrites& writes) {
+  const base::TimeUs now = clock_.now();
+  is_changed_ = false;
+  next_worker_marks_.clear();  // only of what is reported: names that come and go don't pile up
+  for (const auto& [id, report] : by_worker(reports)) {
+    const WorkerReport& w = *report;
+    // The answer may be older than the news that it went.
+    if (const auto died = dead.find(id); died != dead.end() && died->second >= asked_at) continue;
+    const bool lives = says_alive(w, now);
+    WorkerWrite write{&w, this, {}, {}, false};
+    write.heartbeat = w.last_heartbeat ? w.last_heartbeat
+                      : lives          ? std::optional(asked_at)
+                                       : std::nullopt;
+    write.state = !lives && w.state != "unknown" ? "offline" : w.state;
+    WorkerMark mark;
+    if (const auto known = worker_marks_.find(id); known != worker_marks_.end())
+      mark = known->second;
+    const std::size_t facts = hash_of({w.hostname, number_value(w.pid), number_value(w.concurrency),
+                                       w.queues, write.state, w.active_tasks});
+    const std::size_t metadata = hash_of(w.metadata);
+    const bool is_new = mark.written_at == 0 || (lives && living.count(id) == 0);
+    const bool has_news = is_new || facts != mark.facts;
+    if (has_news || (metadata != mark.metadata && now - mark.metadata_at >= kMetadataEvery)) {
+      is_changed_ = is_changed_ || has_news;
+      mark = WorkerMark{facts, metadata, write.heartbeat.value_or(0), now, now};
+      write.is_whole = true;
+      writes.insert_or_assign(id, std::move(write));
+    } else if (write.heartbeat && *write.heartbeat > mark.heartbeat &&
+               now - mark.written_at >= kBeatEvery) {
+      mark.heartbeat = *write.heartbeat;
+      mark.written_at = now;
+      writes.emplace(id, std::move(write));
+    }
+    next_worker_marks_.emplace(id, mark);
+  }
+}
+
+base::Status SnapshotRows::write(Store& store, const std::optional<Fence>& fence, base::TimeUs now,
+                                 const WorkerWrites& writes) {
+  SnapshotWriter writer(store, Table::workers, fence);
+  for (const auto& [id, write] : writes) {
+    const WorkerReport& w = *write.report;
+    const Owner& owner = write.rows->owner_;
+    if (write.is_whole) {
+      writer.merged()
+          .begin()
+          .uuid(worker_col::id, id)
+          .uuid(worker_col::project_id, owner.project_id)
+          .text(worker_col::engine, owner.engine)
+          .text(worker_col::name, w.name)
+          .uuid(worker_col::agent_id, owner.agent_id)
+          .text_or_null(worker_col::hostname, w.hostname)
+          .cell(worker_col::pid, number_or_null(w.pid))
+          .cell(worker_col::concurrency, number_or_null(w.concurrency))
+          .text(worker_col::queues, json::write(w.queues))
+          .text(worker_col::state, write.state)
+          .cell(worker_col::last_heartbeat, number_or_null(write.heartbeat))
+          .cell(worker_col::load_average, json_or_null(w.load_average))
+          .cell(worker_col::memory_bytes, number_or_null(w.memory_bytes))
+          .num(worker_col::active_tasks, w.active_tasks)
+          .cell(worker_col::metadata, json_or_null(w.metadata))
+          .num(worker_col::sort_at, write.heartbeat.value_or(now))
+          .num(worker_col::created_at, now)
+          .num(worker_col::updated_at, now);
+    } else {
+      writer.patched()
+          .begin()
+          .uuid(worker_col::id, id)
+          .num(worker_col::last_heartbeat, write.heartbeat.value_or(now))
+          .cell(worker_col::load_average, json_or_null(w.load_average))
+          .cell(worker_col::memory_bytes, number_or_null(w.memory_bytes))
+          .num(worker_col::sort_at, write.heartbeat.value_or(now))
+          .num(worker_col::updated_at, now);
+    }
+    if (auto written = writer.flush_when_full(); !written) return written;
+  }
+  return writer.flush();
+}
+
+std::map<base::Uuid, const WorkerReport*> SnapshotRows::by_worker(
+    const std::vector<WorkerReport>& reports) const {
+  return by_row_id(reports, [this](std::string_view name) {
     return model::worker_row_id(owner_.project_id, owner_.engine, name);
   });
+}
+
+base::Result<bool> SnapshotRows::workers(const std::vector<WorkerReport>& reports, bool is_whole,
+                                         base::TimeUs asked_at) {
+  const auto reported = by_worker(reports);
   auto living = living_workers();
   if (!living) return std::move(living).error();
   const base::TimeUs now = clock_.now();
@@ -148,75 +234,52 @@ base::Result<bool> SnapshotRows::workers(const std::vector<WorkerReport>& report
   }
   auto dead = dead_workers(risen);
   if (!dead) return std::move(dead).error();
-  bool is_changed = false;
-  SnapshotWriter writer(store_, Table::workers, owner_.fence);
-  Marks marks;  // only of what is reported: names that come and go don't pile up
-  for (const auto& [id, report] : reported) {
-    const WorkerReport& w = *report;
-    // The answer may be older than the news that it went.
-    if (const auto died = dead->find(id); died != dead->end() && died->second >= asked_at) continue;
-    const bool lives = says_alive(w, now);
-    const std::optional<base::TimeUs> heartbeat = w.last_heartbeat ? w.last_heartbeat
-                                                  : lives          ? std::optional(asked_at)
-                                                                   : std::nullopt;
-    const std::string state = !lives && w.state != "unknown" ? "offline" : w.state;
-    WorkerMark mark;
-    if (const auto known = worker_marks_.find(id); known != worker_marks_.end())
-      mark = known->second;
-    const std::size_t facts = hash_of({w.hostname, number_value(w.pid), number_value(w.concurrency),
-                                       w.queues, state, w.active_tasks});
-    const std::size_t metadata = hash_of(w.metadata);
-    const bool is_new = mark.written_at == 0 || (lives && living->count(id) == 0);
-    const bool has_news = is_new || facts != mark.facts;
-    if (has_news || (metadata != mark.metadata && now - mark.metadata_at >= kMetadataEvery)) {
-      is_changed = is_changed || has_news;
-      writer.merged()
-          .begin()
-          .uuid(worker_col::id, id)
-          .uuid(worker_col::project_id, owner_.project_id)
-          .text(worker_col::engine, owner_.engine)
-          .text(worker_col::name, w.name)
-          .uuid(worker_col::agent_id, owner_.agent_id)
-          .text_or_null(worker_col::hostname, w.hostname)
-          .cell(worker_col::pid, number_or_null(w.pid))
-          .cell(worker_col::concurrency, number_or_null(w.concurrency))
-          .text(worker_col::queues, json::write(w.queues))
-          .text(worker_col::state, state)
-          .cell(worker_col::last_heartbeat, number_or_null(heartbeat))
-          .cell(worker_col::load_average, json_or_null(w.load_average))
-          .cell(worker_col::memory_bytes, number_or_null(w.memory_bytes))
-          .num(worker_col::active_tasks, w.active_tasks)
-          .cell(worker_col::metadata, json_or_null(w.metadata))
-          .num(worker_col::sort_at, heartbeat.value_or(now))
-          .num(worker_col::created_at, now)
-          .num(worker_col::updated_at, now);
-      mark = WorkerMark{facts, metadata, heartbeat.value_or(0), now, now};
-    } else if (heartbeat && *heartbeat > mark.heartbeat && now - mark.written_at >= kBeatEvery) {
-      writer.patched()
-          .begin()
-          .uuid(worker_col::id, id)
-          .num(worker_col::last_heartbeat, *heartbeat)
-          .cell(worker_col::load_average, json_or_null(w.load_average))
-          .cell(worker_col::memory_bytes, number_or_null(w.memory_bytes))
-          .num(worker_col::sort_at, *heartbeat)
-          .num(worker_col::updated_at, now);
-      mark.heartbeat = *heartbeat;
-      mark.written_at = now;
-    }
-    marks.emplace(id, mark);
-    if (auto written = writer.flush_when_full(); !written) return std::move(written).error();
-  }
-  if (auto written = writer.flush(); !written) return std::move(written).error();
-  worker_marks_.swap(marks);
-  if (!is_whole) return is_changed;
+  WorkerWrites writes;
+  plan_workers(reports, asked_at, *living, *dead, writes);
+  if (auto done = write(store_, owner_.fence, now, writes); !done) return std::move(done).error();
+  worker_marks_.swap(next_worker_marks_);
+  if (!is_whole) return is_changed_;
   std::vector<base::Uuid> gone;
   const base::TimeUs silent_since = asked_at - kMissedGrace;
   for (const auto& [id, heartbeat] : *living) {
     if (reported.count(id) == 0 && heartbeat < silent_since) gone.push_back(id);
   }
-  if (gone.empty()) return is_changed;
+  if (gone.empty()) return is_changed_;
   if (auto done = lose_workers(gone, silent_since); !done) return std::move(done).error();
   return true;
+}
+
+base::Status SnapshotRows::workers_of_many(Store& store, std::vector<WorkersOf>& all) {
+  if (all.empty()) return {};
+  std::vector<base::Uuid> ids;
+  for (const WorkersOf& one : all) {
+    for (const auto& [id, report] : one.rows->by_worker(*one.reports)) ids.push_back(id);
+  }
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  Heartbeats living, dead;
+  for (std::size_t from = 0; from < ids.size(); from += kRowsPerCommit) {
+    const auto first = ids.begin() + static_cast<std::ptrdiff_t>(from);
+    const auto count = std::min<std::size_t>(kRowsPerCommit, ids.size() - from);
+    Query query(Table::workers);
+    query.where.in(worker_col::id, id_cells({first, first + static_cast<std::ptrdiff_t>(count)}));
+    query.columns({worker_col::id, worker_col::state, worker_col::last_heartbeat});
+    auto read = store.each(query, [&](const Row& row) {
+      (row.text(worker_col::state) == "offline" ? dead : living)
+          .emplace(row.uuid(worker_col::id), row.num(worker_col::last_heartbeat));
+      return true;
+    });
+    if (!read) return read;
+  }
+  WorkerWrites writes;
+  for (WorkersOf& one : all) {
+    one.rows->plan_workers(*one.reports, one.asked_at, living, dead, writes);
+    one.is_changed = one.rows->is_changed_;
+  }
+  if (auto done = write(store, std::nullopt, all.front().rows->clock_.now(), writes); !done)
+    return done;
+  for (WorkersOf& one : all) one.rows->worker_marks_.swap(one.rows->next_worker_marks_);
+  return {};
 }
 
 base::Result<std::vector<base::Uuid>> SnapshotRows::filled_queues() {
@@ -256,15 +319,11 @@ base::Status SnapshotRows::empty_queues(const std::vector<base::Uuid>& gone) {
   return store_.commit(commit);
 }
 
-base::Result<bool> SnapshotRows::queues(const std::vector<QueueReport>& reports, bool is_whole) {
-  const auto reported = by_row_id(reports, [this](std::string_view name) {
-    return model::queue_row_id(owner_.project_id, owner_.engine, name);
-  });
+void SnapshotRows::plan_queues(const std::vector<QueueReport>& reports, QueueWrites& writes) {
   const base::TimeUs now = clock_.now();
-  bool is_changed = false;
-  SnapshotWriter writer(store_, Table::queues, owner_.fence);
-  std::map<base::Uuid, QueueMark> marks;
-  for (const auto& [id, report] : reported) {
+  is_changed_ = false;
+  next_queue_marks_.clear();
+  for (const auto& [id, report] : by_queue(reports)) {
     const QueueReport& q = *report;
     QueueMark mark;
     if (const auto known = queue_marks_.find(id); known != queue_marks_.end()) mark = known->second;
@@ -276,14 +335,31 @@ base::Result<bool> SnapshotRows::queues(const std::vector<QueueReport>& reports,
     const base::TimeUs oldest_at = q.oldest_at.value_or(0);
     if (mark.written_at == 0 || facts != mark.facts ||
         std::abs(oldest_at - mark.oldest_at) > kAgeJitter) {
-      is_changed = true;
+      is_changed_ = true;
+      mark = QueueMark{facts, oldest_at, now};
+      writes.insert_or_assign(id, QueueWrite{&q, this, true});
+    } else if (now - mark.written_at >= kQueueSeenEvery) {
+      mark.written_at = now;
+      writes.emplace(id, QueueWrite{&q, this, false});
+    }
+    next_queue_marks_.emplace(id, mark);
+  }
+}
+
+base::Status SnapshotRows::write(Store& store, const std::optional<Fence>& fence, base::TimeUs now,
+                                 const QueueWrites& writes) {
+  SnapshotWriter writer(store, Table::queues, fence);
+  for (const auto& [id, write] : writes) {
+    const QueueReport& q = *write.report;
+    const Owner& owner = write.rows->owner_;
+    if (write.is_whole) {
       writer.merged()
           .begin()
           .uuid(queue_col::id, id)
-          .uuid(queue_col::project_id, owner_.project_id)
-          .text(queue_col::engine, owner_.engine)
+          .uuid(queue_col::project_id, owner.project_id)
+          .text(queue_col::engine, owner.engine)
           .text(queue_col::name, q.name)
-          .uuid(queue_col::agent_id, owner_.agent_id)
+          .uuid(queue_col::agent_id, owner.agent_id)
           .text_or_null(queue_col::broker_type, q.broker_type)
           .text_or_null(queue_col::broker_url_hint, q.broker_url_hint)
           .num(queue_col::last_seen_at, now)
@@ -295,30 +371,55 @@ base::Result<bool> SnapshotRows::queues(const std::vector<QueueReport>& reports,
           .cell(queue_col::paused, q.paused ? Cell(*q.paused) : Cell())
           .num(queue_col::created_at, now)
           .num(queue_col::updated_at, now);
-      mark = QueueMark{facts, oldest_at, now};
-    } else if (now - mark.written_at >= kQueueSeenEvery) {
+    } else {
       writer.patched()
           .begin()
           .uuid(queue_col::id, id)
           .num(queue_col::last_seen_at, now)
           .num(queue_col::updated_at, now);
-      mark.written_at = now;
     }
-    marks.emplace(id, mark);
-    if (auto written = writer.flush_when_full(); !written) return std::move(written).error();
+    if (auto written = writer.flush_when_full(); !written) return written;
   }
-  if (auto written = writer.flush(); !written) return std::move(written).error();
-  queue_marks_.swap(marks);
-  if (!is_whole) return is_changed;
+  return writer.flush();
+}
+
+std::map<base::Uuid, const QueueReport*> SnapshotRows::by_queue(
+    const std::vector<QueueReport>& reports) const {
+  return by_row_id(reports, [this](std::string_view name) {
+    return model::queue_row_id(owner_.project_id, owner_.engine, name);
+  });
+}
+
+base::Result<bool> SnapshotRows::queues(const std::vector<QueueReport>& reports, bool is_whole) {
+  QueueWrites writes;
+  plan_queues(reports, writes);
+  if (auto done = write(store_, owner_.fence, clock_.now(), writes); !done)
+    return std::move(done).error();
+  queue_marks_.swap(next_queue_marks_);
+  if (!is_whole) return is_changed_;
+  const auto reported = by_queue(reports);
   auto filled = filled_queues();
   if (!filled) return std::move(filled).error();
   std::vector<base::Uuid> gone;
   for (const base::Uuid& id : *filled) {
     if (reported.count(id) == 0) gone.push_back(id);
   }
-  if (gone.empty()) return is_changed;
+  if (gone.empty()) return is_changed_;
   if (auto done = empty_queues(gone); !done) return std::move(done).error();
   return true;
+}
+
+base::Status SnapshotRows::queues_of_many(Store& store, std::vector<QueuesOf>& all) {
+  if (all.empty()) return {};
+  QueueWrites writes;
+  for (QueuesOf& one : all) {
+    one.rows->plan_queues(*one.reports, writes);
+    one.is_changed = one.rows->is_changed_;
+  }
+  if (auto done = write(store, std::nullopt, all.front().rows->clock_.now(), writes); !done)
+    return done;
+  for (QueuesOf& one : all) one.rows->queue_marks_.swap(one.rows->next_queue_marks_);
+  return {};
 }
 
 base::Result<std::size_t> sweep_silent_workers(Store& store, base::TimeUs now,

@@ -38,6 +38,21 @@ class SnapshotRows {
                                            base::TimeUs asked_at);
   [[nodiscard]] base::Result<bool> queues(const std::vector<QueueReport>& reports, bool is_whole);
 
+  // The same, never whole, of many owners without a fence in few commits.
+  struct WorkersOf {
+    SnapshotRows* rows;
+    const std::vector<WorkerReport>* reports;
+    base::TimeUs asked_at;
+    bool is_changed = false;  // set
+  };
+  struct QueuesOf {
+    SnapshotRows* rows;
+    const std::vector<QueueReport>* reports;
+    bool is_changed = false;  // set
+  };
+  [[nodiscard]] static base::Status workers_of_many(Store& store, std::vector<WorkersOf>& all);
+  [[nodiscard]] static base::Status queues_of_many(Store& store, std::vector<QueuesOf>& all);
+
  private:
   struct WorkerMark {
     std::size_t facts = 0, metadata = 0;
@@ -47,8 +62,34 @@ class SnapshotRows {
     std::size_t facts = 0;
     base::TimeUs oldest_at = 0, written_at = 0;
   };
-  using Marks = std::map<base::Uuid, WorkerMark>;
+  // What is to be written, by row id. A whole row counts more than a sign of life, the last most.
+  struct WorkerWrite {
+    const WorkerReport* report;
+    const SnapshotRows* rows;
+    std::optional<base::TimeUs> heartbeat;
+    std::string state;
+    bool is_whole;
+  };
+  struct QueueWrite {
+    const QueueReport* report;
+    const SnapshotRows* rows;
+    bool is_whole;
+  };
+  using WorkerWrites = std::map<base::Uuid, WorkerWrite>;
+  using QueueWrites = std::map<base::Uuid, QueueWrite>;
   using Heartbeats = std::map<base::Uuid, base::TimeUs>;  // by worker row
+  [[nodiscard]] std::map<base::Uuid, const WorkerReport*> by_worker(
+      const std::vector<WorkerReport>& reports) const;
+  [[nodiscard]] std::map<base::Uuid, const QueueReport*> by_queue(
+      const std::vector<QueueReport>& reports) const;
+  // Set is_changed_, and the marks that count once all is written.
+  void plan_workers(const std::vector<WorkerReport>& reports, base::TimeUs asked_at,
+                    const Heartbeats& living, const Heartbeats& dead, WorkerWrites& writes);
+  void plan_queues(const std::vector<QueueReport>& reports, QueueWrites& writes);
+  [[nodiscard]] static base::Status write(Store& store, const std::optional<Fence>& fence,
+                                          base::TimeUs now, const WorkerWrites& writes);
+  [[nodiscard]] static base::Status write(Store& store, const std::optional<Fence>& fence,
+                                          base::TimeUs now, const QueueWrites& writes);
   [[nodiscard]] Commit fenced() const;
   [[nodiscard]] base::Result<Heartbeats> living_workers();
   [[nodiscard]] base::Result<Heartbeats> dead_workers(const std::vector<base::Uuid>& ids);
@@ -60,8 +101,9 @@ class SnapshotRows {
   Store& store_;
   const base::Clock& clock_;
   const Owner owner_;
-  Marks worker_marks_;
-  std::map<base::Uuid, QueueMark> queue_marks_;
+  std::map<base::Uuid, WorkerMark> worker_marks_, next_worker_marks_;
+  std::map<base::Uuid, QueueMark> queue_marks_, next_queue_marks_;
+  bool is_changed_ = false;
 };
 
 // Workers of any engine that nobody has heard of for kWorkerSilence become offline; how many.

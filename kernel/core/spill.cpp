@@ -6,14 +6,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "core/segment_file.hpp"
 #include "core/spill_record.hpp"
 
 namespace z4j::core {
@@ -27,42 +26,6 @@ base::Error disk_error(const std::string& what, const std::string& path, int num
                      .message = what + ": " + std::strerror(number),
                      .where = path,
                      .hint = "see that the disk has room and the folder can be written"};
-}
-
-std::optional<std::uint64_t> number_of(std::string_view name) {
-  if (!name.ends_with(kSuffix)) return std::nullopt;
-  name.remove_suffix(kSuffix.size());
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (error != std::errc() || end != name.data() + name.size() || number == 0) return std::nullopt;
-  return number;
-}
-
-bool write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
-}
-
-bool read_all(int fd, std::string& into, std::uint64_t at) {
-  std::size_t done = 0;
-  while (done < into.size()) {
-    const ssize_t n =
-        ::pread(fd, into.data() + done, into.size() - done, static_cast<off_t>(at + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    done += static_cast<std::size_t>(n);
-  }
-  return true;
-}
-
-void close_fd(int& fd) {
-  if (fd >= 0) ::close(fd);
-  fd = -1;
 }
 
 bool sync_folder(const std::string& folder) {
@@ -105,7 +68,7 @@ base::Status Spill::load() {
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return unusable(errno);
   std::error_code ec;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ec)) {
-    const auto number = number_of(entry.path().filename().string());
+    const auto number = segment_number(entry.path().filename().string(), kSuffix);
     if (!number) continue;
     struct stat st {};
     if (::lstat(entry.path().c_str(), &st) != 0 || !S_ISREG(st.st_mode)) continue;
@@ -128,9 +91,7 @@ base::Status Spill::load() {
 }
 
 std::string Spill::path_of(std::uint64_t number) const {
-  char name[32];
-  std::snprintf(name, sizeof name, "/%012llu", static_cast<unsigned long long>(number));
-  return options_.folder + name + std::string(kSuffix);
+  return options_.folder + "/" + segment_name(number, kSuffix);
 }
 
 base::Status Spill::begin_segment() {
@@ -248,8 +209,9 @@ std::optional<Spill::Taken> Spill::next() {
     if (read.parcel) {
       ++segment.open;
       stats_.read_events += read.parcel->events.size();
-      if (segment.number < first_number_) read.parcel->source.fence = nullptr;
-      return Taken{std::move(read.parcel), segment.number};
+      const bool is_old = segment.number < first_number_;
+      if (is_old) read.parcel->source.fence = nullptr;
+      return Taken{std::move(read.parcel), segment.number, is_old};
     }
     stats_.damaged_bytes += read.next_at - at;
     segment.is_kept = segment.is_kept || !read.is_from_disk;

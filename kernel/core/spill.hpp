@@ -60,6 +60,7 @@ class Spill {
   struct Taken {
     std::shared_ptr<Parcel> parcel;
     std::uint64_t segment = 0;
+    bool is_old = false;  // an earlier run left it
   };
   // The oldest parcel not given out; waits for one. Nothing once it is closed.
   [[nodiscard]] std::optional<Taken> next();

@@ -63,7 +63,7 @@ class Strand : public std::enable_shared_from_this<Strand> {
 
   Desk& desk_;
   mutable std::mutex mutex_;
-  std::deque<Message> messages_;             // guarded by mutex_, as are the three below
+  std::deque<Message> messages_;  // guarded by mutex_, as are the three below
   std::deque<std::function<void()>> deeds_;
   std::size_t bytes_ = 0;
   bool is_queued_ = false;  // the desk knows that there is something to do

@@ -81,8 +81,7 @@ void Door::ask(const net::Request& request, Decide decide) {
   {
     const std::lock_guard lock(mutex_);
     if (!is_stopping_ && waiting_.size() < options_.max_waiting) {
-      waiting_.push_back(
-          {std::move(*token), std::move(key), request.client_ip, std::move(decide)});
+      waiting_.push_back({std::move(*token), std::move(key), request.client_ip, std::move(decide)});
       wake_.notify_one();
       return;
     }

@@ -1,5 +1,6 @@
 // Who may come in: knows tokens, and counts attempts by address. Those with a bad token have a
-// narrow limit; agents that come back after a restart all come at once, and often through one proxy.
+// narrow limit; agents that come back after a restart all come at once, and often through one
+// proxy.
 //
 // What the store said of a token is kept for a while, so that agents that come back cost no read;
 // an older answer still counts while the store is away, for a quarter of an hour. A bad token is
@@ -95,7 +96,7 @@ class Door {
   std::map<std::string, Known, std::less<>> known_;  // by hash; guarded by mutex_, as all below
   std::list<std::string> order_;                     // hashes, the latest answer first
   std::deque<Question> waiting_;
-  std::uint64_t forgotten_ = 0;  // grows with forget()
+  std::uint64_t forgotten_ = 0;                               // grows with forget()
   std::map<std::string, std::int64_t, std::less<>> blocked_;  // addresses, until when
   bool is_stopping_ = false;
   std::vector<std::thread> threads_;

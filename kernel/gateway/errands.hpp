@@ -1,8 +1,8 @@
 // Commands on their way to agents: each is answered exactly once, by the agent's result, or at its
 // deadline, or because it could not be sent.
 //
-// A result counts only from the agent that was asked, over whichever of its connections. Thread-safe;
-// answers are called on the thread that brings them, never under the lock.
+// A result counts only from the agent that was asked, over whichever of its connections.
+// Thread-safe; answers are called on the thread that brings them, never under the lock.
 #pragma once
 
 #include <atomic>
@@ -59,7 +59,7 @@ class Errands {
   const base::Clock& clock_;
   std::atomic<std::uint64_t> late_{0};
   mutable std::mutex mutex_;
-  std::map<base::Uuid, Open> open_;                 // guarded by mutex_, as are the two below
+  std::map<base::Uuid, Open> open_;  // guarded by mutex_, as are the two below
   std::map<base::Uuid, std::size_t> open_by_agent_;
   bool is_stopped_ = false;
 };

@@ -17,8 +17,8 @@ using gateway::testing::Sockets;
 
 constexpr std::string_view kBetween = "\x1e";  // of two steps
 
-const gateway::Identity kWho{
-    base::Uuid::from_bytes("agent-of-16bytes"), base::Uuid::from_bytes("project-16-bytes"), "web"};
+const gateway::Identity kWho{base::Uuid::from_bytes("agent-of-16bytes"),
+                             base::Uuid::from_bytes("project-16-bytes"), "web"};
 
 struct Play {
   base::ManualClock clock{1'790'000'000LL * base::kSecondUs};

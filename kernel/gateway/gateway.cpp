@@ -24,6 +24,7 @@ constexpr std::size_t kMaxSecrets = 10'000;
 constexpr std::size_t kMaxPolls = 4096, kMaxPollsPerAgent = 16, kMaxNonceBytes = 128;
 constexpr int kMaxPollWait = 60, kUsualPollWait = 30, kMaxPollFrames = 500, kUsualPollFrames = 50;
 constexpr std::size_t kMaxUnsentBytes = std::size_t{4} << 20;  // to one agent
+constexpr int kReceiveBufferBytes = 64 << 10;
 constexpr auto kLookEvery = std::chrono::milliseconds(250);
 constexpr wire::Version kKnowsDeliveryTokens{1, 8, 0};
 
@@ -102,6 +103,7 @@ std::vector<net::SocketEndpoint> Gateway::sockets() {
   agents.outgoing = net::Outgoing::binary;
   agents.max_message_bytes = options_.max_frame_bytes;
   agents.max_unsent_bytes = kMaxUnsentBytes;
+  agents.receive_buffer_bytes = kReceiveBufferBytes;
   agents.idle_timeout_s = options_.idle_timeout_s;
   agents.check = [this](const net::Request& request, net::LateAnswer answer) {
     door_.ask(request, [answer = std::move(answer)](const base::Result<Identity>& who) {
@@ -206,8 +208,7 @@ Gateway::PollPtr Gateway::poll_session(const net::Request& request, const Identi
     const std::lock_guard lock(mutex_);
     if (is_stopping_) return nullptr;
     const auto at = polls_.find({who.agent_id, nonce});
-    if (at != polls_.end() && !at->second->is_spoilt() && !at->second->is_over())
-      return at->second;
+    if (at != polls_.end() && !at->second->is_spoilt() && !at->second->is_over()) return at->second;
     if (at != polls_.end()) {
       spoilt = std::move(at->second);
       polls_.erase(at);
@@ -231,13 +232,13 @@ Gateway::PollPtr Gateway::poll_session(const net::Request& request, const Identi
       crowded_out = std::move(out->second);
       polls_.erase(out);
     }
-    session = std::make_shared<PollSession>(
-        next_desk(), around_, who, request.client_ip, nonce,
-        request.header("x-z4j-runtime-features"), request.header("x-z4j-retry-contracts"),
-        std::vector<std::pair<std::string, std::string>>{
-            {"X-Z4J-LongPoll-Worker", options_.brain.text()},
-            {"X-Z4J-Agent-Id", who.agent_id.text()},
-            {"X-Z4J-Project-Id", who.project_id.text()}});
+    session = std::make_shared<PollSession>(next_desk(), around_, who, request.client_ip, nonce,
+                                            request.header("x-z4j-runtime-features"),
+                                            request.header("x-z4j-retry-contracts"),
+                                            std::vector<std::pair<std::string, std::string>>{
+                                                {"X-Z4J-LongPoll-Worker", options_.brain.text()},
+                                                {"X-Z4J-Agent-Id", who.agent_id.text()},
+                                                {"X-Z4J-Project-Id", who.project_id.text()}});
     polls_[{who.agent_id, nonce}] = session;
   }
   if (spoilt) spoilt->end(wire::close::kNotVerified, "a frame was refused");
@@ -315,8 +316,8 @@ std::vector<core::EngineRoute> Gateway::routes(const base::Uuid& project) {
 void Gateway::command(const base::Uuid& agent_id, const std::string& engine, std::uint64_t verb,
                       std::string target, std::string args_json, int deadline_ms,
                       plugin::Answer answer) {
-  command_of(base::Uuid::random(), agent_id, engine, verb, std::move(target),
-             std::move(args_json), deadline_ms, std::move(answer));
+  command_of(base::Uuid::random(), agent_id, engine, verb, std::move(target), std::move(args_json),
+             deadline_ms, std::move(answer));
 }
 
 void Gateway::command_of(const base::Uuid& id, const base::Uuid& agent_id,
@@ -353,8 +354,7 @@ void Gateway::command_of(const base::Uuid& id, const base::Uuid& agent_id,
       wire::EngineCall{engine, verb, std::move(target), std::move(args->get_object())}, peer,
       clock_.now());
   if (!action) return answer(action.error());
-  Errand errand{id, agent_id, std::move(action).value(),
-                clock_.steady_ms() + deadline_ms};
+  Errand errand{id, agent_id, std::move(action).value(), clock_.steady_ms() + deadline_ms};
   errand.action.timeout_seconds =
       std::clamp((deadline_ms + 999) / 1000, 1, wire::kMaxCommandSeconds);
   if (wire::is_at_least(facts->agent_version, kKnowsDeliveryTokens))
@@ -387,8 +387,8 @@ void Gateway::read(const base::Uuid& agent_id, std::string_view what, std::strin
                                      {"reason", nullptr},
                                      {"capabilities", std::move(names)}});
     }
-    return answer(json::write(json::Object{{"engines", std::move(engines)},
-                                           {"connections", sessions.size()}}));
+    return answer(json::write(
+        json::Object{{"engines", std::move(engines)}, {"connections", sessions.size()}}));
   }
   answer(core::refuse::error(base::Code::unsupported, "what",
                              "an agent elsewhere can't be asked this"));

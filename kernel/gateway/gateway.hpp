@@ -50,10 +50,10 @@ class SocketSession;
 class Gateway final : public core::HeldAgents {
  public:
   struct Options {
-    core::Store* store = nullptr;  // none: no rows are written; outlives this, as do the next
+    core::Store* store = nullptr;        // none: no rows are written; outlives this, as do the next
     const base::Clock* clock = nullptr;  // required
     base::Log* log = nullptr;            // required
-    std::string secret;  // the installation's
+    std::string secret;                  // the installation's
     base::Uuid brain;
     Door::Options door;
     // Events on their way to the store; required.

@@ -37,6 +37,7 @@ class GatewayTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_frame_that_was_stored_is_acknowledged_again_at_once);
   CPPUNIT_TEST(a_frame_that_was_not_stored_may_come_again);
   CPPUNIT_TEST(frames_without_events_are_acknowledged);
+  CPPUNIT_TEST(an_agent_that_only_repeats_is_not_read_for_a_while);
   CPPUNIT_TEST(a_full_queue_pauses_the_socket_and_loses_nothing);
   CPPUNIT_TEST(frames_that_waited_in_a_paused_socket_are_not_too_old);
   CPPUNIT_TEST(false_frames_close_with_their_codes);
@@ -277,8 +278,8 @@ class GatewayTest : public CppUnit::TestFixture {
 
   void too_many_bad_tokens_of_one_address_are_429() {
     for (int i = 0; i < 601; ++i) {
-      CPPUNIT_ASSERT_EQUAL(
-          401, knock(Remote(clock_, tokens_.at("good"), "bad" + std::to_string(i))));
+      CPPUNIT_ASSERT_EQUAL(401,
+                           knock(Remote(clock_, tokens_.at("good"), "bad" + std::to_string(i))));
     }
     CPPUNIT_ASSERT_EQUAL(429, knock(Remote(clock_, tokens_.at("good"), "one more")));
     clock_.advance(61 * base::kSecondUs);
@@ -392,6 +393,25 @@ class GatewayTest : public CppUnit::TestFixture {
                          json::text(last_frame(agent, socket).payload, "acked_id"));
   }
 
+  void an_agent_that_only_repeats_is_not_read_for_a_while() {
+    Remote agent = remote();
+    const net::SocketId socket = connect(agent);
+    say(socket, agent.events("ev_1"));
+    pushed_[0].receipt(core::Ingest::Stored{1, 0, 0});
+    settle();
+    for (int i = 0; i < 256; ++i) say(socket, agent.events("ev_1"));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{3}, sent(socket));
+    CPPUNIT_ASSERT(!(*sockets_)[socket].is_paused);
+    say(socket, agent.events("ev_2"));
+    CPPUNIT_ASSERT((*sockets_)[socket].is_paused);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, pushed_.size());
+    clock_.advance(base::kSecondUs);
+    settle();
+    CPPUNIT_ASSERT(!(*sockets_)[socket].is_paused);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{2}, pushed_.size());
+    is_closed(socket, 0);
+  }
+
   void a_frame_that_was_not_stored_may_come_again() {
     Remote agent = remote();
     const net::SocketId socket = connect(agent);
@@ -450,8 +470,8 @@ class GatewayTest : public CppUnit::TestFixture {
     is_closed(socket, 0);
     CPPUNIT_ASSERT_EQUAL(std::size_t{2}, pushed_.size());
     say(socket, agent.events("ev_3"));  // of now: the time that was granted is over
-    const std::string old = agent.frame(wire::FrameType::heartbeat, "hb_1", {},
-                                        clock_.now() - 100 * base::kSecondUs);
+    const std::string old =
+        agent.frame(wire::FrameType::heartbeat, "hb_1", {}, clock_.now() - 100 * base::kSecondUs);
     say(socket, old);
     is_closed(socket, 4403);
   }
@@ -562,9 +582,10 @@ class GatewayTest : public CppUnit::TestFixture {
                          json::text(*json::object(command.payload, "target"), "engine"));
     say(socket, agent.frame(wire::FrameType::command_ack, command.id, {}));
     CPPUNIT_ASSERT(!got->has_value());
-    const std::string result = agent.frame(
-        wire::FrameType::command_result, command.id,
-        {{"status", "success"}, {"result", json::Object{{"new_task_id", "t2"}}}, {"error", nullptr}});
+    const std::string result = agent.frame(wire::FrameType::command_result, command.id,
+                                           {{"status", "success"},
+                                            {"result", json::Object{{"new_task_id", "t2"}}},
+                                            {"error", nullptr}});
     say(socket, result);
     CPPUNIT_ASSERT(got->has_value() && (*got)->ok());
     const auto answer = json::parse(***got).value();
@@ -633,22 +654,19 @@ class GatewayTest : public CppUnit::TestFixture {
     Remote agent = remote();
     const net::SocketId socket = connect(agent);
     const json::Object details{
-        {"w1@host",
-         json::Object{{"registered", json::Array{"app.add [rate_limit=1/m]", "app.mul"}},
-                      {"stats", json::Object{{"pid", 12}}}}}};
-    say(socket,
-        agent.frame(wire::FrameType::heartbeat, "hb",
-                    {{"buffer_size", 3},
-                     {"dropped_events", 1},
-                     {"adapter_health",
-                      json::Object{{"celery.broker_type", "redis"},
-                                   {"celery.queue_depths", "{\"celery\": 12, \"mail\": 0}"},
-                                   {"celery.worker_details", json::write(details)}}}}));
+        {"w1@host", json::Object{{"registered", json::Array{"app.add [rate_limit=1/m]", "app.mul"}},
+                                 {"stats", json::Object{{"pid", 12}}}}}};
+    say(socket, agent.frame(wire::FrameType::heartbeat, "hb",
+                            {{"buffer_size", 3},
+                             {"dropped_events", 1},
+                             {"adapter_health",
+                              json::Object{{"celery.broker_type", "redis"},
+                                           {"celery.queue_depths", "{\"celery\": 12, \"mail\": 0}"},
+                                           {"celery.worker_details", json::write(details)}}}}));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, (*store_)->count(core::Table::queues, {}).value());
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, (*store_)->count(core::Table::workers, {}).value());
     core::Query query(core::Table::agent_tasks);
-    const auto tasks =
-        (*store_)->read(query.all().order({model::agent_tasks::name})).value();
+    const auto tasks = (*store_)->read(query.all().order({model::agent_tasks::name})).value();
     CPPUNIT_ASSERT_EQUAL(std::size_t{2}, tasks.size());
     CPPUNIT_ASSERT_EQUAL(std::string_view("app.add"), tasks[0].text(model::agent_tasks::name));
     clock_.advance(11 * base::kSecondUs);
@@ -758,12 +776,13 @@ class GatewayTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, frames.size());
     const std::string_view text(frames[0].get_string().data(), frames[0].get_string().size());
     const std::string id = agent.opened(text).id;
-    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, json::array(body_of(fetch(agent, "wait=1")), "frames")->size());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1},
+                         json::array(body_of(fetch(agent, "wait=1")), "frames")->size());
     static_cast<void>(post(agent, {agent.frame(wire::FrameType::command_ack, id, {})}));
     const Got quiet = fetch(agent, "wait=1");
     CPPUNIT_ASSERT(quiet->empty());
-    static_cast<void>(post(
-        agent, {agent.frame(wire::FrameType::command_result, id, {{"status", "success"}})}));
+    static_cast<void>(
+        post(agent, {agent.frame(wire::FrameType::command_result, id, {{"status", "success"}})}));
     CPPUNIT_ASSERT(outcome->has_value() && (*outcome)->ok());
   }
 

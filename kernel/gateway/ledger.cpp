@@ -77,9 +77,12 @@ Ledger::~Ledger() { stop(); }
 // --- what sessions tell -------------------------------------------------------------------------
 
 void Ledger::arrived(const Session& session) {
-  Coming coming{session.who(),       session.id(),
-                session.facts(),     session.client_ip(),
-                std::string(session.transport()), clock_.now()};
+  Coming coming{session.who(),
+                session.id(),
+                session.facts(),
+                session.client_ip(),
+                std::string(session.transport()),
+                clock_.now()};
   {
     const std::lock_guard lock(mutex_);
     if (comings_.size() >= kMaxMoves) {
@@ -96,8 +99,9 @@ void Ledger::arrived(const Session& session) {
 }
 
 void Ledger::departed(const Session& session, std::uint16_t close_code, std::string_view reason) {
-  Going going{session.who(),  session.id(),       session.worker_id(), session.skew_ms(),
-              clock_.now(),   session.heard_at(), close_code,          core::clean_text(reason, 200)};
+  Going going{
+      session.who(), session.id(),       session.worker_id(), session.skew_ms(),
+      clock_.now(),  session.heard_at(), close_code,          core::clean_text(reason, 200)};
   {
     const std::lock_guard lock(mutex_);
     if (goings_.size() >= kMaxMoves) {
@@ -150,8 +154,8 @@ void Ledger::beat(const Session& session, wire::Heartbeat beat, const json::Obje
 
 void Ledger::status(const Session& session, const json::Object& payload) {
   static constexpr std::string_view kKept[] = {
-      "auth_failure_streak", "protocol_failure_streak", "connection_failure_streak", "buffer_depth",
-      "buffer_oldest_age_seconds", "last_successful_connect_at"};
+      "auth_failure_streak", "protocol_failure_streak",   "connection_failure_streak",
+      "buffer_depth",        "buffer_oldest_age_seconds", "last_successful_connect_at"};
   const wire::AgentStatus status = wire::read_agent_status(payload);
   const json::Object clean = wire::write_agent_status(status);
   const std::lock_guard lock(mutex_);
@@ -355,8 +359,7 @@ bool Ledger::write_moves() {
       if (comings_.empty()) take(goings_, goings);
       lost = std::exchange(lost_moves_, 0);
     }
-    if (lost > 0)
-      log_.warn("the history of agents' connections has a hole", {{"entries", lost}});
+    if (lost > 0) log_.warn("the history of agents' connections has a hole", {{"entries", lost}});
     if (comings.empty() && goings.empty()) return any;
     if (auto done = write_moves(comings, goings); !done) {
       if (++failures_ % 20 == 1)
@@ -529,8 +532,7 @@ bool Ledger::write_presence() {
   Rows agents(Table::agents), workers(Table::agent_workers), telemetry(Table::agents);
   std::vector<base::Uuid> projects;
   std::vector<core::RoutedAgent> held;
-  const bool tell_routes =
-      options_.store->is_shared() && clock_.steady_ms() >= next_routes_ms_;
+  const bool tell_routes = options_.store->is_shared() && clock_.steady_ms() >= next_routes_ms_;
   bool is_well = true;
   const auto flush = [&] {
     Commit commit;

@@ -39,7 +39,7 @@ namespace z4j::gateway {
 class Ledger {
  public:
   struct Options {
-    core::Store* store = nullptr;     // outlives this; none: nothing is written
+    core::Store* store = nullptr;    // outlives this; none: nothing is written
     const Roster* roster = nullptr;  // required, outlives this
     core::Redact redact;
     base::Uuid brain;
@@ -123,11 +123,11 @@ class Ledger {
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Coming> comings_;                           // guarded by mutex_, as all below
+  std::deque<Coming> comings_;  // guarded by mutex_, as all below
   std::deque<Going> goings_;
   std::map<EngineKey, Report> reports_;
   std::map<EngineKey, std::map<std::string, std::int64_t>> depths_;
-  std::map<base::Uuid, base::json::Object> telemetry_;   // by agent
+  std::map<base::Uuid, base::json::Object> telemetry_;  // by agent
   std::set<base::Uuid> new_telemetry_;
   std::deque<std::pair<Identity, base::json::Object>> deltas_;
   std::uint64_t lost_moves_ = 0;

@@ -123,8 +123,8 @@ bool PollSession::begin_post(const Message& message) {
   bool is_good = frames != nullptr && !frames->empty() && frames->size() <= kMaxPostFrames;
   if (is_good) {
     for (const json::Value& frame : *frames) {
-      is_good = is_good && frame.is_string() &&
-                frame.get_string().size() <= around_.max_frame_bytes;
+      is_good =
+          is_good && frame.is_string() && frame.get_string().size() <= around_.max_frame_bytes;
     }
   }
   if (!is_good) {
@@ -149,7 +149,7 @@ Strand::Took PollSession::take(Message& message) {
     else if (!is_ahead())
       handled = handle({post.frames[post.next], message.at, message.mono_ms}, &why);
     if (handled == Handled::busy) return Took::not_now;
-    if (handled == Handled::yes) {
+    if (handled != Handled::refused) {
       heard(around_.clock.now());
     } else {
       if (post.errors.size() < kMaxErrors) post.errors.push_back(why.message);

@@ -2,8 +2,8 @@
 // stands for the connection.
 //
 // A post is answered when all its events are stored, so that "accepted" means what an ack means. A
-// command goes out with the next fetch; one that was fetched and not acknowledged goes out again for
-// a minute, since the answer may have been lost on its way. Agents know commands by their id.
+// command goes out with the next fetch; one that was fetched and not acknowledged goes out again
+// for a minute, since the answer may have been lost on its way. Agents know commands by their id.
 //
 // Threads: as Session; post(), poll() and look() are thread-safe.
 #pragma once

@@ -33,9 +33,9 @@ SessionPtr Roster::choose(const base::Uuid& agent_id, const std::string& engine)
   SessionPtr best;
   for (const SessionPtr& session : of(agent_id)) {
     if (session->engines().count(engine) == 0 || session->is_over()) continue;
-    if (best && (session->is_paused() > best->is_paused() ||
-                 (session->is_paused() == best->is_paused() &&
-                  session->heard_at() <= best->heard_at())))
+    if (best &&
+        (session->is_paused() > best->is_paused() ||
+         (session->is_paused() == best->is_paused() && session->heard_at() <= best->heard_at())))
       continue;
     best = session;
   }

@@ -156,9 +156,9 @@ Session::Handled Session::dispatch(wire::Frame frame, base::TimeUs at) {
       around_.ledger.registry(*this, frame.payload);
       break;
     case wire::FrameType::error:
-      around_.log.info("an agent reports an error",
-                       {{"agent", who_.name},
-                        {"code", base::json::text(frame.payload, "code").substr(0, 80)}});
+      around_.log.info(
+          "an agent reports an error",
+          {{"agent", who_.name}, {"code", base::json::text(frame.payload, "code").substr(0, 80)}});
       break;
     default:
       break;  // a type that only we send: of no use to us
@@ -182,12 +182,12 @@ Session::Handled Session::take_events(const wire::Frame& frame, base::TimeUs at)
   if (under_way_.count(frame.id) > 0) {
     ++around_.figures.repeated_frames;
     waits(frame.id);
-    return Handled::yes;
+    return Handled::repeat;
   }
   if (was_settled(frame.id)) {
     ++around_.figures.repeated_frames;
-    settled(frame.id, received, core::Ingest::Stored{0, received, 0});
-    return Handled::yes;
+    settled_before(frame.id, received);
+    return Handled::repeat;
   }
   Verified verified;
   verified.frame_id = frame.id;
@@ -215,8 +215,7 @@ Session::Handled Session::go_on() {
   bytes_under_way_ += bytes;
   const auto receipt = [this, weak = weak_from_this(),
                         id = frame.frame_id](const std::optional<core::Ingest::Stored>& stored) {
-    if (const auto self = weak.lock())
-      self->news([this, id, stored] { on_receipt(id, stored); });
+    if (const auto self = weak.lock()) self->news([this, id, stored] { on_receipt(id, stored); });
   };
   const base::Status pushed = around_.push(source_, frame.rows.batch(), receipt);
   if (pushed) {

@@ -51,8 +51,7 @@ struct Surroundings {
   std::size_t max_frame_bytes = wire::kMaxFrameBytes;
 
   struct Figures {  // since the start
-    std::atomic<std::uint64_t> frames{0}, events{0}, repeated_frames{0}, refused_frames{0},
-        acks{0};
+    std::atomic<std::uint64_t> frames{0}, events{0}, repeated_frames{0}, refused_frames{0}, acks{0};
     std::atomic<std::size_t> waiting_bytes{0};  // messages that wait for their desks
   };
   Figures& figures;
@@ -85,8 +84,9 @@ class Session : public Strand {
   void set_facts(Facts facts);
   void begin(wire::SessionIds ids);  // keys and counters
 
-  // What became of a frame. busy: it was verified, and must be given to go_on() again.
-  enum class Handled { yes, busy, refused };
+  // What became of a frame. repeat: it came before and was dropped. busy: it was verified, and must
+  // be given to go_on() again.
+  enum class Handled { yes, repeat, busy, refused };
   [[nodiscard]] Handled handle(const Message& message, base::Error* why);
   [[nodiscard]] Handled go_on();
   [[nodiscard]] bool has_verified() const noexcept { return verified_.has_value(); }
@@ -100,6 +100,10 @@ class Session : public Strand {
   // The events of that frame are stored, or won't be by this ingest.
   virtual void settled(const std::string& frame_id, std::size_t received,
                        const std::optional<core::Ingest::Stored>& stored) = 0;
+  // The same, of a frame that comes again after that.
+  virtual void settled_before(const std::string& frame_id, std::size_t received) {
+    settled(frame_id, received, core::Ingest::Stored{0, received, 0});
+  }
   virtual void deliver(const Errand& errand) = 0;
   virtual void on_status(const base::json::Object& payload);
   // A report or an event names an engine: all that an agent without a hello tells of it.

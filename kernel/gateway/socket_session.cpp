@@ -13,6 +13,7 @@ namespace {
 // Of one connection's messages that wait for its desk.
 constexpr std::size_t kPauseBytes = std::size_t{1} << 20, kResumeBytes = std::size_t{256} << 10;
 constexpr wire::Version kAckedIdSince{1, 5, 0};
+constexpr std::int64_t kAckAgainMs = 50;
 // Of all connections: beyond, one is read only when nothing of it waits.
 constexpr std::size_t kMostWaitingBytes = std::size_t{64} << 20;
 
@@ -96,9 +97,10 @@ Strand::Took SocketSession::take(Message& message) {
   }
   Handled handled = Handled::busy;
   base::Error why;
+  const std::int64_t now_ms = around_.clock.steady_ms();
   if (has_verified())
     handled = go_on();
-  else if (!is_ahead())
+  else if (!is_ahead() && !brake_.rests(now_ms))
     handled = handle(message, &why);
   if (handled == Handled::busy) {
     is_waiting_ = true;
@@ -106,6 +108,10 @@ Strand::Took SocketSession::take(Message& message) {
     return Took::not_now;
   }
   is_waiting_ = false;
+  if (handled == Handled::repeat)
+    brake_.repeated(now_ms);
+  else
+    brake_.fresh();
   if (handled == Handled::refused) {
     // A newer agent may speak of things that we don't know; its other frames are good.
     if (why.where != wire::kType) refuse(why, wire::close_code_of(why));
@@ -151,12 +157,11 @@ void SocketSession::greet(const Message& message) {
   if (seated.replaced)
     seated.replaced->end(wire::close::kReplaced, "replaced by a newer connection");
   around_.ledger.arrived(*this);
-  around_.log.info("agent connected",
-                   {{"agent", who().name},
-                    {"project", who().project_id.text()},
-                    {"worker", facts()->worker_id.value_or("").substr(0, 128)},
-                    {"version", facts()->agent_version.substr(0, 40)},
-                    {"client", client_ip()}});
+  around_.log.info("agent connected", {{"agent", who().name},
+                                       {"project", who().project_id.text()},
+                                       {"worker", facts()->worker_id.value_or("").substr(0, 128)},
+                                       {"version", facts()->agent_version.substr(0, 40)},
+                                       {"client", client_ip()}});
 }
 
 void SocketSession::settled(const std::string& frame_id, std::size_t received,
@@ -168,8 +173,16 @@ void SocketSession::settled(const std::string& frame_id, std::size_t received,
   // Older ones verify over the members that they know, and would take the frame for a false one.
   if (!knows_acked_id_) payload.erase("acked_id");
   sender_.send(socket_, signer_->sign(wire::FrameType::event_batch_ack,
-                                      wire::ack_frame_id(frame_id), payload,
-                                      around_.clock.now()));
+                                      wire::ack_frame_id(frame_id), payload, around_.clock.now()));
+}
+
+// The first acknowledgement went out on this connection; a run of repeats must not become one of
+// acknowledgements, which nobody may be reading.
+void SocketSession::settled_before(const std::string& frame_id, std::size_t received) {
+  const std::int64_t now_ms = around_.clock.steady_ms();
+  if (now_ms < may_ack_again_ms_) return;
+  may_ack_again_ms_ = now_ms + kAckAgainMs;
+  Session::settled_before(frame_id, received);
 }
 
 void SocketSession::deliver(const Errand& errand) {

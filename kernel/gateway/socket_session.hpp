@@ -1,4 +1,5 @@
-// An agent on a WebSocket: hello, then frames until it is closed. Rules of closing: wire/refusal.hpp.
+// An agent on a WebSocket: hello, then frames until it is closed. Rules of closing:
+// wire/refusal.hpp.
 //
 // Threads: as Session; arrived(), closed() and the ones marked thread-safe are for others.
 #pragma once
@@ -6,6 +7,7 @@
 #include <mutex>
 #include <string>
 
+#include "gateway/repeat_brake.hpp"
 #include "gateway/session.hpp"
 #include "net/socket_hub.hpp"
 
@@ -32,6 +34,7 @@ class SocketSession final : public Session {
   void taken(std::size_t left) override;
   void settled(const std::string& frame_id, std::size_t received,
                const std::optional<core::Ingest::Stored>& stored) override;
+  void settled_before(const std::string& frame_id, std::size_t received) override;
   void deliver(const Errand& errand) override;
 
   void greet(const Message& message);
@@ -46,6 +49,8 @@ class SocketSession final : public Session {
   std::mutex reading_mutex_;
   base::TimeUs paused_at_ = 0;  // guarded by reading_mutex_
   std::size_t counted_ = 0;     // of what waits, in the figures; guarded by reading_mutex_
+  RepeatBrake brake_;
+  std::int64_t may_ack_again_ms_ = 0;
   bool is_seated_ = false;
   bool knows_acked_id_ = true;  // see settled()
   std::uint16_t close_code_ = 0;

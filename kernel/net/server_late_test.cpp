@@ -72,8 +72,9 @@ class ServerLateTest : public CppUnit::TestFixture {
     waiting_.at(1)(reply_with(200, "[2]"));
     CPPUNIT_ASSERT_EQUAL(std::string("[2]"), client.answer().body);
     CPPUNIT_ASSERT_EQUAL(200,
-                         client.ask("POST /later HTTP/1.1\r\nHost: t\r\n"
-                                    "Content-Length: 0\r\n\r\n")
+                         client
+                             .ask("POST /later HTTP/1.1\r\nHost: t\r\n"
+                                  "Content-Length: 0\r\n\r\n")
                              .status);  // another method is the API's
   }
 
@@ -125,8 +126,9 @@ class ServerLateTest : public CppUnit::TestFixture {
   void whoever_is_not_admitted_sends_no_body() {
     LateRoute route = later("POST");
     route.admit = [](const Request& request, LateAnswer answer) {
-      answer(request.header("authorization") == "Bearer good" ? reply_with(100, "")
-                                                               : reply_with(401, "{\"detail\":\"no\"}"));
+      answer(request.header("authorization") == "Bearer good"
+                 ? reply_with(100, "")
+                 : reply_with(401, "{\"detail\":\"no\"}"));
     };
     const auto running = run(route);
     RawClient bad(running.port());

@@ -45,6 +45,8 @@ struct SocketEndpoint {
   std::string path;  // "/ws/dashboard"
   std::size_t max_message_bytes = 1u << 20;
   std::size_t max_unsent_bytes = 256u << 10;
+  // Of the TCP socket; 0: as the system does. A small one makes pause() felt soon.
+  int receive_buffer_bytes = 0;
   int idle_timeout_s = 90;  // no message from the client: close 4408; 0 = never
   // The handshake's request (no body). The 101 has been decided; refusals follow as close codes.
   std::function<void(SocketId, const Request&)> open;
@@ -54,7 +56,8 @@ struct SocketEndpoint {
   // response (for example 401 for a bad agent token). Runs on the loop thread; quick, no blocking.
   // The headers of a 101 answer are added to the handshake's.
   std::function<Response(const Request&)> upgrade;
-  // The same, where the answer takes a while; asked after `upgrade`. None within a few seconds: 503.
+  // The same, where the answer takes a while; asked after `upgrade`. None within a few seconds:
+  // 503.
   LateHandler check = {};
   Outgoing outgoing = Outgoing::text;
 };

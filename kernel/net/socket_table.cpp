@@ -39,6 +39,11 @@ class FrontSocket : public std::enable_shared_from_this<FrontSocket> {
  public:
   FrontSocket(SocketTable& table, const SocketEndpoint& endpoint, SocketId id, FrontStream stream)
       : table_(table), endpoint_(endpoint), id_(id), stream_(std::move(stream)) {
+    if (endpoint.receive_buffer_bytes > 0) {
+      ErrorCode ignored;
+      stream_.next_layer().socket().set_option(
+          boost::asio::socket_base::receive_buffer_size(endpoint.receive_buffer_bytes), ignored);
+    }
     stream_.read_message_max(endpoint.max_message_bytes);
     stream_.binary(endpoint.outgoing == Outgoing::binary);
     stream_.auto_fragment(false);

@@ -53,9 +53,9 @@ class Place(fleet.Fleet):
         return json.loads(self.call("import json, sys, celery_app as c; what, args = json.loads(sys.argv[1]); print(json.dumps(getattr(c.app.control.inspect(timeout=2), what)(*args) or {}))",
                                     json.dumps([what, args])))
 
-    def call(self, code, *arguments):
+    def call(self, code, *arguments, seconds=60):
         """Runs a few lines in the environment, with the place's variables; what they print."""
-        done = subprocess.run([self.python, "-c", code, *arguments], env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([self.python, "-c", code, *arguments], env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=seconds, check=False)
         if done.returncode:
             raise AssertionError(done.stderr)
         return done.stdout.strip()

@@ -10,6 +10,8 @@ PACKAGES = {
     "bare": ["z4j-bare", "z4j-celery", "z4j-rq"],
     # The oldest whose signatures name their session; those before no brain of protocol 2 can verify.
     "oldest": ["z4j-core==1.1.0", "z4j-bare==1.1.0", "z4j-celery==1.1.0", "z4j-rq==1.1.2", "rq<3"],
+    # Sends its oldest events again, without a pause, until they are acknowledged.
+    "repeating": ["z4j-core==1.6.7", "z4j-bare==1.6.0", "z4j-celery==1.6.7"],
     "django": ["z4j-django", "z4j-celery"],
     "flask": ["z4j-flask", "z4j-celery"],
     "fastapi": ["z4j-fastapi", "z4j-celery", "uvicorn"],

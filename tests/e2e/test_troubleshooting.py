@@ -270,7 +270,7 @@ class OwnAgentTest(unittest.TestCase):
             url = f"http://127.0.0.1:{closed.getsockname()[1]}"
             done = self.run_agent("doctor", "--json", **self.environment(self.brain.mint("row-6"), Z4J_BRAIN_URL=url))
         self.assertNotEqual(done.returncode, 0)
-        self.assertEqual(json.loads(done.stdout)["first_failure"], "connect", done.stdout)
+        self.assertEqual(json.loads(done.stdout)["first_failure"], "tcp", done.stdout)
 
 
 if __name__ == "__main__":

@@ -166,7 +166,7 @@ class AgentTest(unittest.TestCase):
         failed = self.brain.task("celery", bad[0])
         self.assertEqual((failed["name"], failed["queue"]), ("shop.add", "orders"))
         self.assertIn("TypeError", failed["exception"])
-        wait_until(lambda: self.brain.project("/workers")["items"], 60)
+        wait_until(lambda: self.brain.project("/workers"), 60)
         agent_id = row["id"]
         names = wait_until(lambda: [item["name"] for item in self.brain.project(f"/agents/{agent_id}/registry")["items"]], 120)
         self.assertIn("shop.add", names)
@@ -185,7 +185,6 @@ class AgentTest(unittest.TestCase):
         agent = self.agent("polling", Z4J_TRANSPORT="longpoll").start()
         agent.wait_for("connected")
         self.online("polling")
-        self.able("polling", "retry_task")
         ids = self.workers.send("shop.add", 1, "x", count=3)
         self.all_in("failure", ids)
         retried = self.brain.command("retry-task", engine="celery", task_id=ids[0], override_args=[3, 4], override_kwargs={})
@@ -222,7 +221,9 @@ class AgentTest(unittest.TestCase):
         self.all_in("failure", more)
         wait_until(lambda: agent.buffered() == 0, 60, tell=agent.log)
         # Repeated frames change nothing.
-        self.assertEqual(len(self.brain.all_of("/tasks?limit=500&search=shop.add")), len(before + during + more))
+        ids = [task["task_id"] for task in self.brain.all_of("/tasks?limit=500&search=shop.add")]
+        self.assertEqual(len(ids), len(set(ids)))
+        self.assertLessEqual(set(before + during + more), set(ids))
 
     def test_a_full_buffer_makes_the_oldest_go_and_never_stops_watching(self):
         agent = self.agent("full", Z4J_BUFFER_MAX_EVENTS="1000", Z4J_BUFFER_MAX_BYTES="1MiB").start()

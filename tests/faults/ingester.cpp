@@ -143,10 +143,10 @@ class SkewedClock final : public base::Clock {
   const std::uint32_t seed_;
 };
 
-core::Leases::Options lease_options() {
+core::Leases::Options lease_options(const IngesterOrder& order) {
   core::Leases::Options options;
   options.host_name = "test";
-  options.ttl = std::chrono::milliseconds(800);
+  options.ttl = std::chrono::milliseconds(order.lease_ms);
   options.renew_every = std::chrono::milliseconds(200);
   return options;
 }
@@ -187,7 +187,7 @@ int ingest(const IngesterOrder& order) {
   source.is_stream = is_stream;
   if (auto added = until_it_works([&] { return add_agent(store, source, order.began); }); !added)
     return failed("agent", added.error());
-  core::Leases leases(store, clock, base::Log::quiet(), lease_options());
+  core::Leases leases(store, clock, base::Log::quiet(), lease_options(order));
   leases.want(kLease);
   auto held = until_it_works([&]() -> base::Result<core::Fence> {
     if (auto worked = leases.work(); !worked) return worked.error();
@@ -221,8 +221,11 @@ int ingest(const IngesterOrder& order) {
     const std::vector<EventRow> some(events.begin() + static_cast<std::ptrdiff_t>(at),
                                      events.begin() + static_cast<std::ptrdiff_t>(to));
     core::testing::fill(builder, some);
-    // Woken too late, it goes on telling, but must not take the lease back from one that is slow.
-    if (wants_lease && leases.belief(*source.fence) == core::Leases::Belief::lost) {
+    // Woken too late, a brain would ask before it takes anything. This one goes on telling, so that
+    // the store has something to refuse; but not to its disk, where things count as durable.
+    const core::Leases::Belief belief = leases.belief(*source.fence);
+    source.is_stream = is_stream && belief == core::Leases::Belief::held;
+    if (wants_lease && belief == core::Leases::Belief::lost) {
       leases.give_back(kLease);
       wants_lease = false;
     }

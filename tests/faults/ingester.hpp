@@ -13,6 +13,7 @@ struct IngesterOrder {
   std::size_t first = 0;       // index into the story
   std::string url, home;       // the database; where the spill lies
   std::string project, agent;  // ids
+  int lease_ms = 800;          // how long the lease lasts without being renewed
 };
 
 // The lease under which the story is told.

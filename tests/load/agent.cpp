@@ -197,7 +197,7 @@ void Agent::beat() {
               {"adapter_health",
                {{"celery.broker_type", "redis"},
                 {"celery.broker_connected", "True"},
-                {"celery.queue_depths", "{\"celery\": 12}"}}}});
+                {"celery.queue_depths", "{}"}}}});
   wire::AgentStatus status;
   status.buffer_depth = static_cast<std::int64_t>(unacked_.size());
   status.agent_version = "1.12.0";

@@ -116,7 +116,7 @@ class WireAgent:
 
     def acked(self, frame_id, seconds=20):
         """The payload of that frame's ack."""
-        return self.wait_for(lambda f: f["type"] == "event_batch_ack" and f["payload"]["acked_id"] == frame_id, seconds)["payload"]
+        return self.wait_for(lambda f: f["type"] == "event_batch_ack" and f["id"] == f"eba_{frame_id}"[:64], seconds)["payload"]
 
     def command(self, seconds=20):
         """The next command, acknowledged."""

@@ -330,8 +330,8 @@ gateway::Gateway::Options Brain::Parts::gateway_options() {
     auto found = accounts->find_by_token(token);
     if (!found) return std::move(found).error();
     if (!*found) return std::optional<gateway::Identity>();
-    return std::optional(gateway::Identity{(*found)->agent_id, (*found)->project_id,
-                                           (*found)->name, (*found)->until});
+    return std::optional(gateway::Identity{(*found)->agent_id, (*found)->project_id, (*found)->name,
+                                           (*found)->until});
   };
   out.door.on_bad_token = [this](std::string_view client_ip) {
     accounts->bearer_failed({std::string(client_ip), {}});
@@ -419,8 +419,8 @@ base::Status Brain::Parts::watch() {
     return commands->take(command, std::move(claim));
   });
   relay->start();
-  revocations = std::make_unique<core::Revocations>(*store, *relay, clock, log,
-                                                    core::Revocations::Options{});
+  revocations =
+      std::make_unique<core::Revocations>(*store, *relay, clock, log, core::Revocations::Options{});
   retention = std::make_unique<core::Retention>(*store, clock, log, settings.event_retention_days,
                                                 holding(kRetentionLease));
   retention->start();
@@ -527,9 +527,9 @@ base::json::Object Brain::Parts::holders() {
 }
 
 api::Parts Brain::Parts::api_parts() {
-  api::Parts out{*store,    *auth,      *setup,    *projects,         *commands, *accounts,
-                 *overrides, live,      *plugins,  loaded.settings,   log,       clock,
-                 program_version(), loaded.plugins};
+  api::Parts out{
+      *store, *auth,    *setup,          *projects, *commands, *accounts,         *overrides,
+      live,   *plugins, loaded.settings, log,       clock,     program_version(), loaded.plugins};
   out.agent_live = [this](const base::Uuid& agent) { return core::engine_facts(*relay, agent); };
   out.agent_registry = [this](const base::Uuid& agent) {
     return core::engine_registry(*relay, agent);

@@ -22,6 +22,9 @@ constexpr std::string_view kReadCosts =
     "FROM pg_settings WHERE name IN ('random_page_cost','cpu_index_tuple_cost') AND "
     "source='default'";
 
+// Between two parts of an answer: it waits for whoever takes it, and holds no row's lock.
+constexpr const char* kReadPatience = "60000";
+
 constexpr std::size_t kMaxStatements = 200;
 constexpr int kOldestServer = 140000;
 // The server ends a statement in time; a server that says nothing for so much longer is gone.
@@ -218,7 +221,7 @@ void Connection::greet() {
       ",pg_temp;SET timezone TO 'UTC';SET jit TO off;SET statement_timeout TO " +
       std::to_string(timeout_ms_) + ";SET lock_timeout TO " +
       std::to_string(settings_.lock_timeout_ms) + ";SET idle_in_transaction_session_timeout TO " +
-      std::to_string(settings_.idle_timeout_ms) +
+      (use_ == Use::read ? kReadPatience : std::to_string(settings_.idle_timeout_ms)) +
       (use_ == Use::read
            ? ";SET plan_cache_mode TO force_custom_plan;SET default_transaction_read_only TO on" +
                  std::string(kReadCosts)

@@ -15,7 +15,7 @@ inline constexpr char kSettingsSchema[] =
 "max_connections":{"type":"integer","minimum":6,"maximum":256,"default":24,"description":"No more connections than this, whatever is asked for."},
 "statement_timeout_ms":{"type":"integer","minimum":100,"maximum":3600000,"default":30000,"description":"How long one statement may run when the request sets no time of its own."},
 "lock_timeout_ms":{"type":"integer","minimum":10,"maximum":600000,"default":5000,"description":"How long to wait for a lock before trying again later."},
-"idle_timeout_ms":{"type":"integer","minimum":1000,"maximum":3600000,"default":60000,"description":"How long a transaction may stand still before the server ends it."},
+"idle_timeout_ms":{"type":"integer","minimum":1000,"maximum":3600000,"default":5000,"description":"How long a commit may stand still before the server ends it and others get its locks."},
 "connect_timeout_s":{"type":"integer","minimum":2,"maximum":60,"default":5,"description":"How long to wait for a connection."}}})";
 
 }  // namespace z4j::postgresql

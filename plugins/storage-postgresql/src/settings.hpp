@@ -26,7 +26,7 @@ struct Settings {
   std::int64_t max_connections = 24;
   std::int64_t statement_timeout_ms = 30000;
   std::int64_t lock_timeout_ms = 5000;
-  std::int64_t idle_timeout_ms = 60000;
+  std::int64_t idle_timeout_ms = 5000;  // of commits; a paused one must not keep a lease
   std::int64_t connect_timeout_s = 5;
 };
 
