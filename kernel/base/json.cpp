@@ -67,8 +67,8 @@ void append_string(std::string& out, std::string_view s) {
   out += '"';
 }
 
-// Writes the events of boost::json::basic_parser as canonical text. Unlike a DOM it sees the text of
-// each number, so integers beyond 64 bits survive.
+// Writes the events of boost::json::basic_parser as canonical text. Unlike a DOM it sees the text
+// of each number, so integers beyond 64 bits survive.
 //
 // Each item of an array and each member of an object is written with a comma before it; the first
 // comma of a container becomes its bracket when it ends. Members that did not come in order are put
@@ -129,9 +129,8 @@ struct CanonicalWriter {
   }
   void put_in_order(const Container& container) {
     const auto first = members.begin() + static_cast<std::ptrdiff_t>(container.first_member);
-    std::stable_sort(first, members.end(), [this](const Member& a, const Member& b) {
-      return key_of(a) < key_of(b);
-    });
+    std::stable_sort(first, members.end(),
+                     [this](const Member& a, const Member& b) { return key_of(a) < key_of(b); });
     sorted.clear();
     for (auto m = first; m != members.end(); ++m) {
       if (const auto next = m + 1; next != members.end() && key_of(*next) == key_of(*m))

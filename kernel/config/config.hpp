@@ -55,6 +55,8 @@ struct Settings {
   std::int64_t api_threads = 32;       // requests handled at once
   int rest_default_page_size = 50, rest_max_page_size = 500;
   int ws_idle_timeout_s = 90;
+  int ws_connections_per_agent = 64;  // 0: any number
+  std::int64_t ws_frame_bytes = 1 << 20;
   std::string database_url;  // "" = SQLite under home
   int event_retention_days = 30;
   std::string secret, session_secret;  // "" = minted into home/secret.env

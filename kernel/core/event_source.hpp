@@ -15,6 +15,7 @@ struct EventSource {
   std::string instance;    // the plugin instance, or the agent's name
   bool is_stream = false;  // goes on while it is told to wait: what is not taken is lost
   std::shared_ptr<const Fence> fence = nullptr;  // heard while it held; none: nobody else can hear
+  bool is_remote = false;  // an agent elsewhere, which may see one transition from two places
 };
 
 }  // namespace z4j::core

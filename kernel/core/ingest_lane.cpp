@@ -1,10 +1,13 @@
 #include "core/ingest_lane.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <iterator>
 #include <set>
 #include <unordered_set>
 #include <utility>
+
+#include "model/ids.hpp"
 
 namespace z4j::core {
 namespace {
@@ -17,6 +20,13 @@ constexpr milliseconds kLongestBackOff{5000};
 constexpr milliseconds kDropsDelay{1000};  // how long counted drops wait for a batch to ride on
 constexpr unsigned kOddConflicts =
     3;  // races with another kernel before a conflict counts as a defect
+// How long a live report may come behind the one that was read back, and how much later the fact
+// may be by its clock.
+constexpr base::TimeUs kRebuildsKept = 600 * base::kSecondUs, kSameFact = 5 * base::kSecondUs;
+constexpr std::size_t kMostRebuilds = 8192;
+// Two reports of one transition: how far apart by their clocks, and how long the second may take.
+constexpr base::TimeUs kSameTransition = 2 * base::kSecondUs, kEchoesKept = 10 * base::kSecondUs;
+constexpr std::size_t kMostFacts = 65'536;
 constexpr std::string_view kGivenUp = "stopped before it was stored";
 constexpr std::string_view kOvertaken = "another brain runs this instance and reads it back";
 
@@ -30,6 +40,18 @@ bool is_refusal(base::Code code) noexcept {
 // Batches that came back from disk bring each a copy.
 bool is_same(const Fence& a, const Fence& b) {
   return a.number == b.number && a.owner == b.owner && a.name == b.name;
+}
+
+// How much a report of an end says. A monitor of Celery's events knows no class of the exception.
+int fullness(const Event& e) {
+  return (e.worker.empty() ? 0 : 1) + (e.runtime_us < 0 ? 0 : 1) +
+         (e.facts.traceback.empty() ? 0 : 1) + (e.facts.result.empty() ? 0 : 1) +
+         (e.facts.has_args() ? 1 : 0) + (e.task.empty() ? 0 : 1) +
+         (e.facts.exception.empty() || e.facts.exception == "RuntimeError" ? 0 : 2);
+}
+
+base::Uuid row_id_of(const Event& e) {
+  return model::task_row_id(e.project_id, e.engine, e.task_id);
 }
 
 }  // namespace
@@ -129,9 +151,95 @@ void IngestLane::drop_repeats(Batch& batch) {
   batch.events.resize(kept);
 }
 
+// Lets go of facts that are too old, or too many.
+void IngestLane::forget_facts(base::TimeUs now) {
+  while (!facts_order_.empty() &&
+         (facts_order_.size() > kMostFacts || now - facts_order_.front().first > kEchoesKept)) {
+    const auto& [noted_at, key] = facts_order_.front();
+    const auto known = facts_.find(key);
+    if (known != facts_.end() && known->second.noted_at == noted_at) facts_.erase(known);
+    facts_order_.pop_front();
+  }
+}
+
+void IngestLane::drop_echoes(Batch& batch) {
+  const base::TimeUs now = shared_.clock.now();
+  ++batches_;
+  forget_facts(now);
+  const auto is_remote = [&](const Event& e) { return parcel_of(e).parcel->source.is_remote; };
+  if (std::any_of(batch.events.begin(), batch.events.end(), is_remote)) remote_at_ = now;
+  if (now - remote_at_ > kEchoesKept) return;
+
+  std::vector<bool> is_echo(batch.events.size(), false);
+  for (std::size_t i = 0; i < batch.events.size(); ++i) {
+    Event& e = batch.events[i];
+    if (!e.is_task() || e.kind == Z4J_EV_PROGRESS || e.facts.rebuilt) continue;
+    const base::Uuid row = row_id_of(e);
+    const auto known = facts_.find({row, e.kind});
+    const bool is_far = is_remote(e);
+    if (known != facts_.end() && (is_far || known->second.is_remote) &&
+        std::abs(e.at - known->second.at) <= kSameTransition) {
+      if (known->second.batch == batches_ &&
+          fullness(e) > fullness(batch.events[known->second.place]))
+        std::swap(e, batch.events[known->second.place]);
+      is_echo[i] = true;
+      continue;
+    }
+    // What comes after a retry, or before the next, is a transition of its own.
+    if (e.kind == Z4J_EV_RETRIED) {
+      facts_.erase({row, Z4J_EV_RECEIVED});
+      facts_.erase({row, Z4J_EV_STARTED});
+    } else if (e.kind == Z4J_EV_STARTED) {
+      facts_.erase({row, Z4J_EV_RETRIED});
+    }
+    facts_[{row, e.kind}] = {e.at, now, batches_, i, is_far};
+    facts_order_.emplace_back(now, FactKey{row, e.kind});
+  }
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < batch.events.size(); ++i) {
+    if (is_echo[i]) {
+      repeated(batch.events[i]);
+      continue;
+    }
+    if (kept != i) batch.events[kept] = std::move(batch.events[i]);
+    ++kept;
+  }
+  batch.events.resize(kept);
+}
+
+void IngestLane::weigh_rebuilds(Batch& batch) {
+  const auto is_rebuild = [](const Event& e) { return e.facts.rebuilt && e.is_task(); };
+  const base::TimeUs now = shared_.clock.now();
+  std::erase_if(rebuilt_,
+                [now](const auto& one) { return now - one.second.noted_at > kRebuildsKept; });
+  if (std::none_of(batch.events.begin(), batch.events.end(), is_rebuild)) return;
+  std::set<std::pair<base::Uuid, std::uint16_t>> seen;
+  for (const Event& e : batch.events) {
+    if (!e.facts.rebuilt && e.is_task()) seen.emplace(row_id_of(e), e.kind);
+  }
+  std::erase_if(batch.events, [&](const Event& e) {
+    if (!is_rebuild(e)) return false;
+    const base::Uuid row = row_id_of(e);
+    if (seen.contains({row, e.kind})) {
+      repeated(e);
+      return true;
+    }
+    if (rebuilt_.size() < kMostRebuilds) rebuilt_[row] = {e.at, now, e.kind};
+    return false;
+  });
+}
+
+bool IngestLane::may_be_rebuilt(const Event& event) const {
+  if (rebuilt_.empty() || event.facts.rebuilt) return false;
+  const auto at = rebuilt_.find(row_id_of(event));
+  return at != rebuilt_.end() && at->second.kind == event.kind &&
+         event.at <= at->second.at + kSameFact;
+}
+
 void IngestLane::process(Batch& batch) {
   batch_ = &batch;
   drop_repeats(batch);
+  drop_echoes(batch);
   std::vector<Event> known;
   const auto refs = [](const std::vector<Event>& events) {
     EventRefs all;
@@ -146,6 +254,7 @@ void IngestLane::process(Batch& batch) {
     if (!back_off(looked.error())) return give_up(refs(batch.events));
   }
   for (const Event& e : known) repeated(e);
+  weigh_rebuilds(batch);
   EventRefs events = refs(batch.events);
   if (drop_told(events, {}) == Done::given_up) return give_up(events);
   store(std::move(events));
@@ -264,7 +373,7 @@ IngestLane::Done IngestLane::drop_told(EventRefs& events, const Fences& lost) {
   std::copy_if(events.begin(), events.end(), std::back_inserter(late), [&](const Event* e) {
     const WaitingParcel& parcel = parcel_of(*e);
     const bool is_lost = parcel.parcel->source.fence != nullptr && fence_of(*e, lost) == nullptr;
-    return e->is_task() && (parcel.is_old() || is_lost);
+    return e->is_task() && (parcel.is_old() || is_lost || may_be_rebuilt(*e));
   });
   while (!late.empty()) {
     const auto told = told_by_rebuilds(shared_.store, late);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <optional>
 #include <string_view>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -71,6 +73,14 @@ class IngestLane {
   void take(Batch& batch);
   void process(Batch& batch);
   void drop_repeats(Batch& batch);
+  // A transition that an agent and its neighbour, or an engine instance here, see from two places
+  // has two times and so two ids. The first report counts; of two in one batch, the fuller.
+  void drop_echoes(Batch& batch);
+  void forget_facts(base::TimeUs now);
+  // What was read back is the lesser report of a fact: told in the same batch it goes, else it is
+  // kept in mind, since what was seen as it happened may still be on its way.
+  void weigh_rebuilds(Batch& batch);
+  [[nodiscard]] bool may_be_rebuilt(const Event& event) const;
   Done store(EventRefs events);
   using Fences = std::vector<const Fence*>;
   // None when it was heard under none, or lay on disk and its lease is among the lost.
@@ -78,7 +88,8 @@ class IngestLane {
   [[nodiscard]] Fences fences_of(const EventRefs& events, const Fences& lost) const;
   // What was heard under it and did not lie on disk.
   void refuse(EventRefs& events, const Fence& lost);
-  // What lay on disk and lost its lease, when the next holder has told it meanwhile.
+  // What lay on disk and lost its lease, when the next holder has told it meanwhile; and what was
+  // read back a moment before it was heard.
   Done drop_told(EventRefs& events, const Fences& lost);
   [[nodiscard]] WaitingParcel& parcel_of(const Event& event) const {
     return *batch_->parcels[event.parcel];
@@ -95,7 +106,29 @@ class IngestLane {
   const Options options_;
   std::map<base::Uuid, std::uint64_t> drops_;  // taken from the ledger, not stored yet
   unsigned failures_ = 0;                      // in a row
-  const Batch* batch_ = nullptr;               // while process() runs
+  struct Fact {
+    base::TimeUs at = 0, noted_at = 0;
+    std::uint64_t batch = 0;  // it came with, and its place there
+    std::size_t place = 0;
+    bool is_remote = false;
+  };
+  using FactKey = std::pair<base::Uuid, std::uint16_t>;  // task row and kind
+  struct FactHash {
+    std::size_t operator()(const FactKey& key) const noexcept {
+      return UuidHash{}(key.first) ^ (std::size_t{key.second} << 48);
+    }
+  };
+  // Of the last seconds, while remote agents tell some; and in the order they came.
+  std::unordered_map<FactKey, Fact, FactHash> facts_;
+  std::deque<std::pair<base::TimeUs, FactKey>> facts_order_;
+  base::TimeUs remote_at_ = 0;  // latest report of one
+  std::uint64_t batches_ = 0;
+  struct Rebuilt {
+    base::TimeUs at = 0, noted_at = 0;
+    std::uint16_t kind = Z4J_EV_UNKNOWN;
+  };
+  std::unordered_map<base::Uuid, Rebuilt, UuidHash> rebuilt_;  // by task row; of the last minutes
+  const Batch* batch_ = nullptr;                               // while process() runs
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -28,6 +28,8 @@ class IngestTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(troubleshooting_row_32_a_giant_payload_becomes_a_marker);
   CPPUNIT_TEST(troubleshooting_row_31_persisted_counts_what_was_inserted_per_agent);
   CPPUNIT_TEST(a_full_queue_answers_busy_and_takes_again_when_it_has_drained);
+  CPPUNIT_TEST(one_transition_seen_from_two_places_counts_once);
+  CPPUNIT_TEST(what_is_heard_behind_its_reading_back_counts_once);
   CPPUNIT_TEST(a_state_read_back_is_dropped_when_it_is_known);
   CPPUNIT_TEST(worker_events_make_and_move_workers);
   CPPUNIT_TEST(a_late_sign_of_life_does_not_bring_a_worker_back);
@@ -91,6 +93,19 @@ class IngestTest : public CppUnit::TestFixture {
     ingest_->start();
     ingest_->stop(20'000);
     make();
+  }
+  // By an ingest that goes on running.
+  void store_running(const std::vector<EventRow>& rows) {
+    if (!ingest_) {
+      make();
+      ingest_->start();
+    }
+    CPPUNIT_ASSERT(push(rows).ok());
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (ingest_->stats().waiting_bytes > 0) {
+      CPPUNIT_ASSERT(std::chrono::steady_clock::now() < until);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
   }
   std::optional<Row> task(std::string_view id, std::string_view engine = "celery") {
     Query query(Table::tasks);
@@ -283,6 +298,49 @@ class IngestTest : public CppUnit::TestFixture {
     store(
         {{.kind = Z4J_EV_FAILED, .at = kNow + 2, .task_id = "b", .attrs = R"({"rebuilt":true})"}});
     CPPUNIT_ASSERT_EQUAL(std::string("failure"), std::string(task("b")->text(t::state)));
+  }
+
+  void one_transition_seen_from_two_places_counts_once() {
+    source_.is_remote = true;
+    const auto one = [](std::uint16_t kind, base::TimeUs at) {
+      return EventRow{.kind = kind, .at = at, .task_id = "a"};
+    };
+    store_running({one(Z4J_EV_STARTED, kNow), one(Z4J_EV_STARTED, kNow + 900)});
+    store_running({one(Z4J_EV_STARTED, kNow + 1'000'000)});
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, count(Table::events));
+    // The fuller report of two stays.
+    EventRow seen = one(Z4J_EV_FAILED, kNow + 2'000'000), monitored = seen;
+    seen.attrs = R"({"exception":"KeyError","traceback":"..."})";
+    monitored.at += 300;
+    monitored.attrs = R"({"exception":"RuntimeError"})";
+    store_running({monitored, seen});
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, count(Table::events));
+    CPPUNIT_ASSERT_EQUAL(std::string("KeyError"), std::string(task("a")->text(t::exception)));
+    // A start behind a retry is another one, however quick.
+    store_running({one(Z4J_EV_RETRIED, kNow + 2'100'000), one(Z4J_EV_STARTED, kNow + 2'200'000)});
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{4}, count(Table::events));
+    // Engines of this brain tell each transition once.
+    source_.is_remote = false;
+    store_running({{.kind = Z4J_EV_STARTED, .at = kNow, .task_id = "b"}});
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{5}, count(Table::events));
+  }
+
+  void what_is_heard_behind_its_reading_back_counts_once() {
+    const std::string rebuilt = R"({"rebuilt":true})";
+    const auto done = [](std::string_view task, base::TimeUs at, std::string attrs = {}) {
+      return EventRow{
+          .kind = Z4J_EV_SUCCEEDED, .at = at, .task_id = std::string(task), .attrs = attrs};
+    };
+    store_running({done("a", kNow, rebuilt)});
+    store_running({done("a", kNow - 300'000)});
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, count(Table::events));
+    // Both at once: what was seen as it happened knows more.
+    store_running({done("b", kNow, rebuilt), done("b", kNow - 1, R"({"result":7})")});
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, count(Table::events));
+    CPPUNIT_ASSERT_EQUAL(std::string("7"), std::string(task("b")->text(t::result)));
+    // Another end of the same task is another fact.
+    store_running({done("a", kNow + 30'000'000)});
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{3}, count(Table::events));
   }
 
   std::optional<Row> worker(std::string_view name) {

@@ -134,13 +134,13 @@ base::Status SnapshotRows::lose_workers(const std::vector<base::Uuid>& gone,
   return store_.commit(commit);
 }
 
-void SnapshotRows::plan_workers(const std::vector<WorkerReport>& reports, base::TimeUs asked_at,
-                                const Heartbeats& living, const Heartbeats& dead,
-                                WorkerWrites& writes) {
+void SnapshotRows::plan(const WorkersById& reported, base::TimeUs asked_at,
+                        const Heartbeats& living, const Heartbeats& dead,
+                        WorkerWrites& writes) {
   const base::TimeUs now = clock_.now();
   is_changed_ = false;
   next_worker_marks_.clear();  // only of what is reported: names that come and go don't pile up
-  for (const auto& [id, report] : by_worker(reports)) {
+  for (const auto& [id, report] : reported) {
     const WorkerReport& w = *report;
     // The answer may be older than the news that it went.
     if (const auto died = dead.find(id); died != dead.end() && died->second >= asked_at) continue;
@@ -215,7 +215,7 @@ base::Status SnapshotRows::write(Store& store, const std::optional<Fence>& fence
   return writer.flush();
 }
 
-std::map<base::Uuid, const WorkerReport*> SnapshotRows::by_worker(
+SnapshotRows::WorkersById SnapshotRows::by_worker(
     const std::vector<WorkerReport>& reports) const {
   return by_row_id(reports, [this](std::string_view name) {
     return model::worker_row_id(owner_.project_id, owner_.engine, name);
@@ -235,7 +235,7 @@ base::Result<bool> SnapshotRows::workers(const std::vector<WorkerReport>& report
   auto dead = dead_workers(risen);
   if (!dead) return std::move(dead).error();
   WorkerWrites writes;
-  plan_workers(reports, asked_at, *living, *dead, writes);
+  plan(reported, asked_at, *living, *dead, writes);
   if (auto done = write(store_, owner_.fence, now, writes); !done) return std::move(done).error();
   worker_marks_.swap(next_worker_marks_);
   if (!is_whole) return is_changed_;
@@ -252,8 +252,10 @@ base::Result<bool> SnapshotRows::workers(const std::vector<WorkerReport>& report
 base::Status SnapshotRows::workers_of_many(Store& store, std::vector<WorkersOf>& all) {
   if (all.empty()) return {};
   std::vector<base::Uuid> ids;
+  std::vector<WorkersById> reported;
   for (const WorkersOf& one : all) {
-    for (const auto& [id, report] : one.rows->by_worker(*one.reports)) ids.push_back(id);
+    reported.push_back(one.rows->by_worker(*one.reports));
+    for (const auto& [id, report] : reported.back()) ids.push_back(id);
   }
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
@@ -272,8 +274,9 @@ base::Status SnapshotRows::workers_of_many(Store& store, std::vector<WorkersOf>&
     if (!read) return read;
   }
   WorkerWrites writes;
-  for (WorkersOf& one : all) {
-    one.rows->plan_workers(*one.reports, one.asked_at, living, dead, writes);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    WorkersOf& one = all[i];
+    one.rows->plan(reported[i], one.asked_at, living, dead, writes);
     one.is_changed = one.rows->is_changed_;
   }
   if (auto done = write(store, std::nullopt, all.front().rows->clock_.now(), writes); !done)
@@ -319,11 +322,11 @@ base::Status SnapshotRows::empty_queues(const std::vector<base::Uuid>& gone) {
   return store_.commit(commit);
 }
 
-void SnapshotRows::plan_queues(const std::vector<QueueReport>& reports, QueueWrites& writes) {
+void SnapshotRows::plan(const QueuesById& reported, QueueWrites& writes) {
   const base::TimeUs now = clock_.now();
   is_changed_ = false;
   next_queue_marks_.clear();
-  for (const auto& [id, report] : by_queue(reports)) {
+  for (const auto& [id, report] : reported) {
     const QueueReport& q = *report;
     QueueMark mark;
     if (const auto known = queue_marks_.find(id); known != queue_marks_.end()) mark = known->second;
@@ -383,7 +386,7 @@ base::Status SnapshotRows::write(Store& store, const std::optional<Fence>& fence
   return writer.flush();
 }
 
-std::map<base::Uuid, const QueueReport*> SnapshotRows::by_queue(
+SnapshotRows::QueuesById SnapshotRows::by_queue(
     const std::vector<QueueReport>& reports) const {
   return by_row_id(reports, [this](std::string_view name) {
     return model::queue_row_id(owner_.project_id, owner_.engine, name);
@@ -391,13 +394,13 @@ std::map<base::Uuid, const QueueReport*> SnapshotRows::by_queue(
 }
 
 base::Result<bool> SnapshotRows::queues(const std::vector<QueueReport>& reports, bool is_whole) {
+  const auto reported = by_queue(reports);
   QueueWrites writes;
-  plan_queues(reports, writes);
+  plan(reported, writes);
   if (auto done = write(store_, owner_.fence, clock_.now(), writes); !done)
     return std::move(done).error();
   queue_marks_.swap(next_queue_marks_);
   if (!is_whole) return is_changed_;
-  const auto reported = by_queue(reports);
   auto filled = filled_queues();
   if (!filled) return std::move(filled).error();
   std::vector<base::Uuid> gone;
@@ -413,7 +416,7 @@ base::Status SnapshotRows::queues_of_many(Store& store, std::vector<QueuesOf>& a
   if (all.empty()) return {};
   QueueWrites writes;
   for (QueuesOf& one : all) {
-    one.rows->plan_queues(*one.reports, writes);
+    one.rows->plan(one.rows->by_queue(*one.reports), writes);
     one.is_changed = one.rows->is_changed_;
   }
   if (auto done = write(store, std::nullopt, all.front().rows->clock_.now(), writes); !done)

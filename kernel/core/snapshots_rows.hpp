@@ -31,6 +31,7 @@ class SnapshotRows {
   };
   SnapshotRows(Store& store, const base::Clock& clock, Owner owner)
       : store_(store), clock_(clock), owner_(std::move(owner)) {}
+  [[nodiscard]] const Owner& owner() const noexcept { return owner_; }
 
   // True when something that people see changed. `is_whole`: what is not among the reports is gone.
   // `asked_at`: when the engine was asked; workers heard of since are left alone.
@@ -75,17 +76,17 @@ class SnapshotRows {
     const SnapshotRows* rows;
     bool is_whole;
   };
+  using WorkersById = std::map<base::Uuid, const WorkerReport*>;  // by row
+  using QueuesById = std::map<base::Uuid, const QueueReport*>;
   using WorkerWrites = std::map<base::Uuid, WorkerWrite>;
   using QueueWrites = std::map<base::Uuid, QueueWrite>;
   using Heartbeats = std::map<base::Uuid, base::TimeUs>;  // by worker row
-  [[nodiscard]] std::map<base::Uuid, const WorkerReport*> by_worker(
-      const std::vector<WorkerReport>& reports) const;
-  [[nodiscard]] std::map<base::Uuid, const QueueReport*> by_queue(
-      const std::vector<QueueReport>& reports) const;
+  [[nodiscard]] WorkersById by_worker(const std::vector<WorkerReport>& reports) const;
+  [[nodiscard]] QueuesById by_queue(const std::vector<QueueReport>& reports) const;
   // Set is_changed_, and the marks that count once all is written.
-  void plan_workers(const std::vector<WorkerReport>& reports, base::TimeUs asked_at,
-                    const Heartbeats& living, const Heartbeats& dead, WorkerWrites& writes);
-  void plan_queues(const std::vector<QueueReport>& reports, QueueWrites& writes);
+  void plan(const WorkersById& reported, base::TimeUs asked_at, const Heartbeats& living,
+            const Heartbeats& dead, WorkerWrites& writes);
+  void plan(const QueuesById& reported, QueueWrites& writes);
   [[nodiscard]] static base::Status write(Store& store, const std::optional<Fence>& fence,
                                           base::TimeUs now, const WorkerWrites& writes);
   [[nodiscard]] static base::Status write(Store& store, const std::optional<Fence>& fence,

@@ -1,6 +1,8 @@
 #include "gateway/ledger.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <iterator>
 
 #include "core/presence.hpp"
 #include "core/snapshots_read.hpp"
@@ -23,11 +25,15 @@ using core::Rows;
 using core::Table;
 using core::Where;
 
-constexpr std::size_t kMovesPerCommit = 100, kRowsPerCommit = 500;
+constexpr std::size_t kMovesPerCommit = 100, kRowsPerCommit = 500, kReportsAtOnce = 250;
 constexpr std::size_t kMaxMoves = 50'000, kMaxDeltas = 1'000;
 constexpr std::size_t kMaxNames = 10'000, kMaxWorkersPerName = 256;
 constexpr std::size_t kNameBytes = 500;
 constexpr std::int64_t kRoutesEveryMs = 60'000;
+// Times of an agent whose state did not change; below the offline timeout, so that a brain that
+// takes over does not find it silent.
+constexpr std::int64_t kTimesEveryMs = 15'000, kWorkersEveryMs = 30'000;
+constexpr std::int64_t kSkewJitterMs = 1000;
 constexpr auto kLedgerRound = std::chrono::milliseconds(250);
 
 json::Array names_json(const std::vector<std::string>& names) {
@@ -90,8 +96,9 @@ void Ledger::arrived(const Session& session) {
       ++lost_moves_;
     }
     if (!coming.facts->versions.empty()) {
-      telemetry_[coming.who.agent_id]["versions"] = coming.facts->versions;
-      new_telemetry_.insert(coming.who.agent_id);
+      Telemetry& kept = telemetry_[coming.who.agent_id];
+      kept.told["versions"] = coming.facts->versions;
+      kept.is_new = true;
     }
     comings_.push_back(std::move(coming));
   }
@@ -125,15 +132,13 @@ void Ledger::beat(const Session& session, wire::Heartbeat beat, const json::Obje
   bool has_reports = false;
   {
     const std::lock_guard lock(mutex_);
-    json::Object& kept = telemetry_[agent];
-    bool is_new = false;
+    Telemetry& kept = telemetry_[agent];
     for (auto& [name, value] : told) {
-      json::Value& before = kept[name];
+      json::Value& before = kept.told[name];
       if (before == value) continue;
       before = value;
-      is_new = is_new || !always_moves(name);
+      kept.is_new = kept.is_new || !always_moves(name);
     }
-    if (is_new) new_telemetry_.insert(agent);
     for (wire::EngineHealth& health : beat.engines) {
       const EngineKey key{agent, health.engine};
       if (health.tells_queues) {
@@ -159,14 +164,14 @@ void Ledger::status(const Session& session, const json::Object& payload) {
   const wire::AgentStatus status = wire::read_agent_status(payload);
   const json::Object clean = wire::write_agent_status(status);
   const std::lock_guard lock(mutex_);
-  json::Object& kept = telemetry_[session.who().agent_id];
+  Telemetry& kept = telemetry_[session.who().agent_id];
   for (const std::string_view name : kKept) {
     const json::Value* const told = clean.if_contains(name);
     if (told == nullptr) continue;
-    json::Value& before = kept[name];
+    json::Value& before = kept.told[name];
     if (before == *told) continue;
     before = *told;
-    if (!always_moves(name)) new_telemetry_.insert(session.who().agent_id);
+    kept.is_new = kept.is_new || !always_moves(name);
   }
 }
 
@@ -275,7 +280,8 @@ base::Status Ledger::write_moves(const std::vector<Coming>& comings,
   std::vector<base::Uuid> left;
   for (auto& [id, state] : states) {
     state.is_online = options_.roster->has(id);
-    written_online_[id] = state.is_online;
+    Written& written = written_[id];
+    written = Written{state.is_online, clock_.steady_ms(), written.skew_ms};
     state_rows.begin()
         .uuid(agent_col::id, id)
         .text(agent_col::state, state.is_online ? "online" : "offline")
@@ -283,7 +289,7 @@ base::Status Ledger::write_moves(const std::vector<Coming>& comings,
         .num(agent_col::last_seen_at, state.seen_at)
         .num(agent_col::updated_at, now);
     if (!state.is_online) {
-      written_online_.erase(id);
+      written_.erase(id);
       left.push_back(id);
       continue;
     }
@@ -332,7 +338,6 @@ base::Status Ledger::write_moves(const std::vector<Coming>& comings,
     std::erase_if(names_, [&](const auto& one) { return one.first.first == id; });
     const std::lock_guard lock(mutex_);
     telemetry_.erase(id);
-    new_telemetry_.erase(id);
     std::erase_if(depths_, [&](const auto& one) { return one.first.first == id; });
     std::erase_if(reports_, [&](const auto& one) { return one.first.first == id; });
   }
@@ -388,68 +393,86 @@ bool Ledger::write_reports() {
     deltas.swap(deltas_);
   }
   const bool any = !reports.empty() || !deltas.empty();
-  for (auto& [key, report] : reports) take_report(key, std::move(report));
-  for (const auto& [who, delta] : deltas) {
-    Names& names = names_[{who.agent_id, core::clean_text(json::text(delta, "engine"), 40)}];
-    names.who = who;
-    for (const char* member : {"added", "updated"}) {
-      const json::Array* tasks = json::array(delta, member);
-      if (tasks == nullptr) continue;
-      for (const json::Value& task : *tasks) {
-        if (!task.is_object() || names.workers.size() >= kMaxNames) continue;
-        const std::string name =
-            core::clean_text(json::text(task.get_object(), "name"), kNameBytes);
-        if (!name.empty() && names.workers.try_emplace(name).second) names.changed.insert(name);
-      }
-    }
-    const json::Array* gone = json::array(delta, "removed");
-    if (gone == nullptr) continue;
-    for (const json::Value& name : *gone) {
-      if (!name.is_string() || names.removed.size() >= kMaxNames) continue;
-      const std::string clean = core::clean_text(
-          std::string_view(name.get_string().data(), name.get_string().size()), kNameBytes);
-      names.workers.erase(clean);
-      names.changed.erase(clean);
-      names.removed.insert(clean);
-    }
+  while (!reports.empty()) {
+    std::map<EngineKey, Report> some;
+    while (!reports.empty() && some.size() < kReportsAtOnce)
+      some.insert(reports.extract(reports.begin()));
+    write_reports(some);
   }
+  for (const auto& [who, delta] : deltas) take_delta(who, delta);
   return write_names() || any;
 }
 
-void Ledger::take_report(const EngineKey& key, Report report) {
-  const Identity& who = report.who;
-  if (!options_.roster->has(who.agent_id)) return;
-  std::unique_ptr<core::SnapshotRows>& rows = rows_[key];
-  if (!rows) {
-    rows = std::make_unique<core::SnapshotRows>(
-        *options_.store, clock_,
-        core::SnapshotRows::Owner{who.project_id, who.agent_id, key.second, std::nullopt});
+void Ledger::take_delta(const Identity& who, const json::Object& delta) {
+  Names& names = names_[{who.agent_id, core::clean_text(json::text(delta, "engine"), 40)}];
+  names.who = who;
+  for (const char* member : {"added", "updated"}) {
+    const json::Array* tasks = json::array(delta, member);
+    if (tasks == nullptr) continue;
+    for (const json::Value& task : *tasks) {
+      if (!task.is_object() || names.workers.size() >= kMaxNames) continue;
+      const std::string name = core::clean_text(json::text(task.get_object(), "name"), kNameBytes);
+      if (!name.empty() && names.workers.try_emplace(name).second) names.changed.insert(name);
+    }
   }
-  const auto items = [](json::Array& list) {
+  const json::Array* gone = json::array(delta, "removed");
+  if (gone == nullptr) return;
+  for (const json::Value& name : *gone) {
+    if (!name.is_string() || names.removed.size() >= kMaxNames) continue;
+    const std::string clean = core::clean_text(
+        std::string_view(name.get_string().data(), name.get_string().size()), kNameBytes);
+    names.workers.erase(clean);
+    names.changed.erase(clean);
+    names.removed.insert(clean);
+  }
+}
+
+void Ledger::write_reports(std::map<EngineKey, Report>& reports) {
+  struct Told {
+    core::SnapshotPage<core::QueueReport> queues;
+    core::SnapshotPage<core::WorkerReport> workers;
+  };
+  const auto page_of = [](json::Array& list) {
     return json::write(json::Object{{"items", std::move(list)}, {"next", nullptr}});
   };
-  bool is_changed = false;
-  const auto log_if = [this, &who](const base::Error& why) {
-    log_.debug("report of an agent not stored", {{"agent", who.name}, {"why", why.text()}});
+  std::deque<Told> told;  // does not move what is in it
+  std::vector<core::SnapshotRows::QueuesOf> queues;
+  std::vector<core::SnapshotRows::WorkersOf> workers;
+  for (auto& [key, report] : reports) {
+    const Identity& who = report.who;
+    if (!options_.roster->has(who.agent_id)) continue;
+    std::unique_ptr<core::SnapshotRows>& rows = rows_[key];
+    if (!rows) {
+      rows = std::make_unique<core::SnapshotRows>(
+          *options_.store, clock_,
+          core::SnapshotRows::Owner{who.project_id, who.agent_id, key.second, std::nullopt});
+    }
+    Told& one = told.emplace_back();
+    if (report.health.tells_queues) {
+      if (auto page = core::read_queues(page_of(report.health.queues), clock_.now())) {
+        one.queues = std::move(page).value();
+        queues.push_back({rows.get(), &one.queues.items, false});
+      }
+    }
+    if (report.health.tells_workers) {
+      if (auto page = core::read_workers(page_of(report.health.workers), clock_.now(),
+                                         options_.redact)) {
+        one.workers = std::move(page).value();
+        workers.push_back({rows.get(), &one.workers.items, report.at, false});
+        learn_names(key, who, one.workers.items);
+      }
+    }
+  }
+  std::set<base::Uuid> projects;
+  const auto tell = [&](const base::Status& done, const auto& all) {
+    if (!done) log_.debug("reports of agents not stored", {{"why", done.error().text()}});
+    for (const auto& one : all) {
+      if (done && one.is_changed) projects.insert(one.rows->owner().project_id);
+    }
   };
-  if (report.health.tells_queues) {
-    auto page = core::read_queues(items(report.health.queues), clock_.now());
-    if (page) {
-      auto done = rows->queues(page->items, false);
-      if (done) is_changed = *done;
-      if (!done) log_if(done.error());
-    }
-  }
-  if (report.health.tells_workers) {
-    auto page = core::read_workers(items(report.health.workers), clock_.now(), options_.redact);
-    if (page) {
-      auto done = rows->workers(page->items, false, report.at);
-      if (done) is_changed = is_changed || *done;
-      if (!done) log_if(done.error());
-      learn_names(key, who, page->items);
-    }
-  }
-  if (is_changed) changed(who.project_id);
+  tell(core::SnapshotRows::queues_of_many(*options_.store, queues), queues);
+  tell(core::SnapshotRows::workers_of_many(*options_.store, workers), workers);
+  for (const base::Uuid& project : projects) changed(project);
 }
 
 void Ledger::learn_names(const EngineKey& key, const Identity& who,
@@ -520,19 +543,28 @@ bool Ledger::write_names() {
 
 // --- signs of life ------------------------------------------------------------------------------
 
+std::optional<std::string> Ledger::new_telemetry(const base::Uuid& agent) {
+  const std::lock_guard lock(mutex_);
+  const auto at = telemetry_.find(agent);
+  if (at == telemetry_.end() || !std::exchange(at->second.is_new, false)) return std::nullopt;
+  return json::write(at->second.told);
+}
+
 bool Ledger::write_presence() {
   const base::TimeUs now = clock_.now();
+  const std::int64_t now_ms = clock_.steady_ms();
   const base::TimeUs silent_since =
       now - static_cast<base::TimeUs>(options_.offline_timeout_s) * base::kSecondUs;
-  std::set<base::Uuid> new_telemetry;
-  {
-    const std::lock_guard lock(mutex_);
-    new_telemetry.swap(new_telemetry_);
-  }
-  Rows agents(Table::agents), workers(Table::agent_workers), telemetry(Table::agents);
-  std::vector<base::Uuid> projects;
+  // What we don't read can't be blamed for being silent.
+  const auto heard_at = [now](const Session& session) {
+    return session.is_paused() ? now : session.heard_at();
+  };
+  Rows agents(Table::agents), telemetry(Table::agents), workers(Table::agent_workers);
+  std::set<base::Uuid> projects;
+  std::vector<base::Uuid> in_commit;
   std::vector<core::RoutedAgent> held;
-  const bool tell_routes = options_.store->is_shared() && clock_.steady_ms() >= next_routes_ms_;
+  const bool tell_routes = options_.store->is_shared() && now_ms >= next_routes_ms_;
+  const bool tell_workers = now_ms >= next_workers_ms_;
   bool is_well = true;
   const auto flush = [&] {
     Commit commit;
@@ -540,48 +572,60 @@ bool Ledger::write_presence() {
     if (telemetry.size() > 0) commit.patch(std::exchange(telemetry, Rows(Table::agents)));
     if (workers.size() > 0) commit.patch(std::exchange(workers, Rows(Table::agent_workers)));
     if (tell_routes) core::merge_routes(commit, options_.brain, std::exchange(held, {}));
+    const std::vector<base::Uuid> written = std::exchange(in_commit, {});
     if (commit.steps() == 0) return;
     commit.relaxed();
     if (auto done = options_.store->commit(commit); !done) {
       if (is_well) log_.warn("agents' signs of life not stored", {{"why", done.error().text()}});
       is_well = false;
+      for (const base::Uuid& id : written) written_.erase(id);
+      const std::lock_guard lock(mutex_);
+      for (const base::Uuid& id : written) {
+        if (const auto at = telemetry_.find(id); at != telemetry_.end()) at->second.is_new = true;
+      }
     }
   };
+  const std::vector<SessionPtr> all = options_.roster->all();  // those of an agent side by side
   std::map<base::Uuid, SessionPtr> by_row;
-  for (const base::Uuid& id : options_.roster->agents()) {
-    const std::vector<SessionPtr> sessions = options_.roster->of(id);
-    if (sessions.empty()) continue;
+  for (auto first = all.begin(); first != all.end();) {
+    const Identity& who = (*first)->who();
+    const auto last = std::find_if(first, all.end(), [&who](const SessionPtr& session) {
+      return session->who().agent_id != who.agent_id;
+    });
     base::TimeUs seen = 0;
-    for (const SessionPtr& session : sessions) {
-      // What we don't read can't be blamed for being silent.
-      const base::TimeUs heard = session->is_paused() ? now : session->heard_at();
-      seen = std::max(seen, heard);
-      by_row[worker_row(id, session->worker_id())] = session;
+    for (auto at = first; at != last; ++at) {
+      seen = std::max(seen, heard_at(**at));
+      if (tell_workers) by_row[worker_row(who.agent_id, (*at)->worker_id())] = *at;
     }
     const bool is_online = seen >= silent_since;
-    const auto before = written_online_.find(id);
-    if (before != written_online_.end() && before->second != is_online)
-      projects.push_back(sessions.front()->who().project_id);
-    written_online_[id] = is_online;
-    agents.begin()
-        .uuid(agent_col::id, id)
-        .text(agent_col::state, is_online ? "online" : "offline")
-        .text_or_null(agent_col::state_reason,
-                      is_online ? "" : "connected, but it does not say anything")
-        .num(agent_col::last_seen_at, seen)
-        .cell(agent_col::clock_skew_ms, number_or_null(skew_of(sessions)))
-        .num(agent_col::updated_at, now);
-    if (new_telemetry.count(id) > 0) {
-      const std::lock_guard lock(mutex_);
+    const auto skew_ms = skew_of({first, last});
+    first = last;
+    Written& written = written_[who.agent_id];
+    const bool has_turned = written.at_ms && written.is_online != is_online;
+    if (has_turned) projects.insert(who.project_id);
+    const auto skew_before = written.skew_ms.value_or(skew_ms.value_or(0));
+    if (has_turned || !written.at_ms || now_ms - *written.at_ms >= kTimesEveryMs ||
+        std::abs(skew_ms.value_or(0) - skew_before) >= kSkewJitterMs) {
+      written = Written{is_online, now_ms, skew_ms};
+      agents.begin()
+          .uuid(agent_col::id, who.agent_id)
+          .text(agent_col::state, is_online ? "online" : "offline")
+          .text_or_null(agent_col::state_reason,
+                        is_online ? "" : "connected, but it does not say anything")
+          .num(agent_col::last_seen_at, seen)
+          .cell(agent_col::clock_skew_ms, number_or_null(skew_ms))
+          .num(agent_col::updated_at, now);
+    }
+    if (const auto text = new_telemetry(who.agent_id)) {
       telemetry.begin()
-          .uuid(agent_col::id, id)
-          .text(agent_col::telemetry, json::write(telemetry_[id]))
+          .uuid(agent_col::id, who.agent_id)
+          .text(agent_col::telemetry, *text)
           .num(agent_col::updated_at, now);
     }
     if (tell_routes) {
-      const auto engines = options_.roster->engines(id);
+      const auto engines = options_.roster->engines(who.agent_id);
       core::RoutedAgent routed{
-          id, sessions.front()->who().project_id, {}, {}, {engines.begin(), engines.end()}};
+          who.agent_id, who.project_id, {}, {}, {engines.begin(), engines.end()}};
       routed.presence.is_online = is_online;
       if (!engines.empty()) {
         routed.engine = engines.begin()->first;
@@ -589,24 +633,22 @@ bool Ledger::write_presence() {
       }
       held.push_back(std::move(routed));
     }
-    if (agents.size() >= kRowsPerCommit) flush();
+    in_commit.push_back(who.agent_id);
+    if (in_commit.size() >= kRowsPerCommit) flush();
   }
   for (const auto& [row, session] : by_row) {
     workers.begin()
         .uuid(worker_col::id, row)
         .text(worker_col::state, "online")
-        .num(worker_col::last_seen_at, session->is_paused() ? now : session->heard_at())
+        .num(worker_col::last_seen_at, heard_at(*session))
         .num(worker_col::updated_at, now);
     if (workers.size() >= kRowsPerCommit) flush();
   }
   flush();
-  if (tell_routes && is_well) next_routes_ms_ = clock_.steady_ms() + kRoutesEveryMs;
-  if (!is_well) {
-    const std::lock_guard lock(mutex_);
-    new_telemetry_.insert(new_telemetry.begin(), new_telemetry.end());
-  }
-  std::erase_if(written_online_,
-                [this](const auto& one) { return !options_.roster->has(one.first); });
+  if (tell_routes && is_well) next_routes_ms_ = now_ms + kRoutesEveryMs;
+  if (tell_workers && is_well) next_workers_ms_ = now_ms + kWorkersEveryMs;
+  for (auto at = written_.begin(); at != written_.end();)
+    at = options_.roster->has(at->first) ? std::next(at) : written_.erase(at);
   for (const base::Uuid& project : projects) changed(project);
   return is_well;
 }

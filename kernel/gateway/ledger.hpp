@@ -2,8 +2,9 @@
 // they say of themselves, of their workers and queues.
 //
 // Sessions tell; one thread writes. Comings and goings are written at once, many in a commit;
-// signs of life are kept in memory and written every few seconds for all agents. While the store is
-// away everything waits, bounded: of signs of life and reports only the latest counts.
+// signs of life are kept in memory and looked at every few seconds: a change is written then, mere
+// times less often. While the store is away everything waits, bounded: of signs of life and reports
+// only the latest counts.
 //
 // Threads: thread-safe. start() runs one thread; tests may call work() instead.
 #pragma once
@@ -21,12 +22,14 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "core/ingest_batch.hpp"
 #include "core/snapshots_rows.hpp"
 #include "core/store.hpp"
 #include "gateway/facts.hpp"
@@ -44,7 +47,7 @@ class Ledger {
     core::Redact redact;
     base::Uuid brain;
     int offline_timeout_s = 30;
-    std::chrono::milliseconds flush_every{10'000}, check_every{30'000};
+    std::chrono::milliseconds flush_every{5'000}, check_every{30'000};
     std::function<void(const base::Uuid& project, std::string_view topic)> on_changed;
     // Agents were connected that other brains may have asked something. After it is stored.
     std::function<void()> on_held;
@@ -91,6 +94,16 @@ class Ledger {
     std::uint16_t close_code = 0;
     std::string reason;
   };
+  struct Telemetry {
+    base::json::Object told;
+    bool is_new = false;  // since it was written
+  };
+  struct Written {  // of an agent's row
+    bool is_online = false;
+    std::optional<std::int64_t> at_ms, skew_ms;
+  };
+  template <class T>
+  using ByAgent = std::unordered_map<base::Uuid, T, core::UuidHash>;
   struct Report {  // of one engine, the latest
     Identity who;
     wire::EngineHealth health;
@@ -107,10 +120,12 @@ class Ledger {
                                          const std::vector<Going>& goings);
   [[nodiscard]] bool write_moves();
   bool write_reports();
-  void take_report(const EngineKey& key, Report report);
+  void write_reports(std::map<EngineKey, Report>& reports);
+  void take_delta(const Identity& who, const base::json::Object& delta);
   void learn_names(const EngineKey& key, const Identity& who,
                    const std::vector<core::WorkerReport>& workers);
   bool write_names();
+  std::optional<std::string> new_telemetry(const base::Uuid& agent);
   bool write_presence();
   bool check_tokens();
   void changed(const base::Uuid& project) const;
@@ -127,8 +142,7 @@ class Ledger {
   std::deque<Going> goings_;
   std::map<EngineKey, Report> reports_;
   std::map<EngineKey, std::map<std::string, std::int64_t>> depths_;
-  std::map<base::Uuid, base::json::Object> telemetry_;  // by agent
-  std::set<base::Uuid> new_telemetry_;
+  ByAgent<Telemetry> telemetry_;
   std::deque<std::pair<Identity, base::json::Object>> deltas_;
   std::uint64_t lost_moves_ = 0;
   bool is_poked_ = false, is_stopping_ = false;
@@ -136,8 +150,8 @@ class Ledger {
   // The writing thread's.
   std::map<EngineKey, std::unique_ptr<core::SnapshotRows>> rows_;
   std::map<EngineKey, Names> names_;
-  std::map<base::Uuid, bool> written_online_;
-  std::int64_t next_flush_ms_ = 0, next_check_ms_ = 0, next_routes_ms_ = 0;
+  ByAgent<Written> written_;
+  std::int64_t next_flush_ms_ = 0, next_check_ms_ = 0, next_routes_ms_ = 0, next_workers_ms_ = 0;
   unsigned failures_ = 0;
   std::thread thread_;
 };

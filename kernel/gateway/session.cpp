@@ -55,7 +55,7 @@ Session::Session(Desk& desk, Surroundings& around, Identity who, std::string cli
       who_(std::move(who)),
       id_(base::Uuid::ordered(around.clock.now() / 1000)),
       client_ip_(std::move(client_ip)),
-      source_{who_.project_id, who_.agent_id, who_.name},
+      source_{who_.project_id, who_.agent_id, who_.name, false, nullptr, true},
       heard_at_(around.clock.now()),
       skew_ms_(kNoSkew),
       facts_(std::make_shared<const Facts>()) {}

@@ -60,16 +60,17 @@ base::Error refuse(base::Code code, std::string_view where, std::string message,
 }
 
 base::Error lacks(const EngineCall& call, std::string_view capability) {
-  return refuse(base::Code::unsupported, "verb",
-                "the agent's engine \"" + call.engine + "\" does not offer " +
-                    std::string(capability));
+  return refuse(
+      base::Code::unsupported, "verb",
+      "the agent's engine \"" + call.engine + "\" does not offer " + std::string(capability));
 }
 
 json::Object target_of(const EngineCall& call, std::string_view type, std::string id) {
   return {{"type", type}, {"id", std::move(id)}, {"engine", call.engine}};
 }
 
-// --- verb -> action -------------------------------------------------------------------------------
+// --- verb -> action
+// -------------------------------------------------------------------------------
 
 base::Result<Action> retry(const EngineCall& call, const Peer& peer, base::TimeUs now) {
   const bool is_native = has(peer, "retry_task");
@@ -79,10 +80,10 @@ base::Result<Action> retry(const EngineCall& call, const Peer& peer, base::TimeU
   // Without it an agent would run the task with what the brain recorded, which redaction may have
   // touched, or with nothing.
   if (!(is_native && has(peer, kRetryByReference)) && (args == nullptr || kwargs == nullptr)) {
-    return refuse(base::Code::unsupported, "override_args",
-                  "agent version " + peer.agent_version +
-                      " cannot look up a task's original arguments",
-                  "give override_args and override_kwargs");
+    return refuse(
+        base::Code::unsupported, "override_args",
+        "agent version " + peer.agent_version + " cannot look up a task's original arguments",
+        "give override_args and override_kwargs");
   }
   std::string_view name = json::text(call.args, "task_name");
   if (const json::Object* recorded = json::object(call.args, "recorded");
@@ -108,8 +109,8 @@ base::Result<Action> retry(const EngineCall& call, const Peer& peer, base::TimeU
   // Old agents read only the absolute time, the newest either.
   if (const std::int64_t delay = json::integer(call.args, "eta_seconds"); delay > 0) {
     out.parameters["eta_seconds"] = delay;
-    out.parameters["eta"] =
-        static_cast<double>(now) / static_cast<double>(base::kSecondUs) + static_cast<double>(delay);
+    out.parameters["eta"] = static_cast<double>(now) / static_cast<double>(base::kSecondUs) +
+                            static_cast<double>(delay);
   }
   return out;
 }
@@ -219,7 +220,8 @@ base::Result<Action> pause(const EngineCall& call, const Peer& peer) {
   return out;
 }
 
-// --- action -> verb -------------------------------------------------------------------------------
+// --- action -> verb
+// -------------------------------------------------------------------------------
 
 // Moves what is not null under another name.
 void pass(const json::Object& from, std::string_view key, json::Object& to, std::string_view as) {
@@ -264,9 +266,11 @@ bool read_worker_action(std::string_view action, const json::Object& p, EngineCa
   return true;
 }
 
-// --- results --------------------------------------------------------------------------------------
+// --- results
+// --------------------------------------------------------------------------------------
 
-std::string outcome_json(std::string_view outcome, std::string_view reason, json::Object more = {}) {
+std::string outcome_json(std::string_view outcome, std::string_view reason,
+                         json::Object more = {}) {
   more["outcome"] = outcome;
   if (!reason.empty()) more["reason"] = reason;
   return json::write(more);
@@ -446,9 +450,9 @@ base::Result<EngineCall> to_call(const Action& action, base::TimeUs now) {
   } else if (read_worker_action(action.action, p, call)) {
     call.target = json::text(p, "worker_name", id);
   } else {
-    return refuse(base::Code::unsupported, "action",
-                  "action " + json::write(json::Value(cut_utf8(action.action, 80))) +
-                      " is not known here");
+    return refuse(
+        base::Code::unsupported, "action",
+        "action " + json::write(json::Value(cut_utf8(action.action, 80))) + " is not known here");
   }
   if (call.target.size() > kNameBytes || (call.target.empty() && call.verb != Z4J_ENGINE_PAUSE)) {
     return refuse(base::Code::invalid, "target",
@@ -491,10 +495,9 @@ ActionResult read_result(const json::Object& payload) {
 }
 
 json::Object result_payload(const ActionResult& result) {
-  json::Object out{
-      {"status", result.success ? "success" : "failed"},
-      {"result", result.result ? json::Value(*result.result) : json::Value(nullptr)},
-      {"error", json::text_or_null(cut_utf8(result.error, kErrorBytes))}};
+  json::Object out{{"status", result.success ? "success" : "failed"},
+                   {"result", result.result ? json::Value(*result.result) : json::Value(nullptr)},
+                   {"error", json::text_or_null(cut_utf8(result.error, kErrorBytes))}};
   if (!result.delivery_token.empty()) out["delivery_claim_token"] = result.delivery_token;
   return out;
 }
@@ -528,8 +531,8 @@ std::string engine_answer(std::string_view action, const ActionResult& result) {
 ActionResult action_result(const EngineCall& call, const base::Result<std::string>& answer) {
   if (!answer) {
     const base::Error& e = answer.error();
-    const bool may_have_happened = e.code == base::Code::unknown ||
-                                   e.code == base::Code::timeout || static_cast<int>(e.code) >= 300;
+    const bool may_have_happened = e.code == base::Code::unknown || e.code == base::Code::timeout ||
+                                   static_cast<int>(e.code) >= 300;
     return failed(may_have_happened ? "unknown" : "refused",
                   std::string(base::to_string(e.code)) + ": " + e.text(),
                   {{"reason", cut_utf8(e.text(), kErrorBytes)}});

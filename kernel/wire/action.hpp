@@ -55,9 +55,9 @@ struct Peer {
 };
 
 // Refusals (nothing was sent): unsupported for a verb that the agent's engine lacks and for a retry
-// that needs the operator's arguments, invalid for an argument; `where` is the argument. `now` makes
-// the absolute time of a delayed retry. A confirm_token of PURGE's arguments wins over the one made
-// from the queue's depth.
+// that needs the operator's arguments, invalid for an argument; `where` is the argument. `now`
+// makes the absolute time of a delayed retry. A confirm_token of PURGE's arguments wins over the
+// one made from the queue's depth.
 [[nodiscard]] base::Result<Action> to_action(const EngineCall& call, const Peer& peer,
                                              base::TimeUs now);
 // What the agent's engine has to do; confirm_token stays among PURGE's arguments for the agent to
@@ -90,8 +90,8 @@ struct ActionResult {
 [[nodiscard]] ActionResult action_result(const EngineCall& call,
                                          const base::Result<std::string>& answer);
 
-// What an engine itself can prove of one task: the action, and its result as an item of the snapshot
-// "state"; none when the agent could not tell.
+// What an engine itself can prove of one task: the action, and its result as an item of the
+// snapshot "state"; none when the agent could not tell.
 [[nodiscard]] Action reconcile_action(std::string_view engine, std::string_view task_id);
 [[nodiscard]] std::optional<base::json::Object> state_item(std::string_view task_id,
                                                            const ActionResult& result);

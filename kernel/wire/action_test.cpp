@@ -116,8 +116,8 @@ class ActionTest : public CppUnit::TestFixture {
       std::string target, args, action;
     };
     for (const Case& c : std::vector<Case>{
-             {Z4J_ENGINE_RETRY, "t", R"({"task_name":"f","override_args":[1],"override_kwargs":{}})",
-              "retry_task"},
+             {Z4J_ENGINE_RETRY, "t",
+              R"({"task_name":"f","override_args":[1],"override_kwargs":{}})", "retry_task"},
              {Z4J_ENGINE_REVOKE, "t", R"({"terminate":true,"signal":"SIGKILL","worker":"w"})",
               "cancel_task"},
              {Z4J_ENGINE_PURGE, "q", R"({"force":true})", "purge_queue"},
@@ -135,8 +135,7 @@ class ActionTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_MESSAGE(c.action, action.ok());
       CPPUNIT_ASSERT_EQUAL(c.action, action->action);
       const json::Object sent = command_payload(*action, "1.12.0");
-      const auto there =
-          to_call(read_command(object_of(json::write(sent))), kActionNow);
+      const auto there = to_call(read_command(object_of(json::write(sent))), kActionNow);
       CPPUNIT_ASSERT_MESSAGE(c.action, there.ok());
       CPPUNIT_ASSERT_EQUAL(c.verb, there->verb);
       CPPUNIT_ASSERT_EQUAL(c.target, there->target);
@@ -170,16 +169,17 @@ class ActionTest : public CppUnit::TestFixture {
     Peer peer = new_peer();
     peer.capabilities = {"cancel_task"};
     for (const std::uint64_t verb :
-         {Z4J_ENGINE_RETRY, Z4J_ENGINE_PURGE, Z4J_ENGINE_RATE, Z4J_ENGINE_RESTART,
-          Z4J_ENGINE_PAUSE, Z4J_ENGINE_ENQUEUE, Z4J_ENGINE_SNAPSHOT}) {
+         {Z4J_ENGINE_RETRY, Z4J_ENGINE_PURGE, Z4J_ENGINE_RATE, Z4J_ENGINE_RESTART, Z4J_ENGINE_PAUSE,
+          Z4J_ENGINE_ENQUEUE, Z4J_ENGINE_SNAPSHOT}) {
       const auto refused = to_action(call_of(verb, "x", "{}"), peer, kActionNow);
       CPPUNIT_ASSERT(!refused.ok() && refused.error().code == base::Code::unsupported);
     }
     CPPUNIT_ASSERT(to_action(call_of(Z4J_ENGINE_REVOKE, "t", "{}"), peer, kActionNow).ok());
     CPPUNIT_ASSERT(
-        !to_action(call_of(Z4J_ENGINE_REVOKE, "t", R"({"terminate":true})"), peer, kActionNow).ok());
-    CPPUNIT_ASSERT(!to_action(call_of(Z4J_ENGINE_POOL, "w", R"({"delta":0})"), new_peer(), kActionNow)
-                        .ok());
+        !to_action(call_of(Z4J_ENGINE_REVOKE, "t", R"({"terminate":true})"), peer, kActionNow)
+             .ok());
+    CPPUNIT_ASSERT(
+        !to_action(call_of(Z4J_ENGINE_POOL, "w", R"({"delta":0})"), new_peer(), kActionNow).ok());
     CPPUNIT_ASSERT(
         !to_action(call_of(Z4J_ENGINE_RATE, "f", R"({"rate":"often"})"), new_peer(), kActionNow)
              .ok());
@@ -193,7 +193,8 @@ class ActionTest : public CppUnit::TestFixture {
   void rates_follow_the_grammar() {
     for (const std::string_view good : {"0", "1", "10", "10/s", "999/m", "1/h"})
       CPPUNIT_ASSERT_MESSAGE(std::string(good), is_rate(good));
-    for (const std::string_view bad : {"", "00", "01", "/s", "1/d", "1/", "1.5/s", "-1", "0/s", "1 /s"})
+    for (const std::string_view bad :
+         {"", "00", "01", "/s", "1/d", "1/", "1.5/s", "-1", "0/s", "1 /s"})
       CPPUNIT_ASSERT_MESSAGE(std::string(bad), !is_rate(bad));
   }
 
@@ -214,33 +215,33 @@ class ActionTest : public CppUnit::TestFixture {
     struct Case {
       std::string action, payload, answer;
     };
-    for (const Case& c : std::vector<Case>{
-             {"retry_task",
-              R"({"status":"success","result":{"new_task_id":"n","task_name":"f","priority":null}})",
-              R"({"new_task_id":"n","outcome":"done","priority":null,"task_name":"f"})"},
-             {"retry_task",
-              R"({"status":"success","result":{"task_id":"n","previous_task_id":"o"}})",
-              R"({"new_task_id":"n","outcome":"done","previous_task_id":"o","task_id":"n"})"},
-             {"retry_task",
-              R"({"status":"success","result":{"task_id":"n","noop":true,"reason":"job_not_found"}})",
-              R"({"noop":true,"outcome":"refused","reason":"job_not_found","task_id":"n"})"},
-             {"retry_task",
-              R"({"status":"failed","error":"slow","result":{"indeterminate":true}})",
-              R"({"outcome":"unknown","reason":"slow"})"},
-             {"cancel_task", R"({"status":"success","result":{"task_id":"t","terminated":false}})",
-              R"({"outcome":"sent","task_id":"t","terminated":false})"},
-             {"cancel_task", R"({"status":"success","result":{"task_id":"t","soft":true}})",
-              R"({"outcome":"done","soft":true,"task_id":"t"})"},
-             {"purge_queue", R"({"status":"success","result":{"queue":"q","purged":7}})",
-              R"({"outcome":"done","purged":7,"queue":"q","removed":7})"},
-             {"pool_grow", R"({"status":"success","result":{"worker":"w","delta":1}})",
-              R"({"delta":1,"outcome":"sent","worker":"w"})"},
-             {"rate_limit", R"({"status":"failed","error":"not_found: no such task"})",
-              R"({"outcome":"refused","reason":"not_found: no such task"})"},
-             {"purge_queue", R"({"status":"failed","error":"internal error: boom"})",
-              R"({"outcome":"unknown","reason":"internal error: boom"})"},
-             {"purge_queue", R"({"status":"failed","result":7,"error":null})",
-              R"({"outcome":"refused","reason":"agent reported failure"})"}}) {
+    for (
+        const Case& c : std::vector<Case>{
+            {"retry_task",
+             R"({"status":"success","result":{"new_task_id":"n","task_name":"f","priority":null}})",
+             R"({"new_task_id":"n","outcome":"done","priority":null,"task_name":"f"})"},
+            {"retry_task",
+             R"({"status":"success","result":{"task_id":"n","previous_task_id":"o"}})",
+             R"({"new_task_id":"n","outcome":"done","previous_task_id":"o","task_id":"n"})"},
+            {"retry_task",
+             R"({"status":"success","result":{"task_id":"n","noop":true,"reason":"job_not_found"}})",
+             R"({"noop":true,"outcome":"refused","reason":"job_not_found","task_id":"n"})"},
+            {"retry_task", R"({"status":"failed","error":"slow","result":{"indeterminate":true}})",
+             R"({"outcome":"unknown","reason":"slow"})"},
+            {"cancel_task", R"({"status":"success","result":{"task_id":"t","terminated":false}})",
+             R"({"outcome":"sent","task_id":"t","terminated":false})"},
+            {"cancel_task", R"({"status":"success","result":{"task_id":"t","soft":true}})",
+             R"({"outcome":"done","soft":true,"task_id":"t"})"},
+            {"purge_queue", R"({"status":"success","result":{"queue":"q","purged":7}})",
+             R"({"outcome":"done","purged":7,"queue":"q","removed":7})"},
+            {"pool_grow", R"({"status":"success","result":{"worker":"w","delta":1}})",
+             R"({"delta":1,"outcome":"sent","worker":"w"})"},
+            {"rate_limit", R"({"status":"failed","error":"not_found: no such task"})",
+             R"({"outcome":"refused","reason":"not_found: no such task"})"},
+            {"purge_queue", R"({"status":"failed","error":"internal error: boom"})",
+             R"({"outcome":"unknown","reason":"internal error: boom"})"},
+            {"purge_queue", R"({"status":"failed","result":7,"error":null})",
+             R"({"outcome":"refused","reason":"agent reported failure"})"}}) {
       const json::Value answer = json::parse(answer_of(c.action, c.payload)).value();
       CPPUNIT_ASSERT_EQUAL(c.answer, json::write_canonical(answer));
     }
@@ -262,11 +263,13 @@ class ActionTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(action_result(call, std::string(R"({"outcome":"done","removed":3})"))
                        .result->at("purged") == 3);
     const auto lost = action_result(
-        call, base::Error{.code = base::Code::timeout, .message = "no answer", .where = {}, .hint = {}});
+        call,
+        base::Error{.code = base::Code::timeout, .message = "no answer", .where = {}, .hint = {}});
     CPPUNIT_ASSERT(json::boolean(*lost.result, "indeterminate") && !lost.success);
     const auto refused = action_result(
         call, base::Error{.code = base::Code::denied, .message = "no", .where = {}, .hint = {}});
-    CPPUNIT_ASSERT_EQUAL(std::string("refused"), std::string(json::text(*refused.result, "outcome")));
+    CPPUNIT_ASSERT_EQUAL(std::string("refused"),
+                         std::string(json::text(*refused.result, "outcome")));
     CPPUNIT_ASSERT(!action_result(call, std::string("[]")).success);
   }
 
@@ -278,8 +281,8 @@ class ActionTest : public CppUnit::TestFixture {
     std::string deep;
     for (int i = 0; i < 60; ++i) deep += "[";
     for (int i = 0; i < 60; ++i) deep += "]";
-    const std::string answer = answer_of(
-        "purge_queue", R"({"status":"success","result":{"purged":1,"x":)" + deep + "}}");
+    const std::string answer =
+        answer_of("purge_queue", R"({"status":"success","result":{"purged":1,"x":)" + deep + "}}");
     CPPUNIT_ASSERT(json::parse(answer, {.max_depth = 4}).ok());
   }
 
@@ -300,12 +303,12 @@ class ActionTest : public CppUnit::TestFixture {
     struct Case {
       std::string_view version, status;
     };
-    for (const Case c : {Case{"1.12.0", "current"}, Case{"1.12", "current"},
-                         Case{"1.12.0rc1", "current"}, Case{"1.6.7", "outdated"},
-                         Case{"1.13.0", "newer_than_known"}, Case{"99", "newer_than_known"},
-                         Case{"0.9.1", "incompatible"}, Case{"0.0.0", "unknown"},
-                         Case{"", "unknown"}, Case{"-1", "unknown"}, Case{"garbage", "unknown"},
-                         Case{"9999999.1", "unknown"}})
+    for (const Case c :
+         {Case{"1.12.0", "current"}, Case{"1.12", "current"}, Case{"1.12.0rc1", "current"},
+          Case{"1.6.7", "outdated"}, Case{"1.13.0", "newer_than_known"},
+          Case{"99", "newer_than_known"}, Case{"0.9.1", "incompatible"}, Case{"0.0.0", "unknown"},
+          Case{"", "unknown"}, Case{"-1", "unknown"}, Case{"garbage", "unknown"},
+          Case{"9999999.1", "unknown"}})
       CPPUNIT_ASSERT_EQUAL_MESSAGE(std::string(c.version), std::string(c.status),
                                    std::string(to_string(version_status(c.version))));
     CPPUNIT_ASSERT(is_at_least("1.8.0", {1, 8, 0}) && !is_at_least("1.7.9", {1, 8, 0}) &&
@@ -334,9 +337,8 @@ class ActionTest : public CppUnit::TestFixture {
     const EngineHealth& celery = heartbeat.engines[0];
     CPPUNIT_ASSERT(celery.engine == "celery" && celery.is_connected == true &&
                    celery.trouble.empty());
-    CPPUNIT_ASSERT_EQUAL(
-        std::string(R"([{"name":"celery","pending":12,"broker_type":"redis"}])"),
-        json::write(celery.queues));
+    CPPUNIT_ASSERT_EQUAL(std::string(R"([{"name":"celery","pending":12,"broker_type":"redis"}])"),
+                         json::write(celery.queues));
     CPPUNIT_ASSERT_EQUAL(
         std::string(
             R"({"active_tasks":1,"concurrency":2,"hostname":"web","metadata":{"active":[{}],)"
@@ -354,13 +356,15 @@ class ActionTest : public CppUnit::TestFixture {
     rq.broker_type = "redis";
     rq.is_connected = false;
     rq.trouble = "connection refused";
-    rq.queues = json::parse(R"([{"name":"q","pending":2,"oldest_age_s":4.5,"broker_type":"redis"}])")
-                    .value()
-                    .as_array();
-    rq.workers = json::parse(R"([{"name":"w","state":"draining","hostname":"h","pid":1,"queues":["q"],)"
-                             R"("active_tasks":1,"metadata":{}}])")
-                     .value()
-                     .as_array();
+    rq.queues =
+        json::parse(R"([{"name":"q","pending":2,"oldest_age_s":4.5,"broker_type":"redis"}])")
+            .value()
+            .as_array();
+    rq.workers =
+        json::parse(R"([{"name":"w","state":"draining","hostname":"h","pid":1,"queues":["q"],)"
+                    R"("active_tasks":1,"metadata":{}}])")
+            .value()
+            .as_array();
     rq.tells_queues = rq.tells_workers = true;
     Heartbeat heartbeat;
     heartbeat.engines.push_back(rq);

@@ -104,7 +104,8 @@ class DataReader {
   bool is_column(std::string_view key, const json::Value& value) {
     if (value.is_string()) {
       const std::string_view text = text_of(value);
-      if (key == "task_name") return rows_.task(is_task_name(text) ? text : std::string_view()), true;
+      if (key == "task_name")
+        return rows_.task(is_task_name(text) ? text : std::string_view()), true;
       if (key == "queue") return rows_.queue(text), true;
       if (key == "worker") return rows_.worker(text), true;
       if (key == "parent_task_id") return rows_.parent_id(text), true;

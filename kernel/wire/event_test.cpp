@@ -58,8 +58,7 @@ class EventTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(cell(batch.task_id, 0) == "t-1" && cell(batch.parent_id, 0) == "p" &&
                    cell(batch.root_id, 0) == "r");
     CPPUNIT_ASSERT_EQUAL(
-        std::string(
-            R"({"args":"[REDACTED]","result":[1,2.0],"priority":"high","tags":["a"]})"),
+        std::string(R"({"args":"[REDACTED]","result":[1,2.0],"priority":"high","tags":["a"]})"),
         std::string(cell(batch.attrs_json, 0)));
     CPPUNIT_ASSERT(batch.event_id[0] == 0x8c && batch.event_id[15] == 0xc5);
   }
@@ -96,13 +95,12 @@ class EventTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(
         std::string(R"({"queue":["q"],"worker":{},"runtime_ms":"fast","attempt":-1})"),
         std::string(cell(batch.attrs_json, 0)));
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{7'000},
-                         row_of(R"({"kind":"task.failed","engine":"x","data":{"runtime_ms":"7"}})")
-                             .runtime_us[0]);
+    CPPUNIT_ASSERT_EQUAL(
+        std::int64_t{7'000},
+        row_of(R"({"kind":"task.failed","engine":"x","data":{"runtime_ms":"7"}})").runtime_us[0]);
     CPPUNIT_ASSERT_EQUAL(
         std::string(),
-        std::string(
-            cell(row_of(R"({"kind":"task.sent","engine":"x","data":[1]})").attrs_json, 0)));
+        std::string(cell(row_of(R"({"kind":"task.sent","engine":"x","data":[1]})").attrs_json, 0)));
   }
 
   void unknown_kinds_are_kept_by_name() {
@@ -121,7 +119,8 @@ class EventTest : public CppUnit::TestFixture {
   void a_made_up_task_name_is_no_name() {
     for (const std::string name : {"<unknown:0ddc5356>", "<unknown:celery:0ddc5356>", "unknown"}) {
       const auto batch = row_of(R"({"kind":"task.started","engine":"celery","task_id":"t","data":)"
-                                R"({"task_name":")" + name + R"("}})");
+                                R"({"task_name":")" +
+                                name + R"("}})");
       CPPUNIT_ASSERT(cell(batch.task, 0).empty() && cell(batch.attrs_json, 0).empty());
     }
   }
@@ -179,15 +178,16 @@ class EventTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(base::TimeUs{0}, at("2026-06-08T12:00:00Z"));
     CPPUNIT_ASSERT_EQUAL(base::TimeUs{0}, at("20260608T140000+0200"));
     CPPUNIT_ASSERT_EQUAL(base::TimeUs{250'000}, at("2026-06-08 12:00:00,25-00:00"));
-    CPPUNIT_ASSERT_EQUAL(base::TimeUs{-1}, at("2026-06-08\xc2\xa0""11:59:59.9999999Z"));
+    CPPUNIT_ASSERT_EQUAL(base::TimeUs{-1}, at("2026-06-08\xc2\xa0"
+                                              "11:59:59.9999999Z"));
     CPPUNIT_ASSERT_EQUAL(base::TimeUs{0}, at("2026-06-08T12"));
     CPPUNIT_ASSERT(!read_time("2026-06-08T12:00")->has_offset &&
                    read_time("2026-06-08T12:00+01")->has_offset);
     for (const std::string_view bad :
          {"", "2026", "2026-6-8", "2026-02-29", "0000-01-01", "2026-06-08T", "2026-06-08T24:00",
           "2026-06-08T12:60", "2026-06-08T12:00:60Z", "2026-06-08T12:00:00.Z",
-          "2026-06-08T12:00:00ZZ", "2026-06-08T12:00:00+", "2026-06-0812:00:00",
-          "1780920000", "2026-06-08T1:00"})
+          "2026-06-08T12:00:00ZZ", "2026-06-08T12:00:00+", "2026-06-0812:00:00", "1780920000",
+          "2026-06-08T1:00"})
       CPPUNIT_ASSERT_MESSAGE(std::string(bad), !read_time(bad));
   }
 };

@@ -50,7 +50,8 @@ json::Value nullable_text(const json::Object& row, std::string_view key) {
 }
 
 bool is_finite(const json::Value& value) {
-  if (const auto* array = value.if_array()) return std::all_of(array->begin(), array->end(), is_finite);
+  if (const auto* array = value.if_array())
+    return std::all_of(array->begin(), array->end(), is_finite);
   if (const auto* object = value.if_object()) {
     return std::all_of(object->begin(), object->end(),
                        [](const auto& member) { return is_finite(member.value()); });
@@ -121,8 +122,7 @@ std::string_view foreign_member(const json::Object& frame, const ScheduleStream&
 }
 
 bool is_digest(std::string_view text) {
-  return text.size() == 64 &&
-         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 // Rows sorted by key, each once.
@@ -270,7 +270,8 @@ base::Result<std::optional<SnapshotAssembly::Snapshot>> SnapshotAssembly::add(
   if (frame == nullptr)
     return bad_row("external_snapshot_frame", "the event carries no snapshot frame");
   if (const std::string_view member = foreign_member(*frame, stream_); !member.empty())
-    return bad_row(member, "the frame is of another stream: its " + std::string(member) + " differs");
+    return bad_row(member,
+                   "the frame is of another stream: its " + std::string(member) + " differs");
   const std::string id(json::text(*frame, "snapshot_id"));
   const auto refuse = [&](std::string_view where, std::string message) {
     if (const auto found = parts_.find(id); found != parts_.end()) {
@@ -302,10 +303,9 @@ base::Result<std::optional<SnapshotAssembly::Snapshot>> SnapshotAssembly::add(
     return refuse("frame_index", "the frame does not fit its place");
 
   if (parts_.count(id) == 0 && parts_.size() >= limits_.snapshots) {
-    const auto oldest =
-        std::min_element(parts_.begin(), parts_.end(), [](const auto& a, const auto& b) {
-          return a.second.begun < b.second.begun;
-        });
+    const auto oldest = std::min_element(
+        parts_.begin(), parts_.end(),
+        [](const auto& a, const auto& b) { return a.second.begun < b.second.begun; });
     bytes_ -= oldest->second.bytes;
     parts_.erase(oldest);
   }

@@ -63,9 +63,8 @@ class ExternalScheduleTest : public CppUnit::TestFixture {
           schedule_digest(normal->at(i)));
     }
     const json::Object body = snapshot_body(stream_, 1, *normal);
-    CPPUNIT_ASSERT_EQUAL(
-        std::string(vectors_.at("projection_canonical_utf8").as_string().c_str()),
-        json::write_canonical(body));
+    CPPUNIT_ASSERT_EQUAL(std::string(vectors_.at("projection_canonical_utf8").as_string().c_str()),
+                         json::write_canonical(body));
     CPPUNIT_ASSERT_EQUAL(std::string(vectors_.at("projection_digest").as_string().c_str()),
                          schedule_digest(body));
     const auto events = snapshot_events(stream_, 1, kSnapshotId, *normal, "activation");

@@ -15,9 +15,8 @@ namespace {
 namespace json = base::json;
 
 constexpr std::array<std::string_view, 11> kFrameTypes = {
-    "hello",        "hello_ack", "event_batch", "event_batch_ack", "heartbeat",
-    "agent_status", "command",   "command_ack", "command_result",  "registry_delta",
-    "error"};
+    "hello",   "hello_ack",   "event_batch",    "event_batch_ack", "heartbeat", "agent_status",
+    "command", "command_ack", "command_result", "registry_delta",  "error"};
 // Agents cut what they send at 64 levels below an event's data.
 constexpr std::size_t kMaxDepth = 512;
 constexpr std::size_t kIdCharacters = 64;
@@ -95,10 +94,11 @@ void drop_member(std::string& canonical, std::string_view quoted_key) {
 }
 
 base::Error not_a_frame(const base::Error& why) {
-  return refused(why.code == base::Code::too_large && why.message.find("nested") == std::string::npos
-                     ? kTooLarge
-                     : kMalformed,
-                 why.message);
+  return refused(
+      why.code == base::Code::too_large && why.message.find("nested") == std::string::npos
+          ? kTooLarge
+          : kMalformed,
+      why.message);
 }
 
 // The members that a session adds, and the end of the object.
@@ -125,9 +125,7 @@ base::Result<std::string> signed_text_of(std::string_view text, std::string_view
   return canonical;
 }
 
-bool fits_id(std::string_view id) {
-  return !id.empty() && count_characters(id) <= kIdCharacters;
-}
+bool fits_id(std::string_view id) { return !id.empty() && count_characters(id) <= kIdCharacters; }
 
 // Before the replay guard, so that a refused frame does not use up a number.
 base::Status check_content(FrameType type, const json::Object& payload) {
@@ -155,7 +153,8 @@ std::optional<FrameType> frame_type(std::string_view name) noexcept {
 }
 
 base::Result<std::string> signed_text(std::string_view frame, const SessionIds& ids) {
-  if (auto parsed = json::parse(frame, {.max_bytes = frame.size(), .max_depth = kMaxDepth}); !parsed)
+  if (auto parsed = json::parse(frame, {.max_bytes = frame.size(), .max_depth = kMaxDepth});
+      !parsed)
     return not_a_frame(parsed.error());
   return signed_text_of(frame, session_members(ids));
 }
@@ -193,8 +192,7 @@ Verifier::Verifier(std::string_view key, const SessionIds& ids, std::size_t max_
   Z4J_CHECK(key.size() >= 32);
 }
 
-base::Result<Frame> Verifier::open(std::string_view text, base::TimeUs now,
-                                   std::int64_t mono_ms) {
+base::Result<Frame> Verifier::open(std::string_view text, base::TimeUs now, std::int64_t mono_ms) {
   if (text.size() > max_bytes_) {
     return refused(kTooLarge, "a frame of " + std::to_string(text.size()) + " bytes; at most " +
                                   std::to_string(max_bytes_));
@@ -205,8 +203,7 @@ base::Result<Frame> Verifier::open(std::string_view text, base::TimeUs now,
   json::Object* object = parsed->if_object();
   if (object == nullptr) return refused(kMalformed, "a frame must be a JSON object");
   const json::Value* named = object->if_contains("type");
-  if (named == nullptr || !named->is_string())
-    return refused(kMalformed, "the frame has no type");
+  if (named == nullptr || !named->is_string()) return refused(kMalformed, "the frame has no type");
   const auto type = frame_type(json::text(*object, "type"));
   if (!type) {
     return refused(kType, "a frame of unknown type " +
@@ -217,8 +214,8 @@ base::Result<Frame> Verifier::open(std::string_view text, base::TimeUs now,
   if (const json::Value* v = object->if_contains("v"); v != nullptr) {
     if (!v->is_int64()) return refused(kMalformed, "the frame's v is not an integer");
     if (v->get_int64() != kEnvelopeVersion) {
-      return refused(kVersion, "a frame of version " + std::to_string(v->get_int64()) +
-                                   "; expected 2");
+      return refused(kVersion,
+                     "a frame of version " + std::to_string(v->get_int64()) + "; expected 2");
     }
   }
   json::Value* payload = object->if_contains("payload");

@@ -212,8 +212,8 @@ class FrameTest : public CppUnit::TestFixture {
     const std::string secret(kKey);
     const std::string text = secret_text(secret);
     CPPUNIT_ASSERT_EQUAL(std::size_t{44}, text.size());
-    CPPUNIT_ASSERT_EQUAL(secret, parse_secret(" " + text.substr(0, 20) + "\n" +
-                                              text.substr(20, 23) + " ").value());
+    CPPUNIT_ASSERT_EQUAL(
+        secret, parse_secret(" " + text.substr(0, 20) + "\n" + text.substr(20, 23) + " ").value());
     for (const std::string bad : {"", "abc", "not base64 at all!!!!!!!!!!!!!!!!!!!!!!!!!!!"}) {
       const auto parsed = parse_secret(bad);
       CPPUNIT_ASSERT(!parsed.ok());
@@ -258,10 +258,9 @@ class FrameTest : public CppUnit::TestFixture {
     assert_refused(signed_frame(R"("v":2,"id":"x","ts":"2026-06-08T12:02:00Z","nonce":"n","seq":1,)"
                                 R"("type":"heartbeat")"),
                    kClock, close::kNotVerified);
-    assert_refused(
-        signed_frame(R"("v":2,"id":"x","ts":"2026-06-08T12:00:00Z","nonce":"n","seq":1,)"
-                     R"("type":"command_result","payload":{"status":"done"})"),
-        kContent, close::kBadFrame);
+    assert_refused(signed_frame(R"("v":2,"id":"x","ts":"2026-06-08T12:00:00Z","nonce":"n","seq":1,)"
+                                R"("type":"command_result","payload":{"status":"done"})"),
+                   kContent, close::kBadFrame);
     assert_refused(
         signed_frame(R"("v":2,"id":"x","ts":"2026-06-08T12:00:00Z","nonce":"n","seq":1,)"
                      R"("type":"heartbeat","payload":{"telemetry_loss":{"event_records":-1}})"),
@@ -290,8 +289,8 @@ class FrameTest : public CppUnit::TestFixture {
   void a_wrong_clock_is_told_in_seconds() {
     Signer signer(kKey, some_ids());
     Verifier verifier(kKey, some_ids());
-    const auto late = verifier.open(
-        signer.sign(FrameType::heartbeat, "a", {}, kNow - 75'300'000), kNow, 0);
+    const auto late =
+        verifier.open(signer.sign(FrameType::heartbeat, "a", {}, kNow - 75'300'000), kNow, 0);
     CPPUNIT_ASSERT_EQUAL(std::string(kClock), late.error().where);
     CPPUNIT_ASSERT(late.error().message.find("75.3 s behind ours") != std::string::npos);
     CPPUNIT_ASSERT_EQUAL(base::TimeUs{-75'300'000}, verifier.skew_us());
@@ -336,8 +335,7 @@ class FrameTest : public CppUnit::TestFixture {
     auto opened = open(verifier, *text);
     text.reset();
     const Frame frame = std::move(opened).value();
-    CPPUNIT_ASSERT_EQUAL(std::size_t{5000},
-                         frame.payload.at("events").at(0).as_string().size());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{5000}, frame.payload.at("events").at(0).as_string().size());
   }
 
   void hello_keeps_the_limits_of_the_protocol() {
@@ -356,8 +354,8 @@ class FrameTest : public CppUnit::TestFixture {
           "\"worker_role\":\"" + std::string(33, 'w') + "\"", many + "]",
           std::string(R"("engines":"celery")"), std::string(R"("engines":[1])"),
           std::string(R"("capabilities":{"celery":"all"})"), std::string(R"("host":"web-1")"),
-          std::string(R"("worker_started_at":"yesterday")"), std::string(R"("worker_started_at":1)"),
-          std::string(R"("runtime_features":{})")}) {
+          std::string(R"("worker_started_at":"yesterday")"),
+          std::string(R"("worker_started_at":1)"), std::string(R"("runtime_features":{})")}) {
       const auto parsed = parse_hello(with(bad));
       CPPUNIT_ASSERT_MESSAGE(bad, !parsed.ok());
       CPPUNIT_ASSERT_EQUAL_MESSAGE(bad, close::kBadFrame, close_code_of(parsed.error()));
@@ -397,8 +395,9 @@ class FrameTest : public CppUnit::TestFixture {
   void answers_fit_their_limits() {
     const std::string id(64, 'i');
     CPPUNIT_ASSERT_EQUAL(std::size_t{64}, ack_frame_id(id).size());
-    CPPUNIT_ASSERT_EQUAL(std::string(R"({"acked_id":"ev_1","received":3,"accepted":1,"rejected":2})"),
-                         json::write(ack_payload("ev_1", 3, 1)));
+    CPPUNIT_ASSERT_EQUAL(
+        std::string(R"({"acked_id":"ev_1","received":3,"accepted":1,"rejected":2})"),
+        json::write(ack_payload("ev_1", 3, 1)));
     const auto error = error_payload(std::string(100, 'c'), std::string(9000, 'm'), true);
     CPPUNIT_ASSERT(json::text(error, "code").size() == 80 &&
                    json::text(error, "message").size() == 8192 && json::boolean(error, "fatal"));

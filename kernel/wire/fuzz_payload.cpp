@@ -72,8 +72,8 @@ void act(const json::Object& payload) {
     static_cast<void>(wire::result_payload(result));
   }
   for (const std::string_view name : {"retry_task", "cancel_task", "purge_queue"}) {
-    const auto answer = json::parse(wire::engine_answer(name, wire::read_result(payload)),
-                                    {.max_depth = 512});
+    const auto answer =
+        json::parse(wire::engine_answer(name, wire::read_result(payload)), {.max_depth = 512});
     if (!answer || json::text(answer->as_object(), "outcome").empty()) std::abort();
   }
   static_cast<void>(wire::state_item("t", wire::read_result(payload)));

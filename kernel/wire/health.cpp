@@ -192,8 +192,8 @@ void read_key(EngineHealth& engine, std::string_view what, const json::Value& va
     for (const auto& member : details->get_object()) {
       if (engine.workers.size() == kMostWorkers) break;
       if (!member.value().is_object() || member.key().empty()) continue;
-      engine.workers.push_back(worker_item({member.key().data(), member.key().size()},
-                                           member.value().get_object()));
+      engine.workers.push_back(
+          worker_item({member.key().data(), member.key().size()}, member.value().get_object()));
     }
     engine.tells_workers = true;
   }
@@ -338,18 +338,17 @@ AgentStatus read_agent_status(const json::Object& payload) {
 }
 
 json::Object write_agent_status(const AgentStatus& s) {
-  json::Object out{
-      {"auth_failure_streak", s.auth_failure_streak},
-      {"protocol_failure_streak", s.protocol_failure_streak},
-      {"connection_failure_streak", s.connection_failure_streak},
-      {"last_successful_connect_at", time_or_null(s.last_successful_connect_at)},
-      {"current_session_age_seconds", value_or_null(s.current_session_age_seconds)},
-      {"buffer_depth", s.buffer_depth},
-      {"buffer_oldest_age_seconds", value_or_null(s.buffer_oldest_age_seconds)},
-      {"agent_version", s.agent_version},
-      {"protocol_version", s.protocol_version},
-      {"engines", array_of(s.engines)},
-      {"schedulers", array_of(s.schedulers)}};
+  json::Object out{{"auth_failure_streak", s.auth_failure_streak},
+                   {"protocol_failure_streak", s.protocol_failure_streak},
+                   {"connection_failure_streak", s.connection_failure_streak},
+                   {"last_successful_connect_at", time_or_null(s.last_successful_connect_at)},
+                   {"current_session_age_seconds", value_or_null(s.current_session_age_seconds)},
+                   {"buffer_depth", s.buffer_depth},
+                   {"buffer_oldest_age_seconds", value_or_null(s.buffer_oldest_age_seconds)},
+                   {"agent_version", s.agent_version},
+                   {"protocol_version", s.protocol_version},
+                   {"engines", array_of(s.engines)},
+                   {"schedulers", array_of(s.schedulers)}};
   if (s.telemetry_loss) out["telemetry_loss"] = write_loss(*s.telemetry_loss);
   return out;
 }

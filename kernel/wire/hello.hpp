@@ -34,9 +34,10 @@ struct Hello {
   [[nodiscard]] bool has_feature(std::string_view feature) const;
 };
 
-// Errors: kTooLarge, kMalformed (also for a first frame that is no hello), kContent (a member's type
-// or limit), kVersion (an envelope `v` other than 2): each closes with 4400. A protocol_version
-// other than "2" is no error here: the caller closes with 4426 and can tell whom it refused.
+// Errors: kTooLarge, kMalformed (also for a first frame that is no hello), kContent (a member's
+// type or limit), kVersion (an envelope `v` other than 2): each closes with 4400. A
+// protocol_version other than "2" is no error here: the caller closes with 4426 and can tell whom
+// it refused.
 [[nodiscard]] base::Result<Hello> parse_hello(std::string_view text,
                                               std::size_t max_bytes = kMaxFrameBytes);
 [[nodiscard]] std::string write_hello(const Hello& hello, std::string_view frame_id);

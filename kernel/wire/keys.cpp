@@ -61,15 +61,15 @@ base::Result<std::string> parse_secret(std::string_view text) {
   }
   auto secret = base::unbase64url(bare);
   if (!secret) return refused("the signing secret is not URL-safe base64");
-  if (secret->size() < kSecretBytes)
-    return refused("the signing secret has fewer than 32 bytes");
+  if (secret->size() < kSecretBytes) return refused("the signing secret has fewer than 32 bytes");
   return std::move(*secret);
 }
 
 std::optional<std::string_view> bearer_token(std::string_view authorization) {
   constexpr std::string_view kScheme = "bearer";
   const std::string_view text = authorization;
-  if (text.size() <= kScheme.size() || !trimmed(text.substr(kScheme.size(), 1)).empty()) return std::nullopt;
+  if (text.size() <= kScheme.size() || !trimmed(text.substr(kScheme.size(), 1)).empty())
+    return std::nullopt;
   for (std::size_t i = 0; i < kScheme.size(); ++i) {
     if ((text[i] | 0x20) != kScheme[i]) return std::nullopt;
   }

@@ -10,13 +10,13 @@
 
 namespace z4j::wire {
 
-inline constexpr std::string_view kTooLarge = "too_large";  // over the frame limit
+inline constexpr std::string_view kTooLarge = "too_large";   // over the frame limit
 inline constexpr std::string_view kMalformed = "malformed";  // not a JSON object of the right shape
 inline constexpr std::string_view kType = "type";            // a type we don't know
 inline constexpr std::string_view kVersion = "version";      // another protocol version
 inline constexpr std::string_view kSignature = "signature";  // missing, or not by this key
-inline constexpr std::string_view kReplay = "replay";  // its number or nonce was there before
-inline constexpr std::string_view kClock = "clock";    // its time is too far from ours
+inline constexpr std::string_view kReplay = "replay";        // its number or nonce was there before
+inline constexpr std::string_view kClock = "clock";          // its time is too far from ours
 inline constexpr std::string_view kContent = "content";  // a member whose value no version allows
 
 namespace close {

@@ -25,8 +25,8 @@ base::Error wrong_clock(base::TimeUs skew, base::TimeUs allowed) {
   char text[160];
   std::snprintf(text, sizeof text,
                 "the sender's clock is %.1f s %s ours; at most %.0f s are allowed",
-                static_cast<double>(skew < 0 ? -skew : skew) / 1e6, skew < 0 ? "behind" : "ahead of",
-                static_cast<double>(allowed) / 1e6);
+                static_cast<double>(skew < 0 ? -skew : skew) / 1e6,
+                skew < 0 ? "behind" : "ahead of", static_cast<double>(allowed) / 1e6);
   base::Error error = refused(kClock, text);
   error.hint = "set both clocks by NTP";
   return error;
@@ -34,8 +34,7 @@ base::Error wrong_clock(base::TimeUs skew, base::TimeUs allowed) {
 
 }  // namespace
 
-base::Status ReplayGuard::admit(const json::Object& frame, base::TimeUs now,
-                                std::int64_t mono_ms) {
+base::Status ReplayGuard::admit(const json::Object& frame, base::TimeUs now, std::int64_t mono_ms) {
   const std::int64_t seq = seq_of(frame);
   if (seq < 1) return refused(kReplay, "the frame has no valid seq");
   const std::string_view nonce = json::text(frame, "nonce");

@@ -71,11 +71,9 @@ base::Status accepts(std::string_view agent_version, std::string_view level) {
   const auto agent = parse_version(agent_version), ours = parse_version(level);
   if (!agent || !ours || agent->major + 1 >= ours->major) return {};
   return base::Error{.code = base::Code::unsupported,
-                     .message = "agent version " +
-                                std::string(agent_version.substr(0, kLongest)) +
+                     .message = "agent version " + std::string(agent_version.substr(0, kLongest)) +
                                 " is too old for brain " + std::string(level.substr(0, kLongest)) +
-                                "; update it to " + std::to_string(ours->major - 1) +
-                                ".x or later",
+                                "; update it to " + std::to_string(ours->major - 1) + ".x or later",
                      .where = "version",
                      .hint = {}};
 }

@@ -6,6 +6,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import time
 import types
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -69,6 +70,21 @@ class Place(fleet.Fleet):
 
     def end(self, name, number=signal.SIGTERM):
         self.children[name].stop(number)
+
+
+def wait_reporting(brain, send, tell):
+    """Sends tasks until one is reported whole: an agent hears its worker's broker events only a while after it is online. The ids sent."""
+    sent, last = [], 0.0
+
+    def whole():
+        nonlocal last
+        if time.monotonic() - last > 3:
+            sent.append(send())
+            last = time.monotonic()
+        return any((brain.task("celery", task_id) or {}).get("state") == "success" for task_id in sent)
+
+    wait_until(whole, 90, 0.3, tell)
+    return sent
 
 
 def variables(minted, brain=None):

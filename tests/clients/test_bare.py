@@ -6,7 +6,7 @@ import pathlib
 import unittest
 
 import venvs
-from place import Brain, Place, variables, wait_until
+from place import Brain, Place, variables, wait_reporting, wait_until
 
 
 class Bare:
@@ -23,6 +23,7 @@ class Bare:
         cls.place.rq_worker("r1", minted["rq-worker"], worker_class=cls.RQ_WORKER)
         cls.place.run_child("console", ["python", str(pathlib.Path(__file__).parent / "apps" / "bare_both.py")], minted["console"])
         wait_until(lambda: cls.states() == {"celery-worker": "online", "rq-worker": "online", "console": "online"}, 90, tell=cls.tell)
+        wait_reporting(cls.brain, lambda: cls.place.send_celery("shop.add", 0, 0), cls.tell)
 
     @classmethod
     def states(cls):

@@ -5,7 +5,7 @@ import sys
 import tempfile
 import unittest
 
-from place import Brain, Place, free_port, variables, wait_until
+from place import Brain, Place, free_port, variables, wait_reporting, wait_until
 
 APPS = pathlib.Path(__file__).resolve().parent / "apps"
 sys.path.append(str(APPS.parent.parent / "support"))
@@ -31,6 +31,10 @@ class Connection(unittest.TestCase):
         self.agent = {**variables(self.minted, self.brain.url), "Z4J_AGENT_ID": self.minted["agent"]["id"], **more}
         self.place.celery_worker("c1", "bare_celery", self.agent, "orders")
         self.wait_online()
+        self.probes = self.wait_reporting()
+
+    def wait_reporting(self):
+        return wait_reporting(self.brain, lambda: self.place.send_celery("shop.add", 0, 0), self.tell)
 
     def wait_online(self, state="online", seconds=90):
         wait_until(lambda: self.brain.agent_named("worker")["state"] == state, seconds, tell=self.tell)
@@ -70,7 +74,7 @@ class RestartTest(Connection):
         after = self.place.send_celery("shop.add", 9, 9)
         self.state(after, "success")
         tasks = self.brain.all_of("/tasks?limit=100")
-        self.assertEqual(sorted(t["task_id"] for t in tasks), sorted([*before, *meanwhile, after]))
+        self.assertEqual(sorted(t["task_id"] for t in tasks), sorted([*self.probes, *before, *meanwhile, after]))
         events = self.brain.all_of(f"/events?engine=celery&task_id={meanwhile[0]}&limit=100")
         ids = [(e["kind"], e["occurred_at"]) for e in events]
         self.assertEqual(len(ids), len(set(ids)), events)
@@ -91,9 +95,9 @@ class TokenTest(Connection):
         rotated = self.change("rotate-token", {"overlap_seconds": 3600})
         self.assertNotEqual(rotated["token"], self.minted["token"])
         self.restart_worker(self.minted["token"])  # not yet reconfigured
-        self.state(self.place.send_celery("shop.add", 1, 1), "success")
+        self.wait_reporting()
         self.restart_worker(rotated["token"])
-        self.state(self.place.send_celery("shop.add", 2, 2), "success")
+        self.wait_reporting()
         self.assertEqual(self.brain.agent_named("worker")["id"], self.minted["agent"]["id"])
 
     def test_a_revoked_agent_is_cut_off_and_its_worker_works_on(self):
@@ -105,7 +109,7 @@ class TokenTest(Connection):
         rotated = self.change("rotate-token", {"overlap_seconds": 0})
         self.restart_worker(rotated["token"])
         self.wait_online()
-        self.state(self.place.send_celery("shop.add", 2, 2), "success")
+        self.wait_reporting()
 
 
 class TlsConnection(Connection):
@@ -153,6 +157,7 @@ class OldestTlsTest(TlsConnection):
             **variables(minted, self.brain.url), "SSL_CERT_FILE": str(self.cert), "Z4J_TRANSPORT": "longpoll",
             "Z4J_AGENT_ID": minted["agent"]["id"], "Z4J_PROJECT_ID": minted["agent"]["project_id"]})
         self.wait_online()
+        self.wait_reporting()
         self.check_reports_and_obeys(given=True)
 
 

@@ -7,7 +7,7 @@ import signal
 import unittest
 import urllib.request
 
-from place import Brain, Place, free_port, variables, wait_until
+from place import Brain, Place, free_port, variables, wait_reporting, wait_until
 
 APPS = pathlib.Path(__file__).resolve().parent / "apps"
 
@@ -25,6 +25,7 @@ class Framework:
         cls.place.celery_worker("worker", cls.APP, cls.agent)
         wait_until(cls.answers, 60, tell=cls.tell)
         wait_until(lambda: len(cls.processes()) == 2, 60, tell=cls.tell)
+        wait_reporting(cls.brain, lambda: cls.fetch("/order/1"), cls.tell)
 
     @classmethod
     def tell(cls):
@@ -83,6 +84,7 @@ class Framework:
         self.assertEqual(self.brain.agent_named("shop")["state"], "online")
         self.place.children["worker"].start()
         wait_until(lambda: len(self.processes()) == 2, 60, tell=self.tell)
+        wait_reporting(self.brain, lambda: self.fetch("/order/1"), self.tell)
 
 
 class DjangoTest(Framework, unittest.TestCase):

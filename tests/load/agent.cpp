@@ -52,8 +52,8 @@ void Agent::connect(std::int64_t now_ms) {
       Link::Callbacks{[this] { greet(); }, [this](std::string_view text) { message(text); },
                       [this](const std::string& why) { gone(why); }});
   link_->connect(source_address(number_), shared_.brain,
-                 "GET " + shared_.options.path + " HTTP/1.1\r\nHost: " + shared_.options.host + ":" +
-                     std::to_string(shared_.options.port) +
+                 "GET " + shared_.options.path + " HTTP/1.1\r\nHost: " + shared_.options.host +
+                     ":" + std::to_string(shared_.options.port) +
                      "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13"
                      "\r\nSec-WebSocket-Key: " +
                      base::base64(base::random_bytes(16)) + "\r\nAuthorization: Bearer " +
@@ -89,7 +89,8 @@ void Agent::begin_session(std::string_view text) {
   // Agents that came together must not beat together.
   beat_at_ms_ = shared_.clock.steady_ms() +
                 std::uniform_int_distribution<std::int64_t>(0, beat_every_ms_)(dice());
-  for (const auto& [id, sent] : unacked_) send_frame(wire::FrameType::event_batch, id, sent.payload);
+  for (const auto& [id, sent] : unacked_)
+    send_frame(wire::FrameType::event_batch, id, sent.payload);
 }
 
 void Agent::message(std::string_view text) {

@@ -40,10 +40,10 @@ class Times {
 
 struct Figures {
   std::uint64_t frames = 0, events = 0, acks = 0, foreign_acks = 0, refused_frames = 0;
-  std::uint64_t held = 0;  // events put off because too many waited for their ack
+  std::uint64_t held = 0;    // events put off because too many waited for their ack
   std::uint64_t losses = 0;  // connections lost
   std::map<std::string, std::uint64_t> failures;  // of connecting, and close codes
-  Times acked, acked_flood;  // frame to ack
+  Times acked, acked_flood;                       // frame to ack
 
   void fail(const std::string& why) {
     if (failures.size() < 50 || failures.count(why) > 0) ++failures[why];

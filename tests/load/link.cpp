@@ -70,17 +70,16 @@ void Link::begin_upgrade(std::string request) {
 
 void Link::read_more() {
   on_stream([this](auto& stream) {
-    stream.async_read_some(
-        asio::buffer(block_),
-        [self = shared_from_this()](boost::system::error_code ec, std::size_t n) {
-          if (self->is_over_) return;
-          if (ec) return self->end(ec == asio::error::eof ? "eof" : "reset");
-          self->in_.append(self->block_.data(), n);
-          if (self->in_.size() > kMostIn) return self->end("a message is too large");
-          if (!self->is_open_) self->take_upgrade();
-          if (self->is_open_ && !self->is_over_) self->take_frames();
-          if (!self->is_over_) self->read_more();
-        });
+    stream.async_read_some(asio::buffer(block_), [self = shared_from_this()](
+                                                     boost::system::error_code ec, std::size_t n) {
+      if (self->is_over_) return;
+      if (ec) return self->end(ec == asio::error::eof ? "eof" : "reset");
+      self->in_.append(self->block_.data(), n);
+      if (self->in_.size() > kMostIn) return self->end("a message is too large");
+      if (!self->is_open_) self->take_upgrade();
+      if (self->is_open_ && !self->is_over_) self->take_frames();
+      if (!self->is_over_) self->read_more();
+    });
   });
 }
 

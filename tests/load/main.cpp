@@ -56,23 +56,24 @@ class Run {
     };
     json::Object failures;
     for (const auto& [why, count] : figures_.failures) failures[why] = count;
-    const json::Object report{{"agents", static_cast<std::int64_t>(options_.agents)},
-                              {"connected", connected_},
-                              {"connect_s", connect_s_},
-                              {"load_s", load_s_},
-                              {"frames", figures_.frames},
-                              {"events", figures_.events},
-                              {"events_per_s", load_s_ > 0 ? static_cast<double>(figures_.events) / load_s_ : 0.0},
-                              {"acks", figures_.acks},
-                              {"unacked", unacked()},
-                              {"foreign_acks", figures_.foreign_acks},
-                              {"held", figures_.held},
-                              {"refused_frames", figures_.refused_frames},
-                              {"losses", figures_.losses},
-                              {"failures", std::move(failures)},
-                              {"frame_to_ack", times(figures_.acked)},
-                              {"frame_to_ack_of_flood", times(figures_.acked_flood)},
-                              {"outages", outages_}};
+    const json::Object report{
+        {"agents", static_cast<std::int64_t>(options_.agents)},
+        {"connected", connected_},
+        {"connect_s", connect_s_},
+        {"load_s", load_s_},
+        {"frames", figures_.frames},
+        {"events", figures_.events},
+        {"events_per_s", load_s_ > 0 ? static_cast<double>(figures_.events) / load_s_ : 0.0},
+        {"acks", figures_.acks},
+        {"unacked", unacked()},
+        {"foreign_acks", figures_.foreign_acks},
+        {"held", figures_.held},
+        {"refused_frames", figures_.refused_frames},
+        {"losses", figures_.losses},
+        {"failures", std::move(failures)},
+        {"frame_to_ack", times(figures_.acked)},
+        {"frame_to_ack_of_flood", times(figures_.acked_flood)},
+        {"outages", outages_}};
     if (options_.json) {
       std::puts(json::write(report).c_str());
       return;
@@ -137,8 +138,7 @@ class Run {
     std::fprintf(stderr, "%lld of %lld connected, %llu events, %llu acks, %lld waiting\n",
                  static_cast<long long>(connected), static_cast<long long>(all),
                  static_cast<unsigned long long>(figures_.events),
-                 static_cast<unsigned long long>(figures_.acks),
-                 static_cast<long long>(unacked()));
+                 static_cast<unsigned long long>(figures_.acks), static_cast<long long>(unacked()));
   }
 
   // True at the end.

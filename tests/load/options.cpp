@@ -36,7 +36,8 @@ base::Status read_url(std::string_view url, Options& options) {
   // A load generator must not become a weapon.
   if (!options.host.starts_with("127."))
     return wrong("--url", "only addresses of this machine (127.x.x.x) are loaded");
-  options.port = static_cast<std::uint16_t>(std::atoi(std::string(place.substr(colon + 1)).c_str()));
+  options.port =
+      static_cast<std::uint16_t>(std::atoi(std::string(place.substr(colon + 1)).c_str()));
   return {};
 }
 
@@ -106,8 +107,10 @@ base::Result<Options> parse_options(int count, char** words) {
 }
 
 const char* usage() noexcept {
-  return "z4j-agents --url ws://127.0.0.1:PORT --tokens FILE [--agents N] [--seconds N] [--rate EVENTS_PER_S]\n"
-         "           [--flood EVENTS_PER_S] [--heartbeat S] [--connect-rate N] [--ca FILE] [--verify] [--json]\n";
+  return "z4j-agents --url ws://127.0.0.1:PORT --tokens FILE [--agents N] [--seconds N] [--rate "
+         "EVENTS_PER_S]\n"
+         "           [--flood EVENTS_PER_S] [--heartbeat S] [--connect-rate N] [--ca FILE] "
+         "[--verify] [--json]\n";
 }
 
 }  // namespace z4j::load

@@ -21,12 +21,12 @@ struct Options {
   std::string ca_file;  // "" = the certificate is not looked at
   std::vector<Credential> credentials;
   std::size_t agents = 10;
-  int heartbeat_s = 0;        // 0: what the brain says
-  int seconds = 10;           // of load, once all are connected
-  double rate = 0;            // events a second of each agent
-  double flood = 0;           // events a second of the first agent instead
-  int connect_rate = 1000;    // new connections a second
-  bool verify = false;        // check the brain's signatures, as a real agent does
+  int heartbeat_s = 0;      // 0: what the brain says
+  int seconds = 10;         // of load, once all are connected
+  double rate = 0;          // events a second of each agent
+  double flood = 0;         // events a second of the first agent instead
+  int connect_rate = 1000;  // new connections a second
+  bool verify = false;      // check the brain's signatures, as a real agent does
   bool json = false;
 };
 

@@ -349,6 +349,8 @@ gateway::Gateway::Options Brain::Parts::gateway_options() {
   };
   out.on_held = [this] { holds_more(); };
   out.idle_timeout_s = settings.ws_idle_timeout_s;
+  out.connections_per_agent = static_cast<std::size_t>(settings.ws_connections_per_agent);
+  out.max_frame_bytes = static_cast<std::size_t>(settings.ws_frame_bytes);
   out.offline_timeout_s = settings.agent_offline_timeout_s;
   return out;
 }
