@@ -419,6 +419,9 @@ class ApiProjectTest : public CppUnit::TestFixture {
           .num(event_col::stored_at, 1);
     }
     f_.insert(std::move(events));
+    const Answered told = get("/tasks/celery/child");
+    CPPUNIT_ASSERT_EQUAL(agent_.text(), told.text("sources/started/0/agent_id"));
+    CPPUNIT_ASSERT_EQUAL(std::string::npos, told.text("sources/started").find("},{"));
     const Answered page = get("/events?engine=celery&task_id=child&limit=2");
     CPPUNIT_ASSERT_EQUAL(std::string("1970-01-01T00:00:02Z"), page.text("items/0/occurred_at"));
     CPPUNIT_ASSERT_EQUAL(std::string("h"), page.text("items/0/payload/hostname"));

@@ -93,7 +93,24 @@ net::Response list_tasks(Site& site, Call& call) {
 
 net::Response get_task(Site& site, Call& call) {
   auto task = site.tasks.find(call.project->id, call.param("engine"), call.param("task_id"));
-  return task ? json_answer(200, to_json(*task)) : refuse(call, task.error());
+  if (!task) return refuse(call, task.error());
+  auto sources = site.tasks.sources(call.project->id, task->engine, task->task_id);
+  if (!sources) return refuse(call, sources.error());
+  auto agents = site.fleet.agents(call.project->id);
+  if (!agents) return refuse(call, agents.error());
+  Object told;
+  for (const core::TaskSource& source : *sources) {
+    const auto agent = std::find_if(agents->begin(), agents->end(),
+                                    [&](const auto& one) { return one.id == source.agent_id; });
+    base::json::Value& list = told[source.facts];
+    if (list.is_null()) list = Array();
+    list.get_array().push_back(
+        Object{{"agent_id", source.agent_id.text()},
+               {"name", text_or_null(agent == agents->end() ? "" : agent->name)}});
+  }
+  Object out = to_json(*task);
+  out["sources"] = std::move(told);
+  return json_answer(200, out);
 }
 
 net::Response get_task_tree(Site& site, Call& call) {

@@ -198,8 +198,6 @@ constexpr std::string_view kForeignVariables[] = {
     "Z4J_WAL_CHECKPOINT_INTERVAL_SECONDS",
     "Z4J_WORKER_ROLE",
     "Z4J_WS_INGEST_QUEUE_MAXSIZE",
-    "Z4J_WS_MAX_FRAME_BYTES",
-    "Z4J_WS_PER_AGENT_CONCURRENCY_CAP",
 };
 
 }  // namespace

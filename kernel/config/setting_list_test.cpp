@@ -66,7 +66,7 @@ class SettingListTest : public CppUnit::TestFixture {
     }
     CPPUNIT_ASSERT(is_foreign_variable("Z4J_SENTRY_DSN"));
     CPPUNIT_ASSERT(is_foreign_variable("Z4J_ACME_EMAIL"));
-    CPPUNIT_ASSERT(is_foreign_variable("Z4J_WS_PER_AGENT_CONCURRENCY_CAP"));
+    CPPUNIT_ASSERT(is_foreign_variable("Z4J_WS_INGEST_QUEUE_MAXSIZE"));
     CPPUNIT_ASSERT(!is_foreign_variable("Z4J_NO_SUCH"));
   }
   void every_default_is_within_its_own_bounds() {

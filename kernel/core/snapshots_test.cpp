@@ -25,6 +25,7 @@ class SnapshotsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(half_an_answer_takes_nobody_away);
   CPPUNIT_TEST(a_queue_that_is_gone_is_empty);
   CPPUNIT_TEST(what_did_not_change_is_not_written);
+  CPPUNIT_TEST(reports_of_many_owners_are_written_together);
   CPPUNIT_TEST(silent_workers_of_anybody_become_offline);
   CPPUNIT_TEST(the_registry_is_kept_sorted);
   CPPUNIT_TEST_SUITE_END();
@@ -184,6 +185,38 @@ class SnapshotsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!tell(SnapshotKind::queues, R"([{"name":"q","pending":5}])").queues);
     CPPUNIT_ASSERT_EQUAL(clock_.now(), queue("q").num(queue_col::last_seen_at));
     CPPUNIT_ASSERT_EQUAL(first, queue("q").num(queue_col::created_at));
+  }
+  void reports_of_many_owners_are_written_together() {
+    SnapshotRows::Owner other = owner_;
+    other.agent_id = base::Uuid::random();
+    SnapshotRows one(*store_, clock_, owner_), two(*store_, clock_, other);
+    const auto queues_of = [](const char* items) {
+      return read_queues(std::string(R"({"items":)") + items + R"(,"next":null})", 0).value().items;
+    };
+    const auto mine = queues_of(R"([{"name":"a","pending":1},{"name":"both","pending":2}])");
+    const auto yours = queues_of(R"([{"name":"both","pending":3}])");
+    std::vector<SnapshotRows::QueuesOf> queues{{&one, &mine, false}, {&two, &yours, false}};
+    CPPUNIT_ASSERT(SnapshotRows::queues_of_many(*store_, queues));
+    CPPUNIT_ASSERT(queues[0].is_changed && queues[1].is_changed);
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, queue("a").num(queue_col::pending_count));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, queue("both").num(queue_col::pending_count));
+    CPPUNIT_ASSERT(SnapshotRows::queues_of_many(*store_, queues));
+    CPPUNIT_ASSERT(!queues[0].is_changed && !queues[1].is_changed);
+
+    WorkerReport busy;
+    busy.name = "w";
+    busy.state = "online";
+    std::vector<WorkerReport> reports{busy};
+    std::vector<SnapshotRows::WorkersOf> workers{{&one, &reports, clock_.now(), false}};
+    CPPUNIT_ASSERT(SnapshotRows::workers_of_many(*store_, workers));
+    CPPUNIT_ASSERT(workers[0].is_changed);
+    CPPUNIT_ASSERT_EQUAL(std::string("online"), state("w"));
+    clock_.advance(kWorkerSilence + base::kSecondUs);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, sweep_silent_workers(*store_, clock_.now()).value());
+    workers[0].asked_at = clock_.now();
+    CPPUNIT_ASSERT(SnapshotRows::workers_of_many(*store_, workers));
+    CPPUNIT_ASSERT(workers[0].is_changed);
+    CPPUNIT_ASSERT_EQUAL(std::string("online"), state("w"));
   }
   void silent_workers_of_anybody_become_offline() {
     (void)snapshots_.ask();

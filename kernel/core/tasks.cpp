@@ -97,6 +97,20 @@ base::Result<Page<TaskView>> read_task_page(Store& store, Query query, std::uint
       [](const TaskView& t) { return t.bytes; });
 }
 
+// The group of facts that an event of this kind tells; empty for others.
+std::string_view facts_of(std::string_view kind) {
+  if (kind == "task.sent") return "sent";
+  if (kind == "task.received") return "received";
+  if (kind == "task.started") return "started";
+  if (kind == "task.retried") return "retried";
+  if (kind == "task.succeeded" || kind == "task.failed" || kind == "task.revoked" ||
+      kind == "task.rejected")
+    return "ended";
+  return {};
+}
+
+constexpr std::uint32_t kMostSourceEvents = 200;
+
 }  // namespace
 
 base::Result<Page<TaskView>> Tasks::list(const base::Uuid& project, const TaskFilter& filter,
@@ -302,10 +316,8 @@ base::Result<TaskView> Tasks::find(const base::Uuid& project, std::string_view e
   return task_view_of(**row);
 }
 
-base::Result<Page<TaskEventView>> Tasks::events(const base::Uuid& project, std::string_view engine,
-                                                std::string_view task_id,
-                                                const std::optional<Place>& after,
-                                                std::uint32_t limit) {
+base::Result<Query> Tasks::events_of(const base::Uuid& project, std::string_view engine,
+                                     std::string_view task_id) {
   Query query(Table::events);
   query.where.eq(event_col::project_id, project)
       .eq(event_col::task_id, task_id)
@@ -320,10 +332,37 @@ base::Result<Page<TaskEventView>> Tasks::events(const base::Uuid& project, std::
     query.where.ge(event_col::occurred_at, (*task)->num(task_col::created_at) - base::kDayUs)
         .le(event_col::occurred_at, (*task)->num(task_col::updated_at) + base::kDayUs);
   }
-  query
-      .columns({event_col::id, event_col::project_id, event_col::agent_id, event_col::engine,
-                event_col::task_id, event_col::kind, event_col::occurred_at, event_col::payload})
-      .order({event_col::occurred_at, event_col::id}, true);
+  query.order({event_col::occurred_at, event_col::id}, true);
+  return query;
+}
+
+base::Result<std::vector<TaskSource>> Tasks::sources(const base::Uuid& project,
+                                                     std::string_view engine,
+                                                     std::string_view task_id) {
+  auto query = events_of(project, engine, task_id);
+  if (!query) return std::move(query).error();
+  query->columns({event_col::kind, event_col::agent_id}).limit(kMostSourceEvents);
+  std::vector<TaskSource> out;
+  auto read = store_.each(*query, [&out](const Row& row) {
+    const std::string_view facts = facts_of(row.text(event_col::kind));
+    const TaskSource source{facts, row.uuid(event_col::agent_id)};
+    if (!facts.empty() && std::find(out.begin(), out.end(), source) == out.end())
+      out.push_back(source);
+    return true;
+  });
+  if (!read) return std::move(read).error();
+  return out;
+}
+
+base::Result<Page<TaskEventView>> Tasks::events(const base::Uuid& project, std::string_view engine,
+                                                std::string_view task_id,
+                                                const std::optional<Place>& after,
+                                                std::uint32_t limit) {
+  auto found = events_of(project, engine, task_id);
+  if (!found) return std::move(found).error();
+  Query query = std::move(found).value();
+  query.columns({event_col::id, event_col::project_id, event_col::agent_id, event_col::engine,
+                 event_col::task_id, event_col::kind, event_col::occurred_at, event_col::payload});
   if (after) query.after({Cell(after->at), Cell(after->id)});
   const auto make = [](const Row& row) {
     TaskEventView e;

@@ -46,6 +46,14 @@ struct TaskEventView {
   std::size_t bytes = 0;
 };
 
+// Who told a group of a task's facts.
+struct TaskSource {
+  std::string_view facts;  // sent, received, started, ended, retried
+  base::Uuid agent_id;
+
+  friend bool operator==(const TaskSource&, const TaskSource&) = default;
+};
+
 struct TaskNode {
   std::string task_id, name, state, parent_task_id, root_task_id;
   std::optional<base::TimeUs> received_at, finished_at;
@@ -82,6 +90,10 @@ class Tasks {
                                                          std::string_view task_id,
                                                          const std::optional<Place>& after,
                                                          std::uint32_t limit);
+  // Each once, the latest first; of the newest 200 events.
+  [[nodiscard]] base::Result<std::vector<TaskSource>> sources(const base::Uuid& project,
+                                                              std::string_view engine,
+                                                              std::string_view task_id);
   [[nodiscard]] base::Result<TaskTree> tree(const base::Uuid& project, std::string_view engine,
                                             std::string_view task_id);
 
@@ -103,6 +115,9 @@ class Tasks {
                                                          const base::Uuid& project,
                                                          const std::optional<Place>& after,
                                                          std::uint32_t limit);
+  // Its events, newest first; columns and limit are the caller's.
+  [[nodiscard]] base::Result<Query> events_of(const base::Uuid& project, std::string_view engine,
+                                              std::string_view task_id);
   // Where a project's list begins or ends; nothing when it is empty.
   [[nodiscard]] base::Result<std::optional<base::TimeUs>> edge(const base::Uuid& project,
                                                                bool newest);

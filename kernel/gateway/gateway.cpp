@@ -417,9 +417,9 @@ void Gateway::look_around() {
 }
 
 bool Gateway::work() {
+  look_around();
   bool any = door_.work();
   for (const auto& desk : desks_) any = desk->work() || any;
-  look_around();
   return ledger_.work() || any;
 }
 

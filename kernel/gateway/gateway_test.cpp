@@ -50,6 +50,7 @@ class GatewayTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_command_without_a_result_times_out_and_a_late_one_is_counted);
   CPPUNIT_TEST(a_command_for_nobody_is_agent_offline);
   CPPUNIT_TEST(silence_makes_offline_but_not_while_we_do_not_read);
+  CPPUNIT_TEST(mere_times_are_written_seldom);
   CPPUNIT_TEST(heartbeats_tell_queues_workers_and_task_names);
   CPPUNIT_TEST(leaving_is_written_down);
   CPPUNIT_TEST(a_post_is_answered_when_its_events_are_stored);
@@ -629,6 +630,18 @@ class GatewayTest : public CppUnit::TestFixture {
     const auto got = retry();
     CPPUNIT_ASSERT((*got)->error().code == base::Code::unavailable);
     CPPUNIT_ASSERT_EQUAL(std::string("agent_offline"), (*got)->error().where);
+  }
+
+  void mere_times_are_written_seldom() {
+    Remote agent = remote();
+    const net::SocketId socket = connect(agent);
+    const base::TimeUs came_at = agent_row().num(agent_col::last_seen_at);
+    clock_.advance(6 * base::kSecondUs);
+    say(socket, agent.frame(wire::FrameType::heartbeat, "hb_1", {}));
+    CPPUNIT_ASSERT_EQUAL(came_at, agent_row().num(agent_col::last_seen_at));
+    clock_.advance(12 * base::kSecondUs);
+    say(socket, agent.frame(wire::FrameType::heartbeat, "hb_2", {}));
+    CPPUNIT_ASSERT_EQUAL(clock_.now(), agent_row().num(agent_col::last_seen_at));
   }
 
   void silence_makes_offline_but_not_while_we_do_not_read() {
