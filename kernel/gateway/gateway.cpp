@@ -26,6 +26,7 @@ constexpr int kMaxPollWait = 60, kUsualPollWait = 30, kMaxPollFrames = 500, kUsu
 constexpr std::size_t kMaxUnsentBytes = std::size_t{4} << 20;  // to one agent
 constexpr int kReceiveBufferBytes = 64 << 10;
 constexpr auto kLookEvery = std::chrono::milliseconds(250);
+constexpr std::int64_t kSessionsEveryMs = 1000;
 constexpr wire::Version kKnowsDeliveryTokens{1, 8, 0};
 
 base::Error not_connected() {
@@ -398,7 +399,10 @@ void Gateway::read(const base::Uuid& agent_id, std::string_view what, std::strin
 
 void Gateway::look_around() {
   errands_.sweep();
+  end_idle_polls();
   const std::int64_t now_ms = clock_.steady_ms();
+  if (now_ms < next_look_ms_) return;
+  next_look_ms_ = now_ms + kSessionsEveryMs;
   const base::TimeUs now = clock_.now();
   std::vector<SocketPtr> late, expired;
   {
@@ -413,7 +417,6 @@ void Gateway::look_around() {
     session->end(wire::close::kBadFrame, "no hello within 10 s");
   for (const SocketPtr& session : expired)
     session->end(wire::close::kRevoked, "the agent's token was replaced");
-  end_idle_polls();
 }
 
 bool Gateway::work() {

@@ -150,7 +150,8 @@ class Gateway final : public core::HeldAgents {
   std::map<PollKey, PollPtr> polls_;
   std::condition_variable wake_;
   bool is_stopping_ = false;
-  std::thread thread_;  // looks at deadlines
+  std::int64_t next_look_ms_ = 0;  // at sessions' deadlines; look_around()'s
+  std::thread thread_;             // looks at deadlines
 };
 
 }  // namespace z4j::gateway

@@ -141,6 +141,10 @@ void Ledger::beat(const Session& session, wire::Heartbeat beat, const json::Obje
     }
     for (wire::EngineHealth& health : beat.engines) {
       const EngineKey key{agent, health.engine};
+      if (health.queues.empty() && health.workers.empty()) {  // as most beats are
+        if (health.tells_queues && !depths_.empty()) depths_.erase(key);
+        continue;
+      }
       if (health.tells_queues) {
         auto& depths = depths_[key];
         depths.clear();

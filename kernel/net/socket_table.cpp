@@ -22,6 +22,7 @@ constexpr std::chrono::seconds kCloseHandshake{3};
 constexpr std::chrono::seconds kAcceptTime{10};
 constexpr std::size_t kKeptReadBuffer = 16u << 10;
 constexpr std::size_t kMaxReasonBytes = 123;  // RFC 6455 5.5
+constexpr std::size_t kManySockets = 1000, kTicksOfMany = 4;
 
 SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
 
@@ -352,6 +353,8 @@ void SocketTable::accept(const SocketEndpoint& endpoint, FrontStream stream,
 }
 
 void SocketTable::tick(SteadyTime now) {
+  // Many are looked at less often: it costs, and their deadlines are seconds.
+  if (open() > kManySockets && ++ticks_ % kTicksOfMany != 0) return;
   for (const auto& socket : all()) socket->tick(now);
 }
 

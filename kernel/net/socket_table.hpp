@@ -62,6 +62,7 @@ class SocketTable final : public SocketSender {
   base::Log& log_;
   std::atomic<std::uint64_t> dropped_slow_{0};
   SocketId last_id_ = 0;
+  std::size_t ticks_ = 0;
   mutable std::mutex mutex_;
   std::unordered_map<SocketId, std::shared_ptr<FrontSocket>> sockets_;  // guarded by mutex_
 };

@@ -241,7 +241,10 @@ class Story {
     std::string last;
     const auto beat = [&] {
       if (SteadyClock::now() > deadline) throw std::runtime_error("stuck; " + told());
-      for (const std::string& line : ingester->lines()) last = hear(line);
+      for (const std::string& line : ingester->lines()) {
+        hear(line);
+        if (line.starts_with("done ")) last = line;  // leases are given back after that
+      }
     };
     while (ingester->is_open()) {
       beat();
@@ -372,13 +375,12 @@ class Story {
   }
 
   // The line, for the caller to remember.
-  std::string hear(const std::string& line) {
+  void hear(const std::string& line) {
     if (line.starts_with("a ")) acknowledged_.insert(line.substr(2));
     if (line.starts_with("d ")) on_disk_.insert(line.substr(2));
     if (line == "l") holds_lease_ = true;
     if (line == "u") ++unknown_;
     if (line.starts_with("p ")) order_.first = std::stoul(line.substr(2));
-    return line;
   }
 
   void strike(Fault fault, CutProxy& proxy, Rivals& rivals) {
