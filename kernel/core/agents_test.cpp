@@ -496,8 +496,8 @@ class AgentsTest : public CppUnit::TestFixture {
     commit.insert(std::move(slots));
     CPPUNIT_ASSERT(store_->commit(commit).ok());
     clock_.advance(31 * base::kSecondUs);
-    const auto swept = sweep_stale_agents(*store_, {}, {fresh},
-                                          clock_.now() - 30 * base::kSecondUs, clock_.now());
+    const auto swept =
+        sweep_stale_agents(*store_, {}, {fresh}, clock_.now() - 30 * base::kSecondUs, clock_.now());
     CPPUNIT_ASSERT(swept && *swept == std::vector<base::Uuid>{project_});
     CPPUNIT_ASSERT_EQUAL(std::string("offline"), column(lost, agent_col::state));
     CPPUNIT_ASSERT_EQUAL(std::string("online"), column(fresh, agent_col::state));  // held here

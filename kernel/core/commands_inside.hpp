@@ -14,7 +14,7 @@ struct Commands::Plan {
   std::uint64_t verb = 0;
   std::string target, args_json;  // for the engine
   int timeout_s = 60;
-  std::string task_name;  // of RETRY, for the new row
+  std::string task_name;              // of RETRY, for the new row
   std::optional<base::Uuid> prefers;  // agent that told of the target
   bool is_bulk = false;
 };

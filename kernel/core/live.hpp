@@ -25,7 +25,8 @@ namespace z4j::core {
 inline constexpr std::string_view kTaskChanged = "task.changed";
 inline constexpr std::string_view kCommandChanged = "command.changed";
 inline constexpr std::string_view kAgentChanged = "agent.changed";
-inline constexpr std::string_view kWorkerCame = "worker.online";  // the kernel's own: told as agents
+inline constexpr std::string_view kWorkerCame =
+    "worker.online";  // the kernel's own: told as agents
 
 class Live {
  public:

@@ -135,8 +135,7 @@ base::Status SnapshotRows::lose_workers(const std::vector<base::Uuid>& gone,
 }
 
 void SnapshotRows::plan(const WorkersById& reported, base::TimeUs asked_at,
-                        const Heartbeats& living, const Heartbeats& dead,
-                        WorkerWrites& writes) {
+                        const Heartbeats& living, const Heartbeats& dead, WorkerWrites& writes) {
   const base::TimeUs now = clock_.now();
   is_changed_ = false;
   next_worker_marks_.clear();  // only of what is reported: names that come and go don't pile up
@@ -215,8 +214,7 @@ base::Status SnapshotRows::write(Store& store, const std::optional<Fence>& fence
   return writer.flush();
 }
 
-SnapshotRows::WorkersById SnapshotRows::by_worker(
-    const std::vector<WorkerReport>& reports) const {
+SnapshotRows::WorkersById SnapshotRows::by_worker(const std::vector<WorkerReport>& reports) const {
   return by_row_id(reports, [this](std::string_view name) {
     return model::worker_row_id(owner_.project_id, owner_.engine, name);
   });
@@ -386,8 +384,7 @@ base::Status SnapshotRows::write(Store& store, const std::optional<Fence>& fence
   return writer.flush();
 }
 
-SnapshotRows::QueuesById SnapshotRows::by_queue(
-    const std::vector<QueueReport>& reports) const {
+SnapshotRows::QueuesById SnapshotRows::by_queue(const std::vector<QueueReport>& reports) const {
   return by_row_id(reports, [this](std::string_view name) {
     return model::queue_row_id(owner_.project_id, owner_.engine, name);
   });

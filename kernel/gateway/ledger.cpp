@@ -459,8 +459,8 @@ void Ledger::write_reports(std::map<EngineKey, Report>& reports) {
       }
     }
     if (report.health.tells_workers) {
-      if (auto page = core::read_workers(page_of(report.health.workers), clock_.now(),
-                                         options_.redact)) {
+      if (auto page =
+              core::read_workers(page_of(report.health.workers), clock_.now(), options_.redact)) {
         one.workers = std::move(page).value();
         workers.push_back({rows.get(), &one.workers.items, report.at, false});
         learn_names(key, who, one.workers.items);
