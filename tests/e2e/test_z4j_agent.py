@@ -289,7 +289,7 @@ class AgentTest(unittest.TestCase):
         agent.wait_for("next_retry_in")
         agent.process.send_signal(signal.SIGHUP)
         agent.wait_for("HTTP 401", times=2)
-        lines = [line for line in agent.log().splitlines() if "401" in line]
+        lines = [line for line in agent.log().splitlines() if "HTTP 401" in line]
         for line in lines:
             self.assertRegex(line, r"^\[z4j\] .*not connected.*token.*HTTP 401.*next_retry_in\":\"1\d\.\d s|2\d\.\d s")
         self.assertNotIn("z" * 43, agent.log())
