@@ -153,7 +153,8 @@ class FleetTest(unittest.TestCase):
         self.state("celery", task_id, {"started"}, 60)
         self.command("cancel-task", "celery", engine="celery", task_id=task_id)
         self.state("celery", task_id, {"revoked"})
-        wait_until(lambda: self.fleet.ends(task_id)[-1:] == ["revoked"], 30)
+        # The pool process may get to say that it dies, before or after.
+        wait_until(lambda: "revoked" in self.fleet.ends(task_id), 30)
 
     def test_cancel_of_a_running_rq_job(self):
         job = self.fleet.send("rq", "rq_jobs.transcode", 300, queue="default")
