@@ -30,8 +30,8 @@ constexpr std::size_t kMaxMoves = 50'000, kMaxDeltas = 1'000;
 constexpr std::size_t kMaxNames = 10'000, kMaxWorkersPerName = 256;
 constexpr std::size_t kNameBytes = 500;
 constexpr std::int64_t kRoutesEveryMs = 60'000;
-// Times of an agent whose state did not change; below the offline timeout, so that a brain that
-// takes over does not find it silent.
+// Times of an agent whose state did not change; at most half of the offline timeout, so that a
+// brain that takes over does not find it silent.
 constexpr std::int64_t kTimesEveryMs = 15'000, kWorkersEveryMs = 30'000;
 constexpr std::int64_t kSkewJitterMs = 1000;
 constexpr auto kLedgerRound = std::chrono::milliseconds(250);
@@ -555,6 +555,8 @@ std::optional<std::string> Ledger::new_telemetry(const base::Uuid& agent) {
 }
 
 bool Ledger::write_presence() {
+  const std::int64_t times_every_ms =
+      std::min<std::int64_t>(kTimesEveryMs, options_.offline_timeout_s * std::int64_t{500});
   const base::TimeUs now = clock_.now();
   const std::int64_t now_ms = clock_.steady_ms();
   const base::TimeUs silent_since =
@@ -608,7 +610,7 @@ bool Ledger::write_presence() {
     const bool has_turned = written.at_ms && written.is_online != is_online;
     if (has_turned) projects.insert(who.project_id);
     const auto skew_before = written.skew_ms.value_or(skew_ms.value_or(0));
-    if (has_turned || !written.at_ms || now_ms - *written.at_ms >= kTimesEveryMs ||
+    if (has_turned || !written.at_ms || now_ms - *written.at_ms >= times_every_ms ||
         std::abs(skew_ms.value_or(0) - skew_before) >= kSkewJitterMs) {
       written = Written{is_online, now_ms, skew_ms};
       agents.begin()

@@ -80,8 +80,8 @@ bool fill_time(const json::Object& row, std::string_view key, json::Object& out)
   return true;
 }
 
-json::Object frame_of(const ScheduleStream& stream, std::int64_t sequence,
-                      std::string_view snapshot_id, std::string_view digest, std::size_t all_rows) {
+// What a body and its frames have in common.
+json::Object head_of(const ScheduleStream& stream, std::int64_t sequence) {
   return {{"protocol_version", kProjectionVersion},
           {"stream_id", stream.stream_id},
           {"epoch_uuid", stream.epoch_uuid},
@@ -90,10 +90,16 @@ json::Object frame_of(const ScheduleStream& stream, std::int64_t sequence,
           {"owner", stream.owner},
           {"source_scope", source_scope(stream.owner)},
           {"adapter_instance_id", stream.adapter_instance_id},
-          {"snapshot_id", snapshot_id},
-          {"row_count", static_cast<std::int64_t>(all_rows)},
-          {"snapshot_digest", digest},
           {"stable_source", true}};
+}
+
+json::Object frame_of(const ScheduleStream& stream, std::int64_t sequence,
+                      std::string_view snapshot_id, std::string_view digest, std::size_t all_rows) {
+  json::Object frame = head_of(stream, sequence);
+  frame["snapshot_id"] = snapshot_id;
+  frame["row_count"] = static_cast<std::int64_t>(all_rows);
+  frame["snapshot_digest"] = digest;
+  return frame;
 }
 
 json::Object event_data(json::Object frame, std::string_view kind, std::size_t index,
@@ -211,20 +217,13 @@ base::Result<json::Array> normal_rows(const json::Array& rows, std::string_view 
 
 json::Object snapshot_body(const ScheduleStream& stream, std::int64_t sequence,
                            const json::Array& rows) {
-  return {{"protocol_version", kProjectionVersion},
-          {"stream_id", stream.stream_id},
-          {"epoch_uuid", stream.epoch_uuid},
-          {"epoch_number", stream.epoch_number},
-          {"sequence", sequence},
-          {"owner", stream.owner},
-          {"source_scope", source_scope(stream.owner)},
-          {"adapter_instance_id", stream.adapter_instance_id},
-          {"kind", "snapshot"},
-          {"complete", true},
-          {"stable_source", true},
-          {"operation_id", nullptr},
-          {"schedules", rows},
-          {"deleted_source_keys", json::Array()}};
+  json::Object body = head_of(stream, sequence);
+  body["kind"] = "snapshot";
+  body["complete"] = true;
+  body["operation_id"] = nullptr;
+  body["schedules"] = rows;
+  body["deleted_source_keys"] = json::Array();
+  return body;
 }
 
 std::vector<json::Object> snapshot_events(const ScheduleStream& stream, std::int64_t sequence,
