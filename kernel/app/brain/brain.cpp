@@ -141,7 +141,8 @@ struct Brain::Parts {
   [[nodiscard]] plugin::Callbacks callbacks();
   [[nodiscard]] api::Parts api_parts();
   void make_leases();
-  [[nodiscard]] gateway::Gateway::Options gateway_options();
+  using Changed = std::function<void(const base::Uuid& project, std::string_view topic)>;
+  [[nodiscard]] gateway::Gateway::Options gateway_options(Changed on_changed, core::Redact redact);
   [[nodiscard]] std::function<std::optional<core::Fence>()> holding(const char* lease);
   [[nodiscard]] base::json::Object brains();
   [[nodiscard]] base::json::Object holders();
@@ -317,7 +318,7 @@ base::Status Brain::Parts::open() {
   return {};
 }
 
-gateway::Gateway::Options Brain::Parts::gateway_options() {
+gateway::Gateway::Options Brain::Parts::gateway_options(Changed on_changed, core::Redact redact) {
   const config::Settings& settings = loaded.settings;
   gateway::Gateway::Options out;
   out.store = store.get();
@@ -340,13 +341,8 @@ gateway::Gateway::Options Brain::Parts::gateway_options() {
                     core::Ingest::Receipt receipt) {
     return ingest->push(source, batch, std::move(receipt));
   };
-  out.on_changed = [this](const base::Uuid& project, std::string_view topic) {
-    tell(project, topic);
-  };
-  out.redact = [this](base::json::Value value) {
-    ingest->redactor().scrub(value);
-    return value;
-  };
+  out.on_changed = std::move(on_changed);
+  out.redact = std::move(redact);
   out.on_held = [this] { holds_more(); };
   out.idle_timeout_s = settings.ws_idle_timeout_s;
   out.connections_per_agent = static_cast<std::size_t>(settings.ws_connections_per_agent);
@@ -402,7 +398,7 @@ base::Status Brain::Parts::watch() {
   agents = std::make_unique<core::LocalAgents>(*plugins, *store, clock, log, std::move(watching));
   agents->start();
   listener = agents.get();
-  gateway = std::make_unique<gateway::Gateway>(gateway_options());
+  gateway = std::make_unique<gateway::Gateway>(gateway_options(on_changed, redact));
   here = std::make_unique<core::AgentsHere>(
       std::vector<core::HeldAgents*>{agents.get(), gateway.get()});
   core::Relay::Options handing;
