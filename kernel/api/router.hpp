@@ -33,6 +33,10 @@ struct Policy {
   // What must be allowed besides: in the project of {slug}, or in the installation.
   std::optional<core::Action> action = std::nullopt;
   const core::RateBucket* bucket = nullptr;  // per client address
+  // The resource whose read or write scope (by method) opens this route to API keys; empty: none
+  // does.
+  std::string_view scope = {};
+  bool fresh_mfa = false;  // a second factor of the last hour, for users who have one
 };
 
 // One request on its way to its handler, with what the policy point found out.

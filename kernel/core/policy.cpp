@@ -47,6 +47,7 @@ Role needed_role(Action action) noexcept {
     case Action::cancel_task:
     case Action::bulk_retry:
     case Action::restart_worker:
+    case Action::run_schedules:
       return Role::op;
     default:
       return Role::admin;

@@ -44,20 +44,24 @@ struct Principal {
 };
 
 enum class Action {
-  read_project,  // project, tasks, workers, agents, queues, commands, stats
+  read_project,  // project, tasks, workers, agents, queues, commands, stats, channels
   retry_task,
   cancel_task,
   bulk_retry,
   restart_worker,
+  run_schedules,  // enable, disable, trigger now
   purge_queue,
   delete_tasks,
   read_audit,
   read_members,
   manage_members,
   manage_agents,
+  manage_notifications,  // channels, defaults, deliveries
+  manage_schedules,
   manage_projects,  // from here on: admins of the installation only
   manage_users,
   manage_plugins,
+  manage_audit,  // verify, acknowledge breaks
   read_system,
 };
 

@@ -26,9 +26,10 @@ constexpr z4j_key key(std::string_view name, std::uint16_t kind) {
 }
 
 constexpr z4j_key kMetaKeys[] = {key<meta::key>("meta_key", Z4J_K_PRIMARY)};
-constexpr z4j_key kUsersKeys[] = {key<users::id>("users_id", Z4J_K_PRIMARY),
-                                  key<users::email>("users_email", Z4J_K_UNIQUE),
-                                  key<users::created_at, users::id>("users_created", Z4J_K_ORDER)};
+constexpr z4j_key kUsersKeys[] = {
+    key<users::id>("users_id", Z4J_K_PRIMARY), key<users::email>("users_email", Z4J_K_UNIQUE),
+    key<users::created_at, users::id>("users_created", Z4J_K_ORDER),
+    key<users::sso_provider, users::external_id>("users_external", Z4J_K_ORDER)};
 constexpr z4j_key kSessionsKeys[] = {
     key<sessions::id>("sessions_id", Z4J_K_PRIMARY),
     key<sessions::user_id, sessions::issued_at, sessions::id>("sessions_user", Z4J_K_ORDER),
@@ -87,7 +88,10 @@ constexpr z4j_key kAuditLogKeys[] = {
     key<audit_log::id>("audit_log_id", Z4J_K_UNIQUE),
     key<audit_log::prev_row_hmac>("audit_log_prev", Z4J_K_UNIQUE),
     key<audit_log::project_id, audit_log::seq>("audit_log_project", Z4J_K_ORDER),
-    key<audit_log::action, audit_log::seq>("audit_log_action", Z4J_K_ORDER)};
+    key<audit_log::action, audit_log::seq>("audit_log_action", Z4J_K_ORDER),
+    key<audit_log::user_id, audit_log::seq>("audit_log_user", Z4J_K_ORDER),
+    key<audit_log::project_id, audit_log::action, audit_log::seq>("audit_log_project_action",
+                                                                  Z4J_K_ORDER)};
 constexpr z4j_key kAuditHeadKeys[] = {key<audit_head::id>("audit_head_id", Z4J_K_PRIMARY)};
 constexpr z4j_key kPluginOverridesKeys[] = {
     key<plugin_overrides::instance>("plugin_overrides_instance", Z4J_K_PRIMARY)};
@@ -134,6 +138,75 @@ constexpr z4j_key kRevocationsKeys[] = {
     key<revocations::project_id, revocations::engine, revocations::created_at, revocations::id>(
         "revocations_engine", Z4J_K_ORDER),
     key<revocations::expires_at>("revocations_expires", Z4J_K_ORDER)};
+constexpr z4j_key kApiKeysKeys[] = {
+    key<api_keys::id>("api_keys_id", Z4J_K_PRIMARY),
+    key<api_keys::token_hash>("api_keys_token", Z4J_K_UNIQUE),
+    key<api_keys::user_id, api_keys::created_at, api_keys::id>("api_keys_user", Z4J_K_ORDER)};
+constexpr z4j_key kPasswordResetTokensKeys[] = {
+    key<password_reset_tokens::id>("password_reset_tokens_id", Z4J_K_PRIMARY),
+    key<password_reset_tokens::token_hash>("password_reset_tokens_token", Z4J_K_UNIQUE),
+    key<password_reset_tokens::user_id, password_reset_tokens::created_at,
+        password_reset_tokens::id>("password_reset_tokens_user", Z4J_K_ORDER),
+    key<password_reset_tokens::expires_at>("password_reset_tokens_expires", Z4J_K_ORDER)};
+constexpr z4j_key kMfaRecoveryCodesKeys[] = {
+    key<mfa_recovery_codes::id>("mfa_recovery_codes_id", Z4J_K_PRIMARY),
+    key<mfa_recovery_codes::user_id, mfa_recovery_codes::id>("mfa_recovery_codes_user",
+                                                             Z4J_K_ORDER)};
+constexpr z4j_key kTrustedDevicesKeys[] = {
+    key<trusted_devices::id>("trusted_devices_id", Z4J_K_PRIMARY),
+    key<trusted_devices::cookie_id_hash>("trusted_devices_cookie", Z4J_K_UNIQUE),
+    key<trusted_devices::user_id, trusted_devices::last_seen_at, trusted_devices::id>(
+        "trusted_devices_user", Z4J_K_ORDER),
+    key<trusted_devices::expires_at>("trusted_devices_expires", Z4J_K_ORDER)};
+constexpr z4j_key kInvitationsKeys[] = {
+    key<invitations::id>("invitations_id", Z4J_K_PRIMARY),
+    key<invitations::token_hash>("invitations_token", Z4J_K_UNIQUE),
+    key<invitations::project_id, invitations::created_at, invitations::id>("invitations_project",
+                                                                           Z4J_K_ORDER),
+    key<invitations::expires_at>("invitations_expires", Z4J_K_ORDER)};
+constexpr z4j_key kNotificationChannelsKeys[] = {
+    key<notification_channels::id>("notification_channels_id", Z4J_K_PRIMARY),
+    key<notification_channels::project_id, notification_channels::created_at,
+        notification_channels::id>("notification_channels_project", Z4J_K_ORDER)};
+constexpr z4j_key kUserChannelsKeys[] = {
+    key<user_channels::id>("user_channels_id", Z4J_K_PRIMARY),
+    key<user_channels::user_id, user_channels::name>("user_channels_name", Z4J_K_UNIQUE),
+    key<user_channels::user_id, user_channels::created_at, user_channels::id>("user_channels_user",
+                                                                              Z4J_K_ORDER)};
+constexpr z4j_key kUserSubscriptionsKeys[] = {
+    key<user_subscriptions::id>("user_subscriptions_id", Z4J_K_PRIMARY),
+    key<user_subscriptions::user_id, user_subscriptions::project_id, user_subscriptions::trigger>(
+        "user_subscriptions_trigger", Z4J_K_UNIQUE),
+    key<user_subscriptions::project_id, user_subscriptions::trigger, user_subscriptions::id>(
+        "user_subscriptions_project", Z4J_K_ORDER)};
+constexpr z4j_key kProjectDefaultSubscriptionsKeys[] = {
+    key<project_default_subscriptions::id>("project_default_subscriptions_id", Z4J_K_PRIMARY),
+    key<project_default_subscriptions::project_id, project_default_subscriptions::trigger>(
+        "project_default_subscriptions_trigger", Z4J_K_UNIQUE)};
+constexpr z4j_key kUserNotificationsKeys[] = {
+    key<user_notifications::id>("user_notifications_id", Z4J_K_PRIMARY),
+    key<user_notifications::user_id, user_notifications::created_at, user_notifications::id>(
+        "user_notifications_user", Z4J_K_ORDER),
+    key<user_notifications::created_at>("user_notifications_time", Z4J_K_ORDER)};
+constexpr z4j_key kOutboxKeys[] = {
+    key<outbox::id>("outbox_id", Z4J_K_PRIMARY),
+    key<outbox::next_attempt_at, outbox::id>("outbox_due", Z4J_K_ORDER)};
+constexpr z4j_key kNotificationDeliveriesKeys[] = {
+    key<notification_deliveries::id>("notification_deliveries_id", Z4J_K_PRIMARY),
+    key<notification_deliveries::project_id, notification_deliveries::sent_at,
+        notification_deliveries::id>("notification_deliveries_project", Z4J_K_ORDER),
+    key<notification_deliveries::user_id, notification_deliveries::sent_at,
+        notification_deliveries::id>("notification_deliveries_user", Z4J_K_ORDER),
+    key<notification_deliveries::sent_at>("notification_deliveries_time", Z4J_K_ORDER)};
+constexpr z4j_key kAuditTilesKeys[] = {
+    key<audit_tiles::level, audit_tiles::number>("audit_tiles_id", Z4J_K_PRIMARY)};
+constexpr z4j_key kAuditCheckpointsKeys[] = {
+    key<audit_checkpoints::size>("audit_checkpoints_size", Z4J_K_PRIMARY)};
+constexpr z4j_key kAuditPrunesKeys[] = {
+    key<audit_prunes::last_seq>("audit_prunes_id", Z4J_K_PRIMARY)};
+constexpr z4j_key kAuditBreaksKeys[] = {key<audit_breaks::id>("audit_breaks_id", Z4J_K_PRIMARY)};
+constexpr z4j_key kAuditCursorsKeys[] = {
+    key<audit_cursors::sink>("audit_cursors_sink", Z4J_K_PRIMARY)};
 
 #define Z4J_DECLARE_COLUMN(name, type, flags, merge, stamp, comment) \
   z4j_column{text(#name),  text(comment), Z4J_T_##type,              \
@@ -206,6 +279,41 @@ constexpr z4j_table kTables[] = {
             declared_agent_tasks::kColumns, kAgentTasksKeys, kTableHOT),
     declare("revocations", "cancels that hold for workers to come", declared_revocations::kColumns,
             kRevocationsKeys, kTableNONE),
+    declare("api_keys", "tokens of programs", declared_api_keys::kColumns, kApiKeysKeys,
+            kTableNONE),
+    declare("password_reset_tokens", "one-time tokens for a new password",
+            declared_password_reset_tokens::kColumns, kPasswordResetTokensKeys, kTableNONE),
+    declare("mfa_recovery_codes", "one-time codes in place of a second factor",
+            declared_mfa_recovery_codes::kColumns, kMfaRecoveryCodesKeys, kTableNONE),
+    declare("trusted_devices", "browsers that need no second factor",
+            declared_trusted_devices::kColumns, kTrustedDevicesKeys, kTableNONE),
+    declare("invitations", "people asked into a project", declared_invitations::kColumns,
+            kInvitationsKeys, kTableNONE),
+    declare("notification_channels", "where a project sends messages",
+            declared_notification_channels::kColumns, kNotificationChannelsKeys, kTableNONE),
+    declare("user_channels", "where a user gets messages", declared_user_channels::kColumns,
+            kUserChannelsKeys, kTableNONE),
+    declare("user_subscriptions", "who wants to know what", declared_user_subscriptions::kColumns,
+            kUserSubscriptionsKeys, kTableNONE),
+    declare("project_default_subscriptions", "what new members are told",
+            declared_project_default_subscriptions::kColumns, kProjectDefaultSubscriptionsKeys,
+            kTableNONE),
+    declare("user_notifications", "inboxes", declared_user_notifications::kColumns,
+            kUserNotificationsKeys, kTableNONE),
+    declare("outbox", "messages on their way out", declared_outbox::kColumns, kOutboxKeys,
+            kTableHOT),
+    declare("notification_deliveries", "what became of messages",
+            declared_notification_deliveries::kColumns, kNotificationDeliveriesKeys, kTableNONE),
+    declare("audit_tiles", "hash tree of the audit log", declared_audit_tiles::kColumns,
+            kAuditTilesKeys, kTableHOT),
+    declare("audit_checkpoints", "signed heads of the hash tree",
+            declared_audit_checkpoints::kColumns, kAuditCheckpointsKeys, kTableNONE),
+    declare("audit_prunes", "what retention took from the audit log",
+            declared_audit_prunes::kColumns, kAuditPrunesKeys, kTableNONE),
+    declare("audit_breaks", "breaks of the audit chain that people know of",
+            declared_audit_breaks::kColumns, kAuditBreaksKeys, kTableNONE),
+    declare("audit_cursors", "how far the audit log is forwarded", declared_audit_cursors::kColumns,
+            kAuditCursorsKeys, kTableNONE),
 };
 
 constexpr z4j_schema kSchema = {sizeof(z4j_schema), kSchemaVersion, kTables,

@@ -14,7 +14,7 @@
 
 namespace z4j::model {
 
-inline constexpr std::uint32_t kSchemaVersion = 3;
+inline constexpr std::uint32_t kSchemaVersion = 4;
 inline constexpr std::uint16_t kNoStamp = 0;
 
 // X(name, type, flags, merge, stamp, comment)
@@ -23,23 +23,34 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(value, TEXT, NONE, SET, kNoStamp, "the value")                   \
   X(updated_at, TIME, NONE, SET, kNoStamp, "last write")
 
-#define Z4J_USERS_COLUMNS(X)                                                           \
-  X(id, UUID, REQUIRED, KEEP, kNoStamp, "user")                                        \
-  X(email, TEXT, REQUIRED, SET, kNoStamp, "normalised address, the sign-in name")      \
-  X(password_hash, TEXT, SECRET, SET, kNoStamp, "argon2id, PHC text")                  \
-  X(display_name, TEXT, NONE, SET, kNoStamp, "name to show")                           \
-  X(first_name, TEXT, NONE, SET, kNoStamp, "first name")                               \
-  X(last_name, TEXT, NONE, SET, kNoStamp, "last name")                                 \
-  X(is_admin, BOOL, REQUIRED, SET, kNoStamp, "admin of the whole installation")        \
-  X(is_active, BOOL, REQUIRED, SET, kNoStamp, "may sign in")                           \
-  X(timezone, TEXT, REQUIRED, SET, kNoStamp, "IANA zone for showing times")            \
-  X(failed_login_count, INT, REQUIRED, ADD, kNoStamp, "failures in a row")             \
-  X(locked_until, TIME, NONE, SET, kNoStamp, "no sign-in before")                      \
-  X(last_failed_login_at, TIME, NONE, MAX, kNoStamp, "latest failure")                 \
-  X(last_login_at, TIME, NONE, MAX, kNoStamp, "latest success")                        \
-  X(password_changed_at, TIME, NONE, MAX, kNoStamp, "sessions issued before are void") \
-  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "created")                             \
-  X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")
+#define Z4J_USERS_COLUMNS(X)                                                              \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "user")                                           \
+  X(email, TEXT, REQUIRED, SET, kNoStamp, "normalised address, the sign-in name")         \
+  X(password_hash, TEXT, SECRET, SET, kNoStamp, "argon2id, PHC text")                     \
+  X(display_name, TEXT, NONE, SET, kNoStamp, "name to show")                              \
+  X(first_name, TEXT, NONE, SET, kNoStamp, "first name")                                  \
+  X(last_name, TEXT, NONE, SET, kNoStamp, "last name")                                    \
+  X(is_admin, BOOL, REQUIRED, SET, kNoStamp, "admin of the whole installation")           \
+  X(is_active, BOOL, REQUIRED, SET, kNoStamp, "may sign in")                              \
+  X(timezone, TEXT, REQUIRED, SET, kNoStamp, "IANA zone for showing times")               \
+  X(failed_login_count, INT, REQUIRED, ADD, kNoStamp, "failures in a row")                \
+  X(locked_until, TIME, NONE, SET, kNoStamp, "no sign-in before")                         \
+  X(last_failed_login_at, TIME, NONE, MAX, kNoStamp, "latest failure")                    \
+  X(last_login_at, TIME, NONE, MAX, kNoStamp, "latest success")                           \
+  X(password_changed_at, TIME, NONE, MAX, kNoStamp, "sessions issued before are void")    \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "created")                                \
+  X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")                             \
+  X(force_password_change, BOOL, NONE, SET, kNoStamp, "must choose a new password first") \
+  X(last_failed_login_ip, TEXT, NONE, SET, kNoStamp, "from where")                        \
+  X(mfa_secret, TEXT, SECRET, SET, kNoStamp, "TOTP secret, sealed")                       \
+  X(mfa_pending_secret, TEXT, SECRET, SET, kNoStamp, "of an enrolment under way, sealed") \
+  X(mfa_enrolled_at, TIME, NONE, SET, kNoStamp, "second factor confirmed")                \
+  X(mfa_enforcement_started_at, TIME, NONE, SET, kNoStamp, "grace began")                 \
+  X(mfa_last_step, INT, NONE, SET, kNoStamp, "latest TOTP step used: none works twice")   \
+  X(mfa_failed_count, INT, NONE, SET, kNoStamp, "wrong codes in a row")                   \
+  X(mfa_locked_until, TIME, NONE, SET, kNoStamp, "no code before")                        \
+  X(sso_provider, TEXT, NONE, SET, kNoStamp, "who vouches for it")                        \
+  X(external_id, TEXT, NONE, SET, kNoStamp, "subject there")
 
 #define Z4J_SESSIONS_COLUMNS(X)                                                   \
   X(id, UUID, REQUIRED, KEEP, kNoStamp, "session; the cookie carries it signed")  \
@@ -52,7 +63,8 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(revocation_reason, TEXT, NONE, KEEP, kNoStamp, "why")                         \
   X(remember_me, BOOL, REQUIRED, KEEP, kNoStamp, "no idle time-out")              \
   X(ip_at_issue, TEXT, NONE, KEEP, kNoStamp, "client address at sign-in")         \
-  X(user_agent_at_issue, TEXT, NONE, KEEP, kNoStamp, "browser at sign-in")
+  X(user_agent_at_issue, TEXT, NONE, KEEP, kNoStamp, "browser at sign-in")        \
+  X(mfa_verified_at, TIME, NONE, MAX, kNoStamp, "latest second factor")
 
 #define Z4J_FIRST_BOOT_TOKENS_COLUMNS(X)                              \
   X(id, UUID, REQUIRED, KEEP, kNoStamp, "token")                      \
@@ -440,37 +452,258 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(asserted_at, TIME, NONE, MAX, kNoStamp, "latest repetition")                    \
   X(asserted, INT, REQUIRED, ADD, kNoStamp, "repetitions")
 
+// Accounts.
+#define Z4J_API_KEYS_COLUMNS(X)                                                                   \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "key")                                                    \
+  X(user_id, UUID, REQUIRED, KEEP, kNoStamp, "whose")                                             \
+  X(name, TEXT, REQUIRED, KEEP, kNoStamp, "what it is for")                                       \
+  X(prefix, TEXT, REQUIRED, KEEP, kNoStamp, "first characters of its token")                      \
+  X(token_hash, TEXT, SECRET, KEEP, kNoStamp, "keyed hash, hex")                                  \
+  X(scopes, JSON, NONE, KEEP, kNoStamp, "scope names")                                            \
+  X(project_id, UUID, NONE, KEEP, kNoStamp, "the one project it opens; null: all of its owner's") \
+  X(allowed_ips, JSON, NONE, KEEP, kNoStamp, "networks it may come from; null: all")              \
+  X(last_used_at, TIME, NONE, MAX, kNoStamp, "latest use, to the minute")                         \
+  X(last_used_ip, TEXT, NONE, SET, kNoStamp, "from where")                                        \
+  X(expires_at, TIME, NONE, KEEP, kNoStamp, "not accepted after")                                 \
+  X(revoked_at, TIME, NONE, MIN, kNoStamp, "ended")                                               \
+  X(revoked_reason, TEXT, NONE, KEEP, kNoStamp, "why")                                            \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "created")                                        \
+  X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")
+
+#define Z4J_PASSWORD_RESET_TOKENS_COLUMNS(X)                          \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "token")                      \
+  X(user_id, UUID, REQUIRED, KEEP, kNoStamp, "whose password")        \
+  X(token_hash, TEXT, SECRET, KEEP, kNoStamp, "keyed hash, hex")      \
+  X(expires_at, TIME, REQUIRED, KEEP, kNoStamp, "not accepted after") \
+  X(consumed_at, TIME, NONE, SET, kNoStamp, "used or voided")         \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "minted")
+
+#define Z4J_MFA_RECOVERY_CODES_COLUMNS(X)                          \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "code")                    \
+  X(user_id, UUID, REQUIRED, KEEP, kNoStamp, "whose")              \
+  X(code_hash, TEXT, SECRET, KEEP, kNoStamp, "argon2id, PHC text") \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "shown")           \
+  X(consumed_at, TIME, NONE, SET, kNoStamp, "used")
+
+#define Z4J_TRUSTED_DEVICES_COLUMNS(X)                                          \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "device")                               \
+  X(user_id, UUID, REQUIRED, KEEP, kNoStamp, "whose")                           \
+  X(cookie_id_hash, TEXT, SECRET, KEEP, kNoStamp, "SHA-256 of its cookie, hex") \
+  X(label, TEXT, REQUIRED, SET, kNoStamp, "name to show")                       \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "trusted")                      \
+  X(last_seen_at, TIME, REQUIRED, MAX, kNoStamp, "latest sign-in with it")      \
+  X(expires_at, TIME, REQUIRED, KEEP, kNoStamp, "not trusted after")            \
+  X(revoked_at, TIME, NONE, MIN, kNoStamp, "ended")
+
+#define Z4J_INVITATIONS_COLUMNS(X)                                            \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "invitation")                         \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "to which project")           \
+  X(email, TEXT, REQUIRED, KEEP, kNoStamp, "normalised address of the guest") \
+  X(role, TEXT, REQUIRED, KEEP, kNoStamp, "viewer, operator, admin")          \
+  X(invited_by, UUID, NONE, KEEP, kNoStamp, "by whom")                        \
+  X(token_hash, TEXT, SECRET, KEEP, kNoStamp, "keyed hash, hex")              \
+  X(expires_at, TIME, REQUIRED, KEEP, kNoStamp, "not accepted after")         \
+  X(accepted_at, TIME, NONE, SET, kNoStamp, "accepted")                       \
+  X(accepted_by_user_id, UUID, NONE, SET, kNoStamp, "as which user")          \
+  X(revoked_at, TIME, NONE, SET, kNoStamp, "taken back")                      \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "created")                    \
+  X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")
+
+// Notifications.
+#define Z4J_NOTIFICATION_CHANNELS_COLUMNS(X)                                                    \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "channel")                                              \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                      \
+  X(name, TEXT, REQUIRED, SET, kNoStamp, "name to show")                                        \
+  X(type, TEXT, REQUIRED, KEEP, kNoStamp, "email, webhook, or what a notifier plugin declares") \
+  X(config, JSON, NONE, SET, kNoStamp, "settings without secrets")                              \
+  X(secrets, TEXT, SECRET, SET, kNoStamp, "secret settings, sealed")                            \
+  X(is_active, BOOL, REQUIRED, SET, kNoStamp, "delivers")                                       \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "created")                                      \
+  X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")
+
+#define Z4J_USER_CHANNELS_COLUMNS(X)                                        \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "channel")                          \
+  X(user_id, UUID, REQUIRED, KEEP, kNoStamp, "whose")                       \
+  X(name, TEXT, REQUIRED, SET, kNoStamp, "name to show")                    \
+  X(type, TEXT, REQUIRED, KEEP, kNoStamp, "as of notification_channels")    \
+  X(config, JSON, NONE, SET, kNoStamp, "settings without secrets")          \
+  X(secrets, TEXT, SECRET, SET, kNoStamp, "secret settings, sealed")        \
+  X(is_verified, BOOL, REQUIRED, SET, kNoStamp, "a test reached its owner") \
+  X(is_active, BOOL, REQUIRED, SET, kNoStamp, "delivers")                   \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "created")                  \
+  X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")
+
+#define Z4J_USER_SUBSCRIPTIONS_COLUMNS(X)                                                \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "subscription")                                  \
+  X(user_id, UUID, REQUIRED, KEEP, kNoStamp, "who")                                      \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "where")                                 \
+  X(trigger, TEXT, REQUIRED, KEEP, kNoStamp, "of what: task.failed, ...")                \
+  X(filters, JSON, NONE, SET, kNoStamp, "priority, task_name, task_name_pattern, queue") \
+  X(in_app, BOOL, REQUIRED, SET, kNoStamp, "rings the bell")                             \
+  X(project_channel_ids, JSON, NONE, SET, kNoStamp, "channels of the project")           \
+  X(user_channel_ids, JSON, NONE, SET, kNoStamp, "channels of its own")                  \
+  X(muted_until, TIME, NONE, SET, kNoStamp, "silent before")                             \
+  X(cooldown_seconds, INT, REQUIRED, SET, kNoStamp, "silent after a firing")             \
+  X(last_fired_at, TIME, NONE, SET, kNoStamp, "latest firing")                           \
+  X(is_active, BOOL, REQUIRED, SET, kNoStamp, "fires")                                   \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "created")                               \
+  X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")
+
+#define Z4J_PROJECT_DEFAULT_SUBSCRIPTIONS_COLUMNS(X)                           \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "default")                             \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "where")                       \
+  X(trigger, TEXT, REQUIRED, KEEP, kNoStamp, "of what")                        \
+  X(filters, JSON, NONE, SET, kNoStamp, "as of user_subscriptions")            \
+  X(in_app, BOOL, REQUIRED, SET, kNoStamp, "rings the bell")                   \
+  X(project_channel_ids, JSON, NONE, SET, kNoStamp, "channels of the project") \
+  X(cooldown_seconds, INT, REQUIRED, SET, kNoStamp, "silent after a firing")   \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "created")                     \
+  X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")
+
+#define Z4J_USER_NOTIFICATIONS_COLUMNS(X)                                            \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "notification")                              \
+  X(user_id, UUID, REQUIRED, KEEP, kNoStamp, "for whom")                             \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "where")                             \
+  X(subscription_id, UUID, NONE, KEEP, kNoStamp, "why")                              \
+  X(trigger, TEXT, REQUIRED, KEEP, kNoStamp, "of what")                              \
+  X(reason, TEXT, REQUIRED, KEEP, kNoStamp, "subscribed, default, mentioned")        \
+  X(title, TEXT, REQUIRED, KEEP, kNoStamp, "one line")                               \
+  X(body, TEXT, NONE, KEEP, kNoStamp, "a few more")                                  \
+  X(data, JSON, NONE, KEEP, kNoStamp, "task_id, task_name, engine, queue, priority") \
+  X(read_at, TIME, NONE, SET, kNoStamp, "read")                                      \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "rang")
+
+// Messages on their way out. A row goes when its delivery is written.
+#define Z4J_OUTBOX_COLUMNS(X)                                                                  \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "message, and the delivery that it becomes")           \
+  X(project_id, UUID, NONE, KEEP, kNoStamp, "project")                                         \
+  X(subscription_id, UUID, NONE, KEEP, kNoStamp, "why")                                        \
+  X(channel_id, UUID, NONE, KEEP, kNoStamp, "channel of the project")                          \
+  X(user_channel_id, UUID, NONE, KEEP, kNoStamp, "channel of a user")                          \
+  X(user_id, UUID, NONE, KEEP, kNoStamp, "whose subscription or mail")                         \
+  X(trigger, TEXT, REQUIRED, KEEP, kNoStamp, "of what")                                        \
+  X(task_id, TEXT, NONE, KEEP, kNoStamp, "task")                                               \
+  X(task_name, TEXT, NONE, KEEP, kNoStamp, "its name")                                         \
+  X(channel_name, TEXT, NONE, KEEP, kNoStamp, "its name then")                                 \
+  X(channel_type, TEXT, NONE, KEEP, kNoStamp, "its type")                                      \
+  X(message, TEXT, SECRET, KEEP, kNoStamp, "what is sent, sealed: it may hold one-time links") \
+  X(attempts, INT, REQUIRED, SET, kNoStamp, "tries so far")                                    \
+  X(next_attempt_at, TIME, REQUIRED, SET, kNoStamp,                                            \
+    "not before; a try holds it by moving this on")                                            \
+  X(expires_at, TIME, REQUIRED, KEEP, kNoStamp, "given up after")                              \
+  X(last_error, TEXT, NONE, SET, kNoStamp, "of the latest try")                                \
+  X(response_code, INT, NONE, SET, kNoStamp, "of the latest try")                              \
+  X(triggered_by_user_id, UUID, NONE, KEEP, kNoStamp, "who asked, of a test")                  \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "queued")
+
+#define Z4J_NOTIFICATION_DELIVERIES_COLUMNS(X)                                \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "delivery")                           \
+  X(project_id, UUID, NONE, KEEP, kNoStamp, "project")                        \
+  X(subscription_id, UUID, NONE, KEEP, kNoStamp, "why")                       \
+  X(channel_id, UUID, NONE, KEEP, kNoStamp, "channel of the project")         \
+  X(user_channel_id, UUID, NONE, KEEP, kNoStamp, "channel of a user")         \
+  X(user_id, UUID, NONE, KEEP, kNoStamp, "whose subscription or mail")        \
+  X(trigger, TEXT, REQUIRED, KEEP, kNoStamp, "of what")                       \
+  X(task_id, TEXT, NONE, KEEP, kNoStamp, "task")                              \
+  X(task_name, TEXT, NONE, KEEP, kNoStamp, "its name")                        \
+  X(channel_name, TEXT, NONE, KEEP, kNoStamp, "its name then")                \
+  X(channel_type, TEXT, NONE, KEEP, kNoStamp, "its type")                     \
+  X(status, TEXT, REQUIRED, SET, kNoStamp, "sent, failed, skipped")           \
+  X(response_code, INT, NONE, SET, kNoStamp, "what the other side said")      \
+  X(response_body, TEXT, NONE, SET, kNoStamp, "its words, cut and cleaned")   \
+  X(error, TEXT, NONE, SET, kNoStamp, "what went wrong")                      \
+  X(attempts, INT, NONE, SET, kNoStamp, "tries")                              \
+  X(triggered_by_user_id, UUID, NONE, KEEP, kNoStamp, "who asked, of a test") \
+  X(sent_at, TIME, REQUIRED, SET, kNoStamp, "end")
+
+// The audit log as a Merkle tree (RFC 6962), in tiles of 256 hashes.
+#define Z4J_AUDIT_TILES_COLUMNS(X)                                                                 \
+  X(level, INT, REQUIRED, KEEP, kNoStamp, "0: hashes of entries, n: of full tiles one level down") \
+  X(number, INT, REQUIRED, KEEP, kNoStamp, "place in its level, from 0")                           \
+  X(width, INT, REQUIRED, MAX, kNoStamp, "hashes in it, at most 256")                              \
+  X(hashes, TEXT, REQUIRED, SET, kNoStamp, "SHA-256, hex, one after another")
+
+#define Z4J_AUDIT_CHECKPOINTS_COLUMNS(X)                                                           \
+  X(size, INT, REQUIRED, KEEP, kNoStamp, "entries covered")                                        \
+  X(root_hash, TEXT, REQUIRED, KEEP, kNoStamp, "root of the tree of them, base64")                 \
+  X(note, TEXT, REQUIRED, SET, kNoStamp, "signed note (C2SP tlog-checkpoint), with co-signatures") \
+  X(is_witnessed, BOOL, REQUIRED, SET, kNoStamp, "a witness has co-signed")                        \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "signed")
+
+// Entries that retention took: their hashes stay in audit_tiles.
+#define Z4J_AUDIT_PRUNES_COLUMNS(X)                                                \
+  X(last_seq, INT, REQUIRED, KEEP, kNoStamp, "newest place whose entry is gone")   \
+  X(first_seq, INT, REQUIRED, KEEP, kNoStamp, "oldest of this pass")               \
+  X(last_row_hmac, TEXT, REQUIRED, KEEP, kNoStamp, "MAC of the entry at last_seq") \
+  X(cutoff, TIME, REQUIRED, KEEP, kNoStamp, "older ones went")                     \
+  X(pruned_at, TIME, REQUIRED, KEEP, kNoStamp, "when")                             \
+  X(mac, TEXT, REQUIRED, KEEP, kNoStamp, "HMAC-SHA256 of this row, hex")
+
+#define Z4J_AUDIT_BREAKS_COLUMNS(X)                                        \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "acknowledgement")                 \
+  X(row_id, UUID, NONE, KEEP, kNoStamp, "entry where the chain is broken") \
+  X(seq, INT, NONE, KEEP, kNoStamp, "its place")                           \
+  X(reason, TEXT, REQUIRED, KEEP, kNoStamp, "as verification names it")    \
+  X(note, TEXT, NONE, KEEP, kNoStamp, "what is known of it")               \
+  X(acknowledged_by, UUID, NONE, KEEP, kNoStamp, "who")                    \
+  X(acknowledged_at, TIME, REQUIRED, KEEP, kNoStamp, "when")               \
+  X(mac, TEXT, REQUIRED, KEEP, kNoStamp, "HMAC-SHA256 of this row, hex")
+
+#define Z4J_AUDIT_CURSORS_COLUMNS(X)                                         \
+  X(sink, TEXT, REQUIRED, KEEP, kNoStamp, "syslog, webhook, ...")            \
+  X(seq, INT, REQUIRED, SET, kNoStamp, "newest place that it has")           \
+  X(blocked_since, TIME, NONE, SET, kNoStamp, "since when it takes nothing") \
+  X(last_error, TEXT, NONE, SET, kNoStamp, "why")                            \
+  X(updated_at, TIME, REQUIRED, SET, kNoStamp, "latest step")
+
 // The tables in their order.
-#define Z4J_TABLES(T)                     \
-  T(meta, META)                           \
-  T(users, USERS)                         \
-  T(sessions, SESSIONS)                   \
-  T(first_boot_tokens, FIRST_BOOT_TOKENS) \
-  T(projects, PROJECTS)                   \
-  T(memberships, MEMBERSHIPS)             \
-  T(agents, AGENTS)                       \
-  T(workers, WORKERS)                     \
-  T(queues, QUEUES)                       \
-  T(tasks, TASKS)                         \
-  T(events, EVENTS)                       \
-  T(task_minutes, TASK_MINUTES)           \
-  T(commands, COMMANDS)                   \
-  T(audit_log, AUDIT_LOG)                 \
-  T(audit_head, AUDIT_HEAD)               \
-  T(plugin_overrides, PLUGIN_OVERRIDES)   \
-  T(dead_letters, DEAD_LETTERS)           \
-  T(gaps, GAPS)                           \
-  T(task_hours, TASK_HOURS)               \
-  T(project_spans, PROJECT_SPANS)         \
-  T(worker_hours, WORKER_HOURS)           \
-  T(brains, BRAINS)                       \
-  T(leases, LEASES)                       \
-  T(routes, ROUTES)                       \
-  T(engine_requests, ENGINE_REQUESTS)     \
-  T(agent_workers, AGENT_WORKERS)         \
-  T(agent_connections, AGENT_CONNECTIONS) \
-  T(agent_tasks, AGENT_TASKS)             \
-  T(revocations, REVOCATIONS)
+#define Z4J_TABLES(T)                                             \
+  T(meta, META)                                                   \
+  T(users, USERS)                                                 \
+  T(sessions, SESSIONS)                                           \
+  T(first_boot_tokens, FIRST_BOOT_TOKENS)                         \
+  T(projects, PROJECTS)                                           \
+  T(memberships, MEMBERSHIPS)                                     \
+  T(agents, AGENTS)                                               \
+  T(workers, WORKERS)                                             \
+  T(queues, QUEUES)                                               \
+  T(tasks, TASKS)                                                 \
+  T(events, EVENTS)                                               \
+  T(task_minutes, TASK_MINUTES)                                   \
+  T(commands, COMMANDS)                                           \
+  T(audit_log, AUDIT_LOG)                                         \
+  T(audit_head, AUDIT_HEAD)                                       \
+  T(plugin_overrides, PLUGIN_OVERRIDES)                           \
+  T(dead_letters, DEAD_LETTERS)                                   \
+  T(gaps, GAPS)                                                   \
+  T(task_hours, TASK_HOURS)                                       \
+  T(project_spans, PROJECT_SPANS)                                 \
+  T(worker_hours, WORKER_HOURS)                                   \
+  T(brains, BRAINS)                                               \
+  T(leases, LEASES)                                               \
+  T(routes, ROUTES)                                               \
+  T(engine_requests, ENGINE_REQUESTS)                             \
+  T(agent_workers, AGENT_WORKERS)                                 \
+  T(agent_connections, AGENT_CONNECTIONS)                         \
+  T(agent_tasks, AGENT_TASKS)                                     \
+  T(revocations, REVOCATIONS)                                     \
+  T(api_keys, API_KEYS)                                           \
+  T(password_reset_tokens, PASSWORD_RESET_TOKENS)                 \
+  T(mfa_recovery_codes, MFA_RECOVERY_CODES)                       \
+  T(trusted_devices, TRUSTED_DEVICES)                             \
+  T(invitations, INVITATIONS)                                     \
+  T(notification_channels, NOTIFICATION_CHANNELS)                 \
+  T(user_channels, USER_CHANNELS)                                 \
+  T(user_subscriptions, USER_SUBSCRIPTIONS)                       \
+  T(project_default_subscriptions, PROJECT_DEFAULT_SUBSCRIPTIONS) \
+  T(user_notifications, USER_NOTIFICATIONS)                       \
+  T(outbox, OUTBOX)                                               \
+  T(notification_deliveries, NOTIFICATION_DELIVERIES)             \
+  T(audit_tiles, AUDIT_TILES)                                     \
+  T(audit_checkpoints, AUDIT_CHECKPOINTS)                         \
+  T(audit_prunes, AUDIT_PRUNES)                                   \
+  T(audit_breaks, AUDIT_BREAKS)                                   \
+  T(audit_cursors, AUDIT_CURSORS)
 
 // Table numbers: Table::tasks; column numbers: tasks::state.
 enum class Table : std::uint16_t {
