@@ -15,7 +15,7 @@ function(z4j_library name)
 endfunction()
 
 # z4j_unit_test(NAME SOURCES ... [LINKS targets ...] [LABELS unit|contract|...] [TIMEOUT seconds])
-# One CppUnit program; its main() stands in tests/support.
+# One CppUnit program; its main() stands in tests/support. The target unit-tests, contract-tests, ... builds all with that label.
 function(z4j_unit_test name)
   cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
   if(NOT Z4J_BUILD_TESTS)
@@ -35,6 +35,17 @@ function(z4j_unit_test name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+  foreach(label IN LISTS arg_LABELS)
+    z4j_part_of(${label}-tests ${name})
+  endforeach()
+endfunction()
+
+# z4j_part_of(GROUP TARGET): building GROUP builds TARGET.
+function(z4j_part_of group target)
+  if(NOT TARGET ${group})
+    add_custom_target(${group})
+  endif()
+  add_dependencies(${group} ${target})
 endfunction()
 
 # z4j_fuzzer(NAME SOURCES ... [LINKS ...] [CORPUS dir]): a libFuzzer program, built with Clang only.
@@ -49,6 +60,7 @@ function(z4j_fuzzer name)
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   target_compile_definitions(${name} PRIVATE Z4J_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/fuzz")
+  z4j_part_of(fuzzers ${name})
 endfunction()
 
 # z4j_client_test(NAME COMMAND words... [TIMEOUT seconds]): a suite that installs packages from PyPI. Without

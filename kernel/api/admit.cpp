@@ -12,6 +12,9 @@ namespace {
 
 using base::json::Object;
 
+constexpr core::RateBucket kRefusalsOfOne{"access-denied-route", 1, 60};
+constexpr core::RateBucket kRefusalsOfUser{"access-denied-user", 20, 60};
+
 bool changes_something(const net::Request& request) {
   return request.method != "GET" && request.method != "HEAD";
 }
@@ -42,15 +45,134 @@ bool has_metrics_token(const Site& site, const net::Request& request) {
          base::equal_constant_time(given.substr(kBearer.size()), settings.metrics_auth_token);
 }
 
-std::optional<net::Response> sign_in(Site& site, Call& call) {
+// Refusals of somebody known are recorded: one a minute for each user and route.
+void record_refusal(Site& site, const Call& call, std::string_view route, std::string_view reason) {
+  if (!call.principal) return;
+  const std::string target = call.request.method + " " + std::string(route);
+  const std::string who = call.principal->user.id.text();
+  if (!site.limits.take(kRefusalsOfOne, who + target).allowed ||
+      !site.limits.take(kRefusalsOfUser, who).allowed)
+    return;
+  core::AuditEntry entry =
+      core::AuditEntry::of(call.actor(), "access.denied", "route", target,
+                           call.project ? std::optional(call.project->id) : std::nullopt);
+  entry.result = "denied";
+  entry.metadata["reason"] = reason;
+  site.parts.audit.record(std::move(entry));
+}
+
+net::Response forbidden(const net::Request& request, std::string_view message, Object details) {
+  return error_answer(request, 403, "forbidden", message, std::move(details));
+}
+
+// Dashboards go to the page that asks for a code.
+net::Response wants_code(const Site& site, const net::Request& request, std::string_view message,
+                         std::string_view reason) {
+  return error_answer(
+      request, 403, "mfa_reverify_required", message,
+      Object{{"ttl_seconds", site.parts.mfa.options().fresh_s}, {"reason", reason}});
+}
+
+// The one project of a bound key.
+std::optional<net::Response> check_bound(Site& site, const Policy& policy, const Call& call,
+                                         const core::Principal& by_key) {
   const net::Request& request = call.request;
-  auto principal = site.parts.auth.authenticate(request.cookie(site.session_cookie));
-  if (!principal) return refuse(call, principal.error());
-  if (changes_something(request)) {
-    if (auto good = site.parts.auth.check_csrf(*principal, request.header("x-csrf-token")); !good)
+  const auto slug = std::find_if(call.params.begin(), call.params.end(),
+                                 [](const auto& param) { return param.first == "slug"; });
+  if (slug == call.params.end()) {
+    // Lists that show the key's project alone.
+    const bool is_narrowed =
+        policy.scope == "home" || policy.scope == "projects" || policy.scope == core::kAnyKey;
+    if (is_narrowed) return std::nullopt;
+    return forbidden(request, "this API key opens one project, and this path names none",
+                     Object{{"reason", "project_scope_nonslug_denied"}});
+  }
+  const auto visible = site.parts.projects.list(by_key);
+  if (!visible) return refuse(call, visible.error());
+  if (visible->empty()) {
+    return forbidden(request, "the project of this API key is not there any more",
+                     Object{{"reason", "project_missing"}});
+  }
+  const std::string& own = visible->front().slug;
+  if (own == slug->second) return std::nullopt;
+  return forbidden(
+      request, "this API key opens another project",
+      Object{{"reason", "project_scope_mismatch"}, {"expected", own}, {"got", slug->second}});
+}
+
+std::optional<net::Response> check_key(Site& site, const Policy& policy, const Call& call,
+                                       const core::Principal& by_key) {
+  const net::Request& request = call.request;
+  const bool is_write = changes_something(request);
+  if (policy.scope.empty()) {
+    if (request.path.starts_with("/api/v1/auth/"))
+      return forbidden(request, "API keys can't use this",
+                       Object{{"reason", "bearer_denied_for_tag"}});
+    return forbidden(request, "API keys can't use this",
+                     Object{{"reason", "scope_missing"}, {"required_scope", "__unreachable__"}});
+  }
+  if (!by_key.key->opens(policy.scope, is_write)) {
+    const std::string needed = std::string(policy.scope) + (is_write ? ":write" : ":read");
+    return forbidden(request, "this API key has no scope " + needed,
+                     Object{{"reason", "scope_missing"}, {"required_scope", needed}});
+  }
+  if (by_key.key->project_id) return check_bound(site, policy, call, by_key);
+  return std::nullopt;
+}
+
+std::optional<net::Response> check_owed(const Site& site, const Policy& policy, const Call& call) {
+  const net::Request& request = call.request;
+  switch (call.principal->owes()) {
+    case core::Owed::nothing:
+      return std::nullopt;
+    case core::Owed::second_factor:
+      if (policy.settled == Settled::nothing) return std::nullopt;
+      return wants_code(site, request, "the second factor is still to be given", "mfa_required");
+    case core::Owed::new_password:
+      if (policy.settled != Settled::all) return std::nullopt;
+      return forbidden(request, "a new password must be chosen first",
+                       Object{{"reason", "password_change_required"}});
+    case core::Owed::enrolment:
+      if (policy.settled != Settled::all) return std::nullopt;
+      return forbidden(request, "a second factor must be set up first",
+                       Object{{"reason", "mfa_enrollment_required"}});
+  }
+  return std::nullopt;
+}
+
+// Finds out who asks. A session outranks a key that comes along, but the key must be good as well.
+std::optional<net::Response> sign_in(Site& site, const Policy& policy, Call& call) {
+  const net::Request& request = call.request;
+  std::optional<core::Principal> by_key;
+  if (const auto token = core::ApiKeys::token_of(request.header("authorization"))) {
+    auto found = site.parts.keys.authenticate(*token, call.client());
+    if (!found) return refuse(call, found.error());
+    by_key = std::move(*found);
+  }
+  const std::string_view cookie = request.cookie(site.session_cookie);
+  if (!cookie.empty() || !by_key) {
+    auto principal = site.parts.auth.authenticate(cookie);
+    if (principal)
+      call.principal = std::move(*principal);
+    else if (!by_key || principal.error().code != base::Code::denied)
+      return refuse(call, principal.error());
+  }
+  if (!call.principal && policy.fresh_mfa) return refuse(call, core::refuse::unauthenticated());
+  const bool is_session = call.principal.has_value();
+  if (!is_session) call.principal = by_key;
+  if (by_key) {
+    if (auto refused = check_key(site, policy, call, *by_key)) return refused;
+  }
+  if (changes_something(request) && !cookie.empty()) {
+    if (!is_session) return csrf_refusal(request, "the session that came along is over");
+    if (auto good = site.parts.auth.check_csrf(*call.principal, request.header("x-csrf-token"));
+        !good)
       return refuse(call, good.error());
   }
-  call.principal = std::move(*principal);
+  site.parts.mfa.look(*call.principal);
+  if (auto refused = check_owed(site, policy, call)) return refused;
+  if (policy.fresh_mfa && !site.parts.mfa.is_fresh(*call.principal))
+    return wants_code(site, request, "this needs a fresh second factor", "mfa_reverify_required");
   return std::nullopt;
 }
 
@@ -70,19 +192,23 @@ std::optional<net::Response> check_action(Site& site, core::Action action, Call&
   const auto status = decision.status();
   if (decision.verdict != core::Verdict::forbidden || decision.needs_global_admin)
     return refuse(call, status.error());
-  return error_answer(
-      request, 403, "forbidden", status.error().message,
+  return forbidden(
+      request, status.error().message,
       Object{{"have", core::to_string(decision.have)}, {"need", core::to_string(decision.need)}});
 }
 
 }  // namespace
 
-std::optional<net::Response> admit(Site& site, const Policy& policy, Call& call) {
+std::optional<net::Response> admit(Site& site, const Route& route, Call& call) {
   const net::Request& request = call.request;
+  const Policy& policy = route.policy;
   if (policy.bucket != nullptr) {
-    const auto taken = site.limits.take(*policy.bucket, core::client_key(request.client_ip));
+    core::RateBucket bucket = *policy.bucket;
+    if (policy.bucket == &core::kMfaVerifyBucket)
+      bucket.limit = static_cast<unsigned>(site.parts.settings.mfa_verification_rate_per_min);
+    const auto taken = site.limits.take(bucket, core::client_key(request.client_ip));
     if (!taken.allowed)
-      return too_many(request, "too many requests of kind " + std::string(policy.bucket->name),
+      return too_many(request, "too many requests of kind " + std::string(bucket.name),
                       taken.retry_after_s);
   }
   if (policy.gate == Gate::metrics) {
@@ -99,8 +225,19 @@ std::optional<net::Response> admit(Site& site, const Policy& policy, Call& call)
     needs_session = !*first;
   }
   if (!needs_session) return std::nullopt;
-  if (auto refused = sign_in(site, call)) return refused;
-  return policy.action ? check_action(site, *policy.action, call) : std::nullopt;
+  auto refused = sign_in(site, policy, call);
+  if (!refused && policy.action) refused = check_action(site, *policy.action, call);
+  if (refused && (refused->status == 403 || refused->status == 404))
+    record_refusal(site, call, route.path, refused->status == 404 ? "hidden" : "forbidden");
+  return refused;
+}
+
+base::Result<core::Principal> admit_socket(Site& site, std::string_view session_cookie) {
+  auto principal = site.parts.auth.authenticate(session_cookie);
+  if (!principal) return principal;
+  site.parts.mfa.look(*principal);
+  if (principal->owes() != core::Owed::nothing) return core::refuse::unauthenticated();
+  return principal;
 }
 
 }  // namespace z4j::api

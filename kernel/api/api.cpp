@@ -9,6 +9,8 @@
 #include "api/reply.hpp"
 #include "api/router.hpp"
 #include "api/site.hpp"
+#include "base/log_scope.hpp"
+#include "core/text.hpp"
 
 namespace z4j::api {
 namespace {
@@ -38,7 +40,16 @@ Api::Api(Parts parts)
   add_health_routes(*router_);
   add_setup_routes(*router_);
   add_auth_routes(*router_);
+  add_audit_routes(*router_);
+  add_notification_routes(*router_);
+  add_user_notification_routes(*router_);
+  add_mfa_routes(*router_);
+  add_api_key_routes(*router_);
+  add_oidc_routes(*router_);
+  add_user_routes(*router_);
   add_project_routes(*router_);
+  add_member_routes(*router_);
+  add_invitation_routes(*router_);
   add_agent_routes(*router_);
   add_fleet_routes(*router_);
   add_task_routes(*router_);
@@ -46,6 +57,10 @@ Api::Api(Parts parts)
   add_stats_routes(*router_);
   add_plugin_routes(*router_);
   add_metrics_route(*router_);
+  add_home_routes(*router_);
+  add_admin_routes(*router_);
+  add_openapi_routes(*router_, site_->parts.settings);
+  site_->router = router_.get();
 }
 
 Api::~Api() { stop(); }
@@ -61,23 +76,30 @@ void Api::observe(std::string_view method, std::string_view route, int status, d
 }
 
 net::Response Api::handle(const net::Request& request) {
+  base::LogScope scope;
+  scope.add("request_id", request.request_id);
+  const std::int64_t began_ms = site_->parts.clock.steady_ms();
   net::Response response;
   try {
-    response = answer(request);
+    response = answer(request, scope);
   } catch (const std::exception& error) {
-    site_->parts.log.error("request handler failed", {{"method", request.method},
-                                                      {"path", request.path},
-                                                      {"request_id", request.request_id},
-                                                      {"error", error.what()}});
+    site_->parts.log.error(
+        "request handler failed",
+        {{"method", request.method}, {"path", request.path}, {"error", error.what()}});
     response =
         error_answer(request, 500, "internal_error",
                      "something went wrong on our side; the log has it under this request id");
   }
   add_headers(request, response);
+  site_->parts.log.debug("request", {{"method", request.method},
+                                     {"route", response.route},
+                                     {"status", response.status},
+                                     {"client_ip", request.client_ip},
+                                     {"ms", site_->parts.clock.steady_ms() - began_ms}});
   return response;
 }
 
-net::Response Api::answer(const net::Request& request) {
+net::Response Api::answer(const net::Request& request, base::LogScope& scope) {
   if (!site_->answers_host(request.host))
     return error_answer(request, 400, "invalid_host",
                         "this Host is not answered; see server.allowed_hosts");
@@ -90,8 +112,19 @@ net::Response Api::answer(const net::Request& request) {
     r.route = match.path;
     return r;
   }
+  // A small body that unpacks into a large one is never unpacked.
+  const std::string_view packed = request.header("content-encoding");
+  if (!packed.empty() && core::ascii_lower(packed) != "identity") {
+    net::Response r = error_answer(request, 415, "unsupported_media_type",
+                                   "bodies are taken as they are, without a Content-Encoding");
+    r.headers.emplace_back("Accept-Encoding", "identity");
+    r.route = match.route->path;
+    return r;
+  }
   Call call{request, site_->parts.log, std::move(match.params), std::nullopt, std::nullopt};
-  auto refused = admit(*site_, match.route->policy, call);
+  auto refused = admit(*site_, *match.route, call);
+  if (call.principal) scope.add("user_id", call.principal->user.id.text());
+  if (call.project) scope.add("project_id", call.project->id.text());
   net::Response r = refused ? std::move(*refused) : match.route->answer(*site_, call);
   r.route = match.route->path;
   return r;
@@ -126,8 +159,9 @@ void Api::add_headers(const net::Request& request, net::Response& response) cons
             {"Cross-Origin-Resource-Policy", "same-origin"}}}) {
     headers.emplace_back(name, value);
   }
-  headers.emplace_back("Referrer-Policy",
-                       is_setup ? "no-referrer" : "strict-origin-when-cross-origin");
+  if (!has_header(response, "Referrer-Policy"))
+    headers.emplace_back("Referrer-Policy",
+                         is_setup ? "no-referrer" : "strict-origin-when-cross-origin");
   if ((is_setup || path.starts_with("/api/v1/")) && !has_header(response, "Cache-Control"))
     headers.emplace_back("Cache-Control", "no-store");
   if (response.content_type.starts_with("text/html") &&
@@ -135,7 +169,9 @@ void Api::add_headers(const net::Request& request, net::Response& response) cons
     headers.emplace_back("Content-Security-Policy", kPagePolicy);
   }
   if (!site_->is_dev && settings.hsts && settings.public_url.starts_with("https://")) {
-    headers.emplace_back("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
+    headers.emplace_back("Strict-Transport-Security",
+                         "max-age=" + std::to_string(settings.hsts_max_age_s) +
+                             (settings.hsts_include_subdomains ? "; includeSubDomains" : ""));
   }
   if (!settings.cors_origins.empty()) {
     headers.emplace_back("Vary", "Origin");

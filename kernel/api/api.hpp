@@ -12,21 +12,32 @@
 #include <string_view>
 #include <vector>
 
+#include "api/audit_desk.hpp"
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
+#include "base/log_scope.hpp"
 #include "base/result.hpp"
 #include "base/uuid.hpp"
 #include "config/config.hpp"
 #include "core/agent_accounts.hpp"
+#include "core/api_keys.hpp"
+#include "core/audit.hpp"
 #include "core/auth.hpp"
 #include "core/commands.hpp"
+#include "core/invitations.hpp"
 #include "core/live.hpp"
+#include "core/memberships.hpp"
 #include "core/metrics.hpp"
+#include "core/notifications.hpp"
+#include "core/mfa.hpp"
+#include "core/oidc.hpp"
+#include "core/password_resets.hpp"
 #include "core/plugin_overrides.hpp"
 #include "core/projects.hpp"
 #include "core/setup.hpp"
 #include "core/store.hpp"
+#include "core/users.hpp"
 #include "net/http.hpp"
 #include "net/server.hpp"
 #include "net/socket_hub.hpp"
@@ -45,6 +56,13 @@ struct Parts {
   core::AgentAccounts& accounts;
   core::PluginOverrides& overrides;
   core::Live& live;
+  core::Audit& audit;
+  core::Mfa& mfa;
+  core::ApiKeys& keys;
+  core::Users& users;
+  core::Memberships& memberships;
+  core::Invitations& invitations;
+  core::PasswordResets& resets;
   plugin::Host& plugins;
   const config::Settings& settings;
   base::Log& log;
@@ -67,6 +85,15 @@ struct Parts {
   // More metric families.
   std::function<void(core::MetricText&)> more_metrics = {};
   std::function<net::ServerStats()> server_stats = {};
+  core::Notifications* notifications = nullptr;  // required by the routes of notifications
+  AuditDesk audit_desk = {};  // empty: this brain does not look after the log
+  core::Oidc* oidc = nullptr;  // none: no provider is set
+  // The body behind an address that the operator chose: at most so many bytes, within so long.
+  std::function<base::Result<std::string>(const std::string& url, std::size_t most_bytes,
+                                          int timeout_ms)>
+      fetch = {};
+  // Every setting with its value and where it comes from, secrets masked.
+  std::vector<config::SettingRow> setting_rows = {};
   // {"brain_id","brains"}: who shares the store with this brain.
   std::function<base::json::Object()> brains = {};
   // Which brain runs which instance: name to {"brain_id","host_name","is_this"}; only those that
@@ -99,7 +126,7 @@ class Api {
   [[nodiscard]] const Router& router() const noexcept { return *router_; }
 
  private:
-  [[nodiscard]] net::Response answer(const net::Request& request);
+  [[nodiscard]] net::Response answer(const net::Request& request, base::LogScope& scope);
   [[nodiscard]] net::Response preflight(const net::Request& request) const;
   void add_headers(const net::Request& request, net::Response& response) const;
 

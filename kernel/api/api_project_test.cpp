@@ -449,7 +449,7 @@ class ApiProjectTest : public CppUnit::TestFixture {
     while (file.response.stream(text)) {
     }
     CPPUNIT_ASSERT_EQUAL(std::size_t{2}, base::json::parse(text).value().as_array().size());
-    CPPUNIT_ASSERT_EQUAL(422, get("/tasks?format=xlsx").status);
+    CPPUNIT_ASSERT_EQUAL(422, get("/tasks?format=pdf").status);
   }
 
   void stats_and_trends_come_from_roll_ups() {

@@ -12,7 +12,16 @@
 namespace z4j::api {
 
 // A cursor belongs to one kind of list; `list` is its letter.
-enum class List : char { tasks = 't', events = 'e', commands = 'c', gaps = 'g', connections = 'n' };
+enum class List : char {
+  tasks = 't',
+  events = 'e',
+  commands = 'c',
+  gaps = 'g',
+  connections = 'n',
+  failures = 'f',
+  audit = 'a',
+  deliveries = 'd'
+};
 
 [[nodiscard]] std::string write_cursor(List list, const core::Place& place);
 // Nothing when it was not made by write_cursor() for that list.

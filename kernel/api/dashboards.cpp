@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/admit.hpp"
 #include "api/site.hpp"
 #include "base/json.hpp"
 
@@ -191,7 +192,7 @@ void Dashboards::work() {
 }
 
 void Dashboards::identify(net::SocketId id, const std::string& cookie) {
-  auto principal = site_.parts.auth.authenticate(cookie);
+  auto principal = admit_socket(site_, cookie);
   if (!principal) {
     const bool is_denied = principal.error().code == base::Code::denied;
     return end(id, is_denied ? kNotSignedIn : kTryLater, is_denied ? "not signed in" : "try again");
@@ -211,7 +212,7 @@ void Dashboards::subscribe(net::SocketId id, const std::string& cookie, const st
                            : std::nullopt;
   if (!project)
     return end(id, kBadSubscribe, "expected is {\"type\":\"subscribe\",\"project_id\":\"UUID\"}");
-  auto principal = site_.parts.auth.authenticate(cookie);
+  auto principal = admit_socket(site_, cookie);
   if (!principal) return end(id, kNotSignedIn, "not signed in");
   const bool may_see = core::decide(*principal, core::Action::read_project, &*project).allowed();
   if (!may_see) return end(id, kRefused, "no such project");
@@ -266,7 +267,7 @@ void Dashboards::look_again() {
     }
   }
   for (const auto& [cookie, watches] : by_cookie) {
-    auto principal = site_.parts.auth.authenticate(cookie);
+    auto principal = admit_socket(site_, cookie);
     if (!principal && principal.error().code != base::Code::denied)
       continue;  // the store is away: nothing is known
     for (const Watch& watch : watches) {

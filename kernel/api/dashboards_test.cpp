@@ -79,9 +79,7 @@ class DashboardsTest : public CppUnit::TestFixture {
 
  public:
   void setUp() override {
-    site_ = std::make_unique<Site>(Parts{*f_.store, *f_.auth, *f_.setup, *f_.projects, *f_.commands,
-                                         *f_.accounts, *f_.overrides, f_.live, *f_.plugins,
-                                         f_.settings, f_.log, f_.clock});
+    site_ = std::make_unique<Site>(f_.parts());
     dashboards_ = std::make_unique<Dashboards>(*site_);
     dashboards_->use(sender_);
     endpoint_ = dashboards_->endpoint();

@@ -1,5 +1,6 @@
 #include "api/input.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -16,6 +17,7 @@ using base::json::Value;
 constexpr std::size_t kMaxQueryFields = 64;
 constexpr std::size_t kMaxProblems = 32;
 constexpr std::size_t kMaxBodyDepth = 64;
+constexpr std::size_t kMaxShownName = 100;
 constexpr double kExactDoubles = 9007199254740992.0;  // 2^53
 
 std::string_view view_of(const Value& value) {
@@ -81,6 +83,14 @@ Input Input::of_body(const net::Request& request) {
 void Input::problem(std::string_view name, std::string_view type, std::string message) {
   if (problems_.size() < kMaxProblems)
     problems_.push_back({std::string(name), std::string(type), std::move(message)});
+}
+
+void Input::only(std::initializer_list<std::string_view> names) {
+  for (const auto& field : fields_) {
+    if (std::find(names.begin(), names.end(), field.key()) == names.end())
+      problem(core::clean_text(field.key(), kMaxShownName), "extra_forbidden",
+              "is not a field of this request");
+  }
 }
 
 bool Input::is_null(std::string_view name) const {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,6 +44,8 @@ class Input {
   // A list of texts.
   [[nodiscard]] std::optional<std::vector<std::string>> texts(std::string_view name,
                                                               std::size_t max_count, Length each);
+  // Members of other names are problems.
+  void only(std::initializer_list<std::string_view> names);
   // There, even as null.
   [[nodiscard]] bool has(std::string_view name) const { return fields_.contains(name); }
   [[nodiscard]] bool is_null(std::string_view name) const;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <numeric>
 
 #include "api/reply.hpp"
 #include "api/site.hpp"
@@ -67,8 +68,12 @@ base::Status write_agents(Site& site, core::MetricText& out) {
   std::map<std::string, std::int64_t> online;
   for (const core::FleetAgent& a : *agents)
     online[a.project_id.text()] += a.state == "online" ? 1 : 0;
-  out.family("z4j_agents_online", "gauge", "agents that are online");
+  out.family("z4j_agents_online", "gauge", "agents that are online, at whichever brain");
   for (const auto& [project, count] : online) out.sample({{"project", project}}, count);
+  out.family("z4j_agents_online_total", "gauge", "agents that are online, of all projects");
+  out.sample({},
+             std::accumulate(online.begin(), online.end(), std::int64_t{0},
+                             [](std::int64_t sum, const auto& one) { return sum + one.second; }));
   return {};
 }
 
@@ -107,6 +112,28 @@ base::Status write_commands(Site& site, core::MetricText& out) {
   return {};
 }
 
+// What the storage driver says of itself, and the sessions for reading.
+void write_store(Site& site, core::MetricText& out) {
+  const core::Store::Pool pool = site.parts.store.pool();
+  out.family("z4j_db_pool_size", "gauge", "database sessions for reading")
+      .sample({}, std::int64_t{pool.size});
+  out.family("z4j_db_pool_checked_out", "gauge", "of these at work")
+      .sample({}, std::int64_t{pool.in_use});
+  const auto stats = site.parts.store.stats();
+  const auto parsed =
+      stats ? base::json::parse(*stats) : base::Result<base::json::Value>(stats.error());
+  if (!parsed || !parsed->is_object()) return;
+  const base::json::Object& of = parsed->get_object();
+  out.family("z4j_db_size_bytes", "gauge", "size of the database")
+      .sample({}, base::json::integer(of, "bytes"));
+  out.family("z4j_db_connections", "gauge", "database connections of this brain")
+      .sample({}, base::json::integer(of, "connections"));
+  if (of.contains("deadlocks"))
+    out.family("z4j_postgres_deadlocks_total", "counter",
+               "commits that the server gave up to end a deadlock")
+        .sample({}, base::json::integer(of, "deadlocks"));
+}
+
 void write_plugins(Site& site, core::MetricText& out) {
   const std::vector<plugin::Report> reports = site.parts.plugins.reports();
   const auto whole = [](std::uint64_t n) { return static_cast<std::int64_t>(n); };
@@ -133,11 +160,13 @@ net::Response get_metrics(Site& site, Call&) {
   write_process(site, out);
   write_plugins(site, out);
   site.http_metrics.write(out);
+  site.swallowed.write(out);
   // A store that is away takes its figures with it, not the others.
   base::Status stored = write_agents(site, out);
   if (stored) stored = write_workers(site, out);
   if (stored) stored = write_queues(site, out);
   if (stored) stored = write_commands(site, out);
+  if (stored) write_store(site, out);
   out.family("z4j_store_up", "gauge", "1 when the store answered this scrape")
       .sample({}, std::int64_t{stored ? 1 : 0});
   if (site.parts.more_metrics) site.parts.more_metrics(out);
@@ -150,7 +179,10 @@ net::Response get_metrics(Site& site, Call&) {
 }  // namespace
 
 void add_metrics_route(Router& router) {
-  router.add("GET", "/metrics", {Gate::metrics}, get_metrics);
+  router.add("GET", "/metrics", {Gate::metrics}, get_metrics)
+      .does("Get the figures for Prometheus")
+      .gives_file(200, "text/plain; version=0.0.4; charset=utf-8")
+      .refuses(404);
 }
 
 }  // namespace z4j::api

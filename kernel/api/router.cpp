@@ -50,6 +50,7 @@ core::Actor Call::actor() const {
   core::Actor actor{std::nullopt, std::nullopt, request.client_ip,
                     std::string(request.header("user-agent"))};
   if (principal) actor.user_id = principal->user.id;
+  if (principal && principal->key) actor.api_key_id = principal->key->id;
   return actor;
 }
 
@@ -58,15 +59,16 @@ net::Response refuse(const Call& call, const base::Error& error) {
   if (response.status >= 500 && error.where != core::refuse::kAgentOffline) {
     call.log.error("request failed", {{"method", call.request.method},
                                       {"path", call.request.path},
-                                      {"request_id", call.request.request_id},
                                       {"code", base::to_string(error.code)},
                                       {"error", error.text()}});
   }
   return response;
 }
 
-void Router::add(std::string_view method, std::string_view path, Policy policy, Answer answer) {
+Describe Router::add(std::string_view method, std::string_view path, Policy policy,
+                     Answer answer) {
   routes_.push_back({method, path, policy, answer});
+  return Describe(routes_.back().description);
 }
 
 Router::Match Router::find(std::string_view method, std::string_view path) const {

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "api/describe.hpp"
+#include "api/shape.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "core/auth.hpp"
@@ -28,6 +30,13 @@ enum class Gate {
   metrics,     // whoever has the metrics token
 };
 
+// What a session must have settled to be let in.
+enum class Settled {
+  all,            // whatever it owed: see core::Owed
+  second_factor,  // its second factor; it may owe a new password or the enrolment
+  nothing,
+};
+
 struct Policy {
   Gate gate = Gate::signed_in;
   // What must be allowed besides: in the project of {slug}, or in the installation.
@@ -37,6 +46,7 @@ struct Policy {
   // does.
   std::string_view scope = {};
   bool fresh_mfa = false;  // a second factor of the last hour, for users who have one
+  Settled settled = Settled::all;
 };
 
 // One request on its way to its handler, with what the policy point found out.
@@ -63,11 +73,15 @@ struct Route {
   std::string_view method, path;  // path: "/api/v1/projects/{slug}"
   Policy policy;
   Answer answer;
+  Description description = {};
 };
 
 class Router {
  public:
-  void add(std::string_view method, std::string_view path, Policy policy, Answer answer);
+  // The description is to be written at once: it moves when the next route is added.
+  Describe add(std::string_view method, std::string_view path, Policy policy, Answer answer);
+  // A shape that descriptions speak of by its name.
+  void shape(std::string_view name, std::string_view notation) { shapes_.add(name, notation); }
 
   struct Match {
     const Route* route = nullptr;  // none: see allowed
@@ -77,9 +91,11 @@ class Router {
   };
   [[nodiscard]] Match find(std::string_view method, std::string_view path) const;
   [[nodiscard]] const std::vector<Route>& routes() const noexcept { return routes_; }
+  [[nodiscard]] const Shapes& shapes() const noexcept { return shapes_; }
 
  private:
   std::vector<Route> routes_;
+  Shapes shapes_;
 };
 
 // As docs/reference/api.md writes it: "open", "signed in", "viewer", "project admin",

@@ -343,24 +343,90 @@ net::Response delete_agent(Site& site, Call& call) {
   return done ? no_content() : refuse(call, done.error());
 }
 
+constexpr std::string_view kAgentShape =
+    "{id: uuid, project_id: uuid, name: text, state: \"online\"|\"offline\"|\"unknown\", "
+    "protocol_version: text, framework_adapter: text, engine_adapters: [text], "
+    "scheduler_adapters: [text], capabilities: {*: [text]}, last_seen_at: time?, last_connect_at: "
+    "time?, created_at: time, is_outdated: bool, host_name: text?, agent_version: text?, "
+    "version_status: text?, is_local: bool, state_reason: text?, last_event_at: time?, is_behind: "
+    "bool, is_revoked: bool, transport: text?, clock_skew_ms: int?, token_changed_at: time?, "
+    "previous_token_until: time?}";
+
+constexpr std::string_view kCredentialsShape =
+    "{agent: Agent, token: text, hmac_secret: text, brain_ws_url: text, previous_token_until: "
+    "time?, env: text}";
+
 }  // namespace
 
 void add_agent_routes(Router& router) {
-  const Policy viewer{Gate::signed_in, core::Action::read_project};
-  const Policy admin{Gate::signed_in, core::Action::manage_agents};
-  router.add("POST", "/api/v1/agents/mint-token", {Gate::signed_in}, mint_token);
-  router.add("GET", "/api/v1/projects/{slug}/agents", viewer, list_agents);
-  router.add("POST", "/api/v1/projects/{slug}/agents", admin, mint_agent);
-  router.add("GET", "/api/v1/projects/{slug}/agents/versions", viewer, list_versions);
-  router.add("GET", "/api/v1/projects/{slug}/agents/{agent_id}", viewer, get_agent);
-  router.add("DELETE", "/api/v1/projects/{slug}/agents/{agent_id}", admin, delete_agent);
-  router.add("POST", "/api/v1/projects/{slug}/agents/{agent_id}/rotate-token", admin, rotate_token);
-  router.add("POST", "/api/v1/projects/{slug}/agents/{agent_id}/revoke", admin, revoke_agent);
-  router.add("GET", "/api/v1/projects/{slug}/agents/{agent_id}/registry", viewer,
-             get_agent_registry);
-  router.add("GET", "/api/v1/projects/{slug}/agents/{agent_id}/connections", viewer,
-             list_connections);
-  router.add("GET", "/api/v1/projects/{slug}/agent-workers", viewer, list_agent_workers);
+  router.shape("Agent", kAgentShape);
+  router.shape("AgentCredentials", kCredentialsShape);
+  const Policy viewer{Gate::signed_in, core::Action::read_project, nullptr, "agents"};
+  const Policy admin{Gate::signed_in, core::Action::manage_agents, nullptr, "agents", true};
+  router
+      .add("POST", "/api/v1/agents/mint-token",
+           {Gate::signed_in, std::nullopt, nullptr, "agents", true}, mint_token)
+      .does("Mint an agent in the project that the body names")
+      .body("{project_id: text(1..64), name: text(1..1000)}")
+      .gives(201,
+             "{agent_id: uuid, name: text, token: text, hmac_secret: text, brain_ws_url: text, "
+             "env: text}")
+      .refuses(404);
+  router.add("GET", "/api/v1/projects/{slug}/agents", viewer, list_agents)
+      .does("List agents")
+      .gives(200, "[Agent]");
+  router.add("POST", "/api/v1/projects/{slug}/agents", admin, mint_agent)
+      .does("Mint an agent's token and signing secret")
+      .body("{name: text(1..1000)}")
+      .gives(201, "AgentCredentials");
+  router.add("GET", "/api/v1/projects/{slug}/agents/versions", viewer, list_versions)
+      .does("Say which agents are behind the brain")
+      .gives(200,
+             "{brain_version: text, program_version: text, message: text?, behind: [{id: uuid, "
+             "name: text, agent_version: text, version_status: text?, state: text, message: "
+             "text}], items: [{id: uuid, name: text, agent_version: text, version_status: text?, "
+             "state: text}]}");
+  router.add("GET", "/api/v1/projects/{slug}/agents/{agent_id}", viewer, get_agent)
+      .does("Show an agent")
+      .gives(200,
+             "{..Agent, events_persisted: int, events_dropped: int, runtime_features: [any], "
+             "telemetry: object, engines: [object], registry_size: int?, *: any}");
+  router.add("DELETE", "/api/v1/projects/{slug}/agents/{agent_id}", admin, delete_agent)
+      .does("Delete an agent and end its connections")
+      .gives_nothing();
+  router.add("POST", "/api/v1/projects/{slug}/agents/{agent_id}/rotate-token", admin, rotate_token)
+      .does("Give an agent a new token")
+      .body("{overlap_seconds?: int(0..2592000)}")
+      .gives(200, "AgentCredentials");
+  router.add("POST", "/api/v1/projects/{slug}/agents/{agent_id}/revoke", admin, revoke_agent)
+      .does("Make an agent's tokens void")
+      .gives(200, "Agent");
+  router
+      .add("GET", "/api/v1/projects/{slug}/agents/{agent_id}/registry", viewer, get_agent_registry)
+      .does("List the task names that an agent knows")
+      .query("{cursor?: text, limit?: int(1..5000)}")
+      .gives(200,
+             "page({name: text, engine: text?, workers: [any], first_seen_at: time?, last_seen_at: "
+             "time?})");
+  router
+      .add("GET", "/api/v1/projects/{slug}/agents/{agent_id}/connections", viewer, list_connections)
+      .does("List the connections of an agent")
+      .query("{cursor?: text, limit?: int(1..5000)}")
+      .gives(200,
+             "page({id: uuid, agent_id: uuid, worker_id: text?, transport: text, source_ip: text?, "
+             "agent_version: text?, connected_at: time, disconnected_at: time?, close_code: int?, "
+             "reason: text?})");
+  router
+      .add("GET", "/api/v1/projects/{slug}/agent-workers",
+           {Gate::signed_in, core::Action::read_project}, list_agent_workers)
+      .does("List the processes of agents elsewhere")
+      .query(
+          "{state?: \"online\"|\"offline\", role?: "
+          "\"web\"|\"task\"|\"scheduler\"|\"beat\"|\"other\", limit?: int(1..500)}")
+      .gives(200,
+             "[{id: uuid, agent_id: uuid, project_id: uuid, worker_id: text?, role: text?, "
+             "framework: text?, pid: int?, started_at: time?, state: text, last_seen_at: time?, "
+             "last_connect_at: time?, created_at: time, updated_at: time}]");
 }
 
 }  // namespace z4j::api

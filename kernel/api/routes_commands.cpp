@@ -197,30 +197,89 @@ net::Response get_command(Site& site, Call& call) {
   return command ? json_answer(200, to_json(*command)) : refuse(call, command.error());
 }
 
+// What each command takes besides its own fields.
+#define Z4J_COMMAND_FIELDS \
+  "agent_id?: uuid, idempotency_key?: text(1..200), queue_if_offline?: bool"
+
+constexpr std::string_view kCommandShape =
+    "{id: uuid, project_id: uuid, agent_id: uuid?, issued_by: uuid?, action: text, target_type: "
+    "text, target_id: text?, payload: object, status: "
+    "\"pending\"|\"dispatched\"|\"completed\"|\"failed\"|\"timeout\"|\"cancelled\", result: any, "
+    "error: text?, issued_at: time, dispatched_at: time?, completed_at: time?, timeout_at: time}";
+
+struct CommandRoute {
+  std::string_view name;
+  core::Action action;
+  const core::RateBucket* bucket;
+  Answer answer;
+  std::string_view summary, body;
+};
+constexpr CommandRoute kCommandRoutes[] = {
+    {"/api/v1/projects/{slug}/commands/retry-task", core::Action::retry_task, nullptr, retry_task,
+     "Retry a task",
+     "{" Z4J_COMMAND_FIELDS
+     ", engine: text(1..40), task_id: text(1..200), override_args?: [any], override_kwargs?: "
+     "object, eta_seconds?: int(0..86400)}"},
+    {"/api/v1/projects/{slug}/commands/cancel-task", core::Action::cancel_task, nullptr,
+     cancel_task, "Cancel a task",
+     "{" Z4J_COMMAND_FIELDS ", engine: text(1..40), task_id: text(1..200)}"},
+    {"/api/v1/projects/{slug}/commands/bulk-retry", core::Action::bulk_retry,
+     &core::kBulkActionBucket, bulk_retry, "Retry the tasks that a filter finds",
+     "{" Z4J_COMMAND_FIELDS ", filter?: object, max?: int(1..10000)}"},
+    {"/api/v1/projects/{slug}/commands/purge-queue", core::Action::purge_queue,
+     &core::kBulkActionBucket, purge_queue, "Drop all that waits in a queue",
+     "{" Z4J_COMMAND_FIELDS
+     ", queue: text(1..200), engine?: text(1..40), confirm_token?: text(1..128), force?: bool}"},
+    {"/api/v1/projects/{slug}/commands/restart-worker", core::Action::restart_worker, nullptr,
+     restart_worker, "Restart a worker",
+     "{" Z4J_COMMAND_FIELDS ", worker_name: text(1..200), engine?: text(1..40)}"},
+    {"/api/v1/projects/{slug}/commands/pool-resize", core::Action::restart_worker, nullptr,
+     resize_pool, "Grow or shrink a worker's pool",
+     "{" Z4J_COMMAND_FIELDS
+     ", worker_name: text(1..200), delta: int(-100..100), engine?: text(1..40)}"},
+    {"/api/v1/projects/{slug}/commands/add-consumer", core::Action::restart_worker, nullptr,
+     add_consumer, "Make a worker take from a queue",
+     "{" Z4J_COMMAND_FIELDS
+     ", worker_name: text(1..200), queue: text(1..200), engine?: text(1..40)}"},
+    {"/api/v1/projects/{slug}/commands/cancel-consumer", core::Action::restart_worker, nullptr,
+     cancel_consumer, "Make a worker leave a queue",
+     "{" Z4J_COMMAND_FIELDS
+     ", worker_name: text(1..200), queue: text(1..200), engine?: text(1..40)}"},
+    {"/api/v1/projects/{slug}/commands/rate-limit", core::Action::restart_worker, nullptr,
+     limit_rate, "Limit how often a task runs",
+     "{" Z4J_COMMAND_FIELDS
+     ", task_name: text(1..500), rate: text(1..20), worker_name?: text(1..200), engine?: "
+     "text(1..40)}"}};
+
 }  // namespace
 
 void add_command_routes(Router& router) {
   using core::Action;
-  router.add("GET", "/api/v1/projects/{slug}/commands", {Gate::signed_in, Action::read_project},
-             list_commands);
-  router.add("POST", "/api/v1/projects/{slug}/commands/retry-task",
-             {Gate::signed_in, Action::retry_task}, retry_task);
-  router.add("POST", "/api/v1/projects/{slug}/commands/cancel-task",
-             {Gate::signed_in, Action::cancel_task}, cancel_task);
-  router.add("POST", "/api/v1/projects/{slug}/commands/bulk-retry",
-             {Gate::signed_in, Action::bulk_retry, &core::kBulkActionBucket}, bulk_retry);
-  router.add("POST", "/api/v1/projects/{slug}/commands/purge-queue",
-             {Gate::signed_in, Action::purge_queue, &core::kBulkActionBucket}, purge_queue);
-  router.add("POST", "/api/v1/projects/{slug}/commands/purge-token",
-             {Gate::signed_in, Action::purge_queue}, purge_token);
-  const Policy worker{Gate::signed_in, Action::restart_worker};
-  router.add("POST", "/api/v1/projects/{slug}/commands/restart-worker", worker, restart_worker);
-  router.add("POST", "/api/v1/projects/{slug}/commands/pool-resize", worker, resize_pool);
-  router.add("POST", "/api/v1/projects/{slug}/commands/add-consumer", worker, add_consumer);
-  router.add("POST", "/api/v1/projects/{slug}/commands/cancel-consumer", worker, cancel_consumer);
-  router.add("POST", "/api/v1/projects/{slug}/commands/rate-limit", worker, limit_rate);
-  router.add("GET", "/api/v1/projects/{slug}/commands/{command_id}",
-             {Gate::signed_in, Action::read_project}, get_command);
+  router.shape("Command", kCommandShape);
+  const Policy viewer{Gate::signed_in, Action::read_project, nullptr, "commands"};
+  router.add("GET", "/api/v1/projects/{slug}/commands", viewer, list_commands)
+      .does("List commands")
+      .query("{status?: text(0..40), cursor?: text, limit?: int(1..5000)}")
+      .gives(200, "page(Command)");
+  for (const CommandRoute& route : kCommandRoutes) {
+    router
+        .add("POST", route.name, {Gate::signed_in, route.action, route.bucket, "commands"},
+             route.answer)
+        .does(route.summary)
+        .body(route.body)
+        .gives(202, "Command");
+  }
+  router
+      .add("POST", "/api/v1/projects/{slug}/commands/purge-token",
+           {Gate::signed_in, Action::purge_queue, nullptr, "commands"}, purge_token)
+      .does("Get the token that an agent elsewhere wants before it purges a long queue")
+      .body("{" Z4J_COMMAND_FIELDS ", queue: text(1..200), engine?: text(1..40)}")
+      .gives(200,
+             "{queue: text, engine: text, agent_id: uuid, depth: int, read_at: time?, is_fresh: "
+             "bool, confirm_token: text?}");
+  router.add("GET", "/api/v1/projects/{slug}/commands/{command_id}", viewer, get_command)
+      .does("Show a command")
+      .gives(200, "Command");
 }
 
 }  // namespace z4j::api

@@ -92,14 +92,45 @@ net::Response list_event_sources(Site& site, Call& call) {
 }  // namespace
 
 void add_fleet_routes(Router& router) {
-  const Policy viewer{Gate::signed_in, core::Action::read_project};
-  router.add("GET", "/api/v1/projects/{slug}/workers", viewer, list_workers);
-  router.add("GET", "/api/v1/projects/{slug}/workers/{worker_id}", viewer, get_worker);
-  router.add("GET", "/api/v1/projects/{slug}/queues", viewer, list_queues);
-  router.add("GET", "/api/v1/projects/{slug}/queues/{engine}/{queue}/waiting", viewer,
-             list_waiting);
-  router.add("GET", "/api/v1/projects/{slug}/gaps", viewer, list_gaps);
-  router.add("GET", "/api/v1/projects/{slug}/event-sources", viewer, list_event_sources);
+  router.shape(
+      "Worker",
+      "{id: uuid, project_id: uuid, engine: text, name: text, hostname: text?, pid: int?, "
+      "concurrency: int?, queues: [text], state: text, last_heartbeat: time?, load_average: any, "
+      "active_tasks: int, processed: int, failed: int, succeeded: int, retried: int, created_at: "
+      "time, memory_bytes: int?}");
+  const auto viewer = [](std::string_view scope) {
+    return Policy{Gate::signed_in, core::Action::read_project, nullptr, scope};
+  };
+  router.add("GET", "/api/v1/projects/{slug}/workers", viewer("workers"), list_workers)
+      .does("List the engines' workers")
+      .gives(200, "[Worker]");
+  router.add("GET", "/api/v1/projects/{slug}/workers/{worker_id}", viewer("workers"), get_worker)
+      .does("Show a worker and what it says of itself")
+      .gives(200, "{..Worker, metadata: object}");
+  router.add("GET", "/api/v1/projects/{slug}/queues", viewer("queues"), list_queues)
+      .does("List queues")
+      .gives(200,
+             "[{id: uuid, project_id: uuid, name: text, engine: text, broker_type: text?, "
+             "broker_url_hint: text?, last_seen_at: time?, created_at: time, pending_count: int?, "
+             "unacked_count: int?, scheduled_count: int?, consumer_count: int?, oldest_at: time?, "
+             "oldest_age_seconds: int?, is_paused: bool}]");
+  router
+      .add("GET", "/api/v1/projects/{slug}/queues/{engine}/{queue}/waiting", viewer("queues"),
+           list_waiting)
+      .does("List what waits in a queue, as the engine tells it")
+      .query("{limit?: int(1..500), cursor?: text(1..1000)}")
+      .gives(200, "page(object)");
+  router.add("GET", "/api/v1/projects/{slug}/gaps", viewer("agents"), list_gaps)
+      .does("List when an engine was out of sight")
+      .query("{cursor?: text, limit?: int(1..5000)}")
+      .gives(200,
+             "page({id: uuid, project_id: uuid, agent_id: uuid, engine: text, from_at: time, "
+             "to_at: time, why: text?, rebuilt: int?, lost: int?, created_at: time})");
+  router.add("GET", "/api/v1/projects/{slug}/event-sources", viewer("agents"), list_event_sources)
+      .does("List agents by the events they sent")
+      .gives(200,
+             "page({agent_id: uuid, name: text, state: text, events_persisted: int, "
+             "events_dropped: int, last_event_at: time?, ingest: object})");
 }
 
 }  // namespace z4j::api

@@ -12,6 +12,7 @@ using base::json::Object;
 using base::json::text_or_null;
 
 constexpr int kReadyTimeoutMs = 2000;
+constexpr std::int64_t kSecurityContactDays = 365;
 
 net::Response get_health(Site&, Call&) { return json_answer(200, Object{{"status", "ok"}}); }
 
@@ -26,8 +27,8 @@ net::Response get_system(Site& site, Call&) {
   utsname name{};
   ::uname(&name);
   Object out{{"z4j_version", site.parts.version},
-             {"python_version", nullptr},
-             {"python_implementation", nullptr},
+             {"python_version", __VERSION__},
+             {"python_implementation", "none: C++"},
              {"os", std::string(name.sysname) + " " + name.release},
              {"architecture", name.machine},
              {"pid", ::getpid()},
@@ -35,7 +36,7 @@ net::Response get_system(Site& site, Call&) {
              {"database_version", nullptr},
              {"database_size_mb", nullptr},
              {"database_connections", nullptr},
-             {"packages", Object{}},
+             {"packages", site.package_versions()},
              {"runtime", "C++ " __VERSION__},
              {"abi_version", std::to_string(Z4J_ABI_MAJOR) + "." + std::to_string(Z4J_ABI_MINOR)},
              {"uptime_seconds", (site.parts.clock.now() - site.started_at) / base::kSecondUs}};
@@ -64,13 +65,49 @@ net::Response get_root(Site&, Call&) {
                      "dashboard is installed.</p></html>");
 }
 
+// Where to report a weakness (RFC 9116).
+net::Response get_security_contact(Site& site, Call& call) {
+  const config::Settings& settings = site.parts.settings;
+  std::string own = settings.public_url;
+  if (own.empty()) own = call.request.scheme + "://" + call.request.host;
+  const std::string contact = settings.security_contact.empty() ? own : settings.security_contact;
+  // Midnight, so that the file is the same all day.
+  base::TimeUs expires = site.parts.clock.now() + kSecurityContactDays * base::kDayUs;
+  expires -= expires % base::kDayUs;
+  net::Response r;
+  r.content_type = "text/plain; charset=utf-8";
+  r.body = "Contact: " + contact + "\nExpires: " + base::format_time(expires) +
+           "\nPreferred-Languages: en\nCanonical: " + own + "/.well-known/security.txt\n";
+  return r;
+}
+
 }  // namespace
 
 void add_health_routes(Router& router) {
-  router.add("GET", "/", {Gate::open}, get_root);
-  router.add("GET", "/api/v1/health", {Gate::open}, get_health);
-  router.add("GET", "/api/v1/health/ready", {Gate::open}, get_ready);
-  router.add("GET", "/api/v1/health/system", {Gate::signed_in}, get_system);
+  router.add("GET", "/", {Gate::open}, get_root)
+      .does("Show that the brain runs")
+      .gives_file(200, "text/html; charset=utf-8");
+  for (const std::string_view path : {"/.well-known/security.txt", "/security.txt"}) {
+    router.add("GET", path, {Gate::open}, get_security_contact)
+        .does("Say where to report a weakness")
+        .gives_file(200, "text/plain; charset=utf-8");
+  }
+  router.add("GET", "/api/v1/health", {Gate::open}, get_health)
+      .does("Say that the process answers")
+      .gives(200, "{status: text}");
+  router.add("GET", "/api/v1/health/ready", {Gate::open}, get_ready)
+      .does("Say whether the database answers")
+      .gives(200, "{status: text}")
+      .gives(503, "{status: text, reason: text}");
+  router
+      .add("GET", "/api/v1/health/system", {Gate::signed_in, std::nullopt, nullptr, core::kAnyKey},
+           get_system)
+      .does("Show versions, the database, and the brains that share it")
+      .gives(200,
+             "{z4j_version: text, python_version: text, python_implementation: text, os: text, "
+             "architecture: text, pid: int, database_type: text?, database_version: text?, "
+             "database_size_mb: number?, database_connections: int?, packages: {*: text}, runtime: "
+             "text, abi_version: text, uptime_seconds: int, database_error?: text, *: any}");
 }
 
 }  // namespace z4j::api

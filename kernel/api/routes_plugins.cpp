@@ -278,14 +278,41 @@ net::Response remove_plugin_override(Site& site, Call& call) {
 }  // namespace
 
 void add_plugin_routes(Router& router) {
+  router.shape("PluginProblem", "{where: text?, message: text, expected: text?, hint: text?}");
+  router.shape(
+      "Plugin",
+      "{instance: text, plugin: text, plugin_id: text?, version: text?, kinds: text?, engine: "
+      "text?, project: text, state: text, health: text, why: text?, step: text?, what_to_do: "
+      "text?, problems: [PluginProblem], required: bool, started_at: time?, calls: int, errors: "
+      "int, faults: int, late_answers: int, operations_open: int, operations_expired: int, "
+      "slow_calls: int, log_lines_suppressed: int, configured: {enabled: bool, settings: object}?, "
+      "override: {enabled: bool?, settings: object?, updated_by: uuid?, updated_at: time}?, "
+      "runs_on: {brain_id: text, host_name: text?, is_this: bool}?}");
   const Policy admin{Gate::signed_in, core::Action::manage_plugins};
-  router.add("GET", "/api/v1/plugins", admin, list_plugins);
-  router.add("GET", "/api/v1/plugins/{instance}", admin, get_plugin);
-  router.add("POST", "/api/v1/plugins/{instance}/enable", admin, enable_plugin);
-  router.add("POST", "/api/v1/plugins/{instance}/disable", admin, disable_plugin);
-  router.add("POST", "/api/v1/plugins/{instance}/validate", admin, validate_plugin);
-  router.add("PUT", "/api/v1/plugins/{instance}/settings", admin, put_plugin_settings);
-  router.add("DELETE", "/api/v1/plugins/{instance}/override", admin, remove_plugin_override);
+  constexpr std::string_view kSettings = "{settings: object}";
+  router.add("GET", "/api/v1/plugins", admin, list_plugins)
+      .does("List plugin instances")
+      .gives(200, "page(Plugin)");
+  router.add("GET", "/api/v1/plugins/{instance}", admin, get_plugin)
+      .does("Show a plugin instance")
+      .gives(200, "Plugin");
+  router.add("POST", "/api/v1/plugins/{instance}/enable", admin, enable_plugin)
+      .does("Start a plugin instance, whatever the file says")
+      .gives(200, "Plugin");
+  router.add("POST", "/api/v1/plugins/{instance}/disable", admin, disable_plugin)
+      .does("Stop a plugin instance, whatever the file says")
+      .gives(200, "Plugin");
+  router.add("POST", "/api/v1/plugins/{instance}/validate", admin, validate_plugin)
+      .does("Say whether settings would do")
+      .body(kSettings)
+      .gives(200, "{valid: bool, problems: [PluginProblem]}");
+  router.add("PUT", "/api/v1/plugins/{instance}/settings", admin, put_plugin_settings)
+      .does("Lay settings over the file's")
+      .body(kSettings)
+      .gives(200, "Plugin");
+  router.add("DELETE", "/api/v1/plugins/{instance}/override", admin, remove_plugin_override)
+      .does("Go back to the file's word")
+      .gives(200, "Plugin");
 }
 
 }  // namespace z4j::api

@@ -61,26 +61,48 @@ net::Response archive_project(Site& site, Call& call) {
   return done ? no_content() : refuse(call, done.error());
 }
 
-net::Response list_members(Site& site, Call& call) {
-  auto members = site.parts.projects.members(call.project->id);
-  return members ? json_answer(200, to_json_array(*members)) : refuse(call, members.error());
-}
-
 }  // namespace
 
 void add_project_routes(Router& router) {
   using core::Action;
-  router.add("GET", "/api/v1/projects", {Gate::signed_in}, list_projects);
-  router.add("POST", "/api/v1/projects", {Gate::signed_in, Action::manage_projects},
-             create_project);
-  router.add("GET", "/api/v1/projects/{slug}", {Gate::signed_in, Action::read_project},
-             get_project);
-  router.add("PATCH", "/api/v1/projects/{slug}", {Gate::signed_in, Action::manage_projects},
-             patch_project);
-  router.add("DELETE", "/api/v1/projects/{slug}", {Gate::signed_in, Action::manage_projects},
-             archive_project);
-  router.add("GET", "/api/v1/projects/{slug}/memberships", {Gate::signed_in, Action::read_members},
-             list_members);
+  const auto administer = [](bool fresh_mfa = false) {
+    return Policy{Gate::signed_in, Action::manage_projects, nullptr, "projects", fresh_mfa};
+  };
+  router.shape("Project",
+               "{id: uuid, slug: text, name: text, description: text?, environment: text, "
+               "timezone: text, retention_days: int, is_active: bool, "
+               "default_scheduler_owner: text, allowed_schedulers: [text]?, created_at: time, "
+               "updated_at: time}");
+  router
+      .add("GET", "/api/v1/projects", {Gate::signed_in, std::nullopt, nullptr, "projects"},
+           list_projects)
+      .does("List the projects that one may see")
+      .gives(200, "[Project]");
+  router.add("POST", "/api/v1/projects", administer(), create_project)
+      .does("Make a project")
+      .body(
+          "{slug: text(2..63), name: text(1..200), description?: text(0..2000), "
+          "environment?: text(1..40), timezone?: text(1..64), retention_days?: int(1..3650), "
+          "default_scheduler_owner?: text(1..40), allowed_schedulers?: [text(1..40)]}")
+      .gives(201, "Project")
+      .refuses(409);
+  router
+      .add("GET", "/api/v1/projects/{slug}",
+           {Gate::signed_in, Action::read_project, nullptr, "projects"}, get_project)
+      .does("Show a project")
+      .gives(200, "Project");
+  router.add("PATCH", "/api/v1/projects/{slug}", administer(), patch_project)
+      .does("Change a project, archived ones too; null leaves")
+      .body(
+          "{slug?: text(2..63), name?: text(1..200), description?: text(0..2000), "
+          "environment?: text(1..40), timezone?: text(1..64), retention_days?: int(1..3650), "
+          "default_scheduler_owner?: text(1..40), allowed_schedulers?: [text(1..40)]}")
+      .gives(200, "Project")
+      .refuses(409);
+  router.add("DELETE", "/api/v1/projects/{slug}", administer(true), archive_project)
+      .does("Archive a project")
+      .gives_nothing()
+      .refuses(409);
 }
 
 }  // namespace z4j::api

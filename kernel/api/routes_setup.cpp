@@ -1,50 +1,26 @@
 // First boot: the page that the one-time link opens, and what it sends.
+#include "api/form_page.hpp"
 #include "api/input.hpp"
 #include "api/reply.hpp"
 #include "api/shapes.hpp"
 #include "api/site.hpp"
-#include "base/crypto.hpp"
 
 namespace z4j::api {
 namespace {
 
 using base::json::Object;
 
-// The token stays in the address bar and travels in the body; nothing of the request is written
-// into the page.
-constexpr std::string_view kSetupPage =
-    R"(<!doctype html><html lang="en"><meta charset="utf-8"><title>z4j setup</title>
-<meta name="viewport" content="width=device-width"><style nonce="NONCE">
-body{font:16px system-ui;max-width:26rem;margin:3rem auto;padding:0 1rem}
-label{display:block;margin:.8rem 0}.rule{font-size:.85rem;margin-top:-.4rem}input{width:100%;box-sizing:border-box;font:inherit;padding:.4rem}</style>
-<h1>Welcome to z4j</h1><p>Make the first administrator.</p><form>
-<label>E-mail <input name="email" type="email" required autocomplete="username"></label>
+constexpr FormPage kSetupPage{
+    .title = "Welcome to z4j",
+    .intro = "Make the first administrator.",
+    .fields =
+        R"(<label>E-mail <input name="email" type="email" required autocomplete="username"></label>
 <label>Name <input name="display_name" autocomplete="name"></label>
-<label>Password <input name="password" type="password" required minlength="FEWEST" maxlength="256" autocomplete="new-password"></label>
-<p class="rule">FEWEST characters or more; under 16, three kinds of: lower case, upper case, digit, sign.</p>
-<button>Create</button><p role="alert"></p></form>
-<script nonce="NONCE">
-const form = document.querySelector("form"), told = document.querySelector("[role=alert]");
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const sent = Object.fromEntries(new FormData(form));
-  sent.token = new URLSearchParams(location.search).get("token") || "";
+NEW_PASSWORD)",
+    .button = "Create",
+    .submit = R"(sent.token = new URLSearchParams(location.search).get("token") || "";
   if (!sent.display_name) sent.display_name = null;
-  const headers = {"Content-Type": "application/json"};
-  const answer = await fetch("/api/v1/setup/complete", {method: "POST", headers, body: JSON.stringify(sent)});
-  if (answer.ok) { location.replace("/"); return; }
-  const why = await answer.json().catch(() => ({}));
-  told.textContent = Array.isArray(why.detail)
-    ? why.detail.map((d) => d.loc.slice(1).join(".") + ": " + d.msg).join("; ")
-    : (why.detail && why.detail.message) || why.message || why.detail || "setup failed";
-});
-</script></html>)";
-
-void fill(std::string& page, std::string_view mark, const std::string& text) {
-  for (std::size_t at = page.find(mark); at != std::string::npos;
-       at = page.find(mark, at + text.size()))
-    page.replace(at, mark.size(), text);
-}
+  if (await post("/api/v1/setup/complete", sent)) location.replace("/");)"};
 
 net::Response get_setup_page(Site& site, Call& call) {
   auto active = site.parts.setup.has_active_token();
@@ -54,17 +30,7 @@ net::Response get_setup_page(Site& site, Call& call) {
         404,
         "<!doctype html><title>z4j</title><p>Setup is done, or its link has expired: restart the "
         "brain to get a new one.</p>");
-  const std::string nonce = base::random_token();
-  std::string page(kSetupPage);
-  fill(page, "NONCE", nonce);
-  fill(page, "FEWEST", std::to_string(site.parts.settings.password_min_length));
-  net::Response r = html_answer(200, std::move(page));
-  r.headers.emplace_back(
-      "Content-Security-Policy",
-      "default-src 'none'; script-src 'self' 'nonce-" + nonce + "'; style-src 'self' 'nonce-" +
-          nonce +
-          "'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
-  return r;
+  return form_page(kSetupPage, site.parts.settings.password_min_length);
 }
 
 net::Response get_setup_status(Site& site, Call& call) {
@@ -92,10 +58,24 @@ net::Response complete_setup(Site& site, Call& call) {
 }  // namespace
 
 void add_setup_routes(Router& router) {
-  router.add("GET", "/setup", {Gate::open}, get_setup_page);
-  router.add("GET", "/api/v1/setup/status", {Gate::first_boot}, get_setup_status);
-  router.add("POST", "/api/v1/setup/complete",
-             {Gate::open, std::nullopt, &core::kSetupCompleteBucket}, complete_setup);
+  router.add("GET", "/setup", {Gate::open}, get_setup_page)
+      .does("The page of the one-time setup link")
+      .query("{token?: text}")
+      .gives_file(200, "text/html")
+      .gives_file(404, "text/html");
+  router.add("GET", "/api/v1/setup/status", {Gate::first_boot}, get_setup_status)
+      .does("Whether the first administrator is still to be made")
+      .gives(200, "{first_boot: bool}");
+  router
+      .add("POST", "/api/v1/setup/complete",
+           {Gate::open, std::nullopt, &core::kSetupCompleteBucket}, complete_setup)
+      .does("Make the first administrator")
+      .body(
+          "{token: text(10..200), email: text(3..320), display_name?: text(0..200), "
+          "password: text(8..256)}")
+      .gives(200, "{user: User, project_id: uuid}")
+      .refuses(404)
+      .refuses(409);
 }
 
 }  // namespace z4j::api

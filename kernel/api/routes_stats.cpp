@@ -122,9 +122,32 @@ net::Response get_trends(Site& site, Call& call) {
 }  // namespace
 
 void add_stats_routes(Router& router) {
-  const Policy viewer{Gate::signed_in, core::Action::read_project};
-  router.add("GET", "/api/v1/projects/{slug}/stats", viewer, get_stats);
-  router.add("GET", "/api/v1/projects/{slug}/trends", viewer, get_trends);
+  router
+      .add("GET", "/api/v1/projects/{slug}/stats",
+           {Gate::signed_in, core::Action::read_project, nullptr, "tasks"}, get_stats)
+      .does("Show the figures of a project")
+      .query("{hours?: int}")
+      .gives(200,
+             "{tasks_by_state: {*: int}, tasks_total: int, tasks_failed_24h: int, "
+             "tasks_succeeded_24h: int, failure_rate_24h: number, agents_online: int, "
+             "agents_offline: int, workers_online: int, workers_offline: int, commands_pending: "
+             "int, commands_completed_24h: int, commands_failed_24h: int, commands_timeout_24h: "
+             "int, queue_depths: [{name: text, engine: text, pending_count: int, broker_type: "
+             "text?, last_seen_at: time?}], system_health: {status: "
+             "\"healthy\"|\"degraded\"|\"critical\", agents_all_online: bool, queue_depth_ok: "
+             "bool, failure_rate_ok: bool, brain_db_ok: bool}, tasks_capped: bool, "
+             "tasks_approximate: bool}");
+  router
+      .add("GET", "/api/v1/projects/{slug}/trends", {Gate::signed_in, core::Action::read_project},
+           get_trends)
+      .does("Show how tasks ended over time")
+      .query(
+          "{window?: \"1h\"|\"6h\"|\"24h\"|\"72h\"|\"7d\"|\"30d\", bucket?: "
+          "\"1m\"|\"5m\"|\"15m\"|\"1h\"|\"1d\", name?: text(0..500), queue?: text(0..200)}")
+      .gives(200,
+             "{window: text, bucket: text, series: [{t: time, success: int, failure: int, retry: "
+             "int, revoked: int, total: int, avg_runtime_ms: int?, p50_runtime_ms: int?, "
+             "p95_runtime_ms: int?, p99_runtime_ms: int?}]}");
 }
 
 }  // namespace z4j::api

@@ -77,13 +77,10 @@ net::Response list_tasks(Site& site, Call& call) {
   const core::TaskFilter filter = read_filter(query);
   const Paging paging =
       read_paging(query, List::tasks, settings.rest_default_page_size, settings.rest_max_page_size);
-  const auto format = query.text("format", {0, 10});
+  const auto format = read_format(query);
   const auto fields = query.text("fields", {0, 500});
-  if (format && *format != "csv" && *format != "json")
-    query.problem("format", "literal_error", "must be csv or json");
   if (!query.ok()) return query.refused(call.request);
-  if (format)
-    return export_tasks(site, *call.project, filter, paging.after, *format, fields.value_or(""));
+  if (format) return export_tasks(site, call, filter, paging.after, *format, fields.value_or(""));
   auto page = site.tasks.list(call.project->id, filter, paging.after, paging.limit);
   if (!page) return refuse(call, page.error());
   Object out = page_json(to_json_array(page->items), List::tasks, page->next);
@@ -145,14 +142,110 @@ net::Response list_events(Site& site, Call& call) {
               : refuse(call, page.error());
 }
 
+// Which tasks a deletion means; a filter that would mean all of them is refused.
+struct Removal {
+  std::vector<base::Uuid> ids;
+  core::TaskFilter filter;
+  Object said;
+};
+
+Removal read_removal(Input& in) {
+  in.only(
+      {"task_ids", "filter_state", "filter_name", "filter_queue", "filter_since", "filter_until"});
+  Removal removal;
+  const auto ids = in.texts("task_ids", core::TaskRemoval::kMostIds, {1, 64});
+  for (const std::string& text : ids.value_or(std::vector<std::string>())) {
+    const auto id = base::Uuid::parse(text);
+    if (!id) {
+      in.problem("task_ids", "uuid_parsing", "each member must be a UUID: the `id` of a task");
+      break;
+    }
+    removal.ids.push_back(*id);
+  }
+  core::TaskFilter& filter = removal.filter;
+  filter.state = in.text("filter_state", {1, 40});
+  filter.name = in.text("filter_name", {1, 500});
+  filter.queue = in.text("filter_queue", {1, 200});
+  filter.since = in.time("filter_since");
+  filter.until = in.time("filter_until");
+  if (filter.state && std::find(core::kTaskStateNames.begin(), core::kTaskStateNames.end(),
+                                *filter.state) == core::kTaskStateNames.end())
+    in.problem("filter_state", "literal_error", "is no state of a task");
+  if (filter.state) removal.said["state"] = *filter.state;
+  if (filter.name) removal.said["name"] = *filter.name;
+  if (filter.queue) removal.said["queue"] = *filter.queue;
+  if (filter.since) removal.said["since"] = base::format_time(*filter.since);
+  if (filter.until) removal.said["until"] = base::format_time(*filter.until);
+  if (ids && !removal.said.empty())
+    in.problem("task_ids", "value_error", "give ids or a filter, not both");
+  if (!ids && removal.said.empty())
+    in.problem({}, "value_error", "say which tasks: task_ids, or a filter");
+  return removal;
+}
+
+net::Response delete_tasks(Site& site, Call& call) {
+  Input in = Input::of_body(call.request);
+  Removal removal = read_removal(in);
+  if (!in.ok()) return in.refused(call.request);
+  const base::Uuid& project = call.project->id;
+  auto count = removal.said.empty()
+                   ? site.task_removal.by_ids(project, removal.ids, call.actor())
+                   : site.task_removal.by_filter(project, removal.filter, std::move(removal.said),
+                                                 call.actor());
+  if (!count) return refuse(call, count.error());
+  if (*count > 0) site.parts.live.publish(project, core::kTaskChanged);
+  return json_answer(200, Object{{"deleted_count", *count}});
+}
+
+constexpr std::string_view kTaskShape =
+    "{id: uuid, project_id: uuid, engine: text, task_id: text, name: text, queue: text?, state: "
+    "\"pending\"|\"received\"|\"started\"|\"success\"|\"failure\"|\"retry\"|\"revoked\"|"
+    "\"rejected\"|\"unknown\", priority: \"critical\"|\"high\"|\"normal\"|\"low\", args: any, "
+    "kwargs: any, result: any, exception: text?, traceback: text?, retry_count: int, eta: time?, "
+    "received_at: time?, started_at: time?, finished_at: time?, runtime_ms: int?, worker_name: "
+    "text?, parent_task_id: text?, root_task_id: text?, tags: [any], created_at: time, "
+    "updated_at: time, retry_of: text?, retried_as: text?}";
+
 }  // namespace
 
 void add_task_routes(Router& router) {
-  const Policy viewer{Gate::signed_in, core::Action::read_project};
-  router.add("GET", "/api/v1/projects/{slug}/tasks", viewer, list_tasks);
-  router.add("GET", "/api/v1/projects/{slug}/tasks/{engine}/{task_id}", viewer, get_task);
-  router.add("GET", "/api/v1/projects/{slug}/tasks/{engine}/{task_id}/tree", viewer, get_task_tree);
-  router.add("GET", "/api/v1/projects/{slug}/events", viewer, list_events);
+  router.shape("Task", kTaskShape);
+  const Policy viewer{Gate::signed_in, core::Action::read_project, nullptr, "tasks"};
+  router.add("GET", "/api/v1/projects/{slug}/tasks", viewer, list_tasks)
+      .does("List, search or export tasks")
+      .query(
+          "{state?: text(0..40), priority?: text(0..200), name?: text(0..200), search?: "
+          "text(0..200), queue?: text(0..200), worker?: text(0..200), engine?: text(0..40), arg?: "
+          "text(0..1000), since?: time, until?: time, cursor?: text, limit?: int(1..5000), "
+          "format?: \"csv\"|\"xlsx\"|\"json\", fields?: text(0..500)}")
+      .gives(200, "{items: [Task], next_cursor: text?, searched_until?: time}")
+      .gives(200, "[object]")
+      .gives_file(200, "text/csv; charset=utf-8")
+      .gives_file(200, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet");
+  router.add("GET", "/api/v1/projects/{slug}/tasks/{engine}/{task_id}", viewer, get_task)
+      .does("Show a task")
+      .gives(200, "{..Task, sources: {*: [{agent_id: uuid, name: text?}]}}");
+  router.add("GET", "/api/v1/projects/{slug}/tasks/{engine}/{task_id}/tree", viewer, get_task_tree)
+      .does("Show the workflow of a task")
+      .gives(200,
+             "{root_task_id: text, node_count: int, truncated: bool, nodes: [{task_id: text, name: "
+             "text, state: text, parent_task_id: text?, root_task_id: text?, received_at: time?, "
+             "finished_at: time?}]}");
+  router
+      .add("POST", "/api/v1/projects/{slug}/tasks/bulk-delete",
+           {Gate::signed_in, core::Action::delete_tasks, &core::kBulkActionBucket, "tasks"},
+           delete_tasks)
+      .does("Delete the rows of tasks, by ids or by a filter")
+      .body(
+          "{task_ids?: [uuid], filter_state?: text(1..40), filter_name?: text(1..500), "
+          "filter_queue?: text(1..200), filter_since?: time, filter_until?: time}")
+      .gives(200, "{deleted_count: int}");
+  router.add("GET", "/api/v1/projects/{slug}/events", viewer, list_events)
+      .does("List the events of a task")
+      .query("{engine: text(1..40), task_id: text(1..200), cursor?: text, limit?: int(1..5000)}")
+      .gives(200,
+             "page({id: uuid, project_id: uuid, agent_id: uuid, engine: text, task_id: text, kind: "
+             "text, occurred_at: time, payload: object})");
 }
 
 }  // namespace z4j::api

@@ -47,6 +47,34 @@ Object to_json(const core::User& user) {
           {"created_at", time_value(user.created_at)}};
 }
 
+Object to_admin_json(const core::User& user) {
+  return {{"id", user.id.text()},
+          {"email", user.email},
+          {"first_name", text_or_null(user.first_name)},
+          {"last_name", text_or_null(user.last_name)},
+          {"display_name", text_or_null(user.shown_name())},
+          {"is_admin", user.is_admin},
+          {"is_active", user.is_active},
+          {"timezone", user.timezone},
+          {"last_login_at", user.last_login_at == 0 ? Value(nullptr) : time_value(user.last_login_at)},
+          {"created_at", time_value(user.created_at)},
+          {"updated_at", time_value(user.updated_at)},
+          {"has_second_factor", user.mfa_enrolled_at != 0},
+          {"password_change_required", user.force_password_change}};
+}
+
+Object to_json(const core::Invitation& invitation) {
+  return {{"id", invitation.id.text()},
+          {"project_id", invitation.project_id.text()},
+          {"email", invitation.email},
+          {"role", core::to_string(invitation.role)},
+          {"invited_by", id_or_null(invitation.invited_by)},
+          {"expires_at", time_value(invitation.expires_at)},
+          {"accepted_at", time_or_null(invitation.accepted_at)},
+          {"revoked_at", time_or_null(invitation.revoked_at)},
+          {"created_at", time_value(invitation.created_at)}};
+}
+
 Object to_json(const core::Me& me) {
   Object out = to_json(me.user);
   Array memberships;
@@ -56,6 +84,7 @@ Object to_json(const core::Me& me) {
                                  {"role", core::to_string(m.role)}});
   }
   out["memberships"] = std::move(memberships);
+  out["password_change_required"] = me.user.force_password_change;
   return out;
 }
 

@@ -10,6 +10,8 @@
 #include "core/auth.hpp"
 #include "core/commands.hpp"
 #include "core/fleet.hpp"
+#include "core/invitations.hpp"
+#include "core/memberships.hpp"
 #include "core/page.hpp"
 #include "core/projects.hpp"
 #include "core/tasks.hpp"
@@ -26,6 +28,9 @@ namespace z4j::api {
 [[nodiscard]] base::json::Object to_json(const core::Me& me);
 [[nodiscard]] base::json::Object to_json(const core::Project& project);
 [[nodiscard]] base::json::Object to_json(const core::Member& member);
+[[nodiscard]] base::json::Object to_json(const core::Invitation& invitation);
+// As administrators see a user.
+[[nodiscard]] base::json::Object to_admin_json(const core::User& user);
 // null while nothing is known of its version.
 [[nodiscard]] base::json::Value version_status(const core::FleetAgent& agent);
 // The brain's major version is above the agent's.

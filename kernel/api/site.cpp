@@ -1,8 +1,10 @@
 #include "api/site.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "core/text.hpp"
+#include "wire/version.hpp"
 
 namespace z4j::api {
 namespace {
@@ -37,11 +39,15 @@ Site::Site(Parts given)
       tasks(parts.store, parts.clock),
       fleet(parts.store, parts.clock, parts.stats_keep_ms),
       stats(parts.store, parts.clock, core::Stats::Options{.keep_ms = parts.stats_keep_ms}),
+      home(parts.store, parts.clock, parts.stats_keep_ms),
+      task_removal(parts.store, parts.audit),
       limits(parts.clock),
       started_at(parts.clock.now()),
       is_dev(parts.settings.is_dev()),
       session_cookie(is_dev ? "z4j_session" : "__Host-z4j_session"),
       csrf_cookie(is_dev ? "z4j_csrf" : "__Host-z4j_csrf"),
+      device_cookie(is_dev ? "z4j_mfa_trust" : "__Host-z4j_mfa_trust"),
+      oidc_cookie(is_dev ? "z4j_oidc" : "__Host-z4j_oidc"),
       public_origin_(origin_of(parts.settings.public_url)) {
   for (const std::string& host : parts.settings.allowed_hosts) hosts_.push_back(host_name(host));
   if (!public_origin_.empty())
@@ -68,29 +74,57 @@ Site::From Site::from(std::string_view origin, const net::Request& request) cons
   return is_allowed ? From::allowed : From::stranger;
 }
 
+base::json::Object Site::package_versions() const {
+  base::json::Object packages{{"z4j-core", wire::kUpstreamLevel},
+                              {"z4j-brain", parts.version},
+                              {"z4j-agent", parts.version}};
+  std::map<std::string, std::string> plugins;
+  for (const plugin::Report& report : parts.plugins.reports()) {
+    if (!report.version.empty()) plugins.emplace(report.plugin, report.version);
+  }
+  for (const auto& [name, version] : plugins) packages[name] = version;
+  return packages;
+}
+
 std::string Site::cookie(std::string_view name, std::string_view value, std::int64_t max_age_s,
-                         bool for_scripts) const {
+                         CookieKind kind) const {
   std::string out(name);
   out += '=';
   out += value;
   out += "; Path=/; Max-Age=" + std::to_string(max_age_s);
-  if (!for_scripts) out += "; HttpOnly";
+  if (kind != CookieKind::for_scripts) out += "; HttpOnly";
   if (!is_dev) out += "; Secure";
-  out += "; SameSite=";
-  out += for_scripts || parts.settings.session_cookie_samesite == "strict" ? "Strict" : "Lax";
+  const bool is_lax = kind == CookieKind::lax || (kind == CookieKind::session &&
+                                                  parts.settings.session_cookie_samesite == "lax");
+  out += is_lax ? "; SameSite=Lax" : "; SameSite=Strict";
   return out;
 }
 
 void Site::set_session(net::Response& response, const core::SignedIn& signed_in) const {
+  response.headers.emplace_back("Set-Cookie", cookie(session_cookie, signed_in.cookie,
+                                                     signed_in.max_age_s, CookieKind::session));
   response.headers.emplace_back(
-      "Set-Cookie", cookie(session_cookie, signed_in.cookie, signed_in.max_age_s, false));
-  response.headers.emplace_back(
-      "Set-Cookie", cookie(csrf_cookie, signed_in.session.csrf_token, signed_in.max_age_s, true));
+      "Set-Cookie", cookie(csrf_cookie, signed_in.session.csrf_token, signed_in.max_age_s,
+                           CookieKind::for_scripts));
 }
 
 void Site::clear_session(net::Response& response) const {
-  response.headers.emplace_back("Set-Cookie", cookie(session_cookie, {}, 0, false));
-  response.headers.emplace_back("Set-Cookie", cookie(csrf_cookie, {}, 0, true));
+  response.headers.emplace_back("Set-Cookie", cookie(session_cookie, {}, 0, CookieKind::session));
+  response.headers.emplace_back("Set-Cookie", cookie(csrf_cookie, {}, 0, CookieKind::for_scripts));
+}
+
+void Site::set_device(net::Response& response, std::string_view value) const {
+  const std::int64_t age_s =
+      value.empty() ? 0 : parts.settings.mfa_remember_device_days * base::kDayUs / base::kSecondUs;
+  response.headers.emplace_back("Set-Cookie",
+                                cookie(device_cookie, value, age_s, CookieKind::strict));
+}
+
+// Lax: it must come along when the provider sends the browser back.
+void Site::set_oidc(net::Response& response, std::string_view value) const {
+  response.headers.emplace_back(
+      "Set-Cookie",
+      cookie(oidc_cookie, value, value.empty() ? 0 : core::Oidc::kFlowS, CookieKind::lax));
 }
 
 }  // namespace z4j::api

@@ -4,8 +4,11 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
+
+#include <charconv>
 
 #include "base/result.hpp"
 
@@ -15,6 +18,8 @@ namespace {
 constexpr std::uint32_t kArgonTime = 3;
 constexpr std::uint32_t kArgonMemoryKib = 65536;
 constexpr std::uint32_t kArgonLanes = 4;
+constexpr std::size_t kArgonSaltBytes = 16, kArgonHashBytes = 32, kArgonMostHashBytes = 256;
+constexpr std::uint32_t kArgonMostTime = 10, kArgonMostMemoryKib = 1u << 20, kArgonMostLanes = 16;
 constexpr char kBase64Url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr char kBase64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -58,6 +63,78 @@ std::optional<std::string> decode64(std::string_view text, const char* alphabet)
   }
   return out;
 }
+
+// --- argon2id ---
+
+constexpr std::string_view kPhcHead = "$argon2id$v=19$m=";
+
+struct Argon2 {
+  std::uint32_t time, memory_kib, lanes;
+  [[nodiscard]] std::string head() const {
+    return std::string(kPhcHead) + std::to_string(memory_kib) + ",t=" + std::to_string(time) +
+           ",p=" + std::to_string(lanes) + "$";
+  }
+};
+
+// The lanes one after another on the caller's thread: one hash costs one core, whatever it is
+// asked for.
+std::optional<std::string> argon2id(const Argon2& costs, std::string_view password,
+                                    std::string_view salt, std::size_t bytes) {
+  std::string out(bytes, '\0'), secret(password), salted(salt);
+  argon2_context context{};
+  context.out = reinterpret_cast<std::uint8_t*>(out.data());
+  context.outlen = static_cast<std::uint32_t>(out.size());
+  context.pwd = reinterpret_cast<std::uint8_t*>(secret.data());
+  context.pwdlen = static_cast<std::uint32_t>(secret.size());
+  context.salt = reinterpret_cast<std::uint8_t*>(salted.data());
+  context.saltlen = static_cast<std::uint32_t>(salted.size());
+  context.t_cost = costs.time;
+  context.m_cost = costs.memory_kib;
+  context.lanes = costs.lanes;
+  context.threads = 1;
+  context.version = ARGON2_VERSION_13;
+  const int rc = argon2id_ctx(&context);
+  OPENSSL_cleanse(secret.data(), secret.size());
+  if (rc != ARGON2_OK) return std::nullopt;
+  return out;
+}
+
+struct Phc {
+  Argon2 costs;
+  std::string salt, hash;
+};
+
+// What follows `name` up to `end`, as a number; moves on behind it.
+std::optional<std::uint32_t> phc_number(std::string_view& text, std::string_view name, char end) {
+  std::uint32_t number = 0;
+  if (!text.starts_with(name)) return std::nullopt;
+  text.remove_prefix(name.size());
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || rest == text.data() + text.size() || *rest != end)
+    return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(rest - text.data()) + 1);
+  return number;
+}
+
+// Nothing when it is no argon2id text, or one that would cost more than a sign-in may.
+std::optional<Phc> read_phc(std::string_view text) {
+  if (!text.starts_with(kPhcHead)) return std::nullopt;
+  text.remove_prefix(kPhcHead.size());
+  const auto memory_kib = phc_number(text, "", ',');
+  const auto time = phc_number(text, "t=", ',');
+  const auto lanes = phc_number(text, "p=", '$');
+  const std::size_t middle = text.find('$');
+  if (!memory_kib || !time || !lanes || middle == std::string_view::npos) return std::nullopt;
+  if (*memory_kib > kArgonMostMemoryKib || *time > kArgonMostTime || *lanes > kArgonMostLanes)
+    return std::nullopt;
+  auto salt = decode64(text.substr(0, middle), kBase64);
+  auto hash = decode64(text.substr(middle + 1), kBase64);
+  if (!salt || !hash || hash->size() < ARGON2_MIN_OUTLEN || hash->size() > kArgonMostHashBytes)
+    return std::nullopt;
+  return Phc{{*time, *memory_kib, *lanes}, std::move(*salt), std::move(*hash)};
+}
+
+std::string unpadded(std::string_view bytes) { return encode64(bytes, kBase64, Padding::none); }
 
 }  // namespace
 
@@ -105,6 +182,16 @@ Digest sha256(std::string_view data) {
 
 Digest hmac_sha256(std::string_view key, std::string_view message) {
   return HmacKey(key).sign(message);
+}
+
+std::string hmac_sha1(std::string_view key, std::string_view message) {
+  std::string out(20, '\0');
+  unsigned int size = 0;
+  Z4J_CHECK(HMAC(EVP_sha1(), key.data(), static_cast<int>(key.size()),
+                 reinterpret_cast<const unsigned char*>(message.data()), message.size(),
+                 reinterpret_cast<unsigned char*>(out.data()), &size) != nullptr &&
+            size == out.size());
+  return out;
 }
 
 std::string hex(std::string_view bytes) {
@@ -161,23 +248,22 @@ bool equal_constant_time(std::string_view a, std::string_view b) noexcept {
 }
 
 std::string hash_password(std::string_view password) {
-  const std::string salt = random_bytes(16);
-  std::string out(argon2_encodedlen(kArgonTime, kArgonMemoryKib, kArgonLanes, 16, 32, Argon2_id),
-                  '\0');
-  const int rc =
-      argon2id_hash_encoded(kArgonTime, kArgonMemoryKib, kArgonLanes, password.data(),
-                            password.size(), salt.data(), salt.size(), 32, out.data(), out.size());
-  if (rc != ARGON2_OK) throw Bug(std::string("argon2: ") + argon2_error_message(rc));
-  out.resize(out.find('\0'));
-  return out;
+  const std::string salt = random_bytes(kArgonSaltBytes);
+  const Argon2 usual{kArgonTime, kArgonMemoryKib, kArgonLanes};
+  const auto hash = argon2id(usual, password, salt, kArgonHashBytes);
+  if (!hash) throw Bug("argon2id failed: out of memory?");
+  return usual.head() + unpadded(salt) + '$' + unpadded(*hash);
 }
 
 bool verify_password(std::string_view phc, std::string_view password) {
-  return argon2id_verify(std::string(phc).c_str(), password.data(), password.size()) == ARGON2_OK;
+  const auto stored = read_phc(phc);
+  if (!stored) return false;
+  const auto hash = argon2id(stored->costs, password, stored->salt, stored->hash.size());
+  return hash && equal_constant_time(*hash, stored->hash);
 }
 
 bool password_needs_rehash(std::string_view phc) {
-  return !phc.starts_with("$argon2id$v=19$m=65536,t=3,p=4$");
+  return !phc.starts_with(Argon2{kArgonTime, kArgonMemoryKib, kArgonLanes}.head());
 }
 
 }  // namespace z4j::base

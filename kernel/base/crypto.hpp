@@ -15,6 +15,8 @@ using Digest = std::array<std::uint8_t, 32>;
 
 [[nodiscard]] Digest sha256(std::string_view data);
 [[nodiscard]] Digest hmac_sha256(std::string_view key, std::string_view message);
+// 20 bytes; for one-time codes (RFC 4226), whose apps know nothing else.
+[[nodiscard]] std::string hmac_sha1(std::string_view key, std::string_view message);
 
 // HMAC-SHA256 with one key for many messages; about three times faster than hmac_sha256 on short
 // ones. One thread at a time.

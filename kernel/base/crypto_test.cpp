@@ -12,6 +12,8 @@ class CryptoTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(base64_forms_go_there_and_back);
   CPPUNIT_TEST(base64_refuses_foreign_characters);
   CPPUNIT_TEST(a_password_verifies_only_itself);
+  CPPUNIT_TEST(hashes_made_by_others_verify);
+  CPPUNIT_TEST(odd_password_hashes_are_refused);
   CPPUNIT_TEST(token_has_43_characters);
   CPPUNIT_TEST_SUITE_END();
 
@@ -51,6 +53,25 @@ class CryptoTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!verify_password("nonsense", "x"));
     CPPUNIT_ASSERT(!password_needs_rehash(phc));
     CPPUNIT_ASSERT(password_needs_rehash("$argon2id$v=19$m=4096,t=3,p=1$x$y"));
+  }
+  // Made by the argon2 program, with other costs and lanes.
+  void hashes_made_by_others_verify() {
+    const char* phc =
+        "$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHRzb21lc2FsdA$wRLS7mudUUQT+"
+        "AYkMYeVIYbo8Zysq4DyCoI9VJ8RHSw";
+    CPPUNIT_ASSERT(verify_password(phc, "password"));
+    CPPUNIT_ASSERT(!verify_password(phc, "passwore"));
+    CPPUNIT_ASSERT(password_needs_rehash(phc));
+  }
+  void odd_password_hashes_are_refused() {
+    for (const char* phc :
+         {"", "$argon2id$v=19$", "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ",
+          "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$", "$argon2id$v=19$m=64,t=1,p=1$!$c29tZXNhbHQ",
+          "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHQ$c29tZXNhbHQ",
+          "$argon2id$v=19$m=64,t=99,p=1$c29tZXNhbHQ$c29tZXNhbHQ",
+          "$argon2i$v=19$m=64,t=1,p=1$c29tZXNhbHQ$c29tZXNhbHQ"}) {
+      CPPUNIT_ASSERT_MESSAGE(phc, !verify_password(phc, "x"));
+    }
   }
   void token_has_43_characters() { CPPUNIT_ASSERT_EQUAL(std::size_t{43}, random_token().size()); }
 };

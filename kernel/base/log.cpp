@@ -2,7 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+
+#include "base/log_scope.hpp"
 
 namespace z4j::base {
 namespace {
@@ -104,28 +107,31 @@ void Log::write(Level level, std::string_view event, const Field* fields, std::s
     line += time + ' ' + std::string(to_string(level)) + ' ';
     append_escaped(line, event);
   }
-  for (std::size_t i = 0; i < count; ++i) {
-    const Field& field = fields[i];
-    const bool masked = names_a_secret(field.key);
+  const auto append = [&](std::string_view key, std::string_view value, bool bare) {
     if (form_ == Form::json) {
       line += ",\"";
-      append_escaped(line, field.key);
+      append_escaped(line, key);
       line += "\":";
     } else {
       line += ' ';
-      append_escaped(line, field.key);
+      append_escaped(line, key);
       line += '=';
     }
-    if (masked) {
+    if (names_a_secret(key)) {
       line += "\"***\"";
-    } else if (field.bare) {
-      line += field.value;
+    } else if (bare) {
+      line += value;
     } else {
       line += '"';
-      append_escaped(line, field.value);
+      append_escaped(line, value);
       line += '"';
     }
-  }
+  };
+  for (std::size_t i = 0; i < count; ++i) append(fields[i].key, fields[i].value, fields[i].bare);
+  LogScope::each([&](std::string_view key, std::string_view value) {
+    if (std::none_of(fields, fields + count, [&](const Field& own) { return own.key == key; }))
+      append(key, value, false);
+  });
   line += form_ == Form::json ? "}\n" : "\n";
   const std::lock_guard lock(mutex_);
   sink_(line);

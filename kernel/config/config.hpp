@@ -50,15 +50,32 @@ struct Settings {
   std::vector<std::string> trusted_proxies;  // addresses or CIDR blocks
   std::vector<std::string> cors_origins;
   std::string tls_certificate_file, tls_key_file;
-  bool hsts = true;
+  bool hsts = true, hsts_include_subdomains = true;
+  std::int64_t hsts_max_age_s = 31536000;
   std::int64_t max_body_bytes = 8192;  // of one HTTP request; also redaction's cap per string
   std::int64_t api_threads = 32;       // requests handled at once
   int rest_default_page_size = 50, rest_max_page_size = 500;
+  int tasks_export_max_rows = 50000;
+  std::string openapi_visibility = "private";  // public, private, disabled
+  std::string version_check_url;               // "": nobody is asked
+  std::vector<std::string> scheduler_info_urls;
+  std::string security_contact;  // mailto: or https address; "": the public URL
   int ws_idle_timeout_s = 90;
   int ws_connections_per_agent = 64;  // 0: any number
   std::int64_t ws_frame_bytes = 1 << 20;
   std::string database_url;  // "" = SQLite under home
   int event_retention_days = 30;
+  std::string audit_signing_key;  // 32 bytes, base64url; "" = minted into home/secret.env
+  std::string audit_origin;       // name of the log and of its key; "": from the key
+  int audit_retention_days = 90, audit_retention_interval_s = 3600;
+  int audit_retention_batch = 5000, audit_retention_per_pass = 200'000;
+  int audit_verify_interval_s = 21'600;  // 0: never by itself
+  int audit_checkpoint_interval_s = 60, audit_checkpoint_entries = 1000;
+  std::string audit_witness_url, audit_witness_key;
+  std::string audit_webhook_url, audit_webhook_secret;
+  double audit_webhook_timeout_s = 10;
+  std::string audit_syslog_url, audit_syslog_ca_file;
+  int audit_forward_max_behind = 10'000, audit_forward_max_behind_s = 0;  // 0: no limit
   std::string secret, session_secret;  // "" = minted into home/secret.env
   std::vector<std::string> previous_secrets, previous_session_secrets;
   std::string bootstrap_admin_email, bootstrap_admin_password, bootstrap_admin_display_name;
@@ -69,6 +86,16 @@ struct Settings {
   std::string session_cookie_samesite = "lax";  // lax, strict
   int login_lockout_threshold = 10, login_lockout_s = 900, login_min_duration_ms = 300;
   double login_backoff_base_s = 0.5, login_backoff_max_s = 5;
+  bool mfa_enforce_for_admins = false, mfa_enforce_for_all = false;
+  int mfa_enrollment_grace_days = 7, mfa_recovery_code_count = 10, mfa_verification_ttl_s = 3600;
+  int mfa_remember_device_days = 30, mfa_verification_rate_per_min = 10;
+  int mfa_trusted_devices_max = 20;  // of one user
+  std::string oidc_issuer, oidc_client_id, oidc_client_secret, oidc_name = "single sign-on";
+  std::vector<std::string> oidc_scopes = {"openid", "email", "profile"};
+  std::string oidc_groups_claim = "groups", oidc_ca_file;
+  std::vector<std::string> oidc_groups;         // "GROUP=ROLE@PROJECT" or "GROUP=admin"
+  std::vector<std::string> oidc_email_domains;  // empty: any
+  bool oidc_auto_provision = true;
   bool metrics_enabled = true, metrics_public = false;
   std::string metrics_auth_token;
   std::string log_level = "info";  // trace, debug, info, warn, error
@@ -76,9 +103,16 @@ struct Settings {
   std::size_t ingest_queue_bytes = std::size_t{64} << 20;
   std::size_t ingest_spill_bytes = std::size_t{1} << 30;
   int agent_offline_timeout_s = 30, command_timeout_s = 60, agent_stale_prune_days = 30;
-  std::vector<std::string> redaction_extra_keys, redaction_extra_values;  // RE2 patterns
-  std::string plugin_directory;                                           // "" = beside the program
-  std::string http_root;  // instance name of the plugin mounted at "/", or ""
+  std::vector<std::string> redaction_extra_keys, redaction_extra_values;     // RE2 patterns
+  std::string smtp_host, smtp_user, smtp_password, smtp_from, smtp_ca_file;  // host "": no relay
+  int smtp_port = 587;
+  std::string smtp_tls = "auto";   // auto, starttls, implicit, none
+  std::string smtp_auth = "auto";  // auto, plain, login, cram-md5, xoauth2
+  bool notifications_allow_http = false;
+  std::vector<std::string> notifications_internal_targets;  // host, host:port, address or CIDR
+  std::string notifications_ca_file;
+  std::string plugin_directory;  // "" = beside the program
+  std::string http_root;         // instance name of the plugin mounted at "/", or ""
 
   [[nodiscard]] bool binds_loopback() const;
   // The rules of a developer's machine hold (plain cookies, loopback host names): environment dev

@@ -97,6 +97,7 @@ class TogetherCheck {
     }
     addresses();
     files();
+    identity_provider();
     secrets();
     ranges();
     patterns();
@@ -172,6 +173,26 @@ class TogetherCheck {
     };
     readable("server.tls_certificate_file", s_.tls_certificate_file);
     readable("server.tls_key_file", s_.tls_key_file);
+    readable("oidc.ca_file", s_.oidc_ca_file);
+  }
+
+  void identity_provider() {
+    if (s_.oidc_issuer.empty()) {
+      if (!s_.oidc_client_id.empty())
+        problem("oidc.issuer", "is missing", "must be the address of the provider");
+      return;
+    }
+    WebAddress address;
+    const bool is_address = parse_web_address(s_.oidc_issuer, AddressPath::allowed, address);
+    const bool is_here = address.host == "localhost" || address.host == "127.0.0.1";
+    if (!is_address || (!address.https && !is_here)) {
+      problem("oidc.issuer", "is " + shown(base::json::Value(s_.oidc_issuer)),
+              "must be https://HOST or https://HOST/PATH, just as the provider names itself");
+    }
+    if (s_.oidc_client_id.empty())
+      problem("oidc.client_id", "is missing", "must be the name of this brain at the provider");
+    if (std::find(s_.oidc_scopes.begin(), s_.oidc_scopes.end(), "openid") == s_.oidc_scopes.end())
+      problem("oidc.scopes", "lack \"openid\"", "must have it, or there is no identity token");
   }
 
   void secrets() {
@@ -187,6 +208,15 @@ class TogetherCheck {
       long_enough("security.previous_secrets", old);
     for (const std::string& old : s_.previous_session_secrets)
       long_enough("security.previous_session_secrets", old);
+    long_enough("audit.webhook_hmac_secret", s_.audit_webhook_secret);
+    if (!s_.audit_webhook_url.empty() && s_.audit_webhook_secret.empty()) {
+      problem("audit.webhook_hmac_secret", "is missing", "must be set together with the URL",
+              "make one with: openssl rand -base64 48");
+    }
+    if (s_.audit_witness_url.empty() != s_.audit_witness_key.empty()) {
+      problem(s_.audit_witness_key.empty() ? "audit.witness_key" : "audit.witness_url",
+              "is missing", "must be set together with the other one");
+    }
     if (!s_.secret.empty() && s_.secret == s_.session_secret) {
       problem("security.session_secret", "is the same as security.secret",
               "must be a secret of its own");

@@ -6,9 +6,11 @@
 #include <thread>
 
 #include "base/crypto.hpp"
+#include "core/principals.hpp"
 #include "core/rate_limit.hpp"
 #include "core/refusal.hpp"
 #include "core/text.hpp"
+#include "core/users.hpp"
 
 namespace z4j::core {
 namespace {
@@ -54,6 +56,21 @@ bool is_domain(std::string_view domain) {
   return before != '.' && before != '-';
 }
 
+// One of a few; nobody waits for one.
+class Seat {
+ public:
+  Seat(std::atomic<unsigned>& taken, unsigned seats)
+      : taken_(taken), has_(taken_.fetch_add(1) < seats) {}
+  Seat(const Seat&) = delete;
+  Seat& operator=(const Seat&) = delete;
+  ~Seat() { --taken_; }
+  explicit operator bool() const noexcept { return has_; }
+
+ private:
+  std::atomic<unsigned>& taken_;
+  bool has_;
+};
+
 }  // namespace
 
 base::Result<std::string> normalise_email(std::string_view text) {
@@ -91,6 +108,9 @@ User user_of(const Row& row) {
   u.created_at = row.num(user_col::created_at);
   u.updated_at = row.num(user_col::updated_at);
   u.last_login_at = row.num(user_col::last_login_at);
+  u.force_password_change = row.flag(user_col::force_password_change);
+  u.mfa_enrolled_at = row.num(user_col::mfa_enrolled_at);
+  u.mfa_demanded_at = row.num(user_col::mfa_enforcement_started_at);
   return u;
 }
 
@@ -105,6 +125,7 @@ Session session_of(const Row& row) {
   s.remember_me = row.flag(sess::remember_me);
   s.ip_at_issue = row.text(sess::ip_at_issue);
   s.user_agent_at_issue = row.text(sess::user_agent_at_issue);
+  s.mfa_verified_at = row.num(sess::mfa_verified_at);
   return s;
 }
 
@@ -113,6 +134,7 @@ AuthOptions auth_options(const config::Settings& settings) {
   o.session_secret = settings.session_secret;
   o.previous_session_secrets = settings.previous_session_secrets;
   o.absolute_lifetime_s = settings.session_absolute_lifetime_s;
+  o.remembered_lifetime_s = settings.session_remember_me_lifetime_s;
   o.idle_timeout_s = settings.session_idle_timeout_s;
   o.lockout_threshold = settings.login_lockout_threshold;
   o.lockout_s = settings.login_lockout_s;
@@ -154,17 +176,27 @@ base::Result<std::optional<Row>> Auth::user_row(const base::Uuid& id) {
 // --- sign-in ------------------------------------------------------------------------------------
 
 base::Result<SignedIn> Auth::login(std::string_view email, std::string_view password,
-                                   bool remember_me, const Client& client) {
+                                   bool remember_me, const Client& client,
+                                   std::string_view replaced) {
   const std::int64_t started_ms = clock_.steady_ms();
   Attempt attempt{{}, client_key(client.ip), {}, client, std::nullopt, false, false, 0};
   if (auto normal = normalise_email(email)) attempt.email = std::move(normal).value();
   attempt.pair = attempt.email + '\n' + attempt.source;
-  auto result = run(attempt, password, remember_me);
+  auto result = [&]() -> base::Result<SignedIn> {
+    const Seat seat(at_once_, options_.max_at_once);
+    if (!seat) {
+      return base::Error{
+          base::Code::busy, "too many sign-ins at this moment", {}, "try again in a moment", 1000};
+    }
+    return run(attempt, password, remember_me, replaced);
+  }();
+  if (!result && result.error().is_world()) return result;
   hold_back(attempt, started_ms, !result);
   return result;
 }
 
-base::Result<SignedIn> Auth::run(Attempt& attempt, std::string_view password, bool remember_me) {
+base::Result<SignedIn> Auth::run(Attempt& attempt, std::string_view password, bool remember_me,
+                                 std::string_view replaced) {
   const bool has_shape =
       !attempt.email.empty() && !password.empty() && password.size() <= 4 * kPasswordMaxLength;
   if (has_shape) {
@@ -176,12 +208,13 @@ base::Result<SignedIn> Auth::run(Attempt& attempt, std::string_view password, bo
   }
   auto may = may_try(attempt);
   if (!may) return std::move(may).error();
-  const bool can_check = attempt.user && attempt.user->flag(user_col::is_active) && *may;
-  if (!can_check) {
+  const bool is_active = attempt.user && attempt.user->flag(user_col::is_active);
+  const bool has_password = attempt.user && !attempt.user->is_null(user_col::password_hash);
+  if (!is_active || !has_password || !*may) {
     if (auto done = hasher_.verify_dummy(password.substr(0, 4 * kPasswordMaxLength)); !done)
       return std::move(done).error();
     if (!*may) return refused(attempt, "locked");
-    return refused(attempt, attempt.user ? "inactive" : "unknown");
+    return refused(attempt, !attempt.user ? "unknown" : is_active ? "no_password" : "inactive");
   }
   const std::string seen_hash(attempt.user->text(user_col::password_hash));
   auto good = hasher_.verify(seen_hash, password);
@@ -199,6 +232,8 @@ base::Result<SignedIn> Auth::run(Attempt& attempt, std::string_view password, bo
   // A running lock stays: whoever guesses gets no fresh tries from the owner's sign-in.
   if (!attempt.is_closed) sets.push_back({user_col::locked_until, nullptr});
   const Session session = new_session(user.id, remember_me, attempt.client);
+  base::TimeUs replaced_issued_at = 0;
+  const auto before = verified(replaced, replaced_issued_at);
   AuditEntry entry =
       AuditEntry::of(actor_of(attempt.client, user.id), "auth.login", "user", user.id.text());
   auto done = audit_.commit({std::move(entry)}, [&](Commit& c) {
@@ -208,6 +243,11 @@ base::Result<SignedIn> Auth::run(Attempt& attempt, std::string_view password, bo
         .eq(user_col::is_active, true);
     c.update(Table::users, std::move(unchanged), sets, 1, 1);
     insert_session(c, session);
+    if (!before) return;
+    Where old;
+    old.eq(sess::id, *before).eq(sess::user_id, user.id).is_null(sess::revoked_at);
+    c.update(Table::sessions, std::move(old),
+             {{sess::revoked_at, session.issued_at}, {sess::revocation_reason, "replaced"}});
   });
   if (!done) {
     if (done.error().code == base::Code::conflict) return refused(attempt, "changed_meanwhile");
@@ -304,12 +344,10 @@ void Auth::hold_back(const Attempt& attempt, std::int64_t started_ms, bool has_f
         std::min(options_.backoff_max_s,
                  options_.backoff_base_s *
                      std::ldexp(1.0, static_cast<int>(std::min(attempt.failures, 16u))));
-    if (delayed_.fetch_add(1) < options_.max_delayed) {
-      wait(static_cast<std::int64_t>(std::max(want_ms, backoff_s * 1000)) - spent_ms);
-      --delayed_;
-      return;
-    }
-    --delayed_;
+    const Seat seat(delayed_, options_.max_delayed);
+    if (seat) want_ms = std::max(want_ms, backoff_s * 1000);
+    wait(static_cast<std::int64_t>(want_ms) - spent_ms);
+    return;
   }
   wait(static_cast<std::int64_t>(want_ms) - spent_ms);
 }
@@ -341,6 +379,7 @@ void Auth::insert_session(Commit& commit, const Session& s) const {
       .num(sess::expires_at, s.expires_at)
       .num(sess::last_seen_at, s.last_seen_at)
       .num(sess::remember_me, s.remember_me ? 1 : 0)
+      .cell(sess::mfa_verified_at, s.mfa_verified_at == 0 ? Cell() : Cell(s.mfa_verified_at))
       .text_or_null(sess::ip_at_issue, s.ip_at_issue)
       .text_or_null(sess::user_agent_at_issue, s.user_agent_at_issue);
   commit.insert(std::move(rows));
@@ -406,15 +445,7 @@ base::Result<Principal> Auth::authenticate(std::string_view cookie) {
     return refuse::unauthenticated();
   p.user = user_of(**user);
 
-  namespace m = model::memberships;
-  Query roles(Table::memberships);
-  roles.where.eq(m::user_id, p.user.id);
-  roles.columns({m::project_id, m::role}).limit(kMembershipCap);
-  auto done = store_.each(roles, [&p](const Row& r) {
-    p.roles[r.uuid(m::project_id)] = parse_role(r.text(m::role));
-    return true;
-  });
-  if (!done) return std::move(done).error();
+  if (auto read = read_roles(store_, p); !read) return std::move(read).error();
 
   if (now - p.session.last_seen_at >= std::min(60 * base::kSecondUs, idle_us / 4)) {
     Commit seen;
@@ -478,6 +509,27 @@ base::Status Auth::revoke_session(const Principal& principal, const base::Uuid& 
   return done;
 }
 
+base::Result<std::uint64_t> Auth::revoke_other_sessions(const Principal& principal,
+                                                        const Client& client) {
+  AuditEntry entry =
+      AuditEntry::of(actor_of(client, principal.user.id), "auth.session_revoked", "session", {});
+  entry.metadata["which"] = "all others";
+  Commit out;
+  auto done = audit_.commit(
+      {std::move(entry)},
+      [&](Commit& c) {
+        Where others;
+        others.eq(sess::user_id, principal.user.id)
+            .ne(sess::id, principal.session.id)
+            .is_null(sess::revoked_at);
+        c.update(Table::sessions, std::move(others),
+                 {{sess::revoked_at, clock_.now()}, {sess::revocation_reason, "user_revoke"}});
+      },
+      out);
+  if (!done) return std::move(done).error();
+  return out.affected(0);
+}
+
 base::Status Auth::sweep_sessions() {
   const base::TimeUs before = clock_.now() - kKnownSourceUs;
   Commit commit;
@@ -489,26 +541,46 @@ base::Status Auth::sweep_sessions() {
 
 // --- the account --------------------------------------------------------------------------------
 
-base::Status Auth::replace_password(const base::Uuid& user, const std::string& phc,
-                                    AuditEntry entry, const Session* next) {
+base::Result<std::string> Auth::checked_hash(std::string_view password) {
+  if (const auto problem = check_password(password, options_.password_min_length))
+    return problem->error();
+  return hasher_.hash(password);
+}
+
+void Auth::put_password(Commit& c, const base::Uuid& user, const PasswordChange& change) const {
   // The new session must not look older than the password.
-  const base::TimeUs now = next != nullptr ? next->issued_at : clock_.now();
-  return audit_.commit({std::move(entry)}, [&](Commit& c) {
-    Where self;
-    self.eq(user_col::id, user);
-    c.update(Table::users, std::move(self),
-             {{user_col::password_hash, Cell(phc)},
-              {user_col::password_changed_at, now},
-              {user_col::failed_login_count, 0},
-              {user_col::locked_until, nullptr},
-              {user_col::updated_at, now}},
-             1, 1);
-    Where open;
-    open.eq(sess::user_id, user).is_null(sess::revoked_at);
-    c.update(Table::sessions, std::move(open),
-             {{sess::revoked_at, now}, {sess::revocation_reason, "password_changed"}});
-    if (next != nullptr) insert_session(c, *next);
-  });
+  const base::TimeUs now =
+      change.new_session != nullptr ? change.new_session->issued_at : clock_.now();
+  Where self;
+  self.eq(user_col::id, user);
+  c.update(Table::users, std::move(self),
+           {{user_col::password_hash, Cell(change.phc)},
+            {user_col::password_changed_at, now},
+            {user_col::force_password_change, change.must_be_changed},
+            {user_col::failed_login_count, 0},
+            {user_col::locked_until, nullptr},
+            {user_col::updated_at, now}},
+           1, 1);
+  end_sessions(c, user, change.ends_because);
+  Where links, devices;
+  links.eq(model::password_reset_tokens::user_id, user)
+      .is_null(model::password_reset_tokens::consumed_at);
+  c.update(Table::password_reset_tokens, std::move(links),
+           {{model::password_reset_tokens::consumed_at, now}});
+  devices.eq(model::trusted_devices::user_id, user);
+  c.erase(Table::trusted_devices, std::move(devices));
+  if (change.new_session != nullptr) insert_session(c, *change.new_session);
+}
+
+void Auth::end_sessions(Commit& c, const base::Uuid& user, std::string_view why) const {
+  Where open;
+  open.eq(sess::user_id, user).is_null(sess::revoked_at);
+  c.update(Table::sessions, std::move(open),
+           {{sess::revoked_at, clock_.now()}, {sess::revocation_reason, why}});
+}
+
+void Auth::forget_failures(std::string_view email) {
+  pair_failures_.clear_all(std::string(email) + '\n');
 }
 
 base::Result<SignedIn> Auth::change_password(const Principal& principal, std::string_view current,
@@ -533,33 +605,22 @@ base::Result<SignedIn> Auth::change_password(const Principal& principal, std::st
     audit_.record(std::move(entry));
     return refuse::unauthenticated(refuse::kWrongCurrentPassword);
   }
-  if (const auto problem = check_password(next, options_.password_min_length))
-    return problem->error();
-  auto phc = hasher_.hash(next);
+  auto phc = checked_hash(next);
   if (!phc) return std::move(phc).error();
-  const Session session = new_session(principal.user.id, principal.session.remember_me, client);
-  if (auto done = replace_password(principal.user.id, *phc, std::move(entry), &session); !done)
-    return std::move(done).error();
-  return signed_in(user_of(**row), session);
-}
-
-base::Status Auth::set_password(std::string_view email, std::string_view next,
-                                std::string_view via) {
-  auto normal = normalise_email(email);
-  if (!normal) return std::move(normal).error();
-  if (const auto problem = check_password(next, options_.password_min_length))
-    return problem->error();
-  Query query(Table::users);
-  query.where.eq(user_col::email, *normal);
-  auto row = store_.first(query.columns({user_col::id}));
-  if (!row) return std::move(row).error();
-  if (!row->has_value()) return refuse::not_found("user");
-  auto phc = hasher_.hash(next);
-  if (!phc) return std::move(phc).error();
-  const base::Uuid id = (*row)->uuid(user_col::id);
-  AuditEntry entry = AuditEntry::of({}, "user.password.reset", "user", id.text());
-  entry.metadata["via"] = via;
-  return replace_password(id, *phc, std::move(entry), nullptr);
+  Session session = new_session(principal.user.id, principal.session.remember_me, client);
+  session.mfa_verified_at = principal.session.mfa_verified_at;
+  auto done = audit_.commit({std::move(entry)}, [&](Commit& c) {
+    put_password(c, principal.user.id,
+                 {.phc = *phc,
+                  .must_be_changed = false,
+                  .ends_because = "password_changed",
+                  .new_session = &session});
+  });
+  if (!done) return std::move(done).error();
+  forget_failures(principal.user.email);
+  User user = user_of(**row);
+  user.force_password_change = false;
+  return signed_in(std::move(user), std::move(session));
 }
 
 base::Result<Me> Auth::me(const Principal& principal) {
@@ -601,9 +662,8 @@ base::Result<Me> Auth::update_me(const Principal& principal, const MePatch& patc
   text(patch.first_name, next.user.first_name, user_col::first_name, "first_name", 100);
   text(patch.last_name, next.user.last_name, user_col::last_name, "last_name", 100);
   text(patch.display_name, next.user.display_name, user_col::display_name, "display_name", 200);
-  if (patch.timezone && (patch.timezone->empty() || patch.timezone->size() > 64)) {
-    return refuse::invalid("timezone", "timezone must have 1 to 64 characters");
-  }
+  if (patch.timezone && !is_zone_name(*patch.timezone))
+    return refuse::invalid("timezone", "timezone must be an IANA zone such as Europe/Berlin");
   text(patch.timezone, next.user.timezone, user_col::timezone, "timezone", 64);
   if (sets.empty()) return me(principal);
   next.user.updated_at = clock_.now();

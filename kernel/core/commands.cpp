@@ -317,6 +317,7 @@ base::Result<Command> Commands::insert(const CommandRequest& request, const Plan
     }
   });
   if (!done) return std::move(done).error();
+  issued_.add({c.project_id.text(), c.action, c.status});
   return c;
 }
 
@@ -583,8 +584,18 @@ base::Status Commands::finish(const Sent& sent, CommandOutcome outcome) {
     log_.debug("late command result dropped", {{"command", sent.id.text()}});
     return {};
   }
-  if (done) changed(sent.project_id);
+  if (done) {
+    ended_.add({sent.action, sent.engine, worked ? "completed" : "failed"});
+    changed(sent.project_id);
+  }
   return done;
+}
+
+void Commands::write_metrics(MetricText& out) const {
+  issued_.write(out);
+  ended_.write(out);
+  out.family("z4j_command_late_results_total", "counter", "answers to commands that were over")
+      .sample({}, static_cast<std::int64_t>(late_results_));
 }
 
 bool Commands::work() {
@@ -663,6 +674,8 @@ base::Result<std::size_t> Commands::sweep() {
       commit.erase(Table::engine_requests, std::move(request));
     });
     if (done) {
+      const auto named = engine_and_task(c);
+      ended_.add({c.action, named ? named->first : std::string_view(), "timeout"});
       ++swept;
       projects.insert(c.project_id);
     } else if (done.error().code != base::Code::conflict) {
@@ -750,7 +763,9 @@ void Commands::answer_loop() {
     }
     if (std::chrono::steady_clock::now() < next_sweep) continue;
     next_sweep = std::chrono::steady_clock::now() + kCommandSweepEvery;
-    if (auto swept = sweep(); !swept)
+    const auto swept = sweep();
+    if (options_.on_swept) options_.on_swept(swept ? base::Status() : base::Status(swept.error()));
+    if (!swept)
       log_.warn("command time-outs not swept", {{"why", swept.error().text()}});
   }
   work();

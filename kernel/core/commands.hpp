@@ -42,6 +42,7 @@
 #include "core/command_plan.hpp"
 #include "core/engine_routes.hpp"
 #include "core/leases.hpp"
+#include "core/metrics.hpp"
 #include "core/store.hpp"
 
 namespace z4j::core {
@@ -84,6 +85,8 @@ class Commands {
     // The right to end commands whose time is over; none: another brain has it. Empty: nobody else
     // is there to do it.
     std::function<std::optional<Fence>()> may_sweep;
+    // Hears of every sweep that start() began.
+    std::function<void(const base::Status&)> on_swept;
   };
 
   Commands(Store& store, Audit& audit, EngineRoutes& routes, const base::Clock& clock,
@@ -148,7 +151,10 @@ class Commands {
   // Works off one bulk retry on this thread. False when none waits.
   bool run_next_bulk();
 
+  // Answers to commands that were over.
   [[nodiscard]] std::uint64_t late_results() const noexcept { return late_results_; }
+  // Metric families of commands since the start.
+  void write_metrics(MetricText& out) const;
 
  private:
   struct Plan;   // a command about to be stored
@@ -211,6 +217,10 @@ class Commands {
   const Options options_;
   std::shared_ptr<Inbox> inbox_;
   std::atomic<std::uint64_t> late_results_{0};
+  CounterFamily issued_{
+      "z4j_commands_total", "commands issued since the start", {"project", "action", "status"}};
+  CounterFamily ended_{
+      "z4j_actions_total", "what became of commands since the start", {"verb", "engine", "status"}};
   std::atomic<bool> may_have_waiting_{true};
 
   std::mutex bulk_mutex_;

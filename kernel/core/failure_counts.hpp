@@ -50,6 +50,18 @@ class FailureCounts {
     by_key_.erase(found);
     entries_.erase(entry);
   }
+  // All keys that begin so.
+  void clear_all(std::string_view prefix) {
+    const std::lock_guard lock(mutex_);
+    for (auto entry = entries_.begin(); entry != entries_.end();) {
+      if (!entry->key.starts_with(prefix)) {
+        ++entry;
+        continue;
+      }
+      by_key_.erase(entry->key);
+      entry = entries_.erase(entry);
+    }
+  }
 
  private:
   struct Entry {

@@ -1,6 +1,7 @@
 #include "core/fold_fleet.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/text.hpp"
 #include "model/ids.hpp"
@@ -42,17 +43,13 @@ unsigned columns_of(const WorkerFacts* f, bool is_fresh) {
   return columns;
 }
 
-using IdOf = base::Uuid (*)(const base::Uuid& project, std::string_view engine,
-                            std::string_view name);
-
 template <class Entry>
-std::vector<std::pair<base::Uuid, const Entry*>> sorted_by_id(const auto& map, IdOf id_of) {
-  std::vector<std::pair<base::Uuid, const Entry*>> sorted;
+std::vector<const Entry*> sorted_by_id(const auto& map) {
+  std::vector<const Entry*> sorted;
   sorted.reserve(map.size());
-  for (const auto& [key, entry] : map)
-    sorted.emplace_back(id_of(entry.project_id, entry.engine, entry.name), &entry);
+  for (const auto& [key, entry] : map) sorted.push_back(&entry);
   std::sort(sorted.begin(), sorted.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
+            [](const Entry* one, const Entry* other) { return one->id < other->id; });
   return sorted;
 }
 
@@ -61,6 +58,10 @@ std::vector<std::pair<base::Uuid, const Entry*>> sorted_by_id(const auto& map, I
 std::string_view FleetFold::Worker::state() const noexcept {
   if (!is_fresh()) return "unknown";
   return last_kind == Z4J_EV_WORKER_DOWN ? "offline" : "online";
+}
+
+FleetMemory::Note FleetFold::Worker::note() const {
+  return {id, agent_id, is_there ? there_at : taken_at, first, last, state() == "online"};
 }
 
 void FleetFold::add(const Event& e) {
@@ -75,6 +76,7 @@ void FleetFold::see_worker(const Event& e) {
   const auto [found, is_new] = workers_.try_emplace(Key{e.project_id, e.engine, e.worker});
   Worker& worker = found->second;
   if (is_new) {
+    worker.id = model::worker_row_id(e.project_id, e.engine, e.worker);
     worker.project_id = e.project_id;
     worker.engine = e.engine;
     worker.name = e.worker;
@@ -97,16 +99,51 @@ void FleetFold::see_worker(const Event& e) {
 void FleetFold::see_queue(const Event& e) {
   const auto [found, is_new] = queues_.try_emplace(Key{e.project_id, e.engine, e.queue});
   Queue& queue = found->second;
-  if (is_new) queue = Queue{e.project_id, e.agent_id, e.engine, e.queue, e.at, e.at};
+  if (is_new) {
+    queue = Queue{model::queue_row_id(e.project_id, e.engine, e.queue),
+                  e.project_id,
+                  e.agent_id,
+                  e.engine,
+                  e.queue,
+                  e.at,
+                  e.at,
+                  e.taken_at};
+  }
   queue.first = std::min(queue.first, e.at);
   queue.last = std::max(queue.last, e.at);
 }
 
+void FleetFold::leave_out(const FleetMemory& told) {
+  for (auto at = workers_.begin(); at != workers_.end();) {
+    Worker& worker = at->second;
+    const FleetMemory::Note* note = told.find(worker.id);
+    worker.is_there = note != nullptr && note->is_there(worker.taken_at);
+    if (worker.is_there) worker.there_at = note->there_at;
+    const bool says_nothing =
+        worker.is_there && worker.facts == nullptr && note->covers(worker.note());
+    at = says_nothing ? workers_.erase(at) : std::next(at);
+  }
+  std::erase_if(queues_, [&](const auto& entry) {
+    const FleetMemory::Note* note = told.find(entry.second.id);
+    return note != nullptr && note->is_there(entry.second.taken_at);
+  });
+}
+
+std::vector<FleetMemory::Note> FleetFold::notes() const {
+  std::vector<FleetMemory::Note> notes;
+  notes.reserve(workers_.size() + queues_.size());
+  for (const auto& [key, worker] : workers_) notes.push_back(worker.note());
+  for (const auto& [key, queue] : queues_)
+    notes.push_back({queue.id, queue.agent_id, queue.taken_at, queue.first, queue.last, false});
+  return notes;
+}
+
 Rows FleetFold::new_workers() const {
   Rows rows(Table::workers);
-  for (const auto& [id, worker] : sorted_by_id<Worker>(workers_, model::worker_row_id)) {
+  for (const Worker* worker : sorted_by_id<Worker>(workers_)) {
+    if (worker->is_there) continue;
     rows.begin()
-        .uuid(w::id, id)
+        .uuid(w::id, worker->id)
         .uuid(w::project_id, worker->project_id)
         .text(w::engine, worker->engine)
         .text(w::name, worker->name)
@@ -123,11 +160,11 @@ Rows FleetFold::new_workers() const {
 
 std::vector<Rows> FleetFold::worker_changes() const {
   std::map<unsigned, Rows> groups;
-  for (const auto& [id, worker] : sorted_by_id<Worker>(workers_, model::worker_row_id)) {
+  for (const Worker* worker : sorted_by_id<Worker>(workers_)) {
     const unsigned columns = columns_of(worker->facts, worker->is_fresh());
     Rows& rows = groups.try_emplace(columns, Table::workers).first->second;
     rows.begin()
-        .uuid(w::id, id)
+        .uuid(w::id, worker->id)
         .num(w::last_heartbeat, worker->last)
         .num(w::sort_at, worker->last)
         .num(w::created_at, worker->first)
@@ -150,9 +187,9 @@ std::vector<Rows> FleetFold::worker_changes() const {
 
 Rows FleetFold::new_queues() const {
   Rows rows(Table::queues);
-  for (const auto& [id, queue] : sorted_by_id<Queue>(queues_, model::queue_row_id)) {
+  for (const Queue* queue : sorted_by_id<Queue>(queues_)) {
     rows.begin()
-        .uuid(q::id, id)
+        .uuid(q::id, queue->id)
         .uuid(q::project_id, queue->project_id)
         .text(q::engine, queue->engine)
         .text(q::name, queue->name)

@@ -137,7 +137,8 @@ base::Result<std::unique_ptr<Ingest>> Ingest::make(Store& store, Options options
     lane.number = i;
     inside->lanes.push_back(std::make_unique<IngestLane>(
         IngestLane::Shared{store, *inside->options.clock, *inside->options.log, inside->redactor,
-                           inside->ledger, inside->options.on_changed},
+                           inside->ledger, inside->options.on_changed,
+                           inside->options.on_stored},
         lane));
   }
   return std::unique_ptr<Ingest>(new Ingest(std::move(inside)));
@@ -211,6 +212,8 @@ Ingest::Stats Ingest::stats() const {
   if (inside_->spill) stats.spill = inside_->spill->stats();
   return stats;
 }
+
+void Ingest::write_metrics(MetricText& out) const { inside_->ledger.tasks().write(out); }
 
 const Redactor& Ingest::redactor() const noexcept { return inside_->redactor; }
 

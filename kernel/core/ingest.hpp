@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,8 @@
 #include "core/store.hpp"
 
 namespace z4j::core {
+
+class MetricText;
 
 class Ingest {
  public:
@@ -47,6 +50,9 @@ class Ingest {
     // After a commit, once per project and topic ("task.changed", "worker.changed", "gap.changed");
     // on a lane's thread, so it must be quick.
     std::function<void(const base::Uuid& project, std::string_view topic)> on_changed = {};
+    // After a commit: its events, all of them new to the store; on a lane's thread, so it must be
+    // quick, and what it wants to keep it copies.
+    std::function<void(std::span<const Event* const> events)> on_stored = {};
   };
 
   // What became of one agent's events since the start.
@@ -94,6 +100,8 @@ class Ingest {
   void stop(int drain_ms);
 
   [[nodiscard]] Stats stats() const;
+  // Metric families of what was stored.
+  void write_metrics(MetricText& out) const;
   [[nodiscard]] const Redactor& redactor() const noexcept;
 
  private:

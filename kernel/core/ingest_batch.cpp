@@ -86,7 +86,8 @@ Rows agent_rows(const EventRefs& stored, const std::map<base::Uuid, std::uint64_
 }  // namespace
 
 BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std::uint64_t>& drops,
-                        unsigned lane, std::vector<const Fence*> guards) {
+                        unsigned lane, std::vector<const Fence*> guards,
+                        const FleetMemory& told) {
   BatchCommit made;
   TaskFold tasks;
   FleetFold fleet;
@@ -104,6 +105,8 @@ BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std:
     if (e->kind == Z4J_EV_WORKER_UP) made.topics[e->project_id].insert(kWorkerCame);
     if (e->gap) made.topics[e->project_id].insert("gap.changed");
   }
+  fleet.leave_out(told);
+  made.fleet = fleet.notes();
   Commit& commit = made.commit;
   if (!made.stored.empty()) {
     made.events_step = static_cast<std::uint32_t>(commit.steps());

@@ -16,6 +16,7 @@
 
 #include "base/result.hpp"
 #include "core/event_decode.hpp"
+#include "core/fleet_memory.hpp"
 #include "core/leases.hpp"
 #include "core/store.hpp"
 
@@ -38,6 +39,7 @@ struct BatchCommit {
       ~std::uint32_t{0};  // the place of the events' step; ~0: it holds none
   EventRefs stored;       // by row of that step
   std::map<base::Uuid, std::set<std::string_view>> topics;  // what to tell, by project
+  std::vector<FleetMemory::Note> fleet;                     // what it writes of workers and queues
   std::uint32_t first_guard = 0;                            // the place of the first guard
   std::vector<const Fence*> guards;
 
@@ -49,10 +51,12 @@ struct BatchCommit {
   }
 };
 
-// `drops`: events that agents lost, to be counted with this commit.
+// `drops`: events that agents lost, to be counted with this commit. `told`: what the lane wrote of
+// workers and queues before.
 [[nodiscard]] BatchCommit make_commit(const EventRefs& events,
                                       const std::map<base::Uuid, std::uint64_t>& drops,
-                                      unsigned lane, std::vector<const Fence*> guards);
+                                      unsigned lane, std::vector<const Fence*> guards,
+                                      const FleetMemory& told = {});
 
 // For one event that the store refuses, and why.
 [[nodiscard]] Commit make_dead_letter(const Event& event, std::string_view reason, base::TimeUs now,

@@ -135,6 +135,15 @@ class IngestFaultTest : public CppUnit::TestFixture {
   std::unique_ptr<Ingest> ingest_;
   EventSource source_{base::Uuid::random(), base::Uuid::random(), "celery"};
 
+  std::atomic<bool> is_away_{false};
+
+  void take_store_away() {
+    is_away_ = true;
+    driver_->before([this](z4j_commit&) -> base::Status {
+      if (is_away_) return told(base::Code::unavailable);
+      return {};
+    });
+  }
   base::Status push(int first, int count, Ingest::Receipt receipt = {}) {
     std::vector<EventRow> rows;
     for (int i = first; i < first + count; ++i) {
@@ -334,18 +343,14 @@ class IngestFaultTest : public CppUnit::TestFixture {
   }
 
   void while_the_store_is_away_the_queue_fills_and_push_says_busy() {
-    std::atomic<bool> away{true};
-    driver_->before([&](z4j_commit&) -> base::Status {
-      if (away) return told(base::Code::unavailable);
-      return {};
-    });
+    take_store_away();
     make(50'000);
     ingest_->start();
     int accepted = 0;
     base::Status last;
     while ((last = push(accepted * 10, 10)).ok()) ++accepted;
     CPPUNIT_ASSERT(last.error().code == base::Code::busy);
-    away = false;
+    is_away_ = false;
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     while (!push(accepted * 10, 10).ok() && std::chrono::steady_clock::now() < until)
       std::this_thread::yield();
@@ -354,7 +359,7 @@ class IngestFaultTest : public CppUnit::TestFixture {
   }
 
   void a_stop_ends_although_the_store_is_away() {
-    driver_->before([&](z4j_commit&) -> base::Status { return told(base::Code::unavailable); });
+    take_store_away();
     CPPUNIT_ASSERT(push(0, 10).ok());
     ingest_->start();
     ingest_->stop(50);
@@ -365,11 +370,7 @@ class IngestFaultTest : public CppUnit::TestFixture {
   }
 
   void a_stream_goes_on_to_disk_while_the_store_is_away() {
-    std::atomic<bool> away{true};
-    driver_->before([&](z4j_commit&) -> base::Status {
-      if (away) return told(base::Code::unavailable);
-      return {};
-    });
+    take_store_away();
     make(50'000, 10 << 20);
     source_.is_stream = true;
     ingest_->start();
@@ -379,7 +380,7 @@ class IngestFaultTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(ingest_->stats().waiting_bytes <= 50'000);
     source_.is_stream = false;
     CPPUNIT_ASSERT(push(0, 200).error().code == base::Code::busy);
-    away = false;
+    is_away_ = false;
     wait_until_read_back(spilled.written_events);
     ingest_->stop(30'000);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{2000}, count(Table::events));
@@ -390,11 +391,7 @@ class IngestFaultTest : public CppUnit::TestFixture {
 
   void what_lay_on_disk_when_its_lease_was_lost_is_stored_unless_it_was_read_back() {
     read_back({1998, 1999});
-    std::atomic<bool> away{true};
-    driver_->before([&](z4j_commit&) -> base::Status {
-      if (away) return told(base::Code::unavailable);
-      return {};
-    });
+    take_store_away();
     make(50'000, 10 << 20);
     source_.is_stream = true;
     Fence fence;  // that no row knows
@@ -405,7 +402,7 @@ class IngestFaultTest : public CppUnit::TestFixture {
     for (int i = 0; i < 200; ++i) CPPUNIT_ASSERT(push(i * 10, 10).ok());
     const std::uint64_t saved = ingest_->stats().spill.written_events;
     CPPUNIT_ASSERT(saved > 1000 && saved < 2000);
-    away = false;
+    is_away_ = false;
     wait_until_read_back(saved);
     ingest_->stop(30'000);
     CPPUNIT_ASSERT_EQUAL(saved, count(Table::events));
@@ -418,17 +415,13 @@ class IngestFaultTest : public CppUnit::TestFixture {
   }
 
   void what_an_earlier_run_left_on_disk_is_stored_unless_it_was_read_back() {
-    std::atomic<bool> away{true};
-    driver_->before([&](z4j_commit&) -> base::Status {
-      if (away) return told(base::Code::unavailable);
-      return {};
-    });
+    take_store_away();
     make(50'000, 10 << 20);
     CPPUNIT_ASSERT(push(0, 100).ok());
     ingest_->start();
     ingest_->stop(50);
     CPPUNIT_ASSERT_EQUAL(1, segments());
-    away = false;
+    is_away_ = false;
     read_back({3, 4});
     make(50'000, 10 << 20);
     ingest_->start();
@@ -440,7 +433,7 @@ class IngestFaultTest : public CppUnit::TestFixture {
   }
 
   void a_full_disk_space_makes_a_stream_wait() {
-    driver_->before([&](z4j_commit&) -> base::Status { return told(base::Code::unavailable); });
+    take_store_away();
     make(50'000, 100'000);
     source_.is_stream = true;
     ingest_->start();
@@ -453,11 +446,7 @@ class IngestFaultTest : public CppUnit::TestFixture {
   }
 
   void a_stop_keeps_on_disk_what_it_has_no_time_for() {
-    std::atomic<bool> away{true};
-    driver_->before([&](z4j_commit&) -> base::Status {
-      if (away) return told(base::Code::unavailable);
-      return {};
-    });
+    take_store_away();
     make(50'000, 10 << 20);
     ingest_->start();
     CPPUNIT_ASSERT(push(0, 100).ok());
@@ -470,7 +459,7 @@ class IngestFaultTest : public CppUnit::TestFixture {
     wait_until_read_back(100);
     ingest_->stop(50);
     CPPUNIT_ASSERT_EQUAL(1, segments());
-    away = false;
+    is_away_ = false;
     make(50'000, 10 << 20);
     ingest_->start();
     wait_until_read_back(100);
@@ -504,7 +493,7 @@ class IngestFaultTest : public CppUnit::TestFixture {
   }
 
   void a_receipt_of_a_batch_that_was_left_says_nothing() {
-    driver_->before([&](z4j_commit&) -> base::Status { return told(base::Code::unavailable); });
+    take_store_away();
     const auto receipts = push_and_drain(8, 20);
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, receipts.size());
     CPPUNIT_ASSERT(!receipts[0].has_value());

@@ -266,7 +266,8 @@ IngestLane::Done IngestLane::store(EventRefs events) {
   Fences lost;
   for (;;) {
     for (const auto& [agent, count] : shared_.ledger.take_drops()) drops_[agent] += count;
-    BatchCommit made = make_commit(events, drops_, options_.number, fences_of(events, lost));
+    BatchCommit made =
+        make_commit(events, drops_, options_.number, fences_of(events, lost), fleet_);
     if (made.commit.steps() == 0) return Done::yes;
     const base::Status done = shared_.store.commit_on(options_.number, made.commit);
     shared_.ledger.commit_done(done.ok());
@@ -420,8 +421,10 @@ IngestLane::Done IngestLane::bury(const Event& event, const base::Error& why) {
 void IngestLane::succeeded(const BatchCommit& made) {
   failures_ = 0;
   drops_.clear();
+  fleet_.written(made.fleet);
   shared_.ledger.persisted(made.stored);
   for (const Event* e : made.stored) parcel_of(*e).inserted();
+  if (shared_.on_stored && !made.stored.empty()) shared_.on_stored(made.stored);
   if (!shared_.on_changed) return;
   for (const auto& [project, topics] : made.topics) {
     for (const std::string_view topic : topics) shared_.on_changed(project, topic);

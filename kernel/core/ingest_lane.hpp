@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <thread>
 #include <unordered_map>
@@ -40,6 +41,7 @@ class IngestLane {
     const Redactor& redactor;
     IngestLedger& ledger;
     const std::function<void(const base::Uuid&, std::string_view)>& on_changed;
+    const std::function<void(std::span<const Event* const>)>& on_stored;
   };
 
   IngestLane(Shared shared, Options options) : shared_(shared), options_(options) {}
@@ -105,6 +107,7 @@ class IngestLane {
   Shared shared_;
   const Options options_;
   std::map<base::Uuid, std::uint64_t> drops_;  // taken from the ledger, not stored yet
+  FleetMemory fleet_;
   unsigned failures_ = 0;                      // in a row
   struct Fact {
     base::TimeUs at = 0, noted_at = 0;

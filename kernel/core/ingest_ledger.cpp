@@ -26,6 +26,7 @@ void IngestLedger::waiting(const EventSource& source, std::int64_t bytes) {
 }
 
 void IngestLedger::persisted(const EventRefs& events) {
+  tasks_.add(events);
   const std::lock_guard lock(mutex_);
   Ingest::AgentStats* stats = nullptr;
   for (const Event* e : events) {

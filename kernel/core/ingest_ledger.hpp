@@ -9,6 +9,7 @@
 
 #include "core/ingest.hpp"
 #include "core/ingest_batch.hpp"
+#include "core/task_metrics.hpp"
 
 namespace z4j::core {
 
@@ -28,10 +29,12 @@ class IngestLedger {
   [[nodiscard]] bool has_drops() const;
 
   void fill(Ingest::Stats& stats) const;
+  [[nodiscard]] const TaskMetrics& tasks() const noexcept { return tasks_; }
 
  private:
   Ingest::AgentStats& of(const base::Uuid& agent);
 
+  TaskMetrics tasks_;
   mutable std::mutex mutex_;
   std::map<base::Uuid, Ingest::AgentStats> agents_;  // guarded by mutex_
   std::map<base::Uuid, std::uint64_t> drops_;        // guarded by mutex_

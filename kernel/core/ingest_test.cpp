@@ -33,6 +33,7 @@ class IngestTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_state_read_back_is_dropped_when_it_is_known);
   CPPUNIT_TEST(worker_events_make_and_move_workers);
   CPPUNIT_TEST(a_late_sign_of_life_does_not_bring_a_worker_back);
+  CPPUNIT_TEST(times_of_a_busy_worker_are_written_once_a_second);
   CPPUNIT_TEST(a_gap_is_recorded_once);
   CPPUNIT_TEST(drops_that_a_source_reports_reach_its_agent);
   CPPUNIT_TEST(what_was_heard_under_a_lease_that_is_lost_is_refused_and_counted);
@@ -389,6 +390,33 @@ class IngestTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("offline"), std::string(worker("w1")->text(w::state)));
     CPPUNIT_ASSERT_EQUAL(kNow, worker("w1")->num(w::last_heartbeat));
     CPPUNIT_ASSERT_EQUAL(std::string("unknown"), std::string(worker("w9")->text(w::state)));
+  }
+
+  void times_of_a_busy_worker_are_written_once_a_second() {
+    namespace w = model::workers;
+    const auto works = [&](std::int64_t ms, const char* task) {
+      store_running({{.kind = Z4J_EV_STARTED,
+                      .at = kNow + ms * 1000,
+                      .task_id = task,
+                      .queue = "q1",
+                      .worker = "w1"}});
+      return worker("w1")->num(w::last_heartbeat) - kNow;
+    };
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, works(0, "a"));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, works(900, "b"));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{1'100'000}, works(1100, "c"));
+    // News are, whenever they come.
+    store_running(
+        {{.kind = Z4J_EV_WORKER_DOWN, .at = kNow + 1'200'000, .task_id = "", .worker = "w1"}});
+    CPPUNIT_ASSERT_EQUAL(std::string("offline"), std::string(worker("w1")->text(w::state)));
+    // A row that was deleted is there again after a minute.
+    Commit commit;
+    commit.erase(Table::workers, {});
+    commit.erase(Table::queues, {});
+    CPPUNIT_ASSERT(store_->commit(commit).ok());
+    clock_.advance(61 * base::kSecondUs);
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{61'000'000}, works(61'000, "d"));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, count(Table::queues));
   }
 
   void a_gap_is_recorded_once() {

@@ -47,7 +47,7 @@ MetricText& MetricText::family(std::string_view name, std::string_view type,
   return *this;
 }
 
-void MetricText::line(std::string_view suffix, Labels labels, const std::string& value) {
+void MetricText::line(std::string_view suffix, LabelList labels, const std::string& value) {
   text_ += name_;
   text_ += suffix;
   char before = '{';
@@ -59,23 +59,52 @@ void MetricText::line(std::string_view suffix, Labels labels, const std::string&
     text_ += '"';
     before = ',';
   }
-  if (labels.size() > 0) text_ += '}';
+  if (!labels.empty()) text_ += '}';
   text_ += " " + value + "\n";
 }
 
 MetricText& MetricText::sample(Labels labels, double value) {
-  line({}, labels, metric_number(value));
+  line({}, LabelList(labels.begin(), labels.size()), metric_number(value));
   return *this;
 }
 
 MetricText& MetricText::sample(Labels labels, std::int64_t value) {
+  return sample(LabelList(labels.begin(), labels.size()), value);
+}
+
+MetricText& MetricText::sample(LabelList labels, std::int64_t value) {
   line({}, labels, std::to_string(value));
   return *this;
 }
 
 MetricText& MetricText::part(std::string_view suffix, Labels labels, double value) {
+  return part(suffix, LabelList(labels.begin(), labels.size()), value);
+}
+
+MetricText& MetricText::part(std::string_view suffix, LabelList labels, double value) {
   line(suffix, labels, metric_number(value));
   return *this;
+}
+
+void CounterFamily::add(std::initializer_list<std::string_view> values, std::int64_t count) {
+  std::vector<std::string> key(values.begin(), values.end());
+  const std::lock_guard lock(mutex_);
+  auto found = series_.find(key);
+  if (found == series_.end()) {
+    if (series_.size() >= max_series_) key.assign(labels_.size(), std::string(kMetricOverflow));
+    found = series_.try_emplace(std::move(key)).first;
+  }
+  found->second += count;
+}
+
+void CounterFamily::write(MetricText& out) const {
+  out.family(name_, "counter", help_);
+  std::vector<std::pair<std::string_view, std::string_view>> labels(labels_.size());
+  const std::lock_guard lock(mutex_);
+  for (const auto& [values, count] : series_) {
+    for (std::size_t i = 0; i < labels_.size(); ++i) labels[i] = {labels_[i], values[i]};
+    out.sample(MetricText::LabelList(labels), count);
+  }
 }
 
 void HttpMetrics::observe(std::string_view method, std::string_view route, int status,

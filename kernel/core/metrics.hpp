@@ -9,10 +9,12 @@
 #include <initializer_list>
 #include <map>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace z4j::core {
 
@@ -28,11 +30,37 @@ class MetricText {
   // A sample of the family's histogram part: suffix _bucket, _sum, _count.
   MetricText& part(std::string_view suffix, Labels labels, double value);
 
+  // The same with labels that are known at run time only.
+  using LabelList = std::span<const std::pair<std::string_view, std::string_view>>;
+  MetricText& sample(LabelList labels, std::int64_t value);
+  MetricText& part(std::string_view suffix, LabelList labels, double value);
+
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
 
  private:
-  void line(std::string_view suffix, Labels labels, const std::string& value);
+  void line(std::string_view suffix, LabelList labels, const std::string& value);
   std::string name_, text_;
+};
+
+// One family of counters, by label values. At most `max_series`; what does not fit is counted with
+// all values
+// "__overflow__". Thread-safe.
+class CounterFamily {
+ public:
+  CounterFamily(std::string_view name, std::string_view help, std::vector<std::string_view> labels,
+                std::size_t max_series = 2000)
+      : name_(name), help_(help), labels_(std::move(labels)), max_series_(max_series) {}
+
+  // One value per label, in their order.
+  void add(std::initializer_list<std::string_view> values, std::int64_t count = 1);
+  void write(MetricText& out) const;
+
+ private:
+  const std::string_view name_, help_;
+  const std::vector<std::string_view> labels_;
+  const std::size_t max_series_;
+  mutable std::mutex mutex_;
+  std::map<std::vector<std::string>, std::int64_t> series_;  // guarded by mutex_
 };
 
 // Thread-safe.

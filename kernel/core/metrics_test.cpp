@@ -9,6 +9,7 @@ class MetricsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(MetricsTest);
   CPPUNIT_TEST(labels_are_escaped);
   CPPUNIT_TEST(buckets_are_cumulative);
+  CPPUNIT_TEST(a_counter_family_is_bounded);
   CPPUNIT_TEST(series_are_bounded);
   CPPUNIT_TEST_SUITE_END();
 
@@ -37,6 +38,21 @@ class MetricsTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_MESSAGE(
           line, out.text().find("z4j_http_request_duration_seconds" + line) != std::string::npos);
     }
+  }
+
+  void a_counter_family_is_bounded() {
+    CounterFamily family("c", "h", {"a", "b"}, 2);
+    family.add({"1", "x"});
+    family.add({"1", "x"}, 2);
+    family.add({"2", "y"});
+    family.add({"3", "z"});
+    family.add({"4", "z"}, 5);
+    MetricText out;
+    family.write(out);
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("# HELP c h\n# TYPE c counter\nc{a=\"1\",b=\"x\"} 3\nc{a=\"2\",b=\"y\"} 1\n"
+                    "c{a=\"__overflow__\",b=\"__overflow__\"} 6\n"),
+        out.text());
   }
 
   void series_are_bounded() {

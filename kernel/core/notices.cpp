@@ -10,8 +10,8 @@
 namespace z4j::core {
 namespace {
 
-constexpr std::array<std::string_view, 6> kChannels{"live",    "leases",  "requests",
-                                                    "answers", "plugins", "agents"};
+constexpr std::array<std::string_view, 8> kChannels{
+    "live", "leases", "requests", "answers", "plugins", "agents", "messages", "subscriptions"};
 constexpr std::array<std::string_view, 3> kWatched{kTaskChanged, kCommandChanged, kAgentChanged};
 constexpr std::size_t kIdText = 36;
 constexpr std::size_t kMostTold = 64;  // projects in one notice, which may have 4000 bytes
@@ -89,6 +89,12 @@ void Notices::heard(std::string_view channel, std::string_view payload) {
     case About::agents:
       if (const auto agent = base::Uuid::parse(body); agent && handlers_.closed)
         handlers_.closed(*agent);
+      return;
+    case About::messages:
+      if (handlers_.messages) handlers_.messages();
+      return;
+    case About::subscriptions:
+      if (handlers_.subscriptions) handlers_.subscriptions();
       return;
   }
 }

@@ -1,8 +1,24 @@
 #include "core/policy.hpp"
 
+#include <algorithm>
+
 #include "core/refusal.hpp"
 
 namespace z4j::core {
+namespace {
+
+constexpr std::string_view kScopes[] = {
+    "auth:read",      "home:read",         "projects:read",       "tasks:read",
+    "workers:read",   "queues:read",       "agents:read",         "commands:read",
+    "schedules:read", "audit:read",        "memberships:read",    "notifications:read",
+    "tasks:write",    "commands:write",    "agents:write",        "schedules:write",
+    "projects:write", "memberships:write", "notifications:write", "users:read",
+    "users:write",    "admin:read",        "admin:write",         "admin:*"};
+// Sorted.
+constexpr std::string_view kAdminScopes[] = {"admin:*",        "admin:read", "admin:write",
+                                             "projects:write", "users:read", "users:write"};
+
+}  // namespace
 
 std::string_view to_string(Role role) noexcept {
   switch (role) {
@@ -37,6 +53,35 @@ Role Principal::role_in(const base::Uuid& project) const {
   if (user.is_admin) return Role::admin;
   const auto found = roles.find(project);
   return found == roles.end() ? Role::none : found->second;
+}
+
+Owed Principal::owes() const noexcept {
+  if (!has_session()) return Owed::nothing;
+  if (user.mfa_enrolled_at != 0 && session.mfa_verified_at == 0) return Owed::second_factor;
+  if (user.force_password_change) return Owed::new_password;
+  return must_enrol ? Owed::enrolment : Owed::nothing;
+}
+
+bool Principal::is_fresh(base::TimeUs now, std::int64_t ttl_s) const noexcept {
+  if (!has_session()) return false;
+  return user.mfa_enrolled_at == 0 ||
+         (session.mfa_verified_at != 0 && now - session.mfa_verified_at <= ttl_s * base::kSecondUs);
+}
+
+bool ApiKeyUse::opens(std::string_view resource, bool is_write) const {
+  if (resource.empty()) return false;
+  if (resource == kAnyKey) return true;
+  const std::string name(resource);
+  return std::any_of(scopes.begin(), scopes.end(), [&](const std::string& scope) {
+    return scope == "admin:*" || scope == name + ":write" || (!is_write && scope == name + ":read");
+  });
+}
+
+std::span<const std::string_view> all_scopes() noexcept { return kScopes; }
+
+bool is_admin_scope(std::string_view scope) noexcept {
+  return std::find(std::begin(kAdminScopes), std::end(kAdminScopes), scope) !=
+         std::end(kAdminScopes);
 }
 
 Role needed_role(Action action) noexcept {

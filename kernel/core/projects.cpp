@@ -9,7 +9,6 @@ namespace z4j::core {
 namespace {
 
 namespace proj = model::projects;
-namespace member_col = model::memberships;
 namespace json = base::json;
 
 constexpr std::uint32_t kProjectListCap = 500;
@@ -277,48 +276,6 @@ base::Status Projects::archive(const Principal& principal, std::string_view slug
     return refuse::conflict("last_project", "the last active project can't be archived");
   }
   return done;
-}
-
-base::Result<std::vector<Member>> Projects::members(const base::Uuid& project) {
-  Query query(Table::memberships);
-  query.where.eq(member_col::project_id, project);
-  query.all().order({member_col::created_at, member_col::id}).limit(5000);
-  std::vector<Member> out;
-  std::vector<Cell> user_ids;
-  auto done = store_.each(query, [&](const Row& row) {
-    Member m;
-    m.id = row.uuid(member_col::id);
-    m.user_id = row.uuid(member_col::user_id);
-    m.project_id = row.uuid(member_col::project_id);
-    m.role = parse_role(row.text(member_col::role));
-    m.created_at = row.num(member_col::created_at);
-    user_ids.emplace_back(m.user_id);
-    out.push_back(std::move(m));
-    return true;
-  });
-  if (!done) return std::move(done).error();
-  if (out.empty()) return out;
-  namespace u = model::users;
-  Query users(Table::users);
-  users.where.in(u::id, std::move(user_ids));
-  users.columns({u::id, u::email, u::display_name, u::first_name, u::last_name});
-  std::map<base::Uuid, User> by_id;
-  done = store_.each(users, [&](const Row& row) {
-    User& user = by_id[row.uuid(u::id)];
-    user.email = row.text(u::email);
-    user.display_name = row.text(u::display_name);
-    user.first_name = row.text(u::first_name);
-    user.last_name = row.text(u::last_name);
-    return true;
-  });
-  if (!done) return std::move(done).error();
-  for (Member& m : out) {
-    if (const auto found = by_id.find(m.user_id); found != by_id.end()) {
-      m.user_email = found->second.email;
-      m.user_display_name = found->second.shown_name();
-    }
-  }
-  return out;
 }
 
 base::Result<Project> Projects::ensure_default() {

@@ -1,4 +1,4 @@
-// Projects and who belongs to them. Every change is audited in its commit.
+// Projects. Every change is audited in its commit.
 //
 // Threads: thread-safe. Errors: see refusal.hpp; else the store's.
 #pragma once
@@ -43,13 +43,6 @@ struct ProjectPatch {
   std::optional<std::vector<std::string>> allowed_schedulers;  // none: no limit
 };
 
-struct Member {
-  base::Uuid id, user_id, project_id;
-  std::string user_email, user_display_name;
-  Role role = Role::none;
-  base::TimeUs created_at = 0;
-};
-
 class Projects {
  public:
   Projects(Store& store, Audit& audit, const base::Clock& clock)
@@ -71,8 +64,6 @@ class Projects {
   // Idempotent. conflict for the last active project.
   [[nodiscard]] base::Status archive(const Principal& principal, std::string_view slug,
                                      const Actor& actor);
-
-  [[nodiscard]] base::Result<std::vector<Member>> members(const base::Uuid& project);
 
   // The project "default", created (audited) when there is none: engines need a home before anybody
   // signs in.

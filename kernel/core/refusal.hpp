@@ -5,6 +5,8 @@
 // allowed".
 #pragma once
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <string_view>
 
@@ -15,6 +17,15 @@ namespace z4j::core::refuse {
 inline constexpr std::string_view kUnauthenticated = "unauthenticated";
 inline constexpr std::string_view kInvalidCredentials = "invalid_credentials";
 inline constexpr std::string_view kWrongCurrentPassword = "wrong_current_password";
+inline constexpr std::string_view kWrongPassword = "wrong_password";
+inline constexpr std::string_view kWrongTotp = "wrong_totp";
+inline constexpr std::string_view kWrongRecoveryCode = "wrong_recovery_code";
+inline constexpr std::string_view kBadCodeFormat = "bad_code_format";
+inline constexpr std::string_view kKeyRevoked = "revoked";  // of an API key, as the next three
+inline constexpr std::string_view kKeyExpired = "expired";
+inline constexpr std::string_view kOwnerInactive = "owner_inactive";
+inline constexpr std::string_view kAddressNotAllowed = "address_not_allowed";
+inline constexpr std::string_view kOidcRefused = "oidc_refused";
 inline constexpr std::string_view kCsrfMismatch = "csrf_mismatch";
 inline constexpr std::string_view kForbidden = "forbidden";
 inline constexpr std::string_view kAgentOffline = "agent_offline";
@@ -37,11 +48,15 @@ inline constexpr std::string_view kRateLimited = "rate_limited";
 [[nodiscard]] inline base::Error invalid(std::string_view reason, std::string message) {
   return error(base::Code::invalid, reason, std::move(message));
 }
-// True when the caller should be sent to sign in (HTTP 401) instead of being told no (403).
+// True when the caller should be sent to sign in (HTTP 401) instead of being told no (403): it was
+// not proven who asks.
 [[nodiscard]] inline bool asks_for_sign_in(const base::Error& e) {
+  constexpr std::string_view kUnproven[] = {
+      kUnauthenticated, kInvalidCredentials, kWrongCurrentPassword, kWrongPassword, kWrongTotp,
+      kWrongRecoveryCode, kKeyRevoked, kKeyExpired, kOwnerInactive, kAddressNotAllowed,
+      kOidcRefused};
   return e.code == base::Code::denied &&
-         (e.where == kUnauthenticated || e.where == kInvalidCredentials ||
-          e.where == kWrongCurrentPassword);
+         std::find(std::begin(kUnproven), std::end(kUnproven), e.where) != std::end(kUnproven);
 }
 
 }  // namespace z4j::core::refuse

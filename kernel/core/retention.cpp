@@ -43,12 +43,13 @@ std::vector<std::pair<Table, Where>> aged_of(const base::Uuid& project, base::Ti
 }  // namespace
 
 Retention::Retention(Store& store, const base::Clock& clock, base::Log& log, int event_days,
-                     MayRun may_run)
+                     MayRun may_run, std::function<void(const base::Status&)> on_ended)
     : store_(store),
       clock_(clock),
       log_(log),
       event_days_(event_days),
-      may_run_(std::move(may_run)) {}
+      may_run_(std::move(may_run)),
+      on_ended_(std::move(on_ended)) {}
 
 Retention::~Retention() { stop(); }
 
@@ -148,6 +149,7 @@ void Retention::run() {
     wait_ms = kRetentionEveryMs;
     if (may_run_ && !may_run_()) continue;
     const auto erased = run_once();
+    if (on_ended_) on_ended_(erased ? base::Status() : base::Status(erased.error()));
     if (!erased)
       log_.warn("retention not done", {{"why", erased.error().text()}});
     else if (*erased > 0)

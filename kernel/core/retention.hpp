@@ -27,8 +27,9 @@ class Retention {
   using MayRun = std::function<std::optional<Fence>()>;
 
   // Without `may_run` nobody else is there to do it.
+  // `on_ended` hears of every run that start() began.
   Retention(Store& store, const base::Clock& clock, base::Log& log, int event_days,
-            MayRun may_run = {});
+            MayRun may_run = {}, std::function<void(const base::Status&)> on_ended = {});
   ~Retention();  // stop()
   Retention(const Retention&) = delete;
   Retention& operator=(const Retention&) = delete;
@@ -52,6 +53,7 @@ class Retention {
   base::Log& log_;
   const int event_days_;
   const MayRun may_run_;
+  const std::function<void(const base::Status&)> on_ended_;
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -34,6 +34,12 @@ std::size_t RollUps::bucket_of(std::int64_t runtime_us) noexcept {
                                   kUpTo.begin());
 }
 
+std::string_view RollUps::bound_text(std::size_t bucket) noexcept {
+  static constexpr std::array<std::string_view, kBuckets> kTexts = {
+      "0.01", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "30", "60", "120", "+Inf"};
+  return kTexts[bucket];
+}
+
 std::int64_t RollUps::quantile_us(const Buckets& buckets, double share) noexcept {
   std::int64_t runs = 0;
   for (const std::int64_t n : buckets) runs += n;

@@ -33,6 +33,8 @@ class RollUps {
   using Buckets = std::array<std::int64_t, kBuckets>;
   // Which runtime column counts a run of that length: 0 is le_10ms, the last le_inf.
   [[nodiscard]] static std::size_t bucket_of(std::int64_t runtime_us) noexcept;
+  // Its upper bound in seconds: "0.01" to "120", "+Inf".
+  [[nodiscard]] static std::string_view bound_text(std::size_t bucket) noexcept;
   // The runtime that `share` (0 to 1) of the runs stay below, as far as the buckets can tell: in a
   // straight line within one. 0 without runs; beyond the last bound, the last bound.
   [[nodiscard]] static std::int64_t quantile_us(const Buckets& buckets, double share) noexcept;

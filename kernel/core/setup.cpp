@@ -1,6 +1,10 @@
 #include "core/setup.hpp"
 
+#include <algorithm>
+
 #include "base/crypto.hpp"
+#include "core/account_rows.hpp"
+#include "core/one_time_token.hpp"
 #include "core/refusal.hpp"
 #include "core/text.hpp"
 
@@ -18,18 +22,18 @@ Actor setup_actor(const Client& client) {
 
 }  // namespace
 
-Setup::Setup(Store& store, Audit& audit, Auth& auth, Projects& projects, PasswordHasher& hasher,
+Setup::Setup(Store& store, Audit& audit, Auth& auth, Projects& projects, Memberships& memberships,
              const base::Clock& clock, Options options)
     : store_(store),
       audit_(audit),
       auth_(auth),
       projects_(projects),
-      hasher_(hasher),
+      memberships_(memberships),
       clock_(clock),
       options_(std::move(options)) {}
 
 std::string Setup::token_hash(std::string_view token) const {
-  return base::hex(base::hmac_sha256(options_.secret + "z4j-setup-token-v1", token));
+  return token_digest(options_.secret, "z4j-setup-token-v1", token);
 }
 
 base::Result<bool> Setup::is_first_boot() {
@@ -70,9 +74,17 @@ base::Result<bool> Setup::has_active_token() {
 
 base::Status Setup::check_budget(const Client& client) {
   namespace a = model::audit_log;
+  base::TimeUs since = clock_.now() - kSetupBudgetUs;
+  Query forgiven(Table::audit_log);
+  forgiven.where.eq(a::action, "setup.reset").ge(a::occurred_at, since);
+  auto done = store_.each(forgiven.columns({a::occurred_at}), [&since](const Row& row) {
+    since = std::max(since, row.num(a::occurred_at));
+    return true;
+  });
+  if (!done) return done;
   const auto spent = [&](bool of_this_address, unsigned budget) -> base::Result<bool> {
     Where where;
-    where.eq(a::action, "setup.attempt").ge(a::occurred_at, clock_.now() - kSetupBudgetUs);
+    where.eq(a::action, "setup.attempt").gt(a::occurred_at, since);
     if (of_this_address) where.eq(a::source_ip, client.ip);
     auto count = store_.count(Table::audit_log, where, budget);
     if (!count) return std::move(count).error();
@@ -90,15 +102,23 @@ base::Status Setup::check_budget(const Client& client) {
   return {};
 }
 
+base::Status Setup::reset(const Actor& actor) {
+  auto done = audit_.commit({AuditEntry::of(actor, "setup.reset", "setup", {})}, [](Commit& c) {
+    c.check(Table::users, {}, 0, 0);
+    c.erase(Table::first_boot_tokens, {});
+  });
+  if (!done && done.error().code == base::Code::conflict)
+    return refuse::conflict("already_initialised", "setup is done already: a user exists");
+  return done;
+}
+
 base::Result<User> Setup::create_admin(std::string_view email, std::string_view password,
                                        std::string_view display_name, const Project& project,
                                        AuditEntry entry, const std::string* consumed_hash,
                                        const Session* session, const base::Uuid& user_id) {
   auto normal = normalise_email(email);
   if (!normal) return std::move(normal).error();
-  if (const auto problem = check_password(password, auth_.options().password_min_length))
-    return problem->error();
-  auto phc = hasher_.hash(password);
+  auto phc = auth_.checked_hash(password);
   if (!phc) return std::move(phc).error();
   User user;
   user.id = user_id;
@@ -110,6 +130,8 @@ base::Result<User> Setup::create_admin(std::string_view email, std::string_view 
   entry.target_id = user.id.text();
   entry.user_id = user.id;
   entry.project_id = project.id;
+  auto join = memberships_.joining(user.id, project.id, Role::admin);
+  if (!join) return std::move(join).error();
   Commit commit;
   auto done = audit_.commit(
       {std::move(entry)},
@@ -123,29 +145,9 @@ base::Result<User> Setup::create_admin(std::string_view email, std::string_view 
           c.update(Table::first_boot_tokens, std::move(unused), {{tok::consumed_at, clock_.now()}},
                    1, 1);
         }
-        Rows users(Table::users);
-        users.begin()
-            .uuid(user_col::id, user.id)
-            .text(user_col::email, user.email)
-            .text(user_col::password_hash, *phc)
-            .text_or_null(user_col::display_name, user.display_name)
-            .num(user_col::is_admin, 1)
-            .num(user_col::is_active, 1)
-            .text(user_col::timezone, user.timezone)
-            .num(user_col::failed_login_count, 0)
-            .num(user_col::created_at, user.created_at)
-            .num(user_col::updated_at, user.updated_at);
-        c.insert(std::move(users));
-        namespace m = model::memberships;
-        Rows memberships(Table::memberships);
-        memberships.begin()
-            .uuid(m::id, base::Uuid::named(user.id, project.id.text()))
-            .uuid(m::user_id, user.id)
-            .uuid(m::project_id, project.id)
-            .text(m::role, "admin")
-            .num(m::created_at, user.created_at)
-            .num(m::updated_at, user.created_at);
-        c.insert(std::move(memberships));
+        c.insert(user_rows(user, *phc));
+        (*join)(c);
+        memberships_.found(c, user.id, project.id);
         if (session != nullptr) auth_.insert_session(c, *session);
       },
       commit);

@@ -13,7 +13,7 @@
 #include "base/result.hpp"
 #include "core/audit.hpp"
 #include "core/auth.hpp"
-#include "core/passwords.hpp"
+#include "core/memberships.hpp"
 #include "core/projects.hpp"
 #include "core/store.hpp"
 
@@ -27,7 +27,7 @@ class Setup {
     unsigned attempts_per_ip =
         30;  // failed ones in 15 minutes; eight times that over all addresses
   };
-  Setup(Store& store, Audit& audit, Auth& auth, Projects& projects, PasswordHasher& hasher,
+  Setup(Store& store, Audit& audit, Auth& auth, Projects& projects, Memberships& memberships,
         const base::Clock& clock, Options options);
 
   // True while nobody can sign in yet.
@@ -48,6 +48,8 @@ class Setup {
   // The administrator from the environment or the command line; conflict when a user exists.
   [[nodiscard]] base::Result<User> bootstrap(std::string_view email, std::string_view password,
                                              std::string_view display_name, std::string_view via);
+  // No link is good any more, and failed attempts so far don't count; conflict when a user exists.
+  [[nodiscard]] base::Status reset(const Actor& actor);
 
  private:
   [[nodiscard]] std::string token_hash(std::string_view token) const;
@@ -62,7 +64,7 @@ class Setup {
   Audit& audit_;
   Auth& auth_;
   Projects& projects_;
-  PasswordHasher& hasher_;
+  Memberships& memberships_;
   const base::Clock& clock_;
   const Options options_;
 };

@@ -7,7 +7,6 @@
 namespace z4j::core {
 namespace {
 
-namespace task_col = model::tasks;
 namespace minute_col = model::task_minutes;
 namespace hour_col = model::task_hours;
 namespace span_col = model::project_spans;
@@ -18,10 +17,6 @@ constexpr std::int64_t kLongQueues = 10'000;
 constexpr std::uint64_t kMaxCommandsCounted = 200'000;
 // A command ends within its time-out; the longest is a bulk retry's.
 constexpr std::int64_t kLongestCommandUs = base::kDayUs;
-// Tasks that stand further back are counted seldom: a thousand times as long apart as it takes.
-constexpr base::TimeUs kYoungTaskUs = 6 * kStatsHourUs;
-constexpr std::int64_t kOldTimesCost = 1000, kOldMostMs = 600'000;
-constexpr base::TimeUs kExactUs = 5 * base::kSecondUs;
 
 // Where a roll-up keeps what trends read.
 struct RunColumns {
@@ -62,11 +57,10 @@ std::string_view ProjectStats::health() const noexcept {
 Stats::Stats(Store& store, const base::Clock& clock, Options options)
     : store_(store),
       clock_(clock),
-      options_(options),
       fleet_(store, clock),
       kept_(clock, options.keep_ms),
       kept_trends_(clock, options.keep_ms),
-      kept_old_(clock, {options.keep_ms, kOldTimesCost, kOldMostMs, 256}) {}
+      task_counts_(store, clock, {.keep = options.keep_ms > 0}) {}
 
 base::Result<ProjectStats> Stats::project(const base::Uuid& project, int hours) {
   return kept_.get(std::pair(project, hours), [&] { return compute(project, hours); });
@@ -90,47 +84,13 @@ base::Result<ProjectStats> Stats::compute(const base::Uuid& project, int hours) 
   return out;
 }
 
-base::Result<Stats::StateCounts> Stats::count_states_of(const Where& which) {
-  Query query(Table::tasks);
-  query.where = which;
-  query.group(task_col::state).count().scan_limit(options_.max_tasks_counted);
-  StateCounts out;
-  auto done = store_.each(query, [&](const Row& row) {
-    const std::string_view state = row.text(0).empty() ? kTaskStateNames.front() : row.text(0);
-    const auto known = std::find(kTaskStateNames.begin(), kTaskStateNames.end(), state);
-    const std::size_t place = known == kTaskStateNames.end()
-                                  ? kTaskStateNames.size() - 1
-                                  : static_cast<std::size_t>(known - kTaskStateNames.begin());
-    out.by_state[place] += row.num(1);
-    out.total += row.num(1);
-    return true;
-  });
-  if (!done) return std::move(done).error();
-  out.counted_at = clock_.now();
-  return out;
-}
-
 base::Status Stats::count_tasks(const base::Uuid& project, ProjectStats& out) {
-  const base::TimeUs now = clock_.now();
-  auto old = kept_old_.get(project, [&]() -> base::Result<StateCounts> {
-    const base::TimeUs before = now - kYoungTaskUs;
-    Where which;
-    which.eq(task_col::project_id, project).lt(task_col::sort_at, before);
-    auto counts = count_states_of(which);
-    if (counts) counts->before = before;
-    return counts;
-  });
-  if (!old) return std::move(old).error();
-  Where which;
-  which.eq(task_col::project_id, project).ge(task_col::sort_at, old->before);
-  auto young = count_states_of(which);
-  if (!young) return std::move(young).error();
-  for (std::size_t i = 0; i < out.tasks_by_state.size(); ++i)
-    out.tasks_by_state[i] = old->by_state[i] + young->by_state[i];
-  out.tasks_total = old->total + young->total;
-  const auto most = static_cast<std::int64_t>(options_.max_tasks_counted);
-  out.tasks_capped = old->total >= most || young->total >= most;
-  out.tasks_approximate = out.tasks_capped || now - old->counted_at > kExactUs;
+  auto states = task_counts_.of(project);
+  if (!states) return std::move(states).error();
+  out.tasks_by_state = states->by_state;
+  out.tasks_total = states->total;
+  out.tasks_capped = states->is_capped;
+  out.tasks_approximate = states->is_approximate;
   return {};
 }
 

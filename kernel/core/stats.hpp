@@ -1,7 +1,6 @@
 // Figures of a project, from the roll-ups and from counts that an index answers.
 //
-// How many tasks stand in which state is counted anew for the last hours only; what is older hardly
-// changes and is counted seldom, so an answer says whether it is exact. Dashboards ask again on
+// An answer says whether the tasks by state are exact: see task_counts.hpp. Dashboards ask again on
 // every change, so an answer is kept for a moment and shared. Thread-safe. Errors: the store's.
 #pragma once
 
@@ -20,12 +19,9 @@
 #include "core/fleet.hpp"
 #include "core/recent.hpp"
 #include "core/store.hpp"
+#include "core/task_counts.hpp"
 
 namespace z4j::core {
-
-inline constexpr std::array<std::string_view, 9> kTaskStateNames = {
-    "pending", "received", "started",  "success", "failure",
-    "retry",   "revoked",  "rejected", "unknown"};
 
 inline constexpr double kHighFailureRate = 0.10;
 
@@ -66,7 +62,6 @@ class Stats {
  public:
   struct Options {
     std::int64_t keep_ms = 1000;  // see recent.hpp
-    std::uint64_t max_tasks_counted = 2'000'000;
   };
   Stats(Store& store, const base::Clock& clock, Options options);
 
@@ -79,14 +74,8 @@ class Stats {
   [[nodiscard]] base::Result<std::map<std::string, std::int64_t>> commands_by_status();
 
  private:
-  struct StateCounts {
-    std::array<std::int64_t, kTaskStateNames.size()> by_state{};
-    std::int64_t total = 0;
-    base::TimeUs counted_at = 0, before = 0;  // when; tasks that stand before that time
-  };
   [[nodiscard]] base::Result<ProjectStats> compute(const base::Uuid& project, int hours);
   [[nodiscard]] base::Status count_tasks(const base::Uuid& project, ProjectStats& out);
-  [[nodiscard]] base::Result<StateCounts> count_states_of(const Where& which);
   [[nodiscard]] base::Result<std::vector<TrendPoint>> compute_trends(const base::Uuid& project,
                                                                      const TrendQuery& asked);
   [[nodiscard]] base::Status count_finished(const base::Uuid& project, base::TimeUs since,
@@ -98,11 +87,10 @@ class Stats {
 
   Store& store_;
   const base::Clock& clock_;
-  const Options options_;
   Fleet fleet_;
   Recent<std::pair<base::Uuid, int>, ProjectStats> kept_;
   Recent<std::pair<base::Uuid, TrendQuery>, std::vector<TrendPoint>> kept_trends_;
-  Recent<base::Uuid, StateCounts> kept_old_;
+  TaskCounts task_counts_;
 };
 
 }  // namespace z4j::core

@@ -351,6 +351,7 @@ struct Commit::Body {
     bool want_outcome = false;
   };
   std::deque<Step> steps;
+  std::vector<std::shared_ptr<Body>> parts;
   std::vector<z4j_step*> pointers;
   std::string serial;
   z4j_commit raw{};
@@ -367,7 +368,36 @@ struct Commit::Body {
   // Points the raw structs at what is owned here; done before each try, since views may have moved.
   z4j_commit& assemble() {
     pointers.clear();
-    for (Step& step : steps) {
+    for (const auto& part : parts) {
+      part->raw.bad_step = part->raw.bad_row = part->raw.bad_key = ~std::uint32_t{0};
+      point(part->steps);
+      raw.flags |= part->raw.flags;
+    }
+    point(steps);
+    raw.struct_size = sizeof(z4j_commit);
+    raw.steps = pointers.data();
+    raw.step_count = static_cast<std::uint32_t>(pointers.size());
+    raw.serial = borrow(serial);
+    raw.bad_step = raw.bad_row = raw.bad_key = ~std::uint32_t{0};
+    return raw;
+  }
+
+  // The number of the part that bad_step is in, which learns of it.
+  std::optional<std::size_t> blame() {
+    std::size_t first = 0;
+    for (std::size_t i = 0; i < parts.size(); first += parts[i++]->steps.size()) {
+      if (raw.bad_step < first || raw.bad_step >= first + parts[i]->steps.size()) continue;
+      parts[i]->raw.bad_step = raw.bad_step - static_cast<std::uint32_t>(first);
+      parts[i]->raw.bad_row = raw.bad_row;
+      parts[i]->raw.bad_key = raw.bad_key;
+      return i;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  void point(std::deque<Step>& list) {
+    for (Step& step : list) {
       if (step.rows) step.raw.rows = step.rows->view();
       const auto preds = step.where.view();
       step.raw.preds = preds.data();
@@ -386,12 +416,6 @@ struct Commit::Body {
       }
       pointers.push_back(&step.raw);
     }
-    raw.struct_size = sizeof(z4j_commit);
-    raw.steps = pointers.data();
-    raw.step_count = static_cast<std::uint32_t>(pointers.size());
-    raw.serial = borrow(serial);
-    raw.bad_step = raw.bad_row = raw.bad_key = ~std::uint32_t{0};
-    return raw;
   }
 };
 
@@ -478,6 +502,11 @@ Commit& Commit::retention() {
   return *this;
 }
 
+Commit& Commit::include(const Commit& part) {
+  body_->parts.push_back(part.body_);
+  return *this;
+}
+
 std::size_t Commit::steps() const noexcept { return body_->steps.size(); }
 std::uint64_t Commit::affected(std::size_t step) const {
   return body_->steps.at(step).raw.affected;
@@ -488,6 +517,7 @@ std::span<const std::uint8_t> Commit::outcome(std::size_t step) const {
 std::uint32_t Commit::bad_step() const noexcept { return body_->raw.bad_step; }
 std::uint32_t Commit::bad_row() const noexcept { return body_->raw.bad_row; }
 std::uint32_t Commit::bad_key() const noexcept { return body_->raw.bad_key; }
+std::optional<std::size_t> Commit::bad_part() const noexcept { return body_->blame(); }
 
 // A query as drivers take it; borrows from the Query.
 struct RawQuery {
@@ -720,6 +750,12 @@ base::Status Store::ping(int timeout_ms) {
   Query query(Table::meta);
   query.columns({model::meta::key}).limit(1).timeout_ms(static_cast<std::uint32_t>(timeout_ms));
   return each(query, [](const Row&) { return false; });
+}
+
+Store::Pool Store::pool() const {
+  const std::lock_guard lock(inside_->readers_mutex);
+  return {inside_->options.readers,
+          inside_->readers_open - static_cast<unsigned>(inside_->idle_readers.size())};
 }
 
 base::Result<std::string> Store::stats() {

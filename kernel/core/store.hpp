@@ -257,6 +257,9 @@ class Commit {
   Commit& serial(std::string_view text);
   Commit& relaxed();    // may be lost if the power fails
   Commit& retention();  // may delete from append-only tables
+  // The steps of another commit, before this one's own. Its flags hold for the whole; what became of
+  // its steps is told by itself, as if it had been committed alone.
+  Commit& include(const Commit& part);
 
   [[nodiscard]] std::size_t steps() const noexcept;
   // After the commit: rows that a step affected, and Z4J_ROW_* per row where asked for.
@@ -266,6 +269,8 @@ class Commit {
   [[nodiscard]] std::uint32_t bad_step() const noexcept;
   [[nodiscard]] std::uint32_t bad_row() const noexcept;
   [[nodiscard]] std::uint32_t bad_key() const noexcept;
+  // The part that bad_step() belongs to, in the order of include(); none: one of its own steps.
+  [[nodiscard]] std::optional<std::size_t> bad_part() const noexcept;
 
  private:
   friend class Store;
@@ -312,6 +317,11 @@ class Store {
   [[nodiscard]] base::Result<std::uint64_t> count(Table table, const Where& where,
                                                   std::uint64_t cap = 0);
 
+  // Sessions for reading: how many there may be, and how many are at work.
+  struct Pool {
+    unsigned size = 0, in_use = 0;
+  };
+  [[nodiscard]] Pool pool() const;
   // A quick read that proves the store answers.
   [[nodiscard]] base::Status ping(int timeout_ms);
   [[nodiscard]] base::Result<std::string> stats();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <tuple>
 
 #include "core/refusal.hpp"
@@ -14,6 +15,8 @@ namespace task_col = model::tasks;
 namespace event_col = model::events;
 
 constexpr std::size_t kTreeNodes = 500;
+// Of so many tasks one at least waits, when any do: else they are rare.
+constexpr base::TimeUs kTasksPerPending = 50;
 // So many lists are read one by one whatever else is asked for.
 constexpr std::size_t kFewNames = 4;
 constexpr base::TimeUs kQuietUs = 3600 * base::kSecondUs;
@@ -88,13 +91,26 @@ TaskNode task_node_of(const Row& row) {
 // Of the time that a search looks through at once; it grows while the store is quick.
 constexpr base::TimeUs kFirstPieceUs = 3600 * base::kSecondUs, kLeastPieceUs = base::kSecondUs;
 
+// The next page begins below this time: the nil id comes before all others.
+Place task_place_below(base::TimeUs at) { return Place{at, {}}; }
+
+// Latest first.
+bool task_stands_before(const Place& a, const Place& b) {
+  return std::tie(a.at, a.id) > std::tie(b.at, b.id);
+}
+Place task_place_of(const TaskView& t) { return Place{t.sort_at, t.id}; }
+
+bool is_word_alone(const TaskFilter& filter) {
+  TaskFilter others = filter;
+  others.search.reset();
+  return filter.search && !filter.state && !others.has_text() && filter.args.empty();
+}
+
+bool is_timeout(const base::Error& why) { return why.code == base::Code::timeout; }
+
 base::Result<Page<TaskView>> read_task_page(Store& store, Query query, std::uint32_t limit) {
-  return read_page<TaskView>(
-      store, std::move(query), limit, task_view_of,
-      [](const TaskView& t) {
-        return Place{t.sort_at, t.id};
-      },
-      [](const TaskView& t) { return t.bytes; });
+  return read_page<TaskView>(store, std::move(query), limit, task_view_of, task_place_of,
+                             [](const TaskView& t) { return t.bytes; });
 }
 
 // The group of facts that an event of this kind tells; empty for others.
@@ -129,14 +145,27 @@ base::Result<Page<TaskView>> Tasks::list(const base::Uuid& project, const TaskFi
     if (!found) return std::move(found).error();
     names = std::move(*found);
   }
-  // With other conditions beside many names, one index may serve them all at once.
   TaskFilter others = filter;
   others.name.reset();
+  if (is_served && (filter.search || !filter.args.empty() || (filter.name && filter.state))) {
+    TaskFilter of = filter;
+    if (names && !names->empty() && is_quiet(names->front()))
+      of.until = std::min(of.until.value_or(names->front().newest), names->front().newest);
+    auto page = list_nearby(query, of, project, after, limit);
+    if (!page) return std::move(page).error();
+    if (page->has_value()) return std::move(**page);
+  }
+  if (is_served && is_word_alone(filter)) {
+    auto page = list_of_word(query, filter, project, after, limit);
+    if (!page) return std::move(page).error();
+    if (page->has_value()) return std::move(**page);
+  }
+  // With other conditions beside many names, one index may serve them all at once.
   const bool is_by_name = names && (names->size() <= kFewNames ||
                                     (!others.has_text() && others.args.empty() && !others.state));
   if (is_by_name) {
     auto page = list_of_names(*names, query, filter, project, after, limit);
-    if (page || page.error().code != base::Code::timeout) return page;
+    if (page || !is_timeout(page.error())) return page;
     return search_back(query, filter, project, after, limit);
   }
   if (!is_served) return search_back(query, filter, project, after, limit);
@@ -147,11 +176,13 @@ base::Result<Page<TaskView>> Tasks::list(const base::Uuid& project, const TaskFi
   auto page = read_task_page(store_, std::move(direct), limit);
   // An index serves what is rare and the order what is common; rows that are neither, such as many
   // that all lie far back, can defeat both.
-  const auto is_late = [&page] { return !page && page.error().code == base::Code::timeout; };
+  const auto is_late = [&page] { return !page && is_timeout(page.error()); };
   if (is_late() && names) page = list_of_names(*names, query, filter, project, after, limit);
   if (is_late() && !is_plain) return search_back(query, filter, project, after, limit);
   return page;
 }
+
+bool Tasks::is_quiet(const Name& name) const { return name.newest < clock_.now() - kQuietUs; }
 
 base::Result<std::optional<std::vector<Tasks::Name>>> Tasks::names_with(const base::Uuid& project,
                                                                         std::string_view part) {
@@ -168,8 +199,7 @@ base::Result<std::optional<std::vector<Tasks::Name>>> Tasks::names_with(const ba
   });
   using Found = std::optional<std::vector<Name>>;
   if (!done)
-    return done.error().code == base::Code::timeout ? base::Result<Found>(Found())
-                                                    : std::move(done).error();
+    return is_timeout(done.error()) ? base::Result<Found>(Found()) : std::move(done).error();
   if (names.size() > options_.max_names) return Found();
   std::sort(names.begin(), names.end(),
             [](const Name& a, const Name& b) { return a.newest > b.newest; });
@@ -182,9 +212,6 @@ base::Result<Page<TaskView>> Tasks::list_of_names(const std::vector<Name>& names
                                                   const std::optional<Place>& after,
                                                   std::uint32_t limit) {
   const std::int64_t until_ms = clock_.steady_ms() + options_.direct_ms;
-  const auto is_before = [](const Place& a, const Place& b) {
-    return std::tie(a.at, a.id) > std::tie(b.at, b.id);
-  };
   TaskFilter others = filter;
   others.name.reset();
   std::vector<Place> places;  // the first of all names, one more than a page has
@@ -197,8 +224,7 @@ base::Result<Page<TaskView>> Tasks::list_of_names(const std::vector<Name>& names
     of_name.where = others.where(project);
     of_name.where.eq(task_col::name, name.name);
     if (is_full) of_name.where.ge(task_col::sort_at, places.back().at);
-    // Nothing of a quiet name moves while we read: where it ended, other conditions may begin.
-    if (name.newest < clock_.now() - kQuietUs) of_name.where.le(task_col::sort_at, name.newest);
+    if (is_quiet(name)) of_name.where.le(task_col::sort_at, name.newest);
     of_name.columns({task_col::sort_at, task_col::id})
         .order({task_col::sort_at, task_col::id}, true)
         .limit(limit + 1)
@@ -209,7 +235,7 @@ base::Result<Page<TaskView>> Tasks::list_of_names(const std::vector<Name>& names
       return true;
     });
     if (!done) return std::move(done).error();
-    std::sort(places.begin(), places.end(), is_before);
+    std::sort(places.begin(), places.end(), task_stands_before);
     places.resize(std::min<std::size_t>(places.size(), limit + 1));
   }
   Page<TaskView> page;
@@ -223,6 +249,116 @@ base::Result<Page<TaskView>> Tasks::list_of_names(const std::vector<Name>& names
   auto read = read_task_page(store_, std::move(rows), limit);
   if (read && !read->next && has_more) read->next = places.back();
   return read;
+}
+
+base::Result<std::optional<Page<TaskView>>> Tasks::list_nearby(const Query& query,
+                                                               const TaskFilter& filter,
+                                                               const base::Uuid& project,
+                                                               const std::optional<Place>& after,
+                                                               std::uint32_t limit) {
+  using Found = std::optional<Page<TaskView>>;
+  // No key orders what has no state.
+  const bool is_stateless = filter.state == "pending";
+  const auto quick_ms = static_cast<std::uint32_t>(options_.quick_ms);
+  TaskFilter ordered;
+  if (!is_stateless) ordered.state = filter.state;
+  ordered.since = filter.since;
+  ordered.until = filter.until;
+  Query stretch(Table::tasks);
+  stretch.where = ordered.where(project);
+  stretch.columns({task_col::sort_at})
+      .order({task_col::sort_at, task_col::id}, true)
+      .limit(options_.near_rows)
+      .timeout_ms(quick_ms);
+  if (after) stretch.after({Cell(after->at), Cell(after->id)});
+  std::uint32_t rows = 0;
+  base::TimeUs top = 0, bottom = 0;
+  auto done = store_.each(stretch, [&](const Row& row) {
+    bottom = row.num(task_col::sort_at);
+    if (rows++ == 0) top = bottom;
+    return true;
+  });
+  if (!done)
+    return is_timeout(done.error()) ? base::Result<Found>(Found()) : std::move(done).error();
+  const bool is_all = rows < options_.near_rows;
+  if (rows == 0) return Found(Page<TaskView>());
+  if (is_stateless && !is_all)
+    bottom = std::max<base::TimeUs>(0, top - (top - bottom) * kTasksPerPending);
+  for (const bool is_first : {true, false}) {
+    Query piece = query;
+    piece.where = filter.where(project);
+    piece.where.ge(task_col::sort_at, bottom).le(task_col::sort_at, top);
+    piece.timeout_ms(3 * quick_ms);
+    if (after) piece.after({Cell(after->at), Cell(after->id)});
+    auto page = read_task_page(store_, std::move(piece), limit);
+    if (!page)
+      return is_timeout(page.error()) ? base::Result<Found>(Found()) : std::move(page).error();
+    const std::size_t found = page->items.size();
+    if (found == limit && !page->next && !is_all) page->next = task_place_below(bottom);
+    if (page->next || is_all) return Found(std::move(*page));
+    if (!is_first || found * options_.far_rows < std::size_t{options_.near_rows} * (limit + 1))
+      break;
+    // Half as far again as these rows lie apart.
+    const auto times = static_cast<base::TimeUs>((limit + 1) * 3 / (found * 2) + 1);
+    bottom = std::max<base::TimeUs>(0, top - (top - bottom) * times);
+  }
+  return Found();
+}
+
+base::Result<std::optional<Page<TaskView>>> Tasks::list_of_word(const Query& query,
+                                                                const TaskFilter& filter,
+                                                                const base::Uuid& project,
+                                                                const std::optional<Place>& after,
+                                                                std::uint32_t limit) {
+  using Found = std::optional<Page<TaskView>>;
+  auto names = names_with(project, *filter.search);
+  if (!names) return std::move(names).error();
+  if (!names->has_value() || (*names)->empty()) return Found();
+  TaskFilter times;
+  times.since = filter.since;
+  times.until = filter.until;
+  auto named = list_of_names(**names, query, times, project, after, limit);
+  if (!named)
+    return is_timeout(named.error()) ? base::Result<Found>(Found()) : std::move(named).error();
+  Query others = query;
+  others.where = times.where(project);
+  others.where.any([&](Where& any) {
+    any.contains(task_col::queue, *filter.search)
+        .contains(task_col::worker_name, *filter.search)
+        .contains(task_col::task_id, *filter.search);
+  });
+  if (after) others.after({Cell(after->at), Cell(after->id)});
+  others.timeout_ms(static_cast<std::uint32_t>(options_.direct_ms));
+  auto rest = read_task_page(store_, std::move(others), limit);
+  if (!rest)
+    return is_timeout(rest.error()) ? base::Result<Found>(Found()) : std::move(rest).error();
+
+  Page<TaskView> page = std::move(*named);
+  const bool has_more = page.next || rest->next;
+  // Behind the end of either page stands what the other does not know of.
+  std::optional<Place> end = page.next;
+  if (rest->next && (!end || task_stands_before(*rest->next, *end))) end = rest->next;
+  std::set<base::Uuid> ids;
+  for (const TaskView& task : page.items) ids.insert(task.id);
+  for (TaskView& task : rest->items) {
+    if (!ids.contains(task.id)) page.items.push_back(std::move(task));
+  }
+  std::sort(page.items.begin(), page.items.end(), [](const TaskView& a, const TaskView& b) {
+    return task_stands_before(task_place_of(a), task_place_of(b));
+  });
+  const auto behind = [&](const TaskView& task) {
+    return task_stands_before(*end, task_place_of(task));
+  };
+  if (end)
+    page.items.erase(std::find_if(page.items.begin(), page.items.end(), behind), page.items.end());
+  const bool is_over = page.items.size() > limit;
+  if (is_over) page.items.erase(page.items.begin() + limit, page.items.end());
+  page.next.reset();
+  if (is_over)
+    page.next = task_place_of(page.items.back());
+  else if (has_more)
+    page.next = end;
+  return Found(std::move(page));
 }
 
 base::Result<std::optional<base::TimeUs>> Tasks::edge(const base::Uuid& project, bool newest) {
@@ -272,7 +408,7 @@ base::Result<Page<TaskView>> Tasks::search_back(const Query& query, const TaskFi
       if (now_ms - begun_ms < options_.search_ms + options_.direct_ms) continue;
       if (is_first) return std::move(part).error();
       page.searched_until = top;
-      page.next = Place{top, {}};
+      page.next = task_place_below(top);
       return page;
     }
     for (TaskView& task : part->items) {
@@ -285,15 +421,13 @@ base::Result<Page<TaskView>> Tasks::search_back(const Query& query, const TaskFi
     }
     top = from;
     if (from == last) return page;
-    // The nil id comes before all others: the next page begins below this time.
-    const Place below{from, {}};
     if (page.items.size() >= limit || bytes > kPageBytes) {
-      page.next = below;
+      page.next = task_place_below(from);
       return page;
     }
     if (now_ms - begun_ms >= options_.search_ms) {
       page.searched_until = from;
-      page.next = below;
+      page.next = task_place_below(from);
       return page;
     }
     const std::int64_t took_ms = now_ms - piece_begun_ms;

@@ -1,9 +1,10 @@
 // What people read of tasks: lists, one task, its events, its workflow.
 //
-// Every read is one indexed page, but for two kinds of list. A part of a name is turned into the
-// few names that hold it, and their lists are read side by side. Where no index of the store serves
-// a filter, we look back through time piece by piece until the page is full or its time is up, and
-// say how far we came. Thread-safe. Errors: see refusal.hpp; else the store's.
+// Every read is one indexed page, but for three kinds of list. A part of a name is turned into the
+// few names that hold it, and their lists are read side by side. A search looks through what stands
+// next in the order before it asks an index for all that there is. Where no index of the store
+// serves a filter, we look back through time piece by piece until the page is full or its time is
+// up, and say how far we came. Thread-safe. Errors: see refusal.hpp; else the store's.
 #pragma once
 
 #include <cstdint>
@@ -72,6 +73,7 @@ class Tasks {
     std::int64_t direct_ms = 700;  // for one query, where the store says that it has the indexes
     std::int64_t quick_ms = 60;    // for one query that there is another way around
     std::uint32_t max_names = 64;  // with that part, whose lists are read side by side
+    std::uint32_t near_rows = 1000, far_rows = 20'000;  // what a search looks through at first
   };
   Tasks(Store& store, const base::Clock& clock) : Tasks(store, clock, Options()) {}
   Tasks(Store& store, const base::Clock& clock, Options options)
@@ -102,6 +104,8 @@ class Tasks {
     std::string name;
     base::TimeUs newest = 0;
   };
+  // Nothing of it moves while we read: where it ended, other conditions may begin.
+  [[nodiscard]] bool is_quiet(const Name& name) const;
   // Those that hold `part`, newest first; nothing where there are too many, or no time to find
   // them.
   [[nodiscard]] base::Result<std::optional<std::vector<Name>>> names_with(const base::Uuid& project,
@@ -110,6 +114,15 @@ class Tasks {
   [[nodiscard]] base::Result<Page<TaskView>> list_of_names(
       const std::vector<Name>& names, const Query& query, const TaskFilter& filter,
       const base::Uuid& project, const std::optional<Place>& after, std::uint32_t limit);
+  // The page of what is not rare, read by the order alone; nothing when that would not fill it.
+  [[nodiscard]] base::Result<std::optional<Page<TaskView>>> list_nearby(
+      const Query& query, const TaskFilter& filter, const base::Uuid& project,
+      const std::optional<Place>& after, std::uint32_t limit);
+  // The page of a word that some names hold, read by these; nothing when none does, or that takes
+  // too long. PostgreSQL knows how common a queue or a worker is, but not where a name lies.
+  [[nodiscard]] base::Result<std::optional<Page<TaskView>>> list_of_word(
+      const Query& query, const TaskFilter& filter, const base::Uuid& project,
+      const std::optional<Place>& after, std::uint32_t limit);
   [[nodiscard]] base::Result<Page<TaskView>> search_back(const Query& query,
                                                          const TaskFilter& filter,
                                                          const base::Uuid& project,

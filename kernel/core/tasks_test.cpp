@@ -8,6 +8,7 @@
 
 #include "core/testing/test_store.hpp"
 #include "model/ids.hpp"
+#include "plugin/testing/passing_storage.hpp"
 
 namespace z4j::core {
 namespace {
@@ -28,6 +29,25 @@ class HastyClock final : public base::Clock {
   mutable std::int64_t now_ms_ = 0;
 };
 
+// Says that it has indexes for all that is searched.
+class IndexedStorage final : public plugin::testing::PassingStorage {
+ public:
+  // `driver` must outlive it.
+  explicit IndexedStorage(plugin::StorageClient& driver)
+      : PassingStorage(std::shared_ptr<plugin::StorageClient>(std::shared_ptr<void>(), &driver)) {}
+  z4j_store_info info() override {
+    z4j_store_info out = PassingStorage::info();
+    out.capabilities |= Z4J_STORE_FAST_TEXT | Z4J_STORE_FAST_PATH;
+    return out;
+  }
+
+ private:
+  std::unique_ptr<plugin::StorageClient::Session> wrap(
+      std::unique_ptr<plugin::StorageClient::Session> session) override {
+    return session;
+  }
+};
+
 class TasksTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(TasksTest);
   CPPUNIT_TEST(a_search_without_an_index_finds_everything_page_by_page);
@@ -35,6 +55,7 @@ class TasksTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_search_stays_within_its_times);
   CPPUNIT_TEST(a_part_of_names_is_looked_for_in_the_lists_of_each);
   CPPUNIT_TEST(more_names_than_can_be_merged_are_searched_for);
+  CPPUNIT_TEST(a_search_looks_at_what_stands_next_and_then_at_all);
   CPPUNIT_TEST(an_argument_filter_is_read);
   CPPUNIT_TEST_SUITE_END();
 
@@ -164,6 +185,82 @@ class TasksTest : public CppUnit::TestFixture {
     find_all(tasks, filter, 90, 20);
     filter.name = "n8";
     find_all(tasks, filter, 11, 20);
+  }
+  void a_search_looks_at_what_stands_next_and_then_at_all() {
+    Rows rows(Table::tasks);
+    constexpr int kTasks = 600;
+    for (int i = 0; i < kTasks; ++i) {
+      const std::string id = "t" + std::to_string(i);
+      const base::TimeUs at = hour(i / 3);  // three at a time
+      rows.begin()
+          .uuid(task_col::id, model::task_row_id(project_, "e", id))
+          .uuid(task_col::project_id, project_)
+          .text(task_col::engine, "e")
+          .text(task_col::task_id, id)
+          .text(task_col::name, i < 500 ? "app.new" : "app.old")
+          .cell(task_col::state, i % 10 == 0  ? Cell()
+                                 : i % 2 == 0 ? Cell("failure")
+                                              : Cell("success"))
+          .text(task_col::kwargs, R"({"n":)" + std::to_string(i % 50) + "}")
+          .num(task_col::sort_at, at)
+          .num(task_col::sort_stamp, 1)
+          .num(task_col::created_at, at)
+          .num(task_col::updated_at, at);
+    }
+    Commit commit;
+    commit.insert(std::move(rows));
+    CPPUNIT_ASSERT(store_->commit(commit).ok());
+    auto store = Store::open(std::make_shared<IndexedStorage>(store_.client()), {});
+    CPPUNIT_ASSERT(store.ok());
+    const HastyClock clock(0);
+    Tasks::Options options;
+    const auto count = [&](const TaskFilter& filter, std::uint32_t limit) {
+      Tasks tasks(**store, clock, options);
+      std::set<std::string> seen;
+      std::optional<Place> after, last;
+      do {
+        const auto page = tasks.list(project_, filter, after, limit);
+        CPPUNIT_ASSERT(page.ok());
+        CPPUNIT_ASSERT(page->items.size() <= limit);
+        CPPUNIT_ASSERT(!page->searched_until);
+        for (const TaskView& task : page->items) {
+          CPPUNIT_ASSERT(seen.insert(task.task_id).second);
+          CPPUNIT_ASSERT(!last || std::pair(task.sort_at, task.id) < std::pair(last->at, last->id));
+          last = Place{task.sort_at, task.id};
+        }
+        after = page->next;
+      } while (after);
+      return static_cast<int>(seen.size());
+    };
+    for (const std::uint32_t near_rows : {1u, 7u, 30u, 599u, 600u, 1000u}) {
+      options.near_rows = near_rows;
+      options.far_rows = near_rows * 20;
+      for (const std::uint32_t limit : {1u, 7u, 100u}) {
+        TaskFilter filter;
+        filter.search = "APP";
+        CPPUNIT_ASSERT_EQUAL(kTasks, count(filter, limit));
+        filter.search = "old";  // nothing of it stands near
+        CPPUNIT_ASSERT_EQUAL(100, count(filter, limit));
+        filter.search = "nowhere";
+        CPPUNIT_ASSERT_EQUAL(0, count(filter, limit));
+        filter.search.reset();
+        filter.args.push_back(*ArgFilter::parse("n:7"));
+        CPPUNIT_ASSERT_EQUAL(12, count(filter, limit));
+        filter.state = "success";
+        CPPUNIT_ASSERT_EQUAL(12, count(filter, limit));
+        filter.state = "failure";
+        CPPUNIT_ASSERT_EQUAL(0, count(filter, limit));
+        filter.args = {*ArgFilter::parse("n:10")};
+        filter.state = "pending";
+        CPPUNIT_ASSERT_EQUAL(12, count(filter, limit));
+        filter.args.clear();
+        filter.state = "failure";
+        filter.name = "old";
+        CPPUNIT_ASSERT_EQUAL(40, count(filter, limit));
+        filter.until = hour(190);
+        CPPUNIT_ASSERT_EQUAL(12, count(filter, limit));
+      }
+    }
   }
   void an_argument_filter_is_read() {
     const auto pointer = [](std::string_view term) {

@@ -9,27 +9,42 @@ namespace {
 
 constexpr std::size_t kMessagesPerTurn = 8;
 constexpr std::int64_t kStuckMs = 50;
+constexpr std::chrono::milliseconds kGather{20};
 
 }  // namespace
 
-void Strand::wake() {
-  if (is_queued_) return;
-  is_queued_ = true;
-  desk_.add(shared_from_this());
+Strand::Call Strand::call(Haste haste) {
+  if (is_queued_ && (is_hasty_ || haste == Haste::none)) return Call::nothing;
+  is_hasty_ = haste == Haste::some;
+  return std::exchange(is_queued_, true) ? Call::hurry : Call::add;
 }
 
-std::size_t Strand::put(Message message) {
-  const std::lock_guard lock(mutex_);
-  bytes_ += message.text.size();
-  messages_.push_back(std::move(message));
-  wake();
-  return bytes_;
+void Strand::tell(Call call, Haste haste) {
+  if (call == Call::add) desk_.add(shared_from_this(), haste);
+  if (call == Call::hurry) desk_.hurry();
+}
+
+std::size_t Strand::put(Message message, Haste haste) {
+  Call told = Call::nothing;
+  std::size_t waiting = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    waiting = bytes_ += message.text.size();
+    messages_.push_back(std::move(message));
+    told = call(haste);
+  }
+  tell(told, haste);
+  return waiting;
 }
 
 void Strand::news(std::function<void()> deed) {
-  const std::lock_guard lock(mutex_);
-  deeds_.push_back(std::move(deed));
-  wake();
+  Call told = Call::nothing;
+  {
+    const std::lock_guard lock(mutex_);
+    deeds_.push_back(std::move(deed));
+    told = call(Haste::some);
+  }
+  tell(told, Haste::some);
 }
 
 std::size_t Strand::waiting_bytes() const {
@@ -48,7 +63,7 @@ Strand::Turn Strand::turn(std::size_t most) {
         deed = std::move(deeds_.front());
         deeds_.pop_front();
       } else if (messages_.empty() || is_stuck_) {
-        is_queued_ = false;
+        is_queued_ = is_hasty_ = false;
         const bool is_waiting = is_stuck_ && !messages_.empty();
         is_stuck_ = false;
         return is_waiting ? Turn::stuck : Turn::done;
@@ -104,10 +119,29 @@ void Desk::stop() {
   stuck.swap(stuck_);
 }
 
-void Desk::add(std::shared_ptr<Strand> strand) {
-  const std::lock_guard lock(mutex_);
-  if (is_stopping_) return;
-  ready_.push_back(std::move(strand));
+bool Desk::brings_forward(SteadyTime at) {
+  ready_at_ = std::min(ready_at_, at);
+  if (at >= asleep_to_) return false;
+  asleep_to_ = at;  // it is woken once
+  return true;
+}
+
+void Desk::add(std::shared_ptr<Strand> strand, Haste haste) {
+  const auto now = std::chrono::steady_clock::now();
+  {
+    const std::lock_guard lock(mutex_);
+    if (is_stopping_) return;
+    ready_.push_back(std::move(strand));
+    if (!brings_forward(haste == Haste::some ? now : now + kGather)) return;
+  }
+  wake_.notify_one();
+}
+
+void Desk::hurry() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (ready_.empty() || !brings_forward(std::chrono::steady_clock::now())) return;
+  }
   wake_.notify_one();
 }
 
@@ -116,6 +150,7 @@ bool Desk::work() {
   {
     const std::lock_guard lock(mutex_);
     round.swap(ready_);
+    ready_at_ = SteadyTime::max();
     const std::int64_t now_ms = clock_.steady_ms();
     while (!stuck_.empty() && stuck_.front().first <= now_ms) {
       due.push_back(std::move(stuck_.front().second));
@@ -136,30 +171,39 @@ bool Desk::work() {
     if (turn == Strand::Turn::stuck && std::exchange(strand->is_listed_, true)) continue;
     const std::lock_guard lock(mutex_);
     if (is_stopping_) continue;
-    if (turn == Strand::Turn::more)
+    if (turn == Strand::Turn::more) {
       ready_.push_back(std::move(strand));
-    else
+      ready_at_ = SteadyTime::min();
+    } else {
       stuck_.emplace_back(clock_.steady_ms() + kStuckMs, std::move(strand));
+    }
   }
   return !round.empty();
 }
 
+Desk::SteadyTime Desk::next_round() const {
+  if (stuck_.empty()) return ready_at_;
+  const std::chrono::milliseconds left(stuck_.front().first - clock_.steady_ms());
+  return std::min(ready_at_, std::chrono::steady_clock::now() + left);
+}
+
 void Desk::run() {
+  std::unique_lock lock(mutex_);
   for (;;) {
-    {
-      std::unique_lock lock(mutex_);
-      while (!is_stopping_ && ready_.empty()) {
-        if (stuck_.empty()) {
-          wake_.wait(lock);
-          continue;
-        }
-        const std::int64_t left_ms = stuck_.front().first - clock_.steady_ms();
-        if (left_ms <= 0) break;
-        wake_.wait_for(lock, std::chrono::milliseconds(left_ms));
-      }
-      if (is_stopping_) return;
+    while (!is_stopping_) {
+      const SteadyTime at = next_round();
+      if (at <= std::chrono::steady_clock::now()) break;
+      asleep_to_ = at;
+      if (at == SteadyTime::max())
+        wake_.wait(lock);
+      else
+        wake_.wait_until(lock, at);
+      asleep_to_ = SteadyTime::min();
     }
+    if (is_stopping_) return;
+    lock.unlock();
     work();
+    lock.lock();
   }
 }
 

@@ -4,6 +4,9 @@
 // A Strand is what one connection has to do. Messages wait in it until its desk takes them; news
 // (what came of events, commands to send) go before messages, so that a strand which can't take
 // messages for the moment still hears what it waits for.
+//
+// Waking a thread costs more than a heartbeat does, so what nobody waits for gathers for a moment:
+// thousands of idle agents wake a desk some dozens of times a second.
 #pragma once
 
 #include <chrono>
@@ -32,6 +35,8 @@ struct Message {
   std::int64_t mono_ms = 0;
 };
 
+enum class Haste { none, some };  // none: nobody waits for what comes of it
+
 class Strand : public std::enable_shared_from_this<Strand> {
  public:
   explicit Strand(Desk& desk) : desk_(desk) {}
@@ -40,7 +45,7 @@ class Strand : public std::enable_shared_from_this<Strand> {
   Strand& operator=(const Strand&) = delete;
 
   // Thread-safe. Messages that wait, in bytes, with this one.
-  std::size_t put(Message message);
+  std::size_t put(Message message, Haste haste = Haste::some);
   // Thread-safe: runs on the desk before any message. Dropped with the strand.
   void news(std::function<void()> deed);
   [[nodiscard]] std::size_t waiting_bytes() const;
@@ -59,14 +64,18 @@ class Strand : public std::enable_shared_from_this<Strand> {
   friend class Desk;
   enum class Turn { done, more, stuck };
   Turn turn(std::size_t most);
-  void wake();  // holds mutex_
+  // What the desk has to hear of it; told when mutex_ is free again, or it would wake up to wait.
+  enum class Call { nothing, add, hurry };
+  [[nodiscard]] Call call(Haste haste);  // holds mutex_
+  void tell(Call call, Haste haste);
 
   Desk& desk_;
   mutable std::mutex mutex_;
-  std::deque<Message> messages_;  // guarded by mutex_, as are the three below
+  std::deque<Message> messages_;  // guarded by mutex_, as are the four below
   std::deque<std::function<void()>> deeds_;
   std::size_t bytes_ = 0;
   bool is_queued_ = false;  // the desk knows that there is something to do
+  bool is_hasty_ = false;   // and does not put it off; guarded by mutex_ as well
   bool is_stuck_ = false;   // the desk's thread's, as is the next
   bool is_listed_ = false;  // the desk will ask again
 };
@@ -87,14 +96,21 @@ class Desk {
 
  private:
   friend class Strand;
-  void add(std::shared_ptr<Strand> strand);
+  using SteadyTime = std::chrono::steady_clock::time_point;
+
+  void add(std::shared_ptr<Strand> strand, Haste haste);
+  void hurry();
+  [[nodiscard]] bool brings_forward(SteadyTime at);  // holds mutex_
+  [[nodiscard]] SteadyTime next_round() const;       // holds mutex_
   void run();
 
   const base::Clock& clock_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::shared_ptr<Strand>> ready_;  // guarded by mutex_, as are the two below
+  std::deque<std::shared_ptr<Strand>> ready_;  // guarded by mutex_, as are the four below
   std::deque<std::pair<std::int64_t, std::shared_ptr<Strand>>> stuck_;  // when to ask again
+  SteadyTime ready_at_ = SteadyTime::max();   // when to begin with what is ready
+  SteadyTime asleep_to_ = SteadyTime::min();  // min: awake
   bool is_stopping_ = false;
   std::thread thread_;
 };

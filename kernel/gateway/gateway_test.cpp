@@ -2,9 +2,12 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/testing/test_store.hpp"
@@ -39,6 +42,8 @@ class GatewayTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(frames_without_events_are_acknowledged);
   CPPUNIT_TEST(an_agent_that_only_repeats_is_not_read_for_a_while);
   CPPUNIT_TEST(a_full_queue_pauses_the_socket_and_loses_nothing);
+  CPPUNIT_TEST(an_agent_far_ahead_of_the_others_waits);
+  CPPUNIT_TEST(what_can_wait_is_taken_all_the_same);
   CPPUNIT_TEST(frames_that_waited_in_a_paused_socket_are_not_too_old);
   CPPUNIT_TEST(false_frames_close_with_their_codes);
   CPPUNIT_TEST(unknown_frame_types_and_odd_members_change_nothing);
@@ -455,6 +460,71 @@ class GatewayTest : public CppUnit::TestFixture {
     settle();
     CPPUNIT_ASSERT_EQUAL(std::size_t{3}, sent(socket));
     is_closed(socket, 0);
+  }
+
+  void an_agent_far_ahead_of_the_others_waits() {
+    Remote loud = remote();
+    const net::SocketId socket = connect(loud);
+    const Identity who = add_agent(base::Uuid::random(), "quiet", "quiet");
+    Remote quiet(clock_, who, "quiet");
+    const net::SocketId other = connect(quiet);
+    int sent_frames = 0;
+    const auto flood = [&](int frames) {
+      for (int i = 0; i < frames; ++i)
+        say(socket, loud.events("ev_" + std::to_string(++sent_frames)));
+    };
+    // Alone it may go on.
+    flood(200);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{200}, pushed_.size());
+    say(other, quiet.events("ev_of_quiet"));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{201}, pushed_.size());
+    flood(10);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{201}, pushed_.size());
+    CPPUNIT_ASSERT((*sockets_)[socket].is_paused);
+    say(other, quiet.events("ev_of_quiet_too"));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{202}, pushed_.size());
+    // What is stored makes room for as much.
+    for (std::size_t i = 0; i < 74; ++i) pushed_[i].receipt(core::Ingest::Stored{1, 0, 0});
+    settle();
+    CPPUNIT_ASSERT_EQUAL(std::size_t{204}, pushed_.size());
+    // And once the other has nothing under way, it is alone again.
+    pushed_[200].receipt(core::Ingest::Stored{1, 0, 0});
+    pushed_[201].receipt(core::Ingest::Stored{1, 0, 0});
+    clock_.advance(base::kSecondUs);
+    settle();
+    CPPUNIT_ASSERT_EQUAL(std::size_t{212}, pushed_.size());
+    CPPUNIT_ASSERT(!(*sockets_)[socket].is_paused);
+  }
+
+  void what_can_wait_is_taken_all_the_same() {
+    class Counter final : public Strand {
+     public:
+      explicit Counter(Desk& desk) : Strand(desk) {}
+      std::atomic<int> count{0};
+
+     private:
+      Took take(Message&) override {
+        ++count;
+        return Took::yes;
+      }
+    };
+    Desk desk(clock_);
+    desk.start("desk");
+    const auto counter = std::make_shared<Counter>(desk);
+    const auto reaches = [&](int count) {
+      const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      while (counter->count < count && std::chrono::steady_clock::now() < until)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      CPPUNIT_ASSERT_EQUAL(count, counter->count.load());
+    };
+    counter->put({"a", 0, 0}, Haste::none);
+    reaches(1);
+    counter->put({"b", 0, 0}, Haste::none);
+    counter->put({"c", 0, 0}, Haste::some);
+    reaches(3);
+    for (int i = 0; i < 20; ++i) counter->put({"d", 0, 0}, Haste::none);
+    reaches(23);
+    desk.stop();
   }
 
   void frames_that_waited_in_a_paused_socket_are_not_too_old() {

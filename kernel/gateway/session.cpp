@@ -15,6 +15,8 @@ namespace z4j::gateway {
 namespace {
 
 constexpr std::size_t kBytesUnderWay = std::size_t{4} << 20, kFramesUnderWay = 1024;
+// What an agent may have under way however little others have; beyond, no more than all others.
+constexpr std::size_t kRowsBesideOthers = 128;
 constexpr std::size_t kSettledKept = 512, kMaxVersions = 64;
 constexpr base::TimeUs kSkewAllowed = 60 * base::kSecondUs;
 constexpr std::int64_t kNoSkew = std::numeric_limits<std::int64_t>::min();
@@ -59,6 +61,8 @@ Session::Session(Desk& desk, Surroundings& around, Identity who, std::string cli
       heard_at_(around.clock.now()),
       skew_ms_(kNoSkew),
       facts_(std::make_shared<const Facts>()) {}
+
+Session::~Session() { around_.figures.rows_under_way -= rows_under_way_; }
 
 std::shared_ptr<const Facts> Session::facts() const {
   const std::lock_guard lock(facts_mutex_);
@@ -173,7 +177,28 @@ void Session::on_status(const base::json::Object& payload) {
 // --- events -------------------------------------------------------------------------------------
 
 bool Session::is_ahead() const noexcept {
-  return bytes_under_way_ >= kBytesUnderWay || under_way_.size() >= kFramesUnderWay;
+  const std::size_t all = around_.figures.rows_under_way;
+  const std::size_t others = all - std::min(all, rows_under_way_);
+  return bytes_under_way_ >= kBytesUnderWay || under_way_.size() >= kFramesUnderWay ||
+         (others > 0 && rows_under_way_ >= std::max(others, kRowsBesideOthers));
+}
+
+void Session::begins(const std::string& frame_id, const UnderWay& frame) {
+  under_way_[frame_id] = frame;
+  rows_under_way_ += frame.rows;
+  bytes_under_way_ += frame.bytes;
+  around_.figures.rows_under_way += frame.rows;
+}
+
+std::optional<Session::UnderWay> Session::ends(const std::string& frame_id) {
+  const auto at = under_way_.find(frame_id);
+  if (at == under_way_.end()) return std::nullopt;
+  const UnderWay frame = at->second;
+  under_way_.erase(at);
+  rows_under_way_ -= frame.rows;
+  bytes_under_way_ -= frame.bytes;
+  around_.figures.rows_under_way -= frame.rows;
+  return frame;
 }
 
 Session::Handled Session::take_events(const wire::Frame& frame, base::TimeUs at) {
@@ -210,9 +235,7 @@ Session::Handled Session::go_on() {
     settled(id, received, core::Ingest::Stored{});
     return Handled::yes;
   }
-  const std::size_t bytes = frame.rows.bytes();
-  under_way_[frame.frame_id] = {frame.received, bytes};
-  bytes_under_way_ += bytes;
+  begins(frame.frame_id, {frame.received, frame.rows.size(), frame.rows.bytes()});
   const auto receipt = [this, weak = weak_from_this(),
                         id = frame.frame_id](const std::optional<core::Ingest::Stored>& stored) {
     if (const auto self = weak.lock()) self->news([this, id, stored] { on_receipt(id, stored); });
@@ -224,8 +247,7 @@ Session::Handled Session::go_on() {
     verified_.reset();
     return Handled::yes;
   }
-  under_way_.erase(frame.frame_id);
-  bytes_under_way_ -= bytes;
+  static_cast<void>(ends(frame.frame_id));
   if (pushed.error().code != base::Code::too_large) return Handled::busy;
   // It would come back for ever.
   around_.log.warn("events refused for good",
@@ -239,13 +261,10 @@ Session::Handled Session::go_on() {
 
 void Session::on_receipt(const std::string& frame_id,
                          const std::optional<core::Ingest::Stored>& stored) {
-  const auto at = under_way_.find(frame_id);
-  if (at == under_way_.end()) return;
-  const UnderWay frame = at->second;
-  under_way_.erase(at);
-  bytes_under_way_ -= frame.bytes;
+  const auto frame = ends(frame_id);
+  if (!frame) return;
   if (stored) remember(frame_id);
-  settled(frame_id, frame.received, stored);
+  settled(frame_id, frame->received, stored);
   try_now();
 }
 

@@ -52,7 +52,8 @@ struct Surroundings {
 
   struct Figures {  // since the start
     std::atomic<std::uint64_t> frames{0}, events{0}, repeated_frames{0}, refused_frames{0}, acks{0};
-    std::atomic<std::size_t> waiting_bytes{0};  // messages that wait for their desks
+    std::atomic<std::size_t> waiting_bytes{0};   // messages that wait for their desks
+    std::atomic<std::size_t> rows_under_way{0};  // events between push and receipt
   };
   Figures& figures;
 };
@@ -60,6 +61,7 @@ struct Surroundings {
 class Session : public Strand {
  public:
   Session(Desk& desk, Surroundings& around, Identity who, std::string client_ip);
+  ~Session() override;
 
   // Thread-safe.
   [[nodiscard]] const Identity& who() const noexcept { return who_; }
@@ -90,7 +92,8 @@ class Session : public Strand {
   [[nodiscard]] Handled handle(const Message& message, base::Error* why);
   [[nodiscard]] Handled go_on();
   [[nodiscard]] bool has_verified() const noexcept { return verified_.has_value(); }
-  // So many events of it are under way that it has to wait.
+  // So many events of it are under way that it has to wait: for itself, or beside others, whose
+  // events share batches with them.
   [[nodiscard]] bool is_ahead() const noexcept;
   // The socket was not read since then: frames may have waited in between.
   void read_late_since(base::TimeUs at) noexcept { late_since_ = late_since_.value_or(at); }
@@ -137,10 +140,12 @@ class Session : public Strand {
   std::optional<wire::Verifier> verifier_;
   std::optional<base::TimeUs> late_since_;
   struct UnderWay {
-    std::size_t received = 0, bytes = 0;
+    std::size_t received = 0, rows = 0, bytes = 0;
   };
+  void begins(const std::string& frame_id, const UnderWay& frame);
+  std::optional<UnderWay> ends(const std::string& frame_id);
   std::map<std::string, UnderWay> under_way_;  // by frame id
-  std::size_t bytes_under_way_ = 0;
+  std::size_t rows_under_way_ = 0, bytes_under_way_ = 0;
   std::vector<std::uint64_t> settled_;  // hashes of frame ids, a ring
   std::size_t next_settled_ = 0;
 

@@ -6,6 +6,7 @@
 
 #include "config/schema.hpp"
 #include "plugin/crossing.hpp"
+#include "plugin/notifier.hpp"
 
 namespace z4j::plugin {
 namespace {
@@ -21,7 +22,8 @@ constexpr Kind kKinds[] = {{"engine", Z4J_IFACE_ENGINE},
                            {"notifier", Z4J_IFACE_NOTIFIER},
                            {"storage", Z4J_IFACE_STORAGE},
                            {"http", Z4J_IFACE_HTTP}};
-constexpr std::string_view kServices[] = {Z4J_SERVICE_NOTICES};
+constexpr std::string_view kServices[] = {Z4J_SERVICE_NOTICES, Z4J_SERVICE_HTTP_CLIENT,
+                                          Z4J_SERVICE_RESOLVER};
 
 base::Error descriptor_refusal(std::string message, std::string hint) {
   return host_error(base::Code::unsupported, std::move(message), std::move(hint));
@@ -118,6 +120,10 @@ base::Status check_kinds(const z4j_plugin& plugin) {
     }
     if (declared && !is_complete(kind.name, table)) {
       return author_refusal("a required function of its " + interface + " is missing");
+    }
+    if (declared && name == "notifier") {
+      const auto types = target_types(plugin, *static_cast<const z4j_notifier*>(table));
+      if (!types) return author_refusal(types.error().message);
     }
     any = any || declared;
   }

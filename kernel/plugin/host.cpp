@@ -293,14 +293,14 @@ struct Host::Inside {
   [[nodiscard]] std::string other_instance_of(const config::PluginEntry& entry,
                                               const z4j_plugin& plugin) const;
 
-  struct EngineCall {
+  struct OpCall {
     const char* function;
     base::Error not_begun, begun;  // what an expired deadline says
     base::Code threw;              // what an exception says
     std::uint64_t verb = 0;
     std::function<z4j_status(Instance&, z4j_op, z4j_error*)> call;
   };
-  void call_engine(Instance& instance, EngineCall call, int deadline_ms, Answer answer);
+  void call_with_op(Instance& instance, OpCall call, int deadline_ms, Answer answer);
 };
 
 namespace {
@@ -522,6 +522,7 @@ base::Status Host::Inside::create_and_start(Instance& instance, const std::strin
   if (!started) return refuse(instance, State::stuck, "start", no_return("start", deadline));
   if (!started->ok()) {
     instance.end_posts();
+    instance.cancel_http();
     instance.inward.close(kSealMs);
     const auto destroyed = call_on_loader(instance, "destroy", options.stop_deadline_ms,
                                           [&instance, &plugin](z4j_error*) {
@@ -578,6 +579,7 @@ base::Status Host::Inside::finish(Instance& instance) {
       host_error(base::Code::cancelled, "instance \"" + name + "\" was stopped");
   ops.abandon(&instance, OpTable::Which::waiting, stopping);
   for (const z4j_op op : ops.cancel(&instance)) instance.hint_cancel(op);
+  instance.cancel_http();
   if (!instance.sessions.close(deadline / 2)) {
     return stuck(instance, "stop", "a storage call did not return");
   }
@@ -678,7 +680,7 @@ base::Result<Report> Host::report(const std::string& name) const {
 namespace {
 
 base::Error not_running(const std::string& name) {
-  return host_error(base::Code::unavailable, "engine instance \"" + name + "\" is not running",
+  return host_error(base::Code::unavailable, "plugin instance \"" + name + "\" is not running",
                     "see its instance on the plugins page");
 }
 
@@ -701,7 +703,7 @@ void Host::command(const std::string& name, std::uint64_t verb, std::string targ
   }
   if (deadline_ms <= 0) deadline_ms = inside_->options.op_deadline_ms;
   const std::string within = " within " + std::to_string(deadline_ms) + " ms";
-  Inside::EngineCall call;
+  Inside::OpCall call;
   call.function = "command";
   call.not_begun = host_error(
       base::Code::timeout, "the plugin was not free" + within + ": nothing was done", "try again");
@@ -713,7 +715,7 @@ void Host::command(const std::string& name, std::uint64_t verb, std::string targ
                   Instance& i, z4j_op op, z4j_error* error) {
     return i.engine->command(i.raw, op, verb, lend(target), lend(args), error);
   };
-  inside_->call_engine(*instance, std::move(call), deadline_ms, std::move(answer));
+  inside_->call_with_op(*instance, std::move(call), deadline_ms, std::move(answer));
 }
 
 void Host::snapshot(const std::string& name, std::string what, std::string page_json,
@@ -727,7 +729,7 @@ void Host::snapshot(const std::string& name, std::string what, std::string page_
                              "engine instance \"" + name + "\" offers no snapshots now"));
   }
   if (deadline_ms <= 0) deadline_ms = inside_->options.op_deadline_ms;
-  Inside::EngineCall call;
+  Inside::OpCall call;
   call.function = "snapshot";
   call.not_begun = host_error(
       base::Code::timeout, "no answer within " + std::to_string(deadline_ms) + " ms", "try again");
@@ -737,11 +739,69 @@ void Host::snapshot(const std::string& name, std::string what, std::string page_
                                                                     z4j_error* error) {
     return i.engine->snapshot(i.raw, op, lend(what), lend(page), error);
   };
-  inside_->call_engine(*instance, std::move(call), deadline_ms, std::move(answer));
+  inside_->call_with_op(*instance, std::move(call), deadline_ms, std::move(answer));
 }
 
-void Host::Inside::call_engine(Instance& instance, EngineCall call, int deadline_ms,
-                               Answer answer) {
+std::vector<Host::ServedType> Host::target_types() const {
+  std::vector<Instance*> instances;
+  {
+    const std::lock_guard lock(inside_->mutex);
+    for (const auto& [name, place] : inside_->places) {
+      if (place.instance != nullptr && place.instance->notifier != nullptr)
+        instances.push_back(place.instance);
+    }
+  }
+  std::vector<ServedType> out;
+  for (const Instance* instance : instances) {
+    if (instance->state() != State::started) continue;
+    auto types = plugin::target_types(instance->plugin(), *instance->notifier);
+    if (!types) continue;
+    for (TargetType& type : *types) {
+      const bool is_taken = std::any_of(out.begin(), out.end(), [&](const ServedType& served) {
+        return served.type.name == type.name;
+      });
+      if (!is_taken) out.push_back({std::move(type), instance->entry.name});
+    }
+  }
+  return out;
+}
+
+void Host::notify(const std::string& name, Notification notification, int deadline_ms,
+                  Answer answer) {
+  Instance* instance = inside_->find(name);
+  if (instance == nullptr || instance->notifier == nullptr || instance->state() != State::started)
+    return answer(not_running(name));
+  const std::uint32_t most = instance->notifier->max_body_bytes;
+  if (most > 0) notification.text.resize(cut(notification.text, most).size());
+  if (deadline_ms <= 0) deadline_ms = inside_->options.op_deadline_ms;
+  const std::string within = " within " + std::to_string(deadline_ms) + " ms";
+  Inside::OpCall call;
+  call.function = "send";
+  call.not_begun =
+      host_error(base::Code::timeout, "the notifier was not free" + within + ": nothing was sent");
+  call.begun = host_error(base::Code::unknown, "no answer" + within + ": it may have been sent");
+  call.threw = base::Code::internal;
+  call.call = [n = std::move(notification)](Instance& i, z4j_op op, z4j_error* error) {
+    z4j_notification out{};
+    out.struct_size = sizeof out;
+    out.severity = n.severity;
+    out.is_test = n.is_test ? 1 : 0;
+    out.attempt = n.attempt;
+    out.id = lend(n.id);
+    out.dedup_key = lend(n.dedup_key);
+    out.title = lend(n.title);
+    out.body_text = lend(n.text);
+    out.body_markdown = lend(n.markdown);
+    out.url = lend(n.url);
+    out.target_json = lend(n.target_json);
+    out.context_json = lend(n.context_json);
+    out.target_type = lend(n.target_type);
+    return i.notifier->send(i.raw, op, &out, error);
+  };
+  inside_->call_with_op(*instance, std::move(call), deadline_ms, std::move(answer));
+}
+
+void Host::Inside::call_with_op(Instance& instance, OpCall call, int deadline_ms, Answer answer) {
   const std::uint64_t verb = call.verb;
   auto done = [&instance, verb, answer](base::Result<std::string> result, OpTable::How how,
                                         z4j_op op) {

@@ -25,6 +25,8 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "config/config.hpp"
+#include "plugin/notifier.hpp"
+#include "plugin/outgoing.hpp"
 
 namespace z4j::plugin {
 
@@ -76,6 +78,7 @@ struct Callbacks {
   std::function<void()> notices_gap;
   // The value of a secret reference (the name of a Z4J_* variable or a file under home/secrets).
   std::function<base::Result<std::string>(std::string_view name)> secret;
+  Outgoing outgoing = {};
 };
 
 class StorageClient;
@@ -127,6 +130,17 @@ class Host {
                std::string args_json, int deadline_ms, Answer answer);
   void snapshot(const std::string& instance, std::string what, std::string page_json,
                 int deadline_ms, Answer answer);
+
+  // What running notifiers serve. A type that two instances serve is the first one's, by name.
+  struct ServedType {
+    TargetType type;
+    std::string instance;
+  };
+  [[nodiscard]] std::vector<ServedType> target_types() const;
+  // The answer is what became of the message, docs/abi/notifier.md. An expired deadline answers
+  // unknown: the message may have gone out (timeout when the plugin never got it).
+  void notify(const std::string& instance, Notification notification, int deadline_ms,
+              Answer answer);
 
   // The storage driver of that instance; valid until it stops. The error says when it is none.
   [[nodiscard]] base::Result<std::shared_ptr<StorageClient>> storage(const std::string& instance);

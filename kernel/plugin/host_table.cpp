@@ -94,7 +94,25 @@ void Instance::fill_table() {
   };
   table_.service = [](void* ctx, z4j_str id) -> const void* {
     return serve<const void*>(ctx, nullptr, [&](Instance& self) -> const void* {
-      return text_of(id) == Z4J_SERVICE_NOTICES ? &self.notices_ : nullptr;
+      const std::string_view name = text_of(id);
+      if (name == Z4J_SERVICE_NOTICES) return &self.notices_;
+      const Outgoing& outgoing = self.around_.callbacks.outgoing;
+      if (name == Z4J_SERVICE_HTTP_CLIENT && outgoing.http) return &self.http_client_;
+      if (name == Z4J_SERVICE_RESOLVER && outgoing.addresses) return &self.resolver_;
+      return nullptr;
+    });
+  };
+  http_client_.struct_size = sizeof http_client_;
+  http_client_.send = [](void* ctx, const z4j_http_call* call, HttpDone done, void* arg,
+                         z4j_error* error) -> z4j_status {
+    return serve<z4j_status>(ctx, Z4J_BAD_STATE,
+                             [&](Instance& self) { return self.on_http(call, done, arg, error); });
+  };
+  resolver_.struct_size = sizeof resolver_;
+  resolver_.addresses = [](void* ctx, z4j_str host, std::uint32_t port, std::uint32_t deadline_ms,
+                           const z4j_sink* out, z4j_error* error) -> z4j_status {
+    return serve<z4j_status>(ctx, Z4J_BAD_STATE, [&](Instance& self) {
+      return self.on_addresses(host, port, deadline_ms, out, error);
     });
   };
   notices_.struct_size = sizeof notices_;

@@ -36,6 +36,7 @@ Instance::Instance(config::PluginEntry given, const LoadedFile& loaded, Surround
       file(loaded),
       engine(interface_of<z4j_engine>(loaded, Z4J_IFACE_ENGINE)),
       storage(interface_of<z4j_storage>(loaded, Z4J_IFACE_STORAGE)),
+      notifier(interface_of<z4j_notifier>(loaded, Z4J_IFACE_NOTIFIER)),
       serial(around.pool,
              (loaded.descriptor->flags & Z4J_PLUGIN_CONCURRENT) != 0 ? kConcurrentWidth : 1),
       around_(around),

@@ -24,6 +24,7 @@
 #include "plugin/host.hpp"
 #include "plugin/loader.hpp"
 #include "plugin/op_table.hpp"
+#include "plugin/outgoing.hpp"
 #include "plugin/pool.hpp"
 
 namespace z4j::plugin {
@@ -78,6 +79,8 @@ class Instance {
   [[nodiscard]] State state() const;
   // Stops what posts it made: pending ones are dropped, new ones refused.
   void end_posts();
+  // The same of its HTTP calls: those under way are answered as cancelled.
+  void cancel_http();
   // Host functions are refused from now on; waits for those that run.
   bool seal(int deadline_ms);
   [[nodiscard]] Report report() const;
@@ -91,6 +94,7 @@ class Instance {
   const LoadedFile& file;
   const z4j_engine* const engine;
   const z4j_storage* const storage;
+  const z4j_notifier* const notifier;
   // Written by create() and the host; read inside `inward` or `sessions`, or on the strand.
   z4j_instance* raw = nullptr;
   Gate inward;    // calls into the plugin from any thread; closed before destroy()
@@ -120,11 +124,17 @@ class Instance {
   z4j_status on_secret(z4j_str, const z4j_sink*, z4j_error*);
   void on_metric(z4j_str, z4j_str, double, std::int32_t);
   void on_notice(z4j_str, z4j_str);
+  using HttpDone = void (*)(void*, const z4j_http_answer*);
+  z4j_status on_http(const z4j_http_call*, HttpDone, void*, z4j_error*);
+  void deliver(std::uint64_t id, const base::Result<HttpAnswer>& answer);
+  z4j_status on_addresses(z4j_str, std::uint32_t, std::uint32_t, const z4j_sink*, z4j_error*);
 
   const Surroundings around_;
   const std::string host_version_;
   z4j_host table_{};
   z4j_notices notices_{};
+  z4j_http_client http_client_{};
+  z4j_resolver resolver_{};
   Gate outward_;  // host functions; closed when nothing of ours may be touched any more
   Strand aside_;
   std::atomic<bool> takes_posts_{true};
@@ -145,6 +155,15 @@ class Instance {
   std::optional<std::int64_t> capabilities_at_;
   bool asking_ = false;
   std::shared_future<std::uint64_t> asked_;
+
+  struct Call {
+    HttpDone done = nullptr;
+    void* arg = nullptr;
+  };
+  std::mutex calls_mutex_;
+  bool takes_calls_ = true;  // guarded by calls_mutex_, as are the next two
+  std::uint64_t last_call_ = 0;
+  std::map<std::uint64_t, Call> http_calls_;  // whose done() the plugin still waits for
 
   std::mutex log_mutex_;
   std::int64_t log_second_ = 0;

@@ -4,6 +4,7 @@
     event_to_api.py [--seconds N] [--rate TASKS]    a demo fleet of real workers at so many tasks a second
     event_to_api.py [--seconds N] --events RATE     a stream of so many Celery events a second, without workers
     event_to_api.py [--seconds N] --flood RATE      the same stream in another project: what it does to this one
+        --apart                                     instead in another brain: what the machine that both share takes
 
 With a fleet a task's delay is from the end that its worker reported (the same machine's clock) to the first answer of
 GET .../tasks that shows that end, asked every 20 ms. Otherwise probes are sent, one after another, into the stream's own
@@ -112,7 +113,8 @@ def with_stream(given):
 
 def with_flood(given):
     with PrivateRedis() as redis:
-        brain = brain_on(redis, databases=(0, 1))
+        brain = brain_on(redis, databases=(0,) if given.apart else (0, 1))
+        other = brain_on(redis, databases=(1,)) if given.apart else None
         try:
             client, ratios = redis.client(), []
             wait_until(lambda: brain.agent("celery")["state"] == "online", 30)
@@ -126,15 +128,18 @@ def with_flood(given):
                 print(f"round {number + 1}: p95 {at(quiet, 0.95):.0f} ms alone, {at(flooded, 0.95):.0f} ms beside {sent} events of another project; load {os.getloadavg()[0]:.1f}", flush=True)
         finally:
             brain.remove()
+            if other:
+                other.remove()
     print(f"p95 with the flood to p95 without, median of {ROUNDS}: {statistics.median(ratios):.2f}")
 
 
 def brain_on(redis, databases):
-    """With an engine on each of the databases: celery in project default, flood in one of its own."""
+    """With an engine on each of the databases: celery on 0 in project default, flood on 1 in one of its own."""
+    names = [("celery", "default"), ("flood", "flood")]
     config = "".join(f'[plugin.{name}]\nplugin = "engine-celery"\nproject = "{project}"\n[plugin.{name}.settings]\nbroker_url = "{redis.url(database)}"\n'
-                     for database, name, project in zip(databases, ("celery", "flood"), ("default", "flood")))
+                     for database, (name, project) in ((n, names[n]) for n in databases))
     brain = Brain.with_admin().start().sign_in()
-    if len(databases) > 1:
+    if 1 in databases:
         status, body = brain.ask("POST", "/api/v1/projects", {"slug": "flood", "name": "Flood"})
         assert status == 201, (status, body)
     brain.stop()
@@ -148,6 +153,7 @@ def main():
     arguments.add_argument("--rate", type=int, default=20)
     arguments.add_argument("--events", type=int)
     arguments.add_argument("--flood", type=int)
+    arguments.add_argument("--apart", action="store_true")
     given = arguments.parse_args()
     if given.flood:
         with_flood(given)

@@ -1,4 +1,4 @@
-"""Virtual environments with the agent as people install it from PyPI; each is made once a day, in the build folder."""
+"""Virtual environments with the agent as people install it from PyPI, or with a tool; each is made once a day, in the build folder."""
 import datetime
 import fcntl
 import os
@@ -17,13 +17,14 @@ PACKAGES = {
     "fastapi": ["z4j-fastapi", "z4j-celery", "uvicorn"],
 }
 WORKERS = ["celery[redis]", "rq"]  # whatever is newest
+TOOLS = {"schemathesis": ["schemathesis>=4,<5"], "oidc": ["oidc-provider-mock>=0.3,<0.4"]}
 
 
 def python(name):
     """The interpreter of that environment."""
     folder = pathlib.Path(os.environ["Z4J_BUILD"]) / "clients" / name
     folder.parent.mkdir(exist_ok=True)
-    wanted = PACKAGES[name] + WORKERS
+    wanted = TOOLS[name] if name in TOOLS else PACKAGES[name] + WORKERS
     stamp, today = folder / "made-of", f"{datetime.date.today()} {' '.join(wanted)}"
     with open(f"{folder}.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # suites run side by side

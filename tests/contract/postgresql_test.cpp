@@ -277,6 +277,7 @@ class PostgresqlTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_read_only_database_is_refused);
   CPPUNIT_TEST(the_schema_can_be_read_by_people);
   CPPUNIT_TEST(a_dry_run_makes_nothing_and_a_newer_store_is_refused);
+  CPPUNIT_TEST(a_dry_run_tells_that_the_extension_for_text_may_not_be_made);
   CPPUNIT_TEST(an_administrators_costs_are_left_alone);
   CPPUNIT_TEST(a_half_made_index_is_made_again);
   CPPUNIT_TEST(events_are_kept_in_days_and_days_go_whole);
@@ -381,6 +382,31 @@ class PostgresqlTest : public CppUnit::TestFixture {
     server().sql("CREATE TABLE " + other + ".users (a int)");
     Brain guest(server().url(), other);
     CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_BAD_CONFIG}, guest.migrate(model::schema()));
+  }
+
+  void a_dry_run_tells_that_the_extension_for_text_may_not_be_made() {
+    server().sql("CREATE DATABASE leased");
+    server().sql("CREATE ROLE tenant LOGIN PASSWORD 'hunter3'");
+    server().sql("CREATE SCHEMA rooms AUTHORIZATION tenant", "leased");
+    std::string url = server().url("leased");
+    url.replace(url.find("z4j:" + server().password()), 4 + server().password().size(),
+                "tenant:hunter3");
+    const std::string says = "no extension pg_trgm, so text search reads whole tables";
+    Brain brain(url, "rooms");
+    for (const bool dry_run : {true, false}) {
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(brain.error.message, z4j_status{Z4J_PENDING},
+                                   brain.migrate(model::schema(), dry_run));
+      CPPUNIT_ASSERT_MESSAGE(brain.report, holds(brain.report, says) &&
+                                               holds(brain.report, "create index tasks_sorted") &&
+                                               !holds(brain.report, "tasks_text"));
+    }
+    server().sql("GRANT CREATE ON DATABASE leased TO tenant");
+    for (const bool dry_run : {true, false}) {
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(brain.error.message, z4j_status{Z4J_PENDING},
+                                   brain.migrate(model::schema(), dry_run));
+      CPPUNIT_ASSERT_MESSAGE(brain.report, holds(brain.report, "create extension pg_trgm") &&
+                                               holds(brain.report, "create index tasks_text"));
+    }
   }
 
   void an_administrators_costs_are_left_alone() {

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import unittest
 
-from brain import BUILD, Brain, wait_until
+from brain import BUILD, EMAIL, Brain, wait_until
 from websocket import WebSocket
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "support"))
@@ -161,6 +161,15 @@ class TroubleshootingTest(unittest.TestCase):
         self.assertEqual(agent.closed(), 4003)
         self.brain.mint("row-23")
         self.assertEqual(self.brain.task("celery", "row-23-task")["state"], "failure")
+
+    # No mail with the reset link
+
+    def test_row_27_a_reset_without_a_way_to_send_mail_says_so_in_the_log(self):
+        told = "there is no way to send mail"
+        self.assertNotIn(told, self.brain.log_text())
+        status, body = self.brain.ask("POST", "/api/v1/auth/password-reset/request", {"email": EMAIL})
+        self.assertEqual((status, body), (200, {"accepted": True}))
+        wait_until(lambda: told in self.brain.log_text(), 20, tell=self.brain.log_text)
 
     # 503 on retry
 

@@ -6,7 +6,7 @@ import pathlib
 import re
 import sys
 
-FLOORS = {"base": 0, "model": 1, "config": 1, "plugin": 2, "net": 2, "wire": 2, "core": 3, "gateway": 4, "agent": 4, "api": 4, "app": 5, "host": 5}
+FLOORS = {"base": 0, "model": 1, "config": 1, "proof": 1, "plugin": 2, "net": 2, "wire": 2, "core": 3, "gateway": 4, "agent": 4, "api": 4, "app": 5, "host": 5}
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]', re.M)
 # A library's first path part -> the folders that may include it.
 LIBRARIES = {

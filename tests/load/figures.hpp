@@ -44,6 +44,7 @@ struct Figures {
   std::uint64_t losses = 0;  // connections lost
   std::map<std::string, std::uint64_t> failures;  // of connecting, and close codes
   Times acked, acked_flood;                       // frame to ack
+  Times late;  // how late the client's own rounds began: part of what it measures
 
   void fail(const std::string& why) {
     if (failures.size() < 50 || failures.count(why) > 0) ++failures[why];

@@ -73,6 +73,7 @@ class Run {
         {"failures", std::move(failures)},
         {"frame_to_ack", times(figures_.acked)},
         {"frame_to_ack_of_flood", times(figures_.acked_flood)},
+        {"client_late", times(figures_.late)},
         {"outages", outages_}};
     if (options_.json) {
       std::puts(json::write(report).c_str());
@@ -110,7 +111,11 @@ class Run {
     }
     timer_.expires_after(kTick);
     timer_.async_wait([this](boost::system::error_code ec) {
-      if (!ec) tick();
+      if (ec) return;
+      figures_.late.add(std::chrono::duration_cast<std::chrono::microseconds>(
+                            std::chrono::steady_clock::now() - timer_.expiry())
+                            .count());
+      tick();
     });
   }
 

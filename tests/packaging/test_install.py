@@ -14,6 +14,8 @@ class Install(PackagingTest):
         self.assertIn("etc/z4j/z4j.toml", files)
         self.assertIn("bin/z4j-agent", files)
         self.assertIn("etc/z4j/agent.toml", files)
+        self.assertIn(".SS z4j\\-brain serve", (prefix / "share/man/man1/z4j-brain.1").read_text())
+        self.assertIn("share/bash-completion/completions/z4j-brain", files)
         self.assertTrue([name for name in files if name.endswith("/z4j-agent.service")])
         self.assertEqual(os.readlink(prefix / "bin" / "z4j"), "z4j-brain")
         plugins = sorted(name.split("/")[-1] for name in files if "/z4j/plugins/" in name)

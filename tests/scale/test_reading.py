@@ -138,6 +138,9 @@ class ReadingTest(unittest.TestCase):
         self.times("search: part of a task id", f"/tasks?search={sample['id'][:13]}")
         self.times("search: a common word", "/tasks?search=orders", "/tasks?search=mail", "/tasks?search=celery")
         self.times("search: a rare word", "/tasks?search=close_quarter")
+        page = self.times("search: a word that lies far back", "/tasks?search=IMPORT_")
+        self.assertEqual({"legacy.import_chunk"}, {t["name"] for t in page["items"]})
+        self.assertEqual(50, len(page["items"]))
         page = self.times("search: nothing has it", "/tasks?search=zebra-crossing", "/tasks?search=0000-0000-0000")
         self.assertEqual([], page["items"])
         self.assertNotIn("searched_until", page)
@@ -152,7 +155,9 @@ class ReadingTest(unittest.TestCase):
         self.times("arg=customer.id:N (some)", *(f"/tasks?arg=customer.id:{i * 7}" for i in range(ROUNDS)))
         self.times("arg=customer.tier:platinum (rare)", "/tasks?arg=customer.tier:platinum")
         self.times("arg=customer.tier:gold (a third)", "/tasks?arg=customer.tier:gold")
-        self.times("arg: two terms and a state", "/tasks?arg=customer.tier:gold,express:true&state=failure")
+        for state in ("failure", "rejected", "pending"):
+            self.times(f"arg: two terms and a state, {state}", f"/tasks?arg=customer.tier:gold,express:true&state={state}")
+        self.times("arg: three terms (one in 190)", "/tasks?arg=customer.tier:gold,express:true,warehouse:hall-3")
         page = self.times("arg: nothing has it", "/tasks?arg=customer.tier:diamond", "/tasks?arg=no.such.key:1")
         self.assertEqual([], page["items"])
 

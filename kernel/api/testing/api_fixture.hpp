@@ -12,10 +12,14 @@
 #include <vector>
 
 #include "api/api.hpp"
+#include "api/key_networks.hpp"
 #include "api/router.hpp"
+#include "api/testing/answer_check.hpp"
 #include "core/audit.hpp"
 #include "core/engine_routes.hpp"
+#include "core/mail.hpp"
 #include "core/passwords.hpp"
+#include "core/testing/fake_courier.hpp"
 #include "core/testing/test_store.hpp"
 #include "model/ids.hpp"
 #include "model/tables.hpp"
@@ -112,13 +116,36 @@ class ApiFixture {
         *store, clock, log, core::Audit::Options{.secret = "test secret", .previous_secrets = {}});
     CPPUNIT_ASSERT(audit->open().ok());
     auth = std::make_unique<core::Auth>(*store, *audit, hasher, clock, log, std::move(options));
+    mfa = std::make_unique<core::Mfa>(*store, *audit, hasher, sealer, clock, log,
+                                      core::mfa_options(settings));
+    core::ApiKeys::Options keying;
+    keying.secret = "test secret";
+    keying.is_within = is_within;
+    keys = std::make_unique<core::ApiKeys>(*store, *audit, clock, log, std::move(keying));
     projects = std::make_unique<core::Projects>(*store, *audit, clock);
     project = projects->ensure_default().value();
     routes.project_id = project.id;
     core::Setup::Options setup_options;
     setup_options.secret = "test secret";
-    setup = std::make_unique<core::Setup>(*store, *audit, *auth, *projects, hasher, clock,
+    memberships = std::make_unique<core::Memberships>(*store, *audit, clock);
+    setup = std::make_unique<core::Setup>(*store, *audit, *auth, *projects, *memberships, clock,
                                           std::move(setup_options));
+    users = std::make_unique<core::Users>(*store, *audit, *auth, hasher, clock);
+    core::AccountMail::Ways ways;
+    ways.can_mail = [this](const auto&, const auto&) { return base::Result<bool>(can_mail); };
+    ways.queue = [this](core::Commit&, const core::Mail& letter) { mails.push_back(letter); };
+    ways.public_url = [] { return std::string("https://z4j.example.org"); };
+    mail = std::make_unique<core::AccountMail>(std::move(ways));
+    core::Invitations::Options inviting;
+    inviting.secret = "test secret";
+    invitations = std::make_unique<core::Invitations>(*store, *audit, *auth, *memberships, *mail,
+                                                      clock, std::move(inviting));
+    core::PasswordResets::Options resetting;
+    resetting.secret = "test secret";
+    resets = std::make_unique<core::PasswordResets>(*store, *audit, *auth, *mail, clock, log,
+                                                    std::move(resetting));
+    notifications = std::make_unique<core::Notifications>(*store, *audit, courier, sealer, clock,
+                                                          log, core::Notifications::Options{});
     commands = std::make_unique<core::Commands>(*store, *audit, routes, clock, log,
                                                 core::Commands::Options{});
     core::AgentAccounts::Options accounting;
@@ -134,12 +161,18 @@ class ApiFixture {
 
   // Makes the API; whatever should differ in settings or parts is set before.
   Api& open(const std::function<void(Parts&)>& change = {}) {
-    Parts parts{*store, *auth,    *setup,   *projects, *commands, *accounts, *overrides,
-                live,   *plugins, settings, log,       clock,     "1.2.3",   entries};
-    parts.stats_keep_ms = 0;
-    if (change) change(parts);
-    api_ = std::make_unique<Api>(std::move(parts));
+    Parts out = parts();
+    if (change) change(out);
+    api_ = std::make_unique<Api>(std::move(out));
     return *api_;
+  }
+  Parts parts() {
+    Parts out{*store,     *auth, *setup, *projects, *commands,    *accounts,    *overrides,
+              live,       *audit, *mfa, *keys, *users, *memberships, *invitations, *resets,
+              *plugins,   settings, log, clock, "1.2.3", entries};
+    out.stats_keep_ms = 0;
+    out.notifications = notifications.get();
+    return out;
   }
   Api& api() { return api_ ? *api_ : open(); }
 
@@ -154,8 +187,8 @@ class ApiFixture {
     user.timezone = "UTC";
     user.is_admin = is_admin;
     user.created_at = user.updated_at = clock.now();
-    core::Rows users(core::Table::users);
-    users.begin()
+    core::Rows people(core::Table::users);
+    people.begin()
         .uuid(u::id, user.id)
         .text(u::email, user.email)
         .num(u::is_admin, is_admin)
@@ -165,7 +198,7 @@ class ApiFixture {
         .num(u::created_at, user.created_at)
         .num(u::updated_at, user.updated_at);
     core::Commit commit;
-    commit.insert(std::move(users));
+    commit.insert(std::move(people));
     if (role != core::Role::none) {
       core::Rows rows(core::Table::memberships);
       rows.begin()
@@ -200,10 +233,22 @@ class ApiFixture {
   core::PasswordHasher hasher;
   std::unique_ptr<core::Audit> audit;
   std::unique_ptr<core::Auth> auth;
+  core::Sealer sealer{"test secret", {}};
+  core::testing::FakeCourier courier;
+  std::unique_ptr<core::Mfa> mfa;
+  std::unique_ptr<core::ApiKeys> keys;
   std::unique_ptr<core::Projects> projects;
   core::Project project;
   FakeRoutes routes;
+  std::unique_ptr<core::Memberships> memberships;
   std::unique_ptr<core::Setup> setup;
+  std::unique_ptr<core::Users> users;
+  bool can_mail = true;
+  std::vector<core::Mail> mails;  // that left
+  std::unique_ptr<core::AccountMail> mail;
+  std::unique_ptr<core::Invitations> invitations;
+  std::unique_ptr<core::PasswordResets> resets;
+  std::unique_ptr<core::Notifications> notifications;
   std::unique_ptr<core::Commands> commands;
   std::unique_ptr<core::AgentAccounts> accounts;
   std::unique_ptr<core::PluginOverrides> overrides;
@@ -239,6 +284,7 @@ class Browser {
     Answered out;
     out.response = fixture_.api().handle(request);
     out.status = out.response.status;
+    check(request, out.response);
     if (auto parsed = base::json::parse(out.response.body)) out.json = std::move(*parsed);
     for (const auto& [name, value] : out.response.headers) {
       if (name != "Set-Cookie") continue;
@@ -247,6 +293,15 @@ class Browser {
       if (value.starts_with("z4j_csrf=")) csrf = cookies["z4j_csrf"];
     }
     return out;
+  }
+
+  // Every answer of every test must be one that its route describes.
+  void check(const net::Request& request, const net::Response& response) {
+    const Router& router = fixture_.api().router();
+    const Router::Match match = router.find(request.method, request.path);
+    if (match.route == nullptr || match.route->description.summary.empty()) return;
+    const auto fault = answer_fault(router, *match.route, response);
+    CPPUNIT_ASSERT_MESSAGE(fault.value_or("") + "\n" + response.body, !fault);
   }
 
   [[nodiscard]] net::Request make(const std::string& target) const {

@@ -11,20 +11,32 @@
 #include <optional>
 
 #include "api/api.hpp"
+#include "api/key_networks.hpp"
+#include "app/brain/audit_upkeep.hpp"
 #include "app/brain/database.hpp"
+#include "app/brain/identity_provider.hpp"
+#include "app/brain/outgoing.hpp"
 #include "app/brain/plugin_runner.hpp"
+#include "core/account_mail.hpp"
 #include "core/agent_accounts.hpp"
 #include "core/agents.hpp"
+#include "core/api_keys.hpp"
 #include "core/audit.hpp"
 #include "core/auth.hpp"
+#include "core/background.hpp"
 #include "core/commands.hpp"
 #include "core/engine_reads.hpp"
 #include "core/held_agents.hpp"
 #include "core/ingest.hpp"
+#include "core/invitations.hpp"
 #include "core/leases.hpp"
 #include "core/live.hpp"
+#include "core/memberships.hpp"
 #include "core/metrics.hpp"
+#include "core/mfa.hpp"
 #include "core/notices.hpp"
+#include "core/notifications.hpp"
+#include "core/password_resets.hpp"
 #include "core/passwords.hpp"
 #include "core/plugin_overrides.hpp"
 #include "core/presence.hpp"
@@ -32,8 +44,10 @@
 #include "core/relay.hpp"
 #include "core/retention.hpp"
 #include "core/revocations.hpp"
+#include "core/sealed.hpp"
 #include "core/setup.hpp"
 #include "core/store.hpp"
+#include "core/users.hpp"
 #include "gateway/gateway.hpp"
 #include "net/server.hpp"
 #include "plugin/gate.hpp"
@@ -49,8 +63,11 @@ constexpr std::int64_t kPruneEveryMs = 3'600'000;
 constexpr const char* kRetentionLease = "retention";
 constexpr const char* kTimeOutsLease = "command time-outs";
 constexpr const char* kFleetLease = "fleet sweep";
+constexpr const char* kOutboxLease = "outbox";
+constexpr const char* kAlertsLease = "alerts";
 // Bodies that may be longer than others: commands carry arguments, plugins their settings.
 constexpr std::size_t kProjectBodyBytes = 256u << 10, kPluginBodyBytes = 128u << 10;
+constexpr std::size_t kUserBodyBytes = 32u << 10;   // a channel's settings
 constexpr std::size_t kAgentBodyBytes = 32u << 20;  // frames of agents that poll
 constexpr std::size_t kMostConnections = 50'000, kKeptDescriptors = 512;
 
@@ -103,15 +120,28 @@ struct Brain::Parts {
   std::optional<HomeLock> home_lock;
 
   // In the order they are made; each knows only those before it.
+  std::unique_ptr<OutgoingWays> outgoing;
   std::unique_ptr<plugin::Host> plugins;
+  std::unique_ptr<PluginCourier> courier;
   std::unique_ptr<core::Store> store;
-  core::PasswordHasher hasher;
+  core::PasswordHasher hasher{{.parallel = 1, .max_waiting = 16, .wait_ms = 10'000}};
   std::unique_ptr<core::Audit> audit;
   std::unique_ptr<core::Auth> auth;
+  std::unique_ptr<core::Sealer> sealer;
+  std::unique_ptr<core::Mfa> mfa;
+  std::unique_ptr<core::ApiKeys> keys;
   std::unique_ptr<core::Projects> projects;
+  std::unique_ptr<core::Notifications> notifications;
+  std::unique_ptr<core::Memberships> memberships;
   std::unique_ptr<core::Setup> setup;
+  std::unique_ptr<core::Users> users;
+  std::unique_ptr<core::AccountMail> account_mail;
+  std::unique_ptr<core::Invitations> invitations;
+  std::unique_ptr<core::PasswordResets> resets;
+  std::unique_ptr<IdentityProvider> identity;  // none unless the settings name one
   core::Live live;
   std::unique_ptr<core::Leases> leases;
+  std::unique_ptr<AuditUpkeep> upkeep;
   std::unique_ptr<core::Notices> notices;
   std::unique_ptr<core::PluginOverrides> overrides;
   std::unique_ptr<core::AgentAccounts> accounts;
@@ -124,6 +154,7 @@ struct Brain::Parts {
   plugin::Gate hearing;  // closed before the listener goes
   std::unique_ptr<core::Commands> commands;
   std::unique_ptr<core::Revocations> revocations;
+  core::BackgroundTasks background;
   std::unique_ptr<core::Retention> retention;
   std::unique_ptr<PluginRunner> runner;
   std::int64_t next_prune_ms = 0;         // on the agents' thread
@@ -134,6 +165,10 @@ struct Brain::Parts {
   Parts(config::Loaded l, Environment e, base::Log& g, const base::Clock& c)
       : loaded(std::move(l)), environment(std::move(e)), log(g), clock(c) {}
 
+  [[nodiscard]] std::string public_url() const;
+  core::AccountMail::Ways mail_ways();
+  core::MembershipSteps membership_steps();
+  void make_notifications();
   base::Status open();
   base::Status watch();
   base::Status listen();
@@ -188,6 +223,7 @@ plugin::Callbacks Brain::Parts::callbacks() {
     const auto pass = hearing.enter();
     if (pass && hears_others) notices->heard(channel, payload);
   };
+  out.outgoing = outgoing->services();
   out.notices_gap = [this] {
     const auto pass = hearing.enter();
     if (pass && hears_others) notices->gap();
@@ -222,14 +258,21 @@ void Brain::Parts::sweep_agents(const std::optional<core::Fence>& fence) {
   const std::int64_t now_ms = clock.steady_ms();
   if (now_ms < next_prune_ms) return;
   next_prune_ms = now_ms + kPruneEveryMs;
-  if (const auto gone = accounts->prune(loaded.settings.agent_stale_prune_days, fence); !gone)
+  const auto gone = accounts->prune(loaded.settings.agent_stale_prune_days, fence);
+  background.ended("agent_hygiene", gone ? base::Status() : base::Status(gone.error()));
+  if (!gone)
     log.warn("stale agents not deleted", {{"why", gone.error().text()}});
   else if (*gone > 0)
     log.info("agents deleted that had not come for long", {{"agents", *gone}});
-  if (auto done = accounts->forget_old(loaded.settings.event_retention_days, fence); !done)
-    log.warn("old connections of agents not deleted", {{"why", done.error().text()}});
-  if (auto swept = revocations->sweep(fence); !swept)
-    log.warn("old cancels not forgotten", {{"why", swept.error().text()}});
+  const auto done = accounts->forget_old(loaded.settings.event_retention_days, fence);
+  background.ended("connection_history", done);
+  if (!done) log.warn("old connections of agents not deleted", {{"why", done.error().text()}});
+  const auto swept = revocations->sweep(fence);
+  background.ended("revocations", swept);
+  if (!swept) log.warn("old cancels not forgotten", {{"why", swept.error().text()}});
+  const auto forgot = core::sweep_notifications(*store, {}, clock.now(), fence);
+  background.ended("notifications", forgot);
+  if (!forgot) log.warn("old notifications not deleted", {{"why", forgot.error().text()}});
 }
 
 // What this brain shares with others on the same store.
@@ -244,7 +287,9 @@ void Brain::Parts::make_leases() {
     notices->tell(commit, core::Notices::About::leases);
   };
   leases = std::make_unique<core::Leases>(*store, clock, log, std::move(holding));
-  for (const char* lease : {kRetentionLease, kTimeOutsLease, kFleetLease}) leases->want(lease);
+  for (const char* lease : {kRetentionLease, kTimeOutsLease, kFleetLease, kAuditLease, kOutboxLease,
+                            kAlertsLease})
+    leases->want(lease);
 
   core::Notices::Handlers hear;
   hear.live = [this](const base::Uuid& project, std::string_view topic) {
@@ -259,12 +304,16 @@ void Brain::Parts::make_leases() {
   };
   hear.answers = [this] { relay->look_for_answers(); };
   hear.plugins = [this] { runner->look_at_overrides(); };
+  hear.messages = [this] { notifications->outbox.look(); };
+  hear.subscriptions = [this] { notifications->alerts.look(); };
   hear.missed = [this] {
     live.publish_all();
     leases->look_now();
     holds_more();
     relay->look_for_answers();
     runner->look_at_overrides();
+    notifications->outbox.look();
+    notifications->alerts.look();
   };
   core::Notices::Options telling;
   telling.has_others = [this] { return leases->has_others(); };
@@ -276,10 +325,66 @@ std::function<std::optional<core::Fence>()> Brain::Parts::holding(const char* le
   return [this, lease] { return leases->held(lease); };
 }
 
+std::string Brain::Parts::public_url() const {
+  const std::string& given = loaded.settings.public_url;
+  return given.empty() ? "http://localhost:" + std::to_string(server->port()) : given;
+}
+
+core::AccountMail::Ways Brain::Parts::mail_ways() {
+  core::AccountMail::Ways ways;
+  ways.public_url = [this] { return public_url(); };
+  ways.can_mail = [this](const auto& project, const auto& user) {
+    return notifications->outbox.can_mail(project, user);
+  };
+  ways.queue = [this](core::Commit& commit, const core::Mail& mail) {
+    notifications->outbox.queue_mail(commit, mail);
+  };
+  ways.look = [this] { notifications->outbox.look(); };
+  return ways;
+}
+
+core::MembershipSteps Brain::Parts::membership_steps() {
+  core::MembershipSteps steps;
+  steps.join = [this](const base::Uuid& user, const base::Uuid& project) {
+    return notifications->subscriptions.joining(user, project);
+  };
+  steps.leave = [this](core::Commit& commit, const base::Uuid& user, const base::Uuid& project) {
+    notifications->subscriptions.leave(commit, user, project);
+  };
+  steps.found = [this](core::Commit& commit, const base::Uuid& user, const base::Uuid& project) {
+    notifications->subscriptions.found(commit, user, project);
+  };
+  return steps;
+}
+
+void Brain::Parts::make_notifications() {
+  const config::Settings& settings = loaded.settings;
+  core::Notifications::Options options;
+  options.rules.allows_http = settings.notifications_allow_http;
+  if (!settings.smtp_host.empty()) options.rules.extra_mail_port = settings.smtp_port;
+  options.smtp = smtp_channel(settings);
+  options.public_url = settings.public_url;
+  options.may_send = holding(kOutboxLease);
+  options.may_watch = holding(kAlertsLease);
+  options.tell_messages = [this](core::Commit& commit) {
+    notices->tell(commit, core::Notices::About::messages);
+  };
+  options.tell_subscriptions = [this](core::Commit& commit) {
+    notices->tell(commit, core::Notices::About::subscriptions);
+  };
+  notifications = std::make_unique<core::Notifications>(*store, *audit, *courier, *sealer, clock,
+                                                        log, std::move(options));
+}
+
 // The database and what stands on it alone.
 base::Status Brain::Parts::open() {
   const config::Settings& settings = loaded.settings;
+  auto made_ways = OutgoingWays::make(settings, clock);
+  if (!made_ways) return std::move(made_ways).error();
+  outgoing = std::move(made_ways).value();
   plugins = make_host(settings, callbacks(), log, clock);
+  add_own_notifiers(settings, plugins->offered(), loaded.plugins);
+  courier = std::make_unique<PluginCourier>(*plugins, outgoing->guard());
   auto opened = open_store(*plugins, settings);
   if (!opened) return std::move(opened).error();
   store = std::move(opened).value();
@@ -291,14 +396,56 @@ base::Status Brain::Parts::open() {
   if (auto good = audit->open(); !good) return good;
   auth = std::make_unique<core::Auth>(*store, *audit, hasher, clock, log,
                                       core::auth_options(settings));
+  sealer = std::make_unique<core::Sealer>(settings.secret, settings.previous_secrets);
+  mfa = std::make_unique<core::Mfa>(*store, *audit, hasher, *sealer, clock, log,
+                                    core::mfa_options(settings));
+  core::ApiKeys::Options keying;
+  keying.secret = settings.secret;
+  keying.previous_secrets = settings.previous_secrets;
+  keying.is_within = api::is_within;
+  keys = std::make_unique<core::ApiKeys>(*store, *audit, clock, log, std::move(keying));
   projects = std::make_unique<core::Projects>(*store, *audit, clock);
   if (auto made = projects->ensure_default(); !made) return std::move(made).error();
   core::Setup::Options setup_options;
   setup_options.secret = settings.secret;
   setup_options.token_ttl_s = settings.first_boot_token_ttl_s;
-  setup = std::make_unique<core::Setup>(*store, *audit, *auth, *projects, hasher, clock,
+  make_notifications();
+  memberships = std::make_unique<core::Memberships>(*store, *audit, clock, membership_steps());
+  setup = std::make_unique<core::Setup>(*store, *audit, *auth, *projects, *memberships, clock,
                                         std::move(setup_options));
+  users = std::make_unique<core::Users>(*store, *audit, *auth, hasher, clock);
+  account_mail = std::make_unique<core::AccountMail>(mail_ways());
+  core::Invitations::Options inviting;
+  inviting.secret = settings.secret;
+  inviting.previous_secrets = settings.previous_secrets;
+  invitations = std::make_unique<core::Invitations>(*store, *audit, *auth, *memberships,
+                                                    *account_mail, clock, std::move(inviting));
+  core::PasswordResets::Options resetting;
+  resetting.secret = settings.secret;
+  resetting.previous_secrets = settings.previous_secrets;
+  resets = std::make_unique<core::PasswordResets>(*store, *audit, *auth, *account_mail, clock, log,
+                                                  std::move(resetting));
+  if (!settings.oidc_issuer.empty()) {
+    auto made_identity = IdentityProvider::make(
+        settings, {*store, *audit, *auth, *users, *memberships, *projects, *sealer, clock, log});
+    if (!made_identity) return std::move(made_identity).error();
+    identity = std::move(made_identity).value();
+  }
   make_leases();
+  AuditUpkeep::Hooks watching_audit;
+  watching_audit.may_run = holding(kAuditLease);
+  watching_audit.on_broken = [this](const core::AuditReport& report) {
+    core::Occasion broken;
+    broken.trigger = core::kAuditChainBroken;
+    broken.at = clock.now();
+    broken.subject = core::to_string(report.reason);
+    if (report.first_broken_id) broken.detail = "at entry " + report.first_broken_id->text();
+    notifications->alerts.fire(std::move(broken));
+  };
+  auto keeping =
+      AuditUpkeep::open(*store, *audit, settings, clock, log, std::move(watching_audit));
+  if (!keeping) return std::move(keeping).error();
+  upkeep = std::move(keeping).value();
   overrides = std::make_unique<core::PluginOverrides>(
       *store, *audit, clock,
       [this](core::Commit& c) { notices->tell(c, core::Notices::About::plugins); });
@@ -368,6 +515,9 @@ base::Status Brain::Parts::watch() {
   take.spill_folder = settings.home + "/spill";
   take.spill_bytes = settings.ingest_spill_bytes;
   take.on_changed = on_changed;
+  take.on_stored = [this](std::span<const core::Event* const> events) {
+    notifications->alerts.stored(events);
+  };
   auto made = core::Ingest::make(*store, std::move(take));
   if (!made) return std::move(made).error();
   ingest = std::move(made).value();
@@ -410,6 +560,9 @@ base::Status Brain::Parts::watch() {
   sending.on_changed = on_changed;
   sending.redact = redact;
   sending.may_sweep = holding(kTimeOutsLease);
+  sending.on_swept = [this](const base::Status& status) {
+    background.ended("command_timeout", status);
+  };
   commands =
       std::make_unique<core::Commands>(*store, *audit, *relay, clock, log, std::move(sending));
   commands->start();
@@ -419,8 +572,9 @@ base::Status Brain::Parts::watch() {
   relay->start();
   revocations =
       std::make_unique<core::Revocations>(*store, *relay, clock, log, core::Revocations::Options{});
-  retention = std::make_unique<core::Retention>(*store, clock, log, settings.event_retention_days,
-                                                holding(kRetentionLease));
+  retention = std::make_unique<core::Retention>(
+      *store, clock, log, settings.event_retention_days, holding(kRetentionLease),
+      [this](const base::Status& status) { background.ended("retention", status); });
   retention->start();
   runner = std::make_unique<PluginRunner>(*plugins, *agents, *overrides, *leases, loaded.plugins,
                                           log, clock);
@@ -429,10 +583,13 @@ base::Status Brain::Parts::watch() {
   if (auto heard = notices->start(); !heard) return heard;
   if (auto started = runner->start(); !started) return started;
   leases->start();
+  upkeep->start();
+  notifications->start();
   return {};
 }
 
 void Brain::Parts::write_metrics(core::MetricText& out) const {
+  upkeep->write_metrics(out);
   const core::Ingest::Stats stats = ingest->stats();
   out.family("z4j_ingest_queue_bytes", "gauge", "events that wait for the store")
       .sample({}, static_cast<std::int64_t>(stats.waiting_bytes));
@@ -460,8 +617,11 @@ void Brain::Parts::write_metrics(core::MetricText& out) const {
   out.family("z4j_ingest_spill_damaged_bytes_total", "counter",
              "bytes on disk that could not be read back")
       .sample({}, static_cast<std::int64_t>(stats.spill.damaged_bytes));
-  out.family("z4j_command_late_results_total", "counter", "answers to commands that were over")
-      .sample({}, static_cast<std::int64_t>(commands->late_results()));
+  ingest->write_metrics(out);
+  notifications->alerts.write(out);
+  notifications->outbox.write(out);
+  commands->write_metrics(out);
+  background.write(out);
   out.family("z4j_revocations_asserted_total", "counter", "cancels said again to new workers")
       .sample({}, static_cast<std::int64_t>(revocations->asserted()));
   const gateway::Gateway::Stats remote = gateway->stats();
@@ -527,7 +687,26 @@ base::json::Object Brain::Parts::holders() {
 api::Parts Brain::Parts::api_parts() {
   api::Parts out{
       *store, *auth,    *setup,          *projects, *commands, *accounts,         *overrides,
-      live,   *plugins, loaded.settings, log,       clock,     program_version(), loaded.plugins};
+      live,   *audit,   *mfa, *keys, *users, *memberships, *invitations, *resets, *plugins,        loaded.settings, log, clock, program_version(), loaded.plugins};
+  out.oidc = identity ? &identity->oidc() : nullptr;
+  out.setting_rows = config::list_settings(loaded);
+  out.notifications = notifications.get();
+  out.fetch = [this](const std::string& url, std::size_t most_bytes,
+                     int timeout_ms) -> base::Result<std::string> {
+    net::OutgoingRequest request;
+    request.method = "GET";
+    request.url = url;
+    request.deadline_ms = timeout_ms;
+    request.max_answer_bytes = most_bytes;
+    auto answer = outgoing->http().ask(request);
+    if (!answer) return std::move(answer).error();
+    if (answer->status != 200 || answer->is_cut)
+      return base::Error{base::Code::io,
+                         answer->is_cut ? "the answer is too long"
+                                        : "it answered " + std::to_string(answer->status),
+                         "", ""};
+    return std::move(answer->body);
+  };
   out.agent_live = [this](const base::Uuid& agent) { return core::engine_facts(*relay, agent); };
   out.agent_registry = [this](const base::Uuid& agent) {
     return core::engine_registry(*relay, agent);
@@ -551,6 +730,8 @@ api::Parts Brain::Parts::api_parts() {
     }
     return figures;
   };
+  out.audit_desk = {&upkeep->tree(), &upkeep->checkpoints(), &upkeep->keeper(),
+                    &upkeep->forwarder()};
   out.more_metrics = [this](core::MetricText& text) { write_metrics(text); };
   out.server_stats = [this] { return server->stats(); };
   out.reload_plugin = [this](const std::string& instance) { return runner->reload(instance); };
@@ -574,6 +755,7 @@ base::Status Brain::Parts::listen() {
   options.max_body_bytes = static_cast<std::size_t>(settings.max_body_bytes);
   options.body_limits = {{"/api/v1/projects/", kProjectBodyBytes},
                          {"/api/v1/plugins/", kPluginBodyBytes},
+                         {"/api/v1/user/", kUserBodyBytes},
                          {"/api/v1/agent/events", kAgentBodyBytes}};
   options.late_routes = gateway->late_routes();
   options.api_threads = static_cast<unsigned>(settings.api_threads);
@@ -640,6 +822,8 @@ void Brain::stop() {
   if (p.runner) p.runner->stop();
   if (p.agents) p.agents->stop();
   if (p.ingest) p.ingest->stop(kDrainMs);
+  if (p.notifications) p.notifications->stop();
+  if (p.upkeep) p.upkeep->stop();
   if (p.notices) p.notices->stop();
   if (p.leases) p.leases->stop();
   (void)p.hearing.close(kDrainMs);
@@ -656,15 +840,27 @@ void Brain::stop() {
   p.ingest.reset();
   p.accounts.reset();
   p.overrides.reset();
+  p.upkeep.reset();
   p.leases.reset();
   p.notices.reset();
+  p.identity.reset();
+  p.resets.reset();
+  p.invitations.reset();
+  p.account_mail.reset();
+  p.users.reset();
   p.setup.reset();
+  p.memberships.reset();
+  p.notifications.reset();
   p.projects.reset();
+  p.keys.reset();
+  p.mfa.reset();
   p.auth.reset();
   p.audit.reset();
   p.store.reset();
   if (p.plugins) p.plugins->stop_all();
+  p.courier.reset();
   p.plugins.reset();
+  p.outgoing.reset();
   if (p.run_folder.starts_with("/tmp/")) {
     std::error_code ignored;
     std::filesystem::remove_all(p.run_folder, ignored);
@@ -690,8 +886,7 @@ std::string Brain::url() const {
 }
 
 std::string Brain::public_url() const {
-  const std::string& given = parts_->loaded.settings.public_url;
-  return given.empty() ? "http://localhost:" + std::to_string(parts_->server->port()) : given;
+  return parts_->public_url();
 }
 
 const std::string& Brain::setup_url() const { return parts_->setup_url; }

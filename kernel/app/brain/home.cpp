@@ -18,14 +18,15 @@ extern char** environ;
 namespace z4j::app {
 namespace {
 
-constexpr std::size_t kMaxSecretBytes = 64 * 1024;
+constexpr std::size_t kMaxSecretBytes = 64 * 1024, kMostHosts = 256;
 
 base::Error home_error(base::Code code, std::string message, std::string hint) {
   return base::Error{
       .code = code, .message = std::move(message), .where = {}, .hint = std::move(hint)};
 }
 
-// All of it, flushed to the disk, or an error.
+}  // namespace
+
 base::Status write_private_file(const std::string& path, std::string_view text) {
   const std::string next = path + ".new";
   const int fd = ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -46,7 +47,30 @@ base::Status write_private_file(const std::string& path, std::string_view text) 
                     "check the folder's permissions and free space");
 }
 
-}  // namespace
+base::Status write_env_file(const std::string& path, const Environment& variables) {
+  std::string text =
+      "# Made at first start. Without Z4J_SECRET the audit log can't be verified: keep a copy in a "
+      "safe place.\n";
+  for (const auto& [name, value] : variables) text += name + "=\"" + value + "\"\n";
+  return write_private_file(path, text);
+}
+
+std::string allowed_hosts_file(const std::string& home) { return home + "/allowed-hosts"; }
+
+bool is_host_name(std::string_view text) noexcept {
+  return !text.empty() && text.size() <= 253 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == ':' || c == '[' || c == ']';
+  });
+}
+
+std::vector<std::string> read_allowed_hosts(const std::string& home) {
+  std::vector<std::string> hosts;
+  std::ifstream in(allowed_hosts_file(home));
+  for (std::string line; hosts.size() < kMostHosts && std::getline(in, line);)
+    if (is_host_name(line)) hosts.push_back(line);
+  return hosts;
+}
 
 Environment read_environment(std::vector<config::Problem>& problems) {
   config::LoadOptions options;
@@ -79,6 +103,8 @@ config::Loaded load_config(const std::string& file, const Environment& environme
   if (options.file.empty() && environment.contains("Z4J_CONFIG"))
     options.file = environment.at("Z4J_CONFIG");
   config::Loaded loaded = config::load(options);
+  for (const std::string& host : read_allowed_hosts(loaded.settings.home))
+    loaded.settings.allowed_hosts.push_back(host);
   loaded.problems.insert(loaded.problems.begin(), problems.begin(), problems.end());
   return loaded;
 }
@@ -136,13 +162,10 @@ base::Status mint_secrets(config::Settings& settings) {
   };
   mint(settings.secret, "Z4J_SECRET");
   mint(settings.session_secret, "Z4J_SESSION_SECRET");
+  mint(settings.audit_signing_key, "Z4J_AUDIT_SIGNING_KEY");
   if (!settings.metrics_public) mint(settings.metrics_auth_token, "Z4J_METRICS_AUTH_TOKEN");
   if (!is_new) return {};
-  std::string text =
-      "# Made at first start. Without Z4J_SECRET the audit log can't be verified: keep a copy in a "
-      "safe place.\n";
-  for (const auto& [name, value] : kept) text += name + "=\"" + value + "\"\n";
-  return write_private_file(path, text);
+  return write_env_file(path, kept);
 }
 
 base::Result<std::string> read_secret(const std::string& home, const Environment& environment,

@@ -1,12 +1,13 @@
 // The home folder: what is read from it before anything starts, and the secrets kept in it.
 //
-//   $Z4J_HOME (0700)   z4j.toml, config.env, secret.env (0600), secrets/NAME, brain.sqlite, run/,
-//   brain.lock
+//   $Z4J_HOME (0700)   z4j.toml, config.env, secret.env (0600), secrets/NAME, allowed-hosts,
+//   brain.sqlite, run/, brain.lock
 #pragma once
 
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/result.hpp"
 #include "config/config.hpp"
@@ -22,6 +23,18 @@ using Environment = std::map<std::string, std::string>;
 // The config from `file` (else Z4J_CONFIG, else the home folder's z4j.toml) and the environment.
 [[nodiscard]] config::Loaded load_config(const std::string& file, const Environment& environment,
                                          std::vector<config::Problem> problems);
+
+// Host names that are answered besides those of the config: a line each in home/allowed-hosts, at
+// most 256.
+[[nodiscard]] std::string allowed_hosts_file(const std::string& home);
+[[nodiscard]] std::vector<std::string> read_allowed_hosts(const std::string& home);
+// Letters, digits, '-', '.', and the brackets and colons of an IPv6 address.
+[[nodiscard]] bool is_host_name(std::string_view text) noexcept;
+
+// Replaces the file whole or not at all; for its owner alone, and on the disk when this returns.
+[[nodiscard]] base::Status write_private_file(const std::string& path, std::string_view text);
+// secret.env from its variables.
+[[nodiscard]] base::Status write_env_file(const std::string& path, const Environment& variables);
 
 // Makes the folder, for its owner alone. The error says what to do.
 [[nodiscard]] base::Status make_home(const std::string& home);

@@ -3,8 +3,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 
 #include "app/brain/brain.hpp"
+#include "app/brain/command_line.hpp"
 #include "app/brain/storage_place.hpp"
 #include "app/brain/storage_progress.hpp"
 #include "base/json.hpp"
@@ -87,6 +89,17 @@ void print_backup(const char* deed, const core::BackupReport& report) {
   print_tables(report.tables);
 }
 
+// The home folder remembers how long the audit log was. Another state was put into its database on
+// purpose: what it remembers is kept, and not held against that state.
+void put_checkpoint_aside(const config::Settings& settings) {
+  const std::string file = settings.home + "/audit/checkpoint";
+  const std::string aside =
+      file + "." + std::to_string(base::SystemClock().now() / base::kSecondUs);
+  std::error_code none;
+  std::filesystem::rename(file, aside, none);
+  if (!none) std::printf("the audit log's checkpoint from before is kept as %s\n", aside.c_str());
+}
+
 }  // namespace
 
 int tell(const base::Error& error) {
@@ -159,6 +172,7 @@ int storage_copy(const config::Settings& settings, const Environment& environmen
               report->resumed ? " (went on where it was cut short)" : "",
               static_cast<unsigned long long>(report->rows));
   print_tables(report->tables);
+  if (request.to == kConfiguredDatabase) put_checkpoint_aside(settings);
   return verify_audit(target->store(), settings, false);
 }
 
@@ -199,6 +213,7 @@ int restore(const config::Settings& settings, const StorageRequest& request) {
   });
   if (!report) return tell(report.error());
   print_backup(request.verify ? "the backup is good" : "restored", *report);
+  if (!request.verify) put_checkpoint_aside(settings);
   return verify_audit(target->store(), settings, false);
 }
 
@@ -225,6 +240,42 @@ int migrate(const config::Settings& settings, bool dry_run) {
               static_cast<long long>(from), dry_run ? "would become" : "became",
               static_cast<long long>(to), count, dry_run ? "; nothing was changed" : "");
   return 0;
+}
+
+void add_storage_commands(CommandLine& line) {
+  auto request = std::make_shared<StorageRequest>();
+  auto dry_run = std::make_shared<bool>(false);
+  const auto needs_settings = [&line](CLI::App& command, std::function<int(const Given&)> what) {
+    line.run_with_settings(command, std::move(what));
+  };
+  CLI::App& fit = line.command("migrate", "fit the database to this program, as serve does");
+  fit.add_flag("--dry-run", *dry_run, "only tell what would change");
+  needs_settings(
+      fit, [dry_run](const Given& config) { return migrate(config.loaded.settings, *dry_run); });
+
+  CLI::App& save = line.command("backup", "save the database, also while brains run");
+  save.add_option("--to,--output,-o", request->to, "the file to make")->required();
+  needs_settings(
+      save, [request](const Given& config) { return backup(config.loaded.settings, *request); });
+
+  CLI::App& load = line.command("restore", "fill the database from a backup; no brain may run");
+  load.add_option("--from,PATH", request->from, "a file that backup made")->required();
+  load.add_flag("--verify", request->verify,
+                "only prove the file, in a temporary database (TMPDIR)");
+  load.add_flag("--force", request->force, "empty the database first when it holds data");
+  needs_settings(
+      load, [request](const Given& config) { return restore(config.loaded.settings, *request); });
+
+  CLI::App& copy = line.command(line.group("storage", "the database"), "copy",
+                                "copy one database into another, of whatever kind");
+  constexpr const char* kPlaces =
+      "sqlite:///PATH, postgresql://USER@HOST/NAME, secret:NAME, or config for the configured one";
+  copy.add_option("--from", request->from, kPlaces)->required();
+  copy.add_option("--to", request->to, kPlaces)->required();
+  copy.add_flag("--force", request->force, "empty the target first when it holds data");
+  needs_settings(copy, [request](const Given& config) {
+    return storage_copy(config.loaded.settings, config.environment, *request);
+  });
 }
 
 }  // namespace z4j::app

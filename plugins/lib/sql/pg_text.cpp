@@ -117,6 +117,17 @@ std::string like_pattern(std::string_view text) {
   return out + "%";
 }
 
+// A trigram index looks for every three characters of what it is asked for. Of an id such as a UUID
+// a few from both ends tell as much as all of them, whichever end its kind counts up.
+constexpr std::size_t kLongId = 20, kIdHead = 5, kIdTail = 6;
+bool is_long_id(std::string_view text) {
+  return text.size() >= kLongId &&
+         text.find_first_not_of("0123456789abcdefABCDEF-") == std::string_view::npos;
+}
+std::string ends_pattern(std::string_view id) {
+  return like_pattern(id.substr(0, kIdHead)) + std::string(id.substr(id.size() - kIdTail)) + "%";
+}
+
 std::vector<std::string> segments_of(std::string_view pointer) {
   std::vector<std::string> out;
   while (!pointer.empty()) {
@@ -243,6 +254,13 @@ class Builder {
            "='true' THEN '1'::jsonb ELSE '0'::jsonb END END)";
   }
 
+  [[nodiscard]] bool has_text_key(std::uint16_t c) const {
+    return std::any_of(table_.keys, table_.keys + table_.key_count, [c](const z4j_key& key) {
+      const std::uint16_t* end = key.columns + key.column_count;
+      return key.kind == Z4J_K_TEXT && std::find(key.columns, end, c) != end;
+    });
+  }
+
   // What a path index can answer: rows that hold one of these documents, perhaps some more. ""
   // without an index.
   std::string by_index(const z4j_pred& p, const std::vector<std::string>& inner) {
@@ -347,7 +365,12 @@ class Builder {
         const std::string x = inside  ? text_in(at(p))
                               : whole ? "(" + column(p.column) + "::text COLLATE \"C\")"
                                       : column(p.column);
-        return x + " ILIKE " + param(text_param(like_pattern(view(p.values[0].text))));
+        const std::string_view part = view(p.values[0].text);
+        const std::string all = " ILIKE " + param(text_param(like_pattern(part)));
+        if (inside || whole || !is_long_id(part) || !has_text_key(p.column)) return x + all;
+        // No index serves the whole of it.
+        return "(" + x + " ILIKE " + param(text_param(ends_pattern(part))) + " AND (" + x +
+               "||'')" + all + ")";
       }
       default:
         return ordered(p);

@@ -64,6 +64,7 @@ class PgTextTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_path_asks_the_index_first);
   CPPUNIT_TEST(a_prefix_ends_before_the_next_code_point);
   CPPUNIT_TEST(pattern_signs_in_contains_mean_themselves);
+  CPPUNIT_TEST(a_long_id_is_looked_for_by_its_ends);
   CPPUNIT_TEST(a_limit_locks_the_rows_it_takes);
   CPPUNIT_TEST(times_out_of_range_are_refused_with_their_row);
   CPPUNIT_TEST_SUITE_END();
@@ -212,6 +213,19 @@ class PgTextTest : public CppUnit::TestFixture {
     p.values = &value;
     p.value_count = 1;
     CPPUNIT_ASSERT_EQUAL(std::string("%5\\%\\_\\\\%"), counted(p).params[0].bytes);
+  }
+
+  void a_long_id_is_looked_for_by_its_ends() {
+    const z4j_value value = text_value("0198f3a2-4e38-7e6c-c260-651d9d3bCD04");
+    z4j_pred p{};
+    p.column = kState;
+    p.cmp = Z4J_CMP_CONTAINS;
+    p.values = &value;
+    p.value_count = 1;
+    const pg::Statement s = counted(p);
+    CPPUNIT_ASSERT_EQUAL(std::string("%0198f3a2-4e38-7e6c-c260-651d9d3bCD04%"), s.params[0].bytes);
+    CPPUNIT_ASSERT_EQUAL(std::string("%0198f%3bCD04%"), s.params[1].bytes);
+    CPPUNIT_ASSERT(holds(s.text, "(\"state\" ILIKE $2 AND (\"state\"||'') ILIKE $1)"));
   }
 
   void a_limit_locks_the_rows_it_takes() {

@@ -9,6 +9,7 @@
 #include "lib/sql/pg_text.hpp"
 #include "migration.hpp"
 #include "notice_text.hpp"
+#include "refusals.hpp"
 
 namespace z4j::postgresql {
 namespace {
@@ -191,7 +192,8 @@ std::string Session::stats() {
   return json::write(json::Object{{"product", "PostgreSQL"},
                                   {"version", version != nullptr ? version : ""},
                                   {"bytes", std::strtoll(bytes.c_str(), nullptr, 10)},
-                                  {"connections", driver_.connections_.load()}});
+                                  {"connections", driver_.connections_.load()},
+                                  {"deadlocks", deadlocks_seen()}});
 }
 
 std::string Session::explain(const z4j_query& query) {

@@ -16,6 +16,7 @@ namespace pg = sql::pg;
 
 constexpr std::uint32_t kLongestStepMs = 3600000;  // an index over many rows
 constexpr int kTriesForTurn = 600;                 // 100 ms each
+constexpr std::string_view kNoTrigrams = "no extension pg_trgm, so text search reads whole tables";
 
 // Held by whoever migrates; a session's lock, since some steps cannot stand in a transaction.
 class Turn {
@@ -119,7 +120,8 @@ class Migrator {
   void prepare() {
     const std::string schema = pg::quoted_name(settings_.schema);
     if (names_.count("z4j_store") == 0 && !dry_run_) {
-      connection_.run("CREATE SCHEMA IF NOT EXISTS " + schema);
+      // IF NOT EXISTS would ask for the right to make one although it is there.
+      if (!has_schema()) connection_.run("CREATE SCHEMA " + schema);
       connection_.run(
           "CREATE TABLE z4j_store (name text PRIMARY KEY, value bigint NOT NULL);"
           "COMMENT ON TABLE z4j_store IS 'facts about this schema; written by z4j'");
@@ -129,16 +131,24 @@ class Migrator {
     }
     if (!wants_text()) return;
     trigram_schema_ = trigram_schema();
-    if (!trigram_schema_.empty() || (dry_run_ && !has_trigrams())) return;
+    if (!trigram_schema_.empty()) return;
+    if (dry_run_ && !may_have_trigrams()) {
+      result_.steps.emplace_back(kNoTrigrams);
+      return;
+    }
     const std::string text = "CREATE EXTENSION pg_trgm WITH SCHEMA " + schema;
     try {
       step("create extension pg_trgm", text);
       trigram_schema_ = dry_run_ ? settings_.schema : trigram_schema();
     } catch (const Error& e) {
       if (!connection_.is_open()) throw;
-      result_.steps.back() =
-          std::string("no extension pg_trgm, so text search reads whole tables (") + e.what() + ")";
+      result_.steps.back() = std::string(kNoTrigrams) + " (" + e.what() + ")";
     }
+  }
+
+  bool has_schema() {
+    return connection_.value("SELECT count(*) FROM pg_namespace WHERE nspname=" +
+                             pg::quoted_text(settings_.schema)) == "1";
   }
 
   bool wants_text() const {
@@ -156,10 +166,14 @@ class Migrator {
         "e.extname='pg_trgm'");
   }
 
-  // Can the server make the extension? Its package may be missing.
-  bool has_trigrams() {
-    return connection_.value("SELECT count(*) FROM pg_available_extensions WHERE name='pg_trgm'") ==
-           "1";
+  // Would the server make the extension for us? Its package may be missing, and not every role may.
+  bool may_have_trigrams() {
+    return connection_.value(
+               "SELECT count(*) FROM pg_available_extensions e JOIN "
+               "pg_available_extension_versions v ON v.name=e.name AND "
+               "v.version=e.default_version JOIN pg_roles r ON r.rolname=current_user WHERE "
+               "e.name='pg_trgm' AND (r.rolsuper OR (v.trusted AND "
+               "has_database_privilege(current_database(),'CREATE')))") == "1";
   }
 
   void step(const std::string& what, const std::string& text) {

@@ -1,7 +1,12 @@
 #include "refusals.hpp"
 
+#include <atomic>
+
 namespace z4j::postgresql {
 namespace {
+
+constexpr std::string_view kDeadlock = "40P01";
+std::atomic<std::uint64_t> deadlocks{0};
 
 std::string field(const PGresult* result, int code) {
   const char* text = PQresultErrorField(result, code);
@@ -16,7 +21,7 @@ const Error* known_state(std::string_view state) {
   };
   static const Known kKnown[] = {
       {"40001", Error(Z4J_BUSY, "another commit came first: nothing happened", {}, 20)},
-      {"40P01",
+      {kDeadlock,
        Error(Z4J_BUSY,
              "two commits waited for each other and this one was given up: nothing happened", {},
              20)},
@@ -66,8 +71,11 @@ const Error* known_state(std::string_view state) {
 
 }  // namespace
 
+std::uint64_t deadlocks_seen() noexcept { return deadlocks; }
+
 Error error_of_state(std::string_view state, std::string_view said, std::string_view object,
                      const std::string& where) {
+  if (state == kDeadlock) ++deadlocks;
   if (const Error* known = known_state(state))
     return Error(known->code, known->what(), where, known->retry_after_ms);
   const std::string name(object);

@@ -8,6 +8,7 @@
 
 #include <z4j/plugin.hpp>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,9 @@ struct Refusal : Error {
 // names.
 [[nodiscard]] Error error_of_state(std::string_view state, std::string_view said,
                                    std::string_view object, const std::string& where);
+
+// Deadlocks that the server has told this process of.
+[[nodiscard]] std::uint64_t deadlocks_seen() noexcept;
 
 // "Connection lost": nothing was stored, unless the commit itself was under way.
 [[nodiscard]] Error connection_lost(const std::string& shown);

@@ -260,12 +260,16 @@ typedef struct z4j_notification {
   z4j_str title, body_text, body_markdown, url;
   z4j_str target_json;            /* from the rule, checked by target schema */
   z4j_str context_json;
+  z4j_str target_type;            /* a member of types_json; "": the only type */
 } z4j_notification;
 typedef struct z4j_notifier {
   uint32_t struct_size; uint32_t max_body_bytes;
   uint64_t capabilities;
   z4j_str target_schema_json;
+  /* With Z4J_OK the result says what became of it, docs/abi/notifier.md. */
   z4j_status (*send)(z4j_instance*, z4j_op, const z4j_notification*, z4j_error*);
+  /* "" or {"webhook":{target schema},...}: the types of targets it serves. */
+  z4j_str types_json;
 } z4j_notifier;
 
 #define Z4J_IFACE_STORAGE "z4j.storage/1"
@@ -459,6 +463,47 @@ typedef struct z4j_notices {            /* host service */
   void (*notice)(void* ctx, z4j_str channel, z4j_str payload);
   void (*gap)(void* ctx);               /* some may be lost: sweep */
 } z4j_notices;
+
+/* Host services for plugins that speak to other machines. The host resolves
+ * names itself, refuses what the operator has not opened (private, loopback,
+ * link-local and reserved addresses) and dials the address that it checked. */
+#define Z4J_SERVICE_HTTP_CLIENT "z4j.http-client/1"
+typedef struct z4j_http_header { z4j_str name, value; } z4j_http_header;
+typedef struct z4j_http_call {
+  uint32_t struct_size; uint32_t header_count;
+  z4j_str method, url;            /* https; http if the operator allows it */
+  const z4j_http_header* headers; /* none of those that frame or route a message */
+  z4j_str body;
+  uint32_t deadline_ms;           /* for all of it; 0 = 10 s, at most 60 s */
+  uint32_t max_answer_bytes;      /* the rest is cut off; 0 = 8 KiB, at most 8 MiB */
+  uint32_t max_redirects;         /* each is checked like the first; 0 = none followed */
+  uint32_t reserved0;
+} z4j_http_call;
+typedef struct z4j_http_answer {
+  uint32_t struct_size;
+  z4j_status status;              /* Z4J_OK: the other side answered; else why not */
+  uint32_t http_status; uint32_t header_count;
+  const z4j_http_header* headers; /* names in lower case */
+  z4j_str body;
+  uint32_t is_cut; uint32_t reserved0;
+  z4j_str message;                /* for people, when status is not Z4J_OK */
+} z4j_http_answer;
+typedef struct z4j_http_client {
+  uint32_t struct_size; uint32_t reserved0;
+  /* Copies the call. Z4J_PENDING: done(arg, ...) comes exactly once, on a thread
+   * of the host, at the latest before stop(), then with Z4J_CANCELLED; any other
+   * code: it never comes. [any-thread, no-block] */
+  z4j_status (*send)(void* ctx, const z4j_http_call*,
+                     void (*done)(void* arg, const z4j_http_answer*), void* arg, z4j_error*);
+} z4j_http_client;
+#define Z4J_SERVICE_RESOLVER "z4j.resolver/1"
+typedef struct z4j_resolver {
+  uint32_t struct_size; uint32_t reserved0;
+  /* One put() for each address of the host that may be dialled on that port;
+   * Z4J_DENIED when one of them may not. [any-thread, may-block] */
+  z4j_status (*addresses)(void* ctx, z4j_str host, uint32_t port, uint32_t deadline_ms,
+                          const z4j_sink* out, z4j_error*);
+} z4j_resolver;
 
 #define Z4J_IFACE_HTTP "z4j.http/1"
 #define Z4J_SERVICE_HTTP_REPLY "z4j.http-reply/1"

@@ -474,16 +474,22 @@ constexpr z4j_str lit(std::string_view s) noexcept { return z4j_str{s.data(), s.
   Z4J_PLUGIN_ENTRY(z4j_descriptor_of_this_file)
 
 // A whole notifier plugin of one class with send(Op&, const z4j_notification&).
-#define Z4J_NOTIFIER_PLUGIN(T, id_, version_, name_, summary_, schema_, target_schema_)           \
-  namespace {                                                                                     \
-  const z4j_notifier z4j_notifier_of_this_file = {                                                \
-      sizeof(z4j_notifier), 65536, 0, ::z4j::lit(target_schema_), &::z4j::NotifierGlue<T>::send}; \
-  const void* z4j_interface_of_this_file(z4j_str id) {                                            \
-    return ::z4j::same(id, Z4J_IFACE_NOTIFIER) ? &z4j_notifier_of_this_file : nullptr;            \
-  }                                                                                               \
-  }                                                                                               \
-  Z4J_DESCRIPTOR(T, id_, version_, name_, summary_, "notifier", schema_, 0,                       \
-                 z4j_interface_of_this_file)                                                      \
+#define Z4J_NOTIFIER_PLUGIN(T, id_, version_, name_, summary_, schema_, target_schema_) \
+  Z4J_NOTIFIER_PLUGIN_OF_TYPES(T, id_, version_, name_, summary_, schema_, target_schema_, "")
+
+// The same for several types of targets: types_ is a JSON object, type to target schema.
+#define Z4J_NOTIFIER_PLUGIN_OF_TYPES(T, id_, version_, name_, summary_, schema_, target_schema_, \
+                                     types_)                                                     \
+  namespace {                                                                                    \
+  const z4j_notifier z4j_notifier_of_this_file = {                                               \
+      sizeof(z4j_notifier), 65536, 0, ::z4j::lit(target_schema_), &::z4j::NotifierGlue<T>::send, \
+      ::z4j::lit(types_)};                                                                       \
+  const void* z4j_interface_of_this_file(z4j_str id) {                                           \
+    return ::z4j::same(id, Z4J_IFACE_NOTIFIER) ? &z4j_notifier_of_this_file : nullptr;           \
+  }                                                                                              \
+  }                                                                                              \
+  Z4J_DESCRIPTOR(T, id_, version_, name_, summary_, "notifier", schema_, 0,                      \
+                 z4j_interface_of_this_file)                                                     \
   Z4J_PLUGIN_ENTRY(z4j_descriptor_of_this_file)
 
 #endif

@@ -1,0 +1,62 @@
+// The API's description, for programs and for people. Who reads it is recorded.
+#include "api/openapi.hpp"
+#include "api/reply.hpp"
+#include "api/site.hpp"
+#include "base/crypto.hpp"
+
+namespace z4j::api {
+namespace {
+
+constexpr std::size_t kTagDigits = 32;
+
+bool is_public(const Site& site) { return site.parts.settings.openapi_visibility == "public"; }
+
+void record_access(Site& site, const Call& call, std::string_view what) {
+  site.parts.audit.record(
+      core::AuditEntry::of(call.actor(), "openapi.schema_accessed", "openapi", what));
+}
+
+net::Response get_openapi(Site& site, Call& call) {
+  record_access(site, call, "openapi.json");
+  const std::string body =
+      base::json::write_canonical(openapi_document(*site.router, site.parts.version));
+  const std::string tag = "\"" + base::hex(base::sha256(body)).substr(0, kTagDigits) + "\"";
+  net::Response r;
+  if (call.request.header("if-none-match") == tag) {
+    r.status = 304;
+    r.content_type.clear();
+  } else {
+    r.body = body;
+  }
+  r.headers.emplace_back("ETag", tag);
+  r.headers.emplace_back("Cache-Control", is_public(site) ? "public, max-age=86400, immutable"
+                                                          : "private, max-age=3600");
+  return r;
+}
+
+net::Response get_docs(Site& site, Call& call) {
+  record_access(site, call, "docs");
+  const std::string nonce = base::random_token();
+  net::Response r = html_answer(200, openapi_page(*site.router, site.parts.version, nonce));
+  r.headers.emplace_back("Content-Security-Policy",
+                         "default-src 'none'; style-src 'nonce-" + nonce +
+                             "'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'");
+  return r;
+}
+
+}  // namespace
+
+void add_openapi_routes(Router& router, const config::Settings& settings) {
+  if (settings.openapi_visibility == "disabled") return;
+  const Policy who{settings.openapi_visibility == "public" ? Gate::open : Gate::signed_in,
+                   std::nullopt, &core::kOpenapiBucket};
+  router.add("GET", "/api/v1/openapi.json", who, get_openapi)
+      .does("Get this description")
+      .gives(200, "object")
+      .gives_nothing(304);
+  router.add("GET", "/api/v1/docs", who, get_docs)
+      .does("Read this description")
+      .gives_file(200, "text/html; charset=utf-8");
+}
+
+}  // namespace z4j::api

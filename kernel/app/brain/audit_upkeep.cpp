@@ -1,0 +1,93 @@
+#include "app/brain/audit_upkeep.hpp"
+
+#include "app/brain/audit_sinks.hpp"
+#include "base/crypto.hpp"
+
+namespace z4j::app {
+
+base::Result<std::string> audit_key_seed(const config::Settings& settings) {
+  const auto seed = base::unbase64url(settings.audit_signing_key);
+  if (seed && seed->size() == 32) return *seed;
+  return base::Error{base::Code::bad_config,
+                     settings.audit_signing_key.empty() ? "is missing" : "is not 32 bytes",
+                     "security.audit_signing_key",
+                     "it is made at the first start of the brain and kept in secret.env", 0};
+}
+
+base::Result<std::unique_ptr<AuditUpkeep>> AuditUpkeep::open(core::Store& store,
+                                                             core::Audit& audit,
+                                                             const config::Settings& settings,
+                                                             const base::Clock& clock,
+                                                             base::Log& log, Hooks hooks) {
+  std::unique_ptr<AuditUpkeep> made(new AuditUpkeep(store, log));
+  core::AuditCheckpoints::Options signing;
+  auto seed = audit_key_seed(settings);
+  if (!seed) return std::move(seed).error();
+  signing.key_seed = std::move(seed).value();
+  signing.origin = settings.audit_origin;
+  signing.folder = settings.home + "/audit";
+  auto witness = make_witness(settings);
+  if (!witness) return std::move(witness).error();
+  signing.ask_witness = std::move(witness).value();
+  if (signing.ask_witness) {
+    auto key = proof::VerifierKey::parse(settings.audit_witness_key);
+    if (!key || key->type != proof::KeyType::cosignature) {
+      return base::Error{base::Code::bad_config,
+                         key ? "is no key for co-signatures" : key.error().message,
+                         "audit.witness_key", "ask the witness's operator for it", 0};
+    }
+    signing.witness = std::move(key).value();
+  }
+  auto checkpoints =
+      core::AuditCheckpoints::open(store, made->tree_, clock, log, std::move(signing));
+  if (!checkpoints) return std::move(checkpoints).error();
+  made->checkpoints_ = std::move(checkpoints).value();
+
+  auto sinks = make_audit_sinks(settings, clock);
+  if (!sinks) return std::move(sinks).error();
+  core::AuditForwarder::Options forwarding;
+  forwarding.may_run = hooks.may_run;
+  forwarding.max_behind = settings.audit_forward_max_behind;
+  forwarding.max_behind_s = settings.audit_forward_max_behind_s;
+  made->forwarder_ = std::make_unique<core::AuditForwarder>(
+      store, audit, clock, log, std::move(sinks).value(), std::move(forwarding));
+
+  core::AuditRetention::Options keeping;
+  keeping.days = settings.audit_retention_days;
+  keeping.batch = static_cast<std::uint32_t>(settings.audit_retention_batch);
+  keeping.most_per_pass = static_cast<std::uint64_t>(settings.audit_retention_per_pass);
+  keeping.forwarded = [forwarder = made->forwarder_.get()] { return forwarder->forwarded(); };
+  made->retention_ = std::make_unique<core::AuditRetention>(
+      store, audit, made->tree_, *made->checkpoints_, clock, std::move(keeping));
+
+  core::AuditKeeper::Options working;
+  working.checkpoint_interval_s = settings.audit_checkpoint_interval_s;
+  working.checkpoint_entries = settings.audit_checkpoint_entries;
+  working.verify_interval_s = settings.audit_verify_interval_s;
+  working.retention_interval_s = settings.audit_retention_interval_s;
+  working.keep_checkpoints_days = settings.audit_retention_days;
+  working.may_run = std::move(hooks.may_run);
+  working.on_broken = std::move(hooks.on_broken);
+  made->keeper_ = std::make_unique<core::AuditKeeper>(store, audit, made->tree_,
+                                                      *made->checkpoints_, *made->retention_,
+                                                      clock, log, std::move(working));
+  audit.only_while([forwarder = made->forwarder_.get()] { return forwarder->may_change(); });
+  return made;
+}
+
+void AuditUpkeep::start() {
+  forwarder_->start();
+  keeper_->start();
+}
+
+void AuditUpkeep::stop() {
+  keeper_->stop();
+  forwarder_->stop();
+}
+
+void AuditUpkeep::write_metrics(core::MetricText& out) const {
+  keeper_->write_metrics(out);
+  forwarder_->write_metrics(out);
+}
+
+}  // namespace z4j::app

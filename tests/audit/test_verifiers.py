@@ -1,0 +1,190 @@
+"""Two verifiers, one of them z4j-audit-verify and the other written from the description alone, say the same of random logs, honest and forged."""
+import hashlib
+import hmac
+import json
+import os
+import pathlib
+import random
+import subprocess
+import tempfile
+import unittest
+
+import proof
+
+PROGRAM = pathlib.Path(os.environ["Z4J_BUILD"]) / "bin" / "z4j-audit-verify"
+SEEDS = int(os.environ.get("Z4J_AUDIT_SEEDS", "120"))
+WORDS = ["a", "é", "\u2028", "\U0001f600", '"', "\\", "}", "{", "prev_row_hmac", "x" * 70]
+
+
+class Log:
+    """A log as the brain would write it, with random entries."""
+
+    def __init__(self, dice, size):
+        self.dice = dice
+        self.signer = proof.Signer("log.example/audit", proof.NOTE, dice.randbytes(32))
+        self.witness = proof.Signer("witness.example/w", proof.COSIGNATURE, dice.randbytes(32))
+        self.lines, before = [], None
+        for seq in range(1, size + 1):
+            text = self.canonical(before)
+            before = hmac.new(b"secret", text.encode(), hashlib.sha256).hexdigest()
+            self.lines.append(f"{seq} {before} {text}")
+
+    def value(self, depth=0):
+        kind = self.dice.randrange(7 if depth < 3 else 5)
+        if kind == 5:
+            return [self.value(depth + 1) for _ in range(self.dice.randrange(3))]
+        if kind == 6:
+            return {self.dice.choice(WORDS): self.value(depth + 1) for _ in range(self.dice.randrange(3))}
+        return [None, True, self.dice.randrange(10**9), 1.5, "".join(self.dice.choices(WORDS, k=2))][kind]
+
+    def canonical(self, before):
+        members = {"action": self.dice.choice(WORDS), "metadata": {"n": self.value(), "prev_row_hmac": "0" * 64}, "occurred_at": "2026-01-01T00:00:00.000000+00:00", "prev_row_hmac": before, "version": 1}
+        return json.dumps(members, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    def hash(self, level, number):
+        return proof.fold((0, proof.leaf_hash(line.encode())) for line in self.lines[number << level : (number + 1) << level])
+
+    def root(self, size):
+        return proof.fold((0, proof.leaf_hash(line.encode())) for line in self.lines[:size])
+
+    def consistency(self, old, begin, end, is_whole=True):
+        def over(first, last):
+            return proof.fold((0, proof.leaf_hash(line.encode())) for line in self.lines[first:last])
+
+        if old == end - begin:
+            return [] if is_whole else [over(begin, end)]
+        half = 1 << (end - begin - 1).bit_length() - 1
+        if old <= half:
+            return self.consistency(old, begin, begin + half, is_whole) + [over(begin + half, end)]
+        return self.consistency(old - half, begin + half, end, False) + [over(begin, begin + half)]
+
+    def bundle(self, first, count, old=None, lines=None, size=None, signer=None):
+        size = len(self.lines) if size is None else size
+        text = f"{self.signer.key.name}\n{size}\n{proof.base64.b64encode(self.root(size)).decode()}\n"
+        note = text + "\n" + (signer or self.signer).line(text) + self.witness.line(text, 1_750_000_000)
+        out = ["z4j-audit-bundle/1", f"first {first}", f"count {count}", f"checkpoint {note.count(chr(10))}", note[:-1]]
+
+        def listed(word, hashes):
+            out.append(f"{word} {len(hashes)}")
+            out.extend(proof.base64.b64encode(each).decode() for each in hashes)
+
+        listed("left", [self.hash(*piece) for piece in proof.pieces(0, first - 1)])
+        listed("right", [self.hash(*piece) for piece in proof.pieces(first - 1 + count, size)])
+        if old is not None:
+            out.append(f"old {old}")
+            listed("consistency", self.consistency(old, 0, size) if 0 < old < size else [])
+        out.append("entries")
+        out.extend((lines or self.lines)[first - 1 : first - 1 + count])
+        return ("\n".join(out) + "\nend\n").encode()
+
+
+class Verifiers(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="z4j_audit_")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def program(self, bundle, key, witnesses=(), seen=None, signer=None):
+        (self.folder / "bundle").write_bytes(bundle)
+        words = [PROGRAM, self.folder / "bundle", "--key", key.text(), "--json"]
+        for witness in witnesses:
+            words += ["--witness", witness.text()]
+        if seen:
+            text = f"{seen[0]}\n{seen[1]}\n{proof.base64.b64encode(seen[2]).decode()}\n"
+            (self.folder / "seen").write_text(text + "\n" + signer.line(text))
+            words += ["--seen", self.folder / "seen"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        return done.returncode == 0, json.loads(done.stdout)
+
+    def both(self, log, bundle, witnesses=(), seen=None):
+        """What the two say: (ok, why of the program, why of the other)."""
+        said, report = self.program(bundle, log.signer.key, witnesses, seen, log.signer)
+        try:
+            proof.check(bundle, log.signer.key, witnesses, seen)
+            return said, True, report
+        except proof.Refuted as why:
+            return said, False, (report, str(why))
+
+    def agree(self, wanted, log, bundle, witnesses=(), seen=None):
+        one, other, why = self.both(log, bundle, witnesses, seen)
+        self.assertEqual((one, other), (wanted, wanted), why)
+
+    def test_known_signatures(self):
+        seed = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
+        self.assertEqual(proof.ed25519.public_key(seed).hex(), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+        self.assertTrue(proof.ed25519.sign(seed, b"").hex().startswith("e5564300c360ac72"))
+
+    def test_honest_logs_are_proven_by_both(self):
+        for seed in range(SEEDS):
+            with self.subTest(seed=seed):
+                dice = random.Random(seed)
+                log = Log(dice, dice.choice([1, 2, 3, 5, 8, 13, 64, 100]))
+                size = len(log.lines)
+                first = dice.randint(1, size)
+                count = dice.randint(0, size - first + 1)
+                old = dice.randint(0, size)
+                seen = (log.signer.key.name, old, log.root(old))
+                self.agree(True, log, log.bundle(first, count, old), [log.witness.key], seen)
+
+    def test_forged_logs_are_refuted_by_both(self):
+        for seed in range(SEEDS):
+            with self.subTest(seed=seed):
+                dice = random.Random(1_000_000 + seed)
+                log = Log(dice, dice.choice([4, 7, 8, 20, 33]))
+                size = len(log.lines)
+                at = dice.randrange(size)
+                lines = list(log.lines)
+                forgery = seed % 8
+                if forgery == 0:  # an entry says something else
+                    lines[at] = lines[at].replace('"action":"', '"action":"not ', 1)
+                    self.agree(False, log, log.bundle(1, size, lines=lines))
+                elif forgery == 1:  # another MAC
+                    words = lines[at].split(" ", 2)
+                    lines[at] = f"{words[0]} {'0' * 64} {words[2]}"
+                    self.agree(False, log, log.bundle(1, size, lines=lines))
+                elif forgery == 2:  # two change places
+                    other = (at + 1) % size
+                    lines[at], lines[other] = lines[other], lines[at]
+                    self.agree(False, log, log.bundle(1, size, lines=lines))
+                elif forgery == 3:  # a new history, signed with another key
+                    again = Log(random.Random(seed), size)
+                    again.signer, signer = log.signer, again.signer
+                    self.agree(False, log, again.bundle(1, size, signer=signer))
+                elif forgery == 4:  # the key's owner himself wrote history anew
+                    again = Log(random.Random(seed), size)
+                    again.signer = log.signer
+                    old = dice.randint(1, size)
+                    seen = (log.signer.key.name, old, log.root(old))
+                    self.agree(False, log, again.bundle(1, size, old), seen=seen)
+                    self.agree(True, log, again.bundle(1, size, old))
+                elif forgery == 5:  # the tail is cut off
+                    cut = dice.randint(0, size - 1)
+                    seen = (log.signer.key.name, size, log.root(size))
+                    self.agree(False, log, log.bundle(1, cut, size=cut), seen=seen)
+                elif forgery == 6:  # one is left out
+                    del lines[dice.randrange(size - 1)]
+                    self.agree(False, log, log.bundle(1, size - 1, lines=lines))
+                else:  # the witness has not seen it
+                    stranger = proof.Signer("witness.example/w", proof.COSIGNATURE, dice.randbytes(32))
+                    self.agree(False, log, log.bundle(1, size), [stranger.key])
+
+    def test_damaged_bundles_are_told_apart_alike(self):
+        for seed in range(SEEDS):
+            with self.subTest(seed=seed):
+                dice = random.Random(2_000_000 + seed)
+                log = Log(dice, 6)
+                bundle = bytearray(log.bundle(2, 3, 1))
+                at = dice.randrange(len(bundle))
+                if seed % 3 == 0:
+                    bundle[at] ^= 1 << dice.randrange(7)
+                elif seed % 3 == 1:
+                    del bundle[at]
+                else:
+                    bundle.insert(at, dice.randrange(32, 127))
+                one, other, why = self.both(log, bytes(bundle))
+                self.assertEqual(one, other, (bytes(bundle), why))
+
+
+if __name__ == "__main__":
+    unittest.main()
