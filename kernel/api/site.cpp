@@ -103,9 +103,8 @@ std::string Site::cookie(std::string_view name, std::string_view value, std::int
 void Site::set_session(net::Response& response, const core::SignedIn& signed_in) const {
   response.headers.emplace_back("Set-Cookie", cookie(session_cookie, signed_in.cookie,
                                                      signed_in.max_age_s, CookieKind::session));
-  response.headers.emplace_back(
-      "Set-Cookie", cookie(csrf_cookie, signed_in.session.csrf_token, signed_in.max_age_s,
-                           CookieKind::for_scripts));
+  response.headers.emplace_back("Set-Cookie", cookie(csrf_cookie, signed_in.session.csrf_token,
+                                                     signed_in.max_age_s, CookieKind::for_scripts));
 }
 
 void Site::clear_session(net::Response& response) const {

@@ -16,17 +16,17 @@ using base::json::Array;
 using base::json::Object;
 using base::json::Value;
 
-constexpr unsigned kBusyRetryS = 5;
+constexpr unsigned kWorkbookRetryS = 5;
 // Of the process: a workbook costs processor time and room in the temporary folder.
 std::counting_semaphore<> workbooks_at_once{2};
 
-struct Place {
-  Place() : taken(workbooks_at_once.try_acquire()) {}
-  ~Place() {
+struct WorkbookPlace {
+  WorkbookPlace() : taken(workbooks_at_once.try_acquire()) {}
+  ~WorkbookPlace() {
     if (taken) workbooks_at_once.release();
   }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
+  WorkbookPlace(const WorkbookPlace&) = delete;
+  WorkbookPlace& operator=(const WorkbookPlace&) = delete;
   const bool taken;
 };
 
@@ -105,11 +105,11 @@ struct Flow {
 };
 
 net::Response send_workbook(const Call& call, TableFile& table) {
-  const Place place;
+  const WorkbookPlace place;
   if (!place.taken) {
     net::Response r = error_answer(call.request, 503, "unavailable",
                                    "other workbooks are being made; try again in a moment");
-    r.headers.emplace_back("Retry-After", std::to_string(kBusyRetryS));
+    r.headers.emplace_back("Retry-After", std::to_string(kWorkbookRetryS));
     return r;
   }
   auto opened = Xlsx::open(table.sheet, table.columns);

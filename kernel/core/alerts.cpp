@@ -174,6 +174,7 @@ base::Status Alerts::refresh() {
     return std::move(loaded).error();
   }
   next_refresh_ms_ = clock_.steady_ms() + options_.refresh_every_ms;
+  next_watch_ms_ = 0;  // what new subscriptions wait for is looked at as it is now
   index_ = std::move(*loaded);
   stats_.subscriptions = index_->size();
   return {};

@@ -12,7 +12,7 @@ namespace json = base::json;
 constexpr std::chrono::milliseconds kKeepEvery{1000};
 constexpr std::int64_t kFirstCheckMs = 60'000, kFirstRetentionMs = 60'000, kWitnessAgainMs = 30'000;
 // Without news of this brain's own: others may have written.
-constexpr std::int64_t kLookAnywayMs = 15'000;
+constexpr std::int64_t kLookAnywayMs = 30'000;
 constexpr int kMostGrowSteps = 64;  // a round; more come with the next one
 
 }  // namespace
@@ -64,6 +64,7 @@ void AuditKeeper::grow(const std::optional<Fence>& fence) {
     unsigned_ += *grown;
     if (*grown < kAuditGrowRows) break;
   }
+  if (auto size = tree_.size()) grown_through_ = static_cast<std::int64_t>(*size);
   note(&State::tree_trouble, {}, "audit log's tree does not grow");
 }
 
@@ -117,7 +118,13 @@ void AuditKeeper::work() {
     return;
   }
   const std::int64_t at = clock_.steady_ms(), known = audit_.known_seq();
-  if (known != looked_at_ || at >= next_look_ms_) {
+  bool has_news = known != looked_at_ || next_look_ms_ == 0;
+  if (!has_news && at >= next_look_ms_) {
+    auto head = read_audit_head(store_);
+    has_news = head && head->has_value() && (*head)->seq != grown_through_;
+    next_look_ms_ = at + kLookAnywayMs;
+  }
+  if (has_news) {
     // The first look may find what another brain left unsigned.
     if (next_look_ms_ == 0) unsigned_ += 1;
     looked_at_ = known;

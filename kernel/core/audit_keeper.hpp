@@ -92,7 +92,7 @@ class AuditKeeper {
   const Options options_;
   // Of work().
   std::int64_t next_look_ms_ = 0, next_sign_ms_ = 0, next_witness_ms_ = 0, next_retention_ms_;
-  std::int64_t looked_at_ = -1;
+  std::int64_t looked_at_ = -1, grown_through_ = -1;
   std::uint64_t unsigned_ = 0;  // entries taken in since the latest checkpoint
   bool is_unwitnessed_ = false;
 

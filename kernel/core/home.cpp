@@ -14,7 +14,7 @@ constexpr base::TimeUs kLongAgoUs = 30 * base::kDayUs;
 constexpr std::uint64_t kMostStuck = 10'000;
 constexpr std::size_t kMostException = 500;
 
-std::vector<Cell> cells_of(const std::vector<base::Uuid>& ids) {
+std::vector<Cell> home_cells(const std::vector<base::Uuid>& ids) {
   return std::vector<Cell>(ids.begin(), ids.end());
 }
 
@@ -51,7 +51,7 @@ base::Result<Home::Figures> Home::compute(const std::vector<base::Uuid>& project
   Figures out;
   for (const base::Uuid& project : projects) out[project];
   if (projects.empty()) return out;
-  const std::vector<Cell> cells = cells_of(projects);
+  const std::vector<Cell> cells = home_cells(projects);
   if (auto done = count_tasks(cells, out); !done) return std::move(done).error();
   if (auto done = count_fleet(cells, out); !done) return std::move(done).error();
   if (auto done = count_stuck(cells, out); !done) return std::move(done).error();

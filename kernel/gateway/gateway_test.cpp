@@ -490,6 +490,7 @@ class GatewayTest : public CppUnit::TestFixture {
     // And once the other has nothing under way, it is alone again.
     pushed_[200].receipt(core::Ingest::Stored{1, 0, 0});
     pushed_[201].receipt(core::Ingest::Stored{1, 0, 0});
+    settle();
     clock_.advance(base::kSecondUs);
     settle();
     CPPUNIT_ASSERT_EQUAL(std::size_t{212}, pushed_.size());
