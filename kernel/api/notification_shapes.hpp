@@ -7,15 +7,12 @@
 
 #include "api/input.hpp"
 #include "api/router.hpp"
+#include "api/shapes.hpp"
 #include "base/json.hpp"
 #include "core/notifications.hpp"
 
 namespace z4j::api {
 
-[[nodiscard]] base::json::Object to_json(const core::Delivery& delivery);
-[[nodiscard]] base::json::Object to_json(const core::DefaultSubscription& subscription);
-[[nodiscard]] base::json::Object to_json(const core::Subscription& subscription);
-[[nodiscard]] base::json::Object to_json(const core::Notification& notification);
 [[nodiscard]] base::json::Object to_json(const core::ChannelTest& test);
 enum class ChannelOf { project, user };
 [[nodiscard]] base::json::Object to_json(const core::Channel& channel, ChannelOf kind,

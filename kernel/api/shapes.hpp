@@ -16,6 +16,13 @@
 #include "core/projects.hpp"
 #include "core/tasks.hpp"
 
+namespace z4j::core {
+struct Delivery;
+struct DefaultSubscription;
+struct Subscription;
+struct Notification;
+}  // namespace z4j::core
+
 namespace z4j::api {
 
 [[nodiscard]] base::json::Value time_or_null(const std::optional<base::TimeUs>& time);
@@ -45,7 +52,12 @@ namespace z4j::api {
 [[nodiscard]] base::json::Object to_json(const core::TaskView& task);
 [[nodiscard]] base::json::Object to_json(const core::TaskEventView& event);
 [[nodiscard]] base::json::Object to_json(const core::Command& command);
+[[nodiscard]] base::json::Object to_json(const core::Delivery& delivery);
+[[nodiscard]] base::json::Object to_json(const core::DefaultSubscription& subscription);
+[[nodiscard]] base::json::Object to_json(const core::Subscription& subscription);
+[[nodiscard]] base::json::Object to_json(const core::Notification& notification);
 
+// All of the above: what is declared later is not found from here.
 template <class T>
 [[nodiscard]] base::json::Array to_json_array(const std::vector<T>& items) {
   base::json::Array out;

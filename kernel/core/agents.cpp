@@ -19,7 +19,7 @@ namespace agent_col = model::agents;
 namespace json = base::json;
 
 constexpr base::TimeUs kGapWorthShowing = 15 * base::kSecondUs;
-constexpr std::int64_t kLookEveryMs = 1'000, kTimesEveryMs = 5'000, kSweepEveryMs = 10'000;
+constexpr std::int64_t kLookEveryMs = 1'000, kTimesEveryMs = 5'000, kSweepEveryMs = 12'000;
 constexpr auto kRoundEvery = std::chrono::milliseconds(250);
 constexpr std::uint32_t kBusyRetryMs = 500;
 constexpr std::size_t kTargetBytes = 4096, kArgumentBytes = std::size_t{2} << 20;

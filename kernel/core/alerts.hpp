@@ -55,7 +55,7 @@ class Alerts {
     // The right to look at what no event tells; empty: nobody else is there.
     std::function<std::optional<Fence>()> may_watch = {};
     std::int64_t watch_every_ms = 5'000;
-    std::int64_t refresh_every_ms = 30'000;  // of the index, in case nothing was heard of a change
+    std::int64_t refresh_every_ms = 300'000;  // of the index, in case nothing was heard of a change
     // Somebody's bell rang.
     std::function<void(const base::Uuid& project)> on_rang = {};
   };

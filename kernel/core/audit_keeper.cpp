@@ -12,7 +12,7 @@ namespace json = base::json;
 constexpr std::chrono::milliseconds kKeepEvery{1000};
 constexpr std::int64_t kFirstCheckMs = 60'000, kFirstRetentionMs = 60'000, kWitnessAgainMs = 30'000;
 // Without news of this brain's own: others may have written.
-constexpr std::int64_t kLookAnywayMs = 30'000;
+constexpr std::int64_t kLookAnywayMs = 60'000;
 constexpr int kMostGrowSteps = 64;  // a round; more come with the next one
 
 }  // namespace

@@ -54,8 +54,8 @@ struct AuthOptions {
   int lockout_threshold = 10, lockout_s = 900, min_duration_ms = 300;
   double backoff_base_s = 0.5, backoff_max_s = 5;
   int password_min_length = 12;
-  unsigned max_at_once = 8;  // sign-ins
-  unsigned max_delayed = 8;  // refusals held back at once; more are told without back-off
+  unsigned max_at_once = 8;          // sign-ins
+  unsigned max_delayed = 8;          // refusals held back at once; more are told without back-off
   std::function<void(int ms)> wait;  // empty: sleeps
 };
 [[nodiscard]] AuthOptions auth_options(const config::Settings& settings);
@@ -84,9 +84,9 @@ struct Me {
 
 struct PasswordChange {
   std::string phc;
-  bool must_be_changed = false;           // somebody else chose it
-  std::string_view ends_because;          // what the ended sessions say
-  const Session* new_session = nullptr;   // the one that goes on
+  bool must_be_changed = false;          // somebody else chose it
+  std::string_view ends_because;         // what the ended sessions say
+  const Session* new_session = nullptr;  // the one that goes on
 };
 
 // Nothing: leave as it is.

@@ -20,7 +20,7 @@ namespace json = base::json;
 
 constexpr std::uint32_t kCommandSweepRows = 500;
 constexpr int kCommandFinishTries = 20;
-constexpr auto kCommandSweepEvery = std::chrono::seconds(10);
+constexpr auto kCommandSweepEvery = std::chrono::seconds(12);
 constexpr auto kCommandLookEvery = std::chrono::seconds(2);  // while commands wait for agents
 constexpr std::string_view kCommandTimeoutText = "no answer in time; it may still happen";
 constexpr std::string_view kCommandNotTakenText =

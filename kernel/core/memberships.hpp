@@ -47,15 +47,14 @@ class Memberships {
   [[nodiscard]] base::Result<std::vector<Member>> list(const base::Uuid& project);
   [[nodiscard]] base::Result<Member> add(const base::Uuid& project, const base::Uuid& user,
                                          Role role, const Actor& actor);
-  [[nodiscard]] base::Result<Member> change(const base::Uuid& project,
-                                            const base::Uuid& membership, Role role,
-                                            const Actor& actor);
+  [[nodiscard]] base::Result<Member> change(const base::Uuid& project, const base::Uuid& membership,
+                                            Role role, const Actor& actor);
   [[nodiscard]] base::Status remove(const base::Uuid& project, const base::Uuid& membership,
                                     const Actor& actor);
 
   // For commits of others that let somebody in: reads, and gives the steps.
-  [[nodiscard]] base::Result<Audit::Act> joining(const base::Uuid& user,
-                                                 const base::Uuid& project, Role role);
+  [[nodiscard]] base::Result<Audit::Act> joining(const base::Uuid& user, const base::Uuid& project,
+                                                 Role role);
   void found(Commit& commit, const base::Uuid& user, const base::Uuid& project) const {
     if (steps_.found) steps_.found(commit, user, project);
   }

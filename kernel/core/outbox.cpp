@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <utility>
 
 #include "base/crypto.hpp"
 #include "core/deliveries.hpp"
@@ -21,7 +22,7 @@ constexpr base::TimeUs kCrowdedFor = base::kSecondUs, kRestsFor = 30 * base::kSe
 constexpr base::TimeUs kMillisecondUs = 1'000;
 constexpr std::int64_t kLongestPatienceMs = 6 * 3'600'000;
 constexpr std::array<std::int64_t, 4> kDelaysS{30, 120, 600, 3'600};  // after the first try, ...
-constexpr std::chrono::milliseconds kOutboxRound{2'000}, kCrowdedRound{1'000};
+constexpr std::chrono::milliseconds kOutboxRound{2'000}, kCrowdedRound{1'000}, kIdleRound{60'000};
 constexpr int kSettleTries = 5;
 constexpr std::chrono::milliseconds kSettlePause{500};
 constexpr std::int64_t kCountEveryMs = 10'000;
@@ -468,7 +469,7 @@ void Outbox::run() {
     {
       const std::lock_guard lock(mutex_);
       if (is_stopping_) return;
-      is_poked_ = false;
+      if (std::exchange(is_poked_, false)) next_count_ms = 0;
       room = kMostAtOnce - std::min(kMostAtOnce, under_way_.size());
     }
     if (clock_.steady_ms() >= next_count_ms) {
@@ -476,7 +477,7 @@ void Outbox::run() {
       if (auto waiting = store_.count(Table::outbox, {}, kMostWaiting)) waiting_ = *waiting;
     }
     std::vector<Job> jobs;
-    if (room > 0) jobs = claim(room);
+    if (room > 0 && waiting_ > 0) jobs = claim(room);
     std::unique_lock lock(mutex_);
     const bool has_more = jobs.size() == room && room > 0;
     for (Job& job : jobs) {
@@ -486,8 +487,10 @@ void Outbox::run() {
     }
     work_.notify_all();
     if (has_more) continue;
-    wake_.wait_for(lock, per_channel_.empty() ? kOutboxRound : kCrowdedRound,
-                   [this] { return is_stopping_ || is_poked_; });
+    const auto pause = !per_channel_.empty() ? kCrowdedRound
+                       : waiting_ > 0        ? kOutboxRound
+                                             : kIdleRound;
+    wake_.wait_for(lock, pause, [this] { return is_stopping_ || is_poked_; });
   }
 }
 

@@ -84,7 +84,7 @@ class Outbox {
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
 
-  // Steps of a commit. It goes out within seconds; look() after the commit makes it at once.
+  // Steps of a commit. It goes out within a minute; look() after the commit makes it at once.
   void queue(Commit& commit, const ChannelMessage& message) const;
   void queue_mail(Commit& commit, const Mail& mail) const;
   // Is there a way out for such a mail?

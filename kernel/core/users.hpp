@@ -26,8 +26,7 @@
 namespace z4j::core {
 
 struct UserDraft {
-  std::string email, password, first_name = {}, last_name = {}, display_name = {},
-                               timezone = "UTC";
+  std::string email, password, first_name = {}, last_name = {}, display_name = {}, timezone = "UTC";
   bool is_admin = false;
   bool must_change_password = false;  // at the first sign-in
 };
