@@ -4,6 +4,8 @@
 
 #include "api/reply.hpp"
 #include "api/site.hpp"
+#include "core/audit_forward.hpp"
+#include "core/audit_keeper.hpp"
 
 namespace z4j::api {
 namespace {
@@ -23,7 +25,7 @@ net::Response get_ready(Site& site, Call&) {
   return json_answer(200, Object{{"status", "ready"}});
 }
 
-net::Response get_system(Site& site, Call&) {
+net::Response get_system(Site& site, Call& call) {
   utsname name{};
   ::uname(&name);
   Object out{{"z4j_version", site.parts.version},
@@ -50,6 +52,11 @@ net::Response get_system(Site& site, Call&) {
     out["database_size_mb"] = base::json::number(o, "bytes") / 1048576.0;
   } else {
     out["database_error"] = "the database does not answer";
+  }
+  // Why changes are refused, when they are; receivers' addresses are for administrators.
+  if (const AuditDesk& desk = site.parts.audit_desk; call.principal->user.is_admin) {
+    if (desk.keeper != nullptr) out["audit"] = desk.keeper->to_json();
+    if (desk.forwarder != nullptr) out["audit_forwarding"] = desk.forwarder->to_json();
   }
   if (site.parts.brains) {
     for (auto& member : site.parts.brains()) out[member.key()] = std::move(member.value());

@@ -182,11 +182,11 @@ base::Status Audit::commit(std::vector<AuditEntry> entries, const Act& act, Comm
     lock.lock();
     is_leading_ = false;
     for (Waiting* each : group) {
-      if (trouble && !each->is_done) {
+      if (trouble && !each->is_settled) {
         each->result = base::Error{base::Code::bug, "the audited commit broke off", {}, {}, 0};
-        each->is_done = true;
+        each->is_settled = true;
       }
-      each->is_taken = each->is_done;
+      each->is_taken = each->is_done = each->is_settled;
       if (!each->is_done) waiting_.push_front(each);
     }
     turned_.notify_all();
@@ -227,7 +227,7 @@ void Audit::run(Group& group) {
       each->build();
     } else {
       each->result = result;
-      each->is_done = true;
+      each->is_settled = true;  // done is said under the mutex: whoever waits may be gone then
     }
   }
 }

@@ -80,7 +80,8 @@ class Audit {
     const Act* act = nullptr;
     Commit steps;  // what the act appended
     bool is_alone = false;  // not with others: together they failed
-    bool is_taken = false, is_done = false;
+    bool is_settled = false;  // for the leader alone: the result stands
+    bool is_taken = false, is_done = false;  // guarded by mutex_
     base::Status result;
     void build();
   };

@@ -33,7 +33,7 @@ void TaskMetrics::count(Project& project, const Event& e) {
   ++name.ends[kind_name(e.kind)];
   if (e.kind != Z4J_EV_SUCCEEDED || e.runtime_us < 0) return;
   ++name.runs;
-  name.runtime_us += e.runtime_us;
+  name.runtime_s += static_cast<double>(e.runtime_us) / 1e6;
   ++name.buckets[RollUps::bucket_of(e.runtime_us)];
 }
 
@@ -69,8 +69,7 @@ void TaskMetrics::write(MetricText& out) const {
                  {{"project", project_text}, {"task_name", name}, {"le", RollUps::bound_text(i)}},
                  static_cast<double>(below));
       }
-      out.part("_sum", {{"project", project_text}, {"task_name", name}},
-               static_cast<double>(figures.runtime_us) / 1e6);
+      out.part("_sum", {{"project", project_text}, {"task_name", name}}, figures.runtime_s);
       out.part("_count", {{"project", project_text}, {"task_name", name}},
                static_cast<double>(figures.runs));
     }

@@ -33,7 +33,8 @@ class TaskMetrics {
   struct Name {
     std::map<std::string_view, std::int64_t> ends;  // by event kind, whose names live for ever
     RollUps::Buckets buckets{};
-    std::int64_t runs = 0, runtime_us = 0;
+    std::int64_t runs = 0;
+    double runtime_s = 0;
   };
   struct Project {
     std::map<std::pair<std::string, std::string_view>, std::int64_t> kinds;  // by engine and kind

@@ -81,6 +81,8 @@ class Operations(unittest.TestCase):
         self.assertEqual(self.brain.get("/api/v1/health/ready"), (200, {"status": "ready"}))
         system = self.brain.read("/api/v1/health/system")
         self.assertIn(system["database_type"], ("SQLite", "PostgreSQL"))
+        self.assertIn("ok", system["audit"])
+        self.assertEqual(system["audit_forwarding"], [])
         self.assertEqual(self.brain.get("/api/v1/health/system")[0], 401)
 
 
