@@ -29,8 +29,8 @@
 #include "core/live.hpp"
 #include "core/memberships.hpp"
 #include "core/metrics.hpp"
-#include "core/notifications.hpp"
 #include "core/mfa.hpp"
+#include "core/notifications.hpp"
 #include "core/oidc.hpp"
 #include "core/password_resets.hpp"
 #include "core/plugin_overrides.hpp"
@@ -86,8 +86,8 @@ struct Parts {
   std::function<void(core::MetricText&)> more_metrics = {};
   std::function<net::ServerStats()> server_stats = {};
   core::Notifications* notifications = nullptr;  // required by the routes of notifications
-  AuditDesk audit_desk = {};  // empty: this brain does not look after the log
-  core::Oidc* oidc = nullptr;  // none: no provider is set
+  AuditDesk audit_desk = {};                     // empty: this brain does not look after the log
+  core::Oidc* oidc = nullptr;                    // none: no provider is set
   // The body behind an address that the operator chose: at most so many bytes, within so long.
   std::function<base::Result<std::string>(const std::string& url, std::size_t most_bytes,
                                           int timeout_ms)>

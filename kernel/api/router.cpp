@@ -65,8 +65,7 @@ net::Response refuse(const Call& call, const base::Error& error) {
   return response;
 }
 
-Describe Router::add(std::string_view method, std::string_view path, Policy policy,
-                     Answer answer) {
+Describe Router::add(std::string_view method, std::string_view path, Policy policy, Answer answer) {
   routes_.push_back({method, path, policy, answer});
   return Describe(routes_.back().description);
 }

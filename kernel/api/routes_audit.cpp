@@ -26,9 +26,9 @@ using base::json::Value;
 constexpr std::size_t kMostAuditRows = 50'000;
 constexpr std::uint32_t kAuditFilePage = 500;
 const std::vector<std::string> kAuditColumns = {
-    "id",      "occurred_at", "action",     "target_type", "target_id",  "result",  "outcome",
-    "user_id", "event_id",    "source_ip",  "user_agent",  "metadata",   "seq",     "api_key_id",
-    "project_id", "row_hmac", "prev_row_hmac"};
+    "id",      "occurred_at", "action",     "target_type", "target_id",    "result",
+    "outcome", "user_id",     "event_id",   "source_ip",   "user_agent",   "metadata",
+    "seq",     "api_key_id",  "project_id", "row_hmac",    "prev_row_hmac"};
 constexpr std::size_t kUsualAuditColumns = 12;
 
 Value text_value(const std::optional<std::string>& text) {
@@ -67,13 +67,13 @@ net::Response audit_file(Site& site, const Call& call, const core::AuditFilter& 
     table.columns.assign(kAuditColumns.begin(), kAuditColumns.begin() + kUsualAuditColumns);
   const std::size_t most = format == TableFormat::xlsx ? kMostXlsxRows : kMostAuditRows;
   table.next = [&store = site.parts.store, filter, columns = table.columns, left = most,
-                before = std::optional<std::int64_t>()]() mutable
-      -> base::Result<std::vector<Array>> {
+                before =
+                    std::optional<std::int64_t>()]() mutable -> base::Result<std::vector<Array>> {
     std::vector<Array> rows;
     if (left == 0) return rows;
-    auto page = core::list_audit(
-        store, filter, before,
-        static_cast<std::uint32_t>(std::min<std::size_t>(kAuditFilePage, left)));
+    auto page =
+        core::list_audit(store, filter, before,
+                         static_cast<std::uint32_t>(std::min<std::size_t>(kAuditFilePage, left)));
     if (!page) return std::move(page).error();
     for (const core::AuditRow& row : *page) {
       const Object all = entry_json(row);
@@ -90,8 +90,8 @@ net::Response audit_file(Site& site, const Call& call, const core::AuditFilter& 
 net::Response list_entries(Site& site, Call& call) {
   Input query = Input::of_query(call.request);
   const config::Settings& settings = site.parts.settings;
-  const Paging paging = read_paging(query, List::audit, settings.rest_default_page_size,
-                                    settings.rest_max_page_size);
+  const Paging paging =
+      read_paging(query, List::audit, settings.rest_default_page_size, settings.rest_max_page_size);
   core::AuditFilter filter;
   filter.project = call.project->id;
   filter.action_prefix = query.text("action_prefix", {0, 80}).value_or("");
@@ -184,11 +184,10 @@ net::Response bundle(Site& site, Call& call) {
   site.parts.audit.record(std::move(entry));
   net::Response response;
   response.content_type = "text/plain; charset=utf-8";
-  response.headers.emplace_back("Content-Disposition",
-                                "attachment; filename=\"audit-" +
-                                    std::to_string(opened->first_seq()) + "-" +
-                                    std::to_string(opened->first_seq() + opened->entries()) +
-                                    ".z4jaudit\"");
+  response.headers.emplace_back(
+      "Content-Disposition", "attachment; filename=\"audit-" + std::to_string(opened->first_seq()) +
+                                 "-" + std::to_string(opened->first_seq() + opened->entries()) +
+                                 ".z4jaudit\"");
   auto source = std::make_shared<core::AuditBundle>(std::move(opened).value());
   response.stream = [source](std::string& out) {
     auto more = source->next(out);
@@ -219,12 +218,12 @@ net::Response acknowledge(Site& site, Call& call) {
   if (in.ok() && !fault) in.problem("reason", "value_error", "is no reason that a check gives");
   if (!in.ok()) return in.refused(call.request);
   known.fault = *fault;
-  auto done = core::acknowledge_audit_break(site.parts.store, site.parts.audit,
-                                            site.parts.audit.secrets(), site.parts.clock,
-                                            call.actor(), std::move(known));
+  auto done =
+      core::acknowledge_audit_break(site.parts.store, site.parts.audit, site.parts.audit.secrets(),
+                                    site.parts.clock, call.actor(), std::move(known));
   if (!done) return refuse(call, done.error());
-  if (desk.checkpoints != nullptr && (*fault == core::AuditFault::rolled_back ||
-                                      *fault == core::AuditFault::forked)) {
+  if (desk.checkpoints != nullptr &&
+      (*fault == core::AuditFault::rolled_back || *fault == core::AuditFault::forked)) {
     if (auto aside = desk.checkpoints->put_aside(); !aside) return refuse(call, aside.error());
   }
   return json_answer(201, core::to_json(*done));

@@ -48,19 +48,20 @@ Object to_json(const core::User& user) {
 }
 
 Object to_admin_json(const core::User& user) {
-  return {{"id", user.id.text()},
-          {"email", user.email},
-          {"first_name", text_or_null(user.first_name)},
-          {"last_name", text_or_null(user.last_name)},
-          {"display_name", text_or_null(user.shown_name())},
-          {"is_admin", user.is_admin},
-          {"is_active", user.is_active},
-          {"timezone", user.timezone},
-          {"last_login_at", user.last_login_at == 0 ? Value(nullptr) : time_value(user.last_login_at)},
-          {"created_at", time_value(user.created_at)},
-          {"updated_at", time_value(user.updated_at)},
-          {"has_second_factor", user.mfa_enrolled_at != 0},
-          {"password_change_required", user.force_password_change}};
+  return {
+      {"id", user.id.text()},
+      {"email", user.email},
+      {"first_name", text_or_null(user.first_name)},
+      {"last_name", text_or_null(user.last_name)},
+      {"display_name", text_or_null(user.shown_name())},
+      {"is_admin", user.is_admin},
+      {"is_active", user.is_active},
+      {"timezone", user.timezone},
+      {"last_login_at", user.last_login_at == 0 ? Value(nullptr) : time_value(user.last_login_at)},
+      {"created_at", time_value(user.created_at)},
+      {"updated_at", time_value(user.updated_at)},
+      {"has_second_factor", user.mfa_enrolled_at != 0},
+      {"password_change_required", user.force_password_change}};
 }
 
 Object to_json(const core::Invitation& invitation) {

@@ -94,7 +94,8 @@ class ApiKeys {
   [[nodiscard]] base::Error refused(const Row& row, std::string_view reason, const Client& client);
   void unknown(const Client& client);
   void used(const Row& row, const Client& client);
-  [[nodiscard]] base::Result<std::string> slug_of(const Principal& owner, const base::Uuid& project);
+  [[nodiscard]] base::Result<std::string> slug_of(const Principal& owner,
+                                                  const base::Uuid& project);
 
   Store& store_;
   Audit& audit_;

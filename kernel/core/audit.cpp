@@ -57,8 +57,7 @@ base::Status Audit::open() {
   auto found = read_audit_head(store_);
   if (!found) return std::move(found).error();
   if (found->has_value()) {
-    if (!is_genuine(**found, secrets()))
-      log_.error("audit head has a wrong MAC: run audit verify");
+    if (!is_genuine(**found, secrets())) log_.error("audit head has a wrong MAC: run audit verify");
     known_seq_ = (*found)->seq;
     return {};
   }
@@ -219,8 +218,8 @@ void Audit::run(Group& group) {
   bool is_in_doubt = false;
   const base::Status result = try_commit(group, is_in_doubt);
   // Whose fault it is is not known, or was only seen together with the others.
-  const bool goes_apart = !result && group.size() > 1 && !is_in_doubt &&
-                          result.error().code != base::Code::busy;
+  const bool goes_apart =
+      !result && group.size() > 1 && !is_in_doubt && result.error().code != base::Code::busy;
   for (Waiting* each : group) {
     each->is_alone = goes_apart;
     if (goes_apart) {

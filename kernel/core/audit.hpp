@@ -6,11 +6,11 @@
 // too. The canonical text is stored and is what verification checks; the columns beside it must
 // agree with it. docs/security/audit.md tells the whole.
 //
-// Acts that wait for their turn are committed together, each as if alone: one that the store refuses
-// is taken out and tried by itself, and the others go on.
+// Acts that wait for their turn are committed together, each as if alone: one that the store
+// refuses is taken out and tried by itself, and the others go on.
 //
-// Threads: all members of Audit are thread-safe. Commits of several kernels are ordered by the store
-// (serial "audit" and the guard on the head).
+// Threads: all members of Audit are thread-safe. Commits of several kernels are ordered by the
+// store (serial "audit" and the guard on the head).
 #pragma once
 
 #include <atomic>
@@ -54,10 +54,10 @@ class Audit {
   // others use this.
   void only_while(MayChange may_change) { may_change_ = std::move(may_change); }
 
-  // Commits the steps that `act` appends together with the entries, all or none. `act` runs once per
-  // try, now and then on the thread of another who waits here, and must append the same steps each
-  // time; step numbers of `out` are its own. Errors: the driver's; conflict only when one of the
-  // act's steps conflicted (`out` says which).
+  // Commits the steps that `act` appends together with the entries, all or none. `act` runs once
+  // per try, now and then on the thread of another who waits here, and must append the same steps
+  // each time; step numbers of `out` are its own. Errors: the driver's; conflict only when one of
+  // the act's steps conflicted (`out` says which).
   [[nodiscard]] base::Status commit(std::vector<AuditEntry> entries, const Act& act, Commit& out);
   [[nodiscard]] base::Status commit(std::vector<AuditEntry> entries, const Act& act);
   // Only the record: of an act that failed or was denied. A failure to write it is logged.
@@ -78,9 +78,9 @@ class Audit {
     std::vector<AuditEntry> entries;
     std::vector<base::Uuid> ids;
     const Act* act = nullptr;
-    Commit steps;  // what the act appended
-    bool is_alone = false;  // not with others: together they failed
-    bool is_settled = false;  // for the leader alone: the result stands
+    Commit steps;                            // what the act appended
+    bool is_alone = false;                   // not with others: together they failed
+    bool is_settled = false;                 // for the leader alone: the result stands
     bool is_taken = false, is_done = false;  // guarded by mutex_
     base::Status result;
     void build();

@@ -41,8 +41,8 @@ base::Result<bool> AuditCheck::is_leaf(const AuditRow& row) {
   }
   const std::uint64_t place = at % kAuditTileWidth;
   return place < leaves_.size() &&
-         leaves_[place] == proof::leaf_hash(
-                               proof::entry_line({row.seq, row.row_hmac, row.canonical}));
+         leaves_[place] ==
+             proof::leaf_hash(proof::entry_line({row.seq, row.row_hmac, row.canonical}));
 }
 
 base::Status AuditCheck::page(AuditVerifier& verifier, const AuditHead& head, std::size_t& rows) {
@@ -97,8 +97,8 @@ base::Status AuditCheck::check_checkpoints(AuditVerifier& verifier) {
     if (proof::signed_by(note->text, note->signatures, key) == proof::Signed::bad ||
         (head->origin == key.name &&
          proof::signed_by(note->text, note->signatures, key) != proof::Signed::good) ||
-        (witness && proof::signed_by(note->text, note->signatures, *witness) ==
-                        proof::Signed::bad)) {
+        (witness &&
+         proof::signed_by(note->text, note->signatures, *witness) == proof::Signed::bad)) {
       wrong(point);
       continue;
     }
@@ -141,13 +141,13 @@ base::Result<AuditReport> AuditCheck::run() {
     if (!size) return std::move(size).error();
     tree_size_ = *size;
   }
-  AuditVerifier verifier(options_.secrets.secret, options_.secrets.previous_secrets,
-                         [&](AuditFault fault, std::optional<base::Uuid> id,
-                             std::optional<std::int64_t> seq) {
-                           const bool known = is_known(*breaks, fault, id, seq);
-                           if (options_.on_break) options_.on_break(fault, id, seq, known);
-                           return known;
-                         });
+  AuditVerifier verifier(
+      options_.secrets.secret, options_.secrets.previous_secrets,
+      [&](AuditFault fault, std::optional<base::Uuid> id, std::optional<std::int64_t> seq) {
+        const bool known = is_known(*breaks, fault, id, seq);
+        if (options_.on_break) options_.on_break(fault, id, seq, known);
+        return known;
+      });
   if (auto begun = begin(verifier); !begun) return std::move(begun).error();
   const std::int64_t first = verifier.last_seq();
   for (;;) {
@@ -157,9 +157,9 @@ base::Result<AuditReport> AuditCheck::run() {
     std::size_t rows = 0;
     if (auto done = page(verifier, head, rows); !done) return std::move(done).error();
     if (options_.on_progress) {
-      options_.on_progress(static_cast<std::uint64_t>(verifier.last_seq() - first),
-                           static_cast<std::uint64_t>(std::max(head.seq, verifier.last_seq()) -
-                                                      first));
+      options_.on_progress(
+          static_cast<std::uint64_t>(verifier.last_seq() - first),
+          static_cast<std::uint64_t>(std::max(head.seq, verifier.last_seq()) - first));
     }
     if (rows < kCheckPageRows) break;
   }
@@ -175,8 +175,8 @@ base::Result<AuditReport> AuditCheck::run() {
     if (auto done = check_outside(verifier, tree_size_); !done) return std::move(done).error();
   }
   if (static_cast<std::int64_t>(tree_size_) > std::max(head.seq, verifier.last_seq()))
-    verifier.fail(AuditFault::tree_mismatch, std::nullopt,
-                  static_cast<std::int64_t>(tree_size_), std::nullopt);
+    verifier.fail(AuditFault::tree_mismatch, std::nullopt, static_cast<std::int64_t>(tree_size_),
+                  std::nullopt);
   verifier.report().tree_size = tree_size_;
   verifier.report().checked_at = clock_.now();
   return verifier.report();

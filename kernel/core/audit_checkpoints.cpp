@@ -37,7 +37,8 @@ base::Error other_past(std::string message) {
 }
 
 base::Error file_trouble(const std::string& path) {
-  return base::Error{base::Code::io, "can't write " + path + ": " + std::strerror(errno), {}, {}, 0};
+  return base::Error{
+      base::Code::io, "can't write " + path + ": " + std::strerror(errno), {}, {}, 0};
 }
 
 }  // namespace
@@ -62,8 +63,8 @@ base::Result<std::unique_ptr<AuditCheckpoints>> AuditCheckpoints::open(
   }
   if (!options.folder.empty() && ::mkdir(options.folder.c_str(), 0700) != 0 && errno != EEXIST)
     return file_trouble(options.folder);
-  return std::unique_ptr<AuditCheckpoints>(new AuditCheckpoints(
-      store, tree, clock, log, std::move(options), std::move(key).value()));
+  return std::unique_ptr<AuditCheckpoints>(
+      new AuditCheckpoints(store, tree, clock, log, std::move(options), std::move(key).value()));
 }
 
 base::Result<std::vector<AuditCheckpoint>> AuditCheckpoints::list(std::uint32_t most) {
@@ -140,14 +141,13 @@ base::Status AuditCheckpoints::have_witnessed(const std::optional<Fence>& fence)
     if (answer->status == 200) {
       const auto lines = proof::Note::parse_signatures(answer->body);
       const auto note = proof::Note::parse(now.note);
-      if (!lines || !note || proof::signed_by(note->text, *lines, *options_.witness) !=
-                                 proof::Signed::good) {
+      if (!lines || !note ||
+          proof::signed_by(note->text, *lines, *options_.witness) != proof::Signed::good) {
         return base::Error{base::Code::denied, "the witness's answer is not signed with its key",
                            "audit witness", "check audit.witness_key", 0};
       }
       for (const proof::NoteSignature& line : *lines) {
-        if (line.name == options_.witness->name &&
-            line.bytes.starts_with(options_.witness->id()))
+        if (line.name == options_.witness->name && line.bytes.starts_with(options_.witness->id()))
           now.note += proof::to_line(line);
       }
       now.is_witnessed = true;
@@ -156,7 +156,8 @@ base::Status AuditCheckpoints::have_witnessed(const std::optional<Fence>& fence)
       Where which;
       which.eq(point_col::size, static_cast<std::int64_t>(now.head.size));
       commit.update(Table::audit_checkpoints, std::move(which),
-                    {{point_col::note, Cell(now.note)}, {point_col::is_witnessed, Cell(true)}}, 1, 1);
+                    {{point_col::note, Cell(now.note)}, {point_col::is_witnessed, Cell(true)}}, 1,
+                    1);
       if (auto done = store_.commit(commit); !done) return done;
       return keep_outside(now);
     }
@@ -183,8 +184,8 @@ base::Status AuditCheckpoints::have_witnessed(const std::optional<Fence>& fence)
                            : "",
                        0};
   }
-  return base::Error{base::Code::unavailable, "the witness forgets what it said", "audit witness",
-                     {}, 0};
+  return base::Error{
+      base::Code::unavailable, "the witness forgets what it said", "audit witness", {}, 0};
 }
 
 base::Status AuditCheckpoints::forget_before(base::TimeUs before,
@@ -215,8 +216,8 @@ base::Result<std::optional<proof::Checkpoint>> AuditCheckpoints::outside() {
   text.resize(static_cast<std::size_t>(in.gcount()));
   const auto note = proof::Note::parse(text);
   const auto head = note ? proof::Checkpoint::parse(note->text) : note.error();
-  if (!head || proof::signed_by(note->text, note->signatures, key_.verifier()) ==
-                   proof::Signed::bad) {
+  if (!head ||
+      proof::signed_by(note->text, note->signatures, key_.verifier()) == proof::Signed::bad) {
     return base::Error{base::Code::corrupt, "the file is no checkpoint of this log", file(),
                        "move it away when its change is explained", 0};
   }

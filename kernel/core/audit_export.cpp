@@ -34,13 +34,15 @@ base::Result<std::uint64_t> first_since(Store& store, base::TimeUs time, std::ui
 }  // namespace
 
 base::Result<AuditBundle> AuditBundle::open(Store& store, AuditTree& tree,
-                                            AuditCheckpoints& checkpoints,
-                                            const Request& request) {
+                                            AuditCheckpoints& checkpoints, const Request& request) {
   auto point = checkpoints.latest();
   if (!point) return std::move(point).error();
   if (!point->has_value()) {
-    return base::Error{base::Code::not_found, "the audit log has no checkpoint yet", {},
-                       "try again in a minute", 0};
+    return base::Error{base::Code::not_found,
+                       "the audit log has no checkpoint yet",
+                       {},
+                       "try again in a minute",
+                       0};
   }
   const std::uint64_t size = (*point)->head.size;
   if (request.since && *request.since > size) {
@@ -48,7 +50,9 @@ base::Result<AuditBundle> AuditBundle::open(Store& store, AuditTree& tree,
                        "the latest checkpoint has " + std::to_string(size) +
                            " entries, fewer than the one that was seen: the log was rolled back, "
                            "or it was another one",
-                       {}, {}, 0};
+                       {},
+                       {},
+                       0};
   }
   auto prunes = read_audit_prunes(store);
   if (!prunes) return std::move(prunes).error();

@@ -32,8 +32,8 @@ class AuditBundle {
                                                       AuditCheckpoints& checkpoints,
                                                       const Request& request);
 
-  // Appends some of the text. False: that was all before. Errors: the store's; corrupt when an entry
-  // is missing, and then the text is not whole.
+  // Appends some of the text. False: that was all before. Errors: the store's; corrupt when an
+  // entry is missing, and then the text is not whole.
   [[nodiscard]] base::Result<bool> next(std::string& out);
 
   [[nodiscard]] std::uint64_t first_seq() const noexcept { return first_; }

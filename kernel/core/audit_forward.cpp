@@ -36,9 +36,8 @@ std::string forwarded_text(const AuditRow& row) {
   return text;
 }
 
-AuditForwarder::AuditForwarder(Store& store, Audit& audit, const base::Clock& clock,
-                               base::Log& log, std::vector<std::unique_ptr<AuditSink>> sinks,
-                               Options options)
+AuditForwarder::AuditForwarder(Store& store, Audit& audit, const base::Clock& clock, base::Log& log,
+                               std::vector<std::unique_ptr<AuditSink>> sinks, Options options)
     : store_(store), audit_(audit), clock_(clock), log_(log), options_(std::move(options)) {
   for (auto& sink : sinks) {
     auto channel = std::make_unique<Channel>();
@@ -192,9 +191,10 @@ base::Status AuditForwarder::may_change() const {
     why += (why.empty() ? "" : "; ") + channel->name + ": " +
            (channel->last_error.empty() ? "too slow" : channel->last_error);
   }
-  return base::Error{base::Code::unavailable,
-                     "changes are refused: no receiver of the audit log takes entries (" + why + ")",
-                     "audit_blocked", "repair the receiver; reading goes on", 5000};
+  return base::Error{
+      base::Code::unavailable,
+      "changes are refused: no receiver of the audit log takes entries (" + why + ")",
+      "audit_blocked", "repair the receiver; reading goes on", 5000};
 }
 
 base::Result<std::optional<std::int64_t>> AuditForwarder::forwarded() {

@@ -24,9 +24,9 @@ base::Result<std::optional<AuditHead>> read_audit_head(Store& store) {
   if (!row) return std::move(row).error();
   if (!row->has_value()) return std::optional<AuditHead>{};
   const Row& r = **row;
-  return std::optional<AuditHead>(AuditHead{
-      r.num(head_col::seq), std::string(r.text(head_col::row_hmac)), r.num(head_col::occurred_at),
-      std::string(r.text(head_col::mac))});
+  return std::optional<AuditHead>(
+      AuditHead{r.num(head_col::seq), std::string(r.text(head_col::row_hmac)),
+                r.num(head_col::occurred_at), std::string(r.text(head_col::mac))});
 }
 
 std::string audit_head_mac(std::string_view secret, const AuditHead& head) {

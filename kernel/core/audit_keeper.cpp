@@ -17,9 +17,9 @@ constexpr int kMostGrowSteps = 64;  // a round; more come with the next one
 
 }  // namespace
 
-AuditKeeper::AuditKeeper(Store& store, Audit& audit, AuditTree& tree,
-                         AuditCheckpoints& checkpoints, AuditRetention& retention,
-                         const base::Clock& clock, base::Log& log, Options options)
+AuditKeeper::AuditKeeper(Store& store, Audit& audit, AuditTree& tree, AuditCheckpoints& checkpoints,
+                         AuditRetention& retention, const base::Clock& clock, base::Log& log,
+                         Options options)
     : store_(store),
       audit_(audit),
       tree_(tree),
@@ -40,7 +40,7 @@ bool AuditKeeper::may_run(std::optional<Fence>& fence) const {
 }
 
 // Trouble is told once, and once that it is over.
-void AuditKeeper::note(std::string State::* where, const base::Status& what, const char* event) {
+void AuditKeeper::note(std::string State::*where, const base::Status& what, const char* event) {
   const std::string why = what ? std::string() : what.error().text();
   {
     const std::lock_guard lock(mutex_);
@@ -75,9 +75,10 @@ void AuditKeeper::sign(const std::optional<Fence>& fence, bool now) {
   if (unsigned_ > 0 && is_due) {
     next_sign_ms_ = at + options_.checkpoint_interval_s * std::int64_t{1000};
     auto size = tree_.size();
-    auto signed_one = size && *size == 0
-                          ? base::Result<AuditCheckpoint>(base::Error{base::Code::conflict, {}, {}, {}, 0})
-                          : checkpoints_.sign(fence);
+    auto signed_one =
+        size && *size == 0
+            ? base::Result<AuditCheckpoint>(base::Error{base::Code::conflict, {}, {}, {}, 0})
+            : checkpoints_.sign(fence);
     if (signed_one) {
       unsigned_ = 0;
       is_unwitnessed_ = true;
@@ -103,8 +104,8 @@ void AuditKeeper::take_old(const std::optional<Fence>& fence) {
   const base::Status result = gone ? base::Status() : base::Status(gone.error());
   note(&State::retention_trouble, result, "old audit entries not deleted");
   if (!gone) return;
-  (void)checkpoints_.forget_before(
-      clock_.now() - options_.keep_checkpoints_days * base::kDayUs, fence);
+  (void)checkpoints_.forget_before(clock_.now() - options_.keep_checkpoints_days * base::kDayUs,
+                                   fence);
   const std::lock_guard lock(mutex_);
   state_.pruned += *gone;
   state_.pruned_last = *gone;
@@ -183,10 +184,9 @@ void AuditKeeper::check(std::stop_token stop) {
     log_.info("audit log is whole", {{"rows", report->rows_verified}});
     return;
   }
-  log_.error("audit log is BROKEN",
-             {{"reason", to_string(report->reason)},
-              {"seq", report->first_broken_seq.value_or(0)},
-              {"rows_verified", report->rows_verified}});
+  log_.error("audit log is BROKEN", {{"reason", to_string(report->reason)},
+                                     {"seq", report->first_broken_seq.value_or(0)},
+                                     {"rows_verified", report->rows_verified}});
   if (is_news && options_.on_broken) options_.on_broken(*report);
 }
 

@@ -31,8 +31,8 @@ class AuditKeeper {
  public:
   struct Options {
     int checkpoint_interval_s = 60;
-    int checkpoint_entries = 1000;      // or sooner, when the log has grown by so many
-    int verify_interval_s = 21'600;     // 0: only when somebody asks
+    int checkpoint_entries = 1000;   // or sooner, when the log has grown by so many
+    int verify_interval_s = 21'600;  // 0: only when somebody asks
     int retention_interval_s = 3600;
     int keep_checkpoints_days = 90;
     // The right to work; none: another brain does. Without the function nobody else is there.
@@ -46,16 +46,15 @@ class AuditKeeper {
     bool is_checking = false;
     std::uint64_t rows_done = 0, rows_all = 0;
     base::TimeUs check_began_at = 0;
-    std::optional<AuditReport> report;  // of the latest check that ended
-    std::string check_trouble;          // why the latest one did not
+    std::optional<AuditReport> report;                             // of the latest check that ended
+    std::string check_trouble;                                     // why the latest one did not
     std::string tree_trouble, witness_trouble, retention_trouble;  // "": well
     std::uint64_t pruned = 0, pruned_last = 0;
     base::TimeUs pruned_at = 0;
   };
 
   AuditKeeper(Store& store, Audit& audit, AuditTree& tree, AuditCheckpoints& checkpoints,
-              AuditRetention& retention, const base::Clock& clock, base::Log& log,
-              Options options);
+              AuditRetention& retention, const base::Clock& clock, base::Log& log, Options options);
   ~AuditKeeper();  // stop()
   AuditKeeper(const AuditKeeper&) = delete;
   AuditKeeper& operator=(const AuditKeeper&) = delete;
@@ -78,7 +77,7 @@ class AuditKeeper {
   void grow(const std::optional<Fence>& fence);
   void sign(const std::optional<Fence>& fence, bool now);
   void take_old(const std::optional<Fence>& fence);
-  void note(std::string State::* where, const base::Status& what, const char* event);
+  void note(std::string State::*where, const base::Status& what, const char* event);
   void run();
   void run_checks(std::stop_token stop);
 
@@ -98,7 +97,7 @@ class AuditKeeper {
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  State state_;                     // guarded by mutex_, as are those below
+  State state_;  // guarded by mutex_, as are those below
   bool wants_check_ = false, is_stopping_ = false;
   std::int64_t next_check_ms_ = 0;
   std::stop_source stop_;

@@ -14,8 +14,7 @@ base::Result<std::vector<AuditRow>> list_audit(Store& store, const AuditFilter& 
                                                std::uint32_t limit) {
   Query query(Table::audit_log);
   if (filter.project) query.where.eq(listed_col::project_id, *filter.project);
-  if (!filter.action_prefix.empty())
-    query.where.prefix(listed_col::action, filter.action_prefix);
+  if (!filter.action_prefix.empty()) query.where.prefix(listed_col::action, filter.action_prefix);
   if (filter.outcome) query.where.eq(listed_col::outcome, *filter.outcome);
   if (filter.user) query.where.eq(listed_col::user_id, *filter.user);
   if (filter.since) query.where.ge(listed_col::occurred_at, *filter.since);

@@ -21,8 +21,9 @@ struct AuditFilter {
 };
 
 // Newest first, behind the place `before`; at most `limit`, fewer when they weigh much.
-[[nodiscard]] base::Result<std::vector<AuditRow>> list_audit(
-    Store& store, const AuditFilter& filter, std::optional<std::int64_t> before,
-    std::uint32_t limit);
+[[nodiscard]] base::Result<std::vector<AuditRow>> list_audit(Store& store,
+                                                             const AuditFilter& filter,
+                                                             std::optional<std::int64_t> before,
+                                                             std::uint32_t limit);
 
 }  // namespace z4j::core

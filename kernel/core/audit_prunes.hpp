@@ -1,6 +1,6 @@
-// What retention took from the audit log: the oldest entries, in passes that follow each other. Each
-// pass left a record under a MAC, which the chain goes on from, and an entry of its own; the hashes
-// of the entries stay in the tree.
+// What retention took from the audit log: the oldest entries, in passes that follow each other.
+// Each pass left a record under a MAC, which the chain goes on from, and an entry of its own; the
+// hashes of the entries stay in the tree.
 #pragma once
 
 #include <cstdint>

@@ -66,8 +66,8 @@ base::Result<std::uint64_t> AuditRetention::batch(const std::optional<Fence>& fe
     if (seen.empty()) first_id = row.uuid(aged_col::id);
     last_id = row.uuid(aged_col::id);
     prune.last_row_hmac = row.text(aged_col::row_hmac);
-    seen.push_back(proof::leaf_hash(proof::entry_line(
-        {next, row.text(aged_col::row_hmac), row.text(aged_col::canonical)})));
+    seen.push_back(proof::leaf_hash(
+        proof::entry_line({next, row.text(aged_col::row_hmac), row.text(aged_col::canonical)})));
     ++next;
     return true;
   });
@@ -76,9 +76,7 @@ base::Result<std::uint64_t> AuditRetention::batch(const std::optional<Fence>& fe
     return base::Error{base::Code::corrupt,
                        "old entries of the audit log are kept: entry " + std::to_string(seq) +
                            " is not what it was",
-                       "audit_log",
-                       "run audit verify",
-                       0};
+                       "audit_log", "run audit verify", 0};
   };
   if (is_hole) return damaged(next);
   if (seen.empty()) return std::uint64_t{0};

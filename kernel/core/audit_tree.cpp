@@ -94,8 +94,8 @@ base::Result<std::uint64_t> AuditTree::grow(const std::optional<Fence>& fence) {
     for (; next < seq && fresh.size() < kAuditGrowRows; ++next, ++lost)
       fresh.push_back(proof::leaf_hash(proof::entry_line({next, {}, {}})));
     if (next < seq) return false;
-    fresh.push_back(proof::leaf_hash(proof::entry_line(
-        {seq, row.text(entry_col::row_hmac), row.text(entry_col::canonical)})));
+    fresh.push_back(proof::leaf_hash(
+        proof::entry_line({seq, row.text(entry_col::row_hmac), row.text(entry_col::canonical)})));
     ++next;
     return true;
   });
@@ -107,8 +107,9 @@ base::Result<std::uint64_t> AuditTree::grow(const std::optional<Fence>& fence) {
 
   // Full tiles carry their roots upwards.
   std::map<std::pair<unsigned, std::uint64_t>, std::vector<proof::Hash>> changed;
-  const auto append = [&](unsigned level, std::uint64_t at,
-                          const proof::Hash& hash) -> base::Result<const std::vector<proof::Hash>*> {
+  const auto append =
+      [&](unsigned level, std::uint64_t at,
+          const proof::Hash& hash) -> base::Result<const std::vector<proof::Hash>*> {
     const std::uint64_t number = at / kAuditTileWidth;
     auto found = changed.find({level, number});
     if (found == changed.end()) {

@@ -1,10 +1,10 @@
 // The audit log as a Merkle tree (RFC 6962): the hashes of its entries in tiles of 256, which stay
 // when retention takes the entries.
 //
-// Leaf number seq - 1 is the entry as proof/entry_line.hpp writes it. A tile of level 0 holds hashes
-// of leaves, one of level n hashes of full tiles of level n - 1. The tree grows behind the log, in
-// commits of its own, so an audited act costs no hash. Threads: thread-safe; two that grow one tree
-// at once are told apart by the store, and one of them fails with `conflict`.
+// Leaf number seq - 1 is the entry as proof/entry_line.hpp writes it. A tile of level 0 holds
+// hashes of leaves, one of level n hashes of full tiles of level n - 1. The tree grows behind the
+// log, in commits of its own, so an audited act costs no hash. Threads: thread-safe; two that grow
+// one tree at once are told apart by the store, and one of them fails with `conflict`.
 #pragma once
 
 #include <cstdint>

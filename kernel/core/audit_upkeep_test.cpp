@@ -206,8 +206,8 @@ class AuditUpkeepTest : public CppUnit::TestFixture {
     }
     std::vector<AuditRow> rows = list_audit(*store_, {}, {}, 1000).value();
     for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
-      plain.add(proof::leaf_hash(std::to_string(row->seq) + " " + row->row_hmac + " " +
-                                 row->canonical));
+      plain.add(
+          proof::leaf_hash(std::to_string(row->seq) + " " + row->row_hmac + " " + row->canonical));
       CPPUNIT_ASSERT(plain.root() == tree_->root(plain.size()).value());
     }
     const auto proof = tree_->consistency(255, 557).value();
@@ -399,11 +399,11 @@ class AuditUpkeepTest : public CppUnit::TestFixture {
     known.row_id = report.first_broken_id;
     known.seq = report.first_broken_seq;
     known.note = "a repair that we made";
-    const auto noted = acknowledge_audit_break(*store_, *audit_, audit_->secrets(), clock_, {},
-                                               known);
+    const auto noted =
+        acknowledge_audit_break(*store_, *audit_, audit_->secrets(), clock_, {}, known);
     CPPUNIT_ASSERT(noted.ok());
-    CPPUNIT_ASSERT(!acknowledge_audit_break(*store_, *audit_, audit_->secrets(), clock_, {}, known)
-                        .ok());
+    CPPUNIT_ASSERT(
+        !acknowledge_audit_break(*store_, *audit_, audit_->secrets(), clock_, {}, known).ok());
     report = check();
     CPPUNIT_ASSERT_MESSAGE(std::string(to_string(report.reason)), report.ok);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, report.acknowledged_breaks);
@@ -421,10 +421,8 @@ class AuditUpkeepTest : public CppUnit::TestFixture {
     write(30);
     const AuditCheckpoint seen = *checkpoints_->latest().value();
     sign();
-    for (const auto& [from, to] : {std::pair<std::int64_t, std::int64_t>{1, 9999},
-                                   {257, 512},
-                                   {730, 730},
-                                   {600, 500}}) {
+    for (const auto& [from, to] :
+         {std::pair<std::int64_t, std::int64_t>{1, 9999}, {257, 512}, {730, 730}, {600, 500}}) {
       AuditBundle::Request request;
       request.from_seq = from;
       request.to_seq = to;
@@ -439,10 +437,9 @@ class AuditUpkeepTest : public CppUnit::TestFixture {
     }
     AuditBundle::Request by_time;
     by_time.from_time = 1'750'000'000'000'000 + 701 * base::kSecondUs;
-    CPPUNIT_ASSERT_EQUAL(std::uint64_t{701},
-                         AuditBundle::open(*store_, *tree_, *checkpoints_, by_time)
-                             .value()
-                             .first_seq());
+    CPPUNIT_ASSERT_EQUAL(
+        std::uint64_t{701},
+        AuditBundle::open(*store_, *tree_, *checkpoints_, by_time).value().first_seq());
   }
 
   void lists_are_filtered_and_paged() {
@@ -584,11 +581,14 @@ class AuditUpkeepTest : public CppUnit::TestFixture {
           const std::string key =
               is_taken ? "taken" : std::to_string(person) + "." + std::to_string(i);
           Commit out;
-          const auto done = audit_->commit({entry("x")}, [&](Commit& c) {
-            Rows rows(Table::meta);
-            rows.begin().text(model::meta::key, key);
-            c.insert(std::move(rows));
-          }, out);
+          const auto done = audit_->commit(
+              {entry("x")},
+              [&](Commit& c) {
+                Rows rows(Table::meta);
+                rows.begin().text(model::meta::key, key);
+                c.insert(std::move(rows));
+              },
+              out);
           if (done) {
             good += 1;
           } else if (done.error().code == base::Code::conflict && out.bad_step() == 0) {

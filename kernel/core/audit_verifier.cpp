@@ -123,11 +123,10 @@ json::Object to_json(const AuditReport& report) {
           {"accepted_with_previous_secret", report.accepted_with_previous_secret},
           {"head_hmac", json::text_or_null(report.head_hmac)},
           {"pruned_through", report.pruned_through},
-          {"tree",
-           json::Object{{"size", report.tree_size},
-                        {"checkpoint_size", report.checkpoint_size},
-                        {"root_hash", json::text_or_null(report.root_hash)},
-                        {"is_witnessed", report.is_witnessed}}},
+          {"tree", json::Object{{"size", report.tree_size},
+                                {"checkpoint_size", report.checkpoint_size},
+                                {"root_hash", json::text_or_null(report.root_hash)},
+                                {"is_witnessed", report.is_witnessed}}},
           {"checked_at", base::format_time(report.checked_at)}};
 }
 

@@ -27,16 +27,16 @@ struct AuditRow {
 
 enum class AuditFault {
   none,
-  mac_mismatch,        // the entry's text, its columns or its MAC were changed
-  link_mismatch,       // it does not follow the entry before it: one is gone, moved or added
+  mac_mismatch,   // the entry's text, its columns or its MAC were changed
+  link_mismatch,  // it does not follow the entry before it: one is gone, moved or added
   missing_mac,
-  prefix_missing,      // the log does not begin at its beginning, and retention did not take it
-  head_mismatch,       // the newest entries are gone
-  tree_mismatch,       // the entry is not the one that the tree was made of
-  checkpoint_mismatch, // a checkpoint is not of this tree, or its signature is false
-  prune_mismatch,      // the record of what retention took is false
-  rolled_back,         // a checkpoint outside knows a longer log: an older state was put back
-  forked,              // a checkpoint outside, or the witness, knows another past
+  prefix_missing,       // the log does not begin at its beginning, and retention did not take it
+  head_mismatch,        // the newest entries are gone
+  tree_mismatch,        // the entry is not the one that the tree was made of
+  checkpoint_mismatch,  // a checkpoint is not of this tree, or its signature is false
+  prune_mismatch,       // the record of what retention took is false
+  rolled_back,          // a checkpoint outside knows a longer log: an older state was put back
+  forked,               // a checkpoint outside, or the witness, knows another past
 };
 [[nodiscard]] std::string_view to_string(AuditFault fault) noexcept;
 [[nodiscard]] std::optional<AuditFault> parse_audit_fault(std::string_view word) noexcept;
@@ -50,7 +50,7 @@ struct AuditReport {
   std::optional<base::Uuid> first_broken_id;  // none for a cut tail: the row is gone
   std::optional<std::int64_t> first_broken_seq;
   std::optional<base::TimeUs> first_broken_at;
-  std::string head_hmac;  // MAC of the newest row that was read
+  std::string head_hmac;                  // MAC of the newest row that was read
   std::uint64_t acknowledged_breaks = 0;  // met, and known to people
   std::int64_t pruned_through = 0;        // newest place whose entry retention took
   // Of the tree; 0 and "" when it was not looked at.

@@ -765,8 +765,7 @@ void Commands::answer_loop() {
     next_sweep = std::chrono::steady_clock::now() + kCommandSweepEvery;
     const auto swept = sweep();
     if (options_.on_swept) options_.on_swept(swept ? base::Status() : base::Status(swept.error()));
-    if (!swept)
-      log_.warn("command time-outs not swept", {{"why", swept.error().text()}});
+    if (!swept) log_.warn("command time-outs not swept", {{"why", swept.error().text()}});
   }
   work();
 }

@@ -137,8 +137,7 @@ base::Result<std::unique_ptr<Ingest>> Ingest::make(Store& store, Options options
     lane.number = i;
     inside->lanes.push_back(std::make_unique<IngestLane>(
         IngestLane::Shared{store, *inside->options.clock, *inside->options.log, inside->redactor,
-                           inside->ledger, inside->options.on_changed,
-                           inside->options.on_stored},
+                           inside->ledger, inside->options.on_changed, inside->options.on_stored},
         lane));
   }
   return std::unique_ptr<Ingest>(new Ingest(std::move(inside)));

@@ -86,8 +86,7 @@ Rows agent_rows(const EventRefs& stored, const std::map<base::Uuid, std::uint64_
 }  // namespace
 
 BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std::uint64_t>& drops,
-                        unsigned lane, std::vector<const Fence*> guards,
-                        const FleetMemory& told) {
+                        unsigned lane, std::vector<const Fence*> guards, const FleetMemory& told) {
   BatchCommit made;
   TaskFold tasks;
   FleetFold fleet;

@@ -108,7 +108,7 @@ class IngestLane {
   const Options options_;
   std::map<base::Uuid, std::uint64_t> drops_;  // taken from the ledger, not stored yet
   FleetMemory fleet_;
-  unsigned failures_ = 0;                      // in a row
+  unsigned failures_ = 0;  // in a row
   struct Fact {
     base::TimeUs at = 0, noted_at = 0;
     std::uint64_t batch = 0;  // it came with, and its place there

@@ -112,8 +112,7 @@ class Mfa {
   [[nodiscard]] base::Result<std::vector<TrustedDevice>> devices(const Principal& principal,
                                                                  std::string_view cookie);
   [[nodiscard]] base::Result<NewDevice> trust_device(const Principal& principal,
-                                                     std::string_view cookie,
-                                                     const Client& client);
+                                                     std::string_view cookie, const Client& client);
   // True: it was this browser.
   [[nodiscard]] base::Result<bool> revoke_device(const Principal& principal,
                                                  const base::Uuid& device, std::string_view cookie,

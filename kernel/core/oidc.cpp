@@ -257,13 +257,13 @@ base::Result<Oidc::Begun> Oidc::begin(const std::string& redirect_uri, std::stri
   Begun out;
   out.url = url + (url.find('?') == std::string::npos ? '?' : '&') +
             url_form({{"response_type", "code"},
-                     {"client_id", options_.client_id},
-                     {"redirect_uri", redirect_uri},
-                     {"scope", scopes},
-                     {"state", flow.state},
-                     {"nonce", flow.nonce},
-                     {"code_challenge", challenge},
-                     {"code_challenge_method", "S256"}});
+                      {"client_id", options_.client_id},
+                      {"redirect_uri", redirect_uri},
+                      {"scope", scopes},
+                      {"state", flow.state},
+                      {"nonce", flow.nonce},
+                      {"code_challenge", challenge},
+                      {"code_challenge_method", "S256"}});
   out.cookie =
       sealer_.seal(kFlowLabel, kFlowAbout,
                    json::write(json::Object{{"state", flow.state},

@@ -8,8 +8,8 @@
 // follow the groups at every sign-in.
 //
 // Threads: thread-safe; begin() and finish() wait for the provider. Errors: denied with the reason
-// oidc_refused, recorded, its message saying what was not right; unavailable when the provider can't
-// be reached or answers nonsense.
+// oidc_refused, recorded, its message saying what was not right; unavailable when the provider
+// can't be reached or answers nonsense.
 #pragma once
 
 #include <cstdint>

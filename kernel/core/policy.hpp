@@ -58,7 +58,7 @@ enum class Owed { nothing, second_factor, enrolment, new_password };
 // Who is asking, proven.
 struct Principal {
   User user;
-  Session session;  // a nil id: none, the key alone speaks
+  Session session;                   // a nil id: none, the key alone speaks
   std::map<base::Uuid, Role> roles;  // by project; an admin of the installation needs none
   std::optional<ApiKeyUse> key = std::nullopt;
   bool must_enrol = false;  // the installation demands a second factor, and the grace is over

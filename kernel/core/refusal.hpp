@@ -52,9 +52,9 @@ inline constexpr std::string_view kRateLimited = "rate_limited";
 // not proven who asks.
 [[nodiscard]] inline bool asks_for_sign_in(const base::Error& e) {
   constexpr std::string_view kUnproven[] = {
-      kUnauthenticated, kInvalidCredentials, kWrongCurrentPassword, kWrongPassword, kWrongTotp,
-      kWrongRecoveryCode, kKeyRevoked, kKeyExpired, kOwnerInactive, kAddressNotAllowed,
-      kOidcRefused};
+      kUnauthenticated, kInvalidCredentials, kWrongCurrentPassword, kWrongPassword,
+      kWrongTotp,       kWrongRecoveryCode,  kKeyRevoked,           kKeyExpired,
+      kOwnerInactive,   kAddressNotAllowed,  kOidcRefused};
   return e.code == base::Code::denied &&
          std::find(std::begin(kUnproven), std::end(kUnproven), e.where) != std::end(kUnproven);
 }

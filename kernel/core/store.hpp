@@ -257,8 +257,8 @@ class Commit {
   Commit& serial(std::string_view text);
   Commit& relaxed();    // may be lost if the power fails
   Commit& retention();  // may delete from append-only tables
-  // The steps of another commit, before this one's own. Its flags hold for the whole; what became of
-  // its steps is told by itself, as if it had been committed alone.
+  // The steps of another commit, before this one's own. Its flags hold for the whole; what became
+  // of its steps is told by itself, as if it had been committed alone.
   Commit& include(const Commit& part);
 
   [[nodiscard]] std::size_t steps() const noexcept;

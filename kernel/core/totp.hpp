@@ -13,8 +13,7 @@ inline constexpr std::size_t kTotpSecretBytes = 20;
 [[nodiscard]] std::string totp_code(std::string_view secret, std::int64_t step);
 // The step whose code it is: that of now, the one before or the next, as clocks differ; and later
 // than `last_step`, so that no code works twice.
-[[nodiscard]] std::optional<std::int64_t> totp_match(std::string_view secret,
-                                                     std::string_view code,
+[[nodiscard]] std::optional<std::int64_t> totp_match(std::string_view secret, std::string_view code,
                                                      std::int64_t unix_seconds,
                                                      std::int64_t last_step);
 

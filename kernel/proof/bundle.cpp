@@ -170,7 +170,8 @@ bool BundleCheck::entry(std::string_view text) {
   };
   if (report_.entries == head_.count) return bad("one more than the head of the bundle says");
   if (!parsed) return bad("the line is malformed");
-  if (parsed->seq != expected) return bad("entry " + std::to_string(parsed->seq) + " is in its place");
+  if (parsed->seq != expected)
+    return bad("entry " + std::to_string(parsed->seq) + " is in its place");
   const auto link = plain_text_member(parsed->canonical, "prev_row_hmac");
   if (!link) return bad("its text names no entry before it");
   if (expected == 1 ? !link->empty() : report_.entries > 0 && *link != last_hmac_)
@@ -203,11 +204,10 @@ std::optional<std::string> BundleCheck::conclude() {
   if (seen.origin != now.origin) return "the checkpoint seen before is of another log";
   if (seen.size > now.size) return "the log is shorter than it was: it was rolled back";
   if (seen_root_ ? *seen_root_ == seen.root
-                 : seen.size == now.size
-                       ? seen.root == now.root
-                       : head_.old_size == seen.size &&
-                             is_consistent(seen.size, seen.root, now.size, now.root,
-                                           head_.consistency)) {
+      : seen.size == now.size
+          ? seen.root == now.root
+          : head_.old_size == seen.size &&
+                is_consistent(seen.size, seen.root, now.size, now.root, head_.consistency)) {
     report_.extends_seen = true;
     return std::nullopt;
   }

@@ -21,10 +21,10 @@ inline constexpr std::string_view kBundleFirstLine = "z4j-audit-bundle/1";
 
 struct BundleHead {
   std::uint64_t first_seq = 1, count = 0;
-  std::string checkpoint;          // the signed note
-  std::vector<Hash> left, right;   // subtrees before the stretch and behind it, left to right
+  std::string checkpoint;         // the signed note
+  std::vector<Hash> left, right;  // subtrees before the stretch and behind it, left to right
   std::optional<std::uint64_t> old_size;
-  std::vector<Hash> consistency;   // from old_size leaves to the checkpoint's
+  std::vector<Hash> consistency;  // from old_size leaves to the checkpoint's
 };
 [[nodiscard]] std::string to_text(const BundleHead& head);
 // Stands behind the entries.
@@ -33,8 +33,8 @@ inline constexpr std::string_view kBundleLastLine = "end\n";
 // What somebody trusts before he looks at a bundle.
 struct Trust {
   VerifierKey log;
-  std::vector<VerifierKey> witnesses;      // every one must have co-signed
-  std::optional<Checkpoint> seen;          // the log must begin with this one
+  std::vector<VerifierKey> witnesses;  // every one must have co-signed
+  std::optional<Checkpoint> seen;      // the log must begin with this one
 };
 
 struct BundleReport {

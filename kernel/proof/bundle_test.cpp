@@ -13,7 +13,8 @@ struct BundleLog {
   SigningKey key =
       SigningKey::from_seed("log.example/audit", KeyType::note, std::string(32, 'k')).value();
   SigningKey witness =
-      SigningKey::from_seed("witness.example/w", KeyType::cosignature, std::string(32, 'w')).value();
+      SigningKey::from_seed("witness.example/w", KeyType::cosignature, std::string(32, 'w'))
+          .value();
 
   explicit BundleLog(std::size_t entries) {
     std::string before;
@@ -29,7 +30,8 @@ struct BundleLog {
   [[nodiscard]] HashAt at() const {
     return [this](const Piece& piece) -> base::Result<Hash> {
       Edge edge;
-      for (std::uint64_t i = piece.number << piece.level; i < (piece.number + 1) << piece.level; ++i)
+      for (std::uint64_t i = piece.number << piece.level; i < (piece.number + 1) << piece.level;
+           ++i)
         edge.add(leaf_hash(lines[i]));
       return edge.root();
     };
@@ -131,7 +133,8 @@ class BundleTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_MESSAGE(report.reason, report.ok);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1'750'000'000}, report.witnesses.front().second);
     const auto stranger =
-        SigningKey::from_seed("witness.example/x", KeyType::cosignature, std::string(32, 'x')).value();
+        SigningKey::from_seed("witness.example/x", KeyType::cosignature, std::string(32, 'x'))
+            .value();
     trust.witnesses.push_back(stranger.verifier());
     CPPUNIT_ASSERT(!checked(trust, log.bundle(1, 4)).ok);
     trust = log.trust();

@@ -1,5 +1,5 @@
-// Any bytes as a bundle, a note, a key and an entry: refused or taken, never more. A bundle that was
-// not signed with the trusted key never passes.
+// Any bytes as a bundle, a note, a key and an entry: refused or taken, never more. A bundle that
+// was not signed with the trusted key never passes.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -13,7 +13,8 @@ namespace proof = z4j::proof;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const proof::SigningKey key =
-      proof::SigningKey::from_seed("log.example", proof::KeyType::note, std::string(32, 'f')).value();
+      proof::SigningKey::from_seed("log.example", proof::KeyType::note, std::string(32, 'f'))
+          .value();
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   proof::BundleCheck check({key.verifier(), {}, proof::Checkpoint{"log.example", 3, {}}});
   (void)check.take(text.substr(0, size / 2));
@@ -22,8 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto parsed = proof::VerifierKey::parse(text); parsed && parsed->text() != text)
     std::abort();
   if (const auto note = proof::Note::parse(text)) (void)proof::Checkpoint::parse(note->text);
-  if (const auto entry = proof::parse_entry_line(text);
-      entry && proof::entry_line(*entry) != text)
+  if (const auto entry = proof::parse_entry_line(text); entry && proof::entry_line(*entry) != text)
     std::abort();
   (void)proof::plain_text_member(text, "prev_row_hmac");
   return 0;

@@ -61,9 +61,7 @@ base::Result<Hash> root_between(std::uint64_t begin, std::uint64_t end, const Ha
 }  // namespace
 
 Hash leaf_hash(std::string_view data) { return sha().of(0, data, {}); }
-Hash node_hash(const Hash& left, const Hash& right) {
-  return sha().of(1, view(left), view(right));
-}
+Hash node_hash(const Hash& left, const Hash& right) { return sha().of(1, view(left), view(right)); }
 Hash empty_root() { return base::sha256({}); }
 
 std::vector<Piece> pieces(std::uint64_t begin, std::uint64_t end) {

@@ -25,9 +25,8 @@ const unsigned char* raw(std::string_view bytes) {
 }
 
 std::string ed25519_sign(std::string_view seed, std::string_view message) {
-  const Key key(
-      EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, raw(seed), seed.size()),
-      &EVP_PKEY_free);
+  const Key key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, raw(seed), seed.size()),
+                &EVP_PKEY_free);
   const Context context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
   std::string out(kSignatureBytes, '\0');
   std::size_t size = out.size();
@@ -42,9 +41,9 @@ std::string ed25519_sign(std::string_view seed, std::string_view message) {
 bool ed25519_verifies(std::string_view public_key, std::string_view message,
                       std::string_view signature) {
   if (signature.size() != kSignatureBytes) return false;
-  const Key key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw(public_key),
-                                            public_key.size()),
-                &EVP_PKEY_free);
+  const Key key(
+      EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw(public_key), public_key.size()),
+      &EVP_PKEY_free);
   const Context context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
   return key && context &&
          EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
@@ -138,9 +137,9 @@ base::Result<SigningKey> SigningKey::from_seed(std::string_view name, KeyType ty
   out.seed_ = seed;
   out.verifier_ = {std::string(name), type, std::string(kPublicBytes, '\0')};
   std::size_t size = kPublicBytes;
-  if (!key || EVP_PKEY_get_raw_public_key(
-                  key.get(), reinterpret_cast<unsigned char*>(out.verifier_.bytes.data()),
-                  &size) != 1)
+  if (!key ||
+      EVP_PKEY_get_raw_public_key(
+          key.get(), reinterpret_cast<unsigned char*>(out.verifier_.bytes.data()), &size) != 1)
     return malformed("the signing key is no Ed25519 key");
   return out;
 }

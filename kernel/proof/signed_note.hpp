@@ -66,8 +66,7 @@ struct Note {
 
 enum class Signed { absent, good, bad };
 // Is the text signed with that key? `at`: when a witness signed, Unix seconds.
-[[nodiscard]] Signed signed_by(std::string_view text,
-                               const std::vector<NoteSignature>& signatures,
+[[nodiscard]] Signed signed_by(std::string_view text, const std::vector<NoteSignature>& signatures,
                                const VerifierKey& key, std::uint64_t* at = nullptr);
 
 // How big a log is, and the root of its tree.

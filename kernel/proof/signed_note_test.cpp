@@ -64,7 +64,8 @@ class SignedNoteTest : public CppUnit::TestFixture {
   }
 
   void a_co_signature_says_when_and_is_no_note_signature() {
-    const SigningKey log = test_key(KeyType::note, 'a'), witness = test_key(KeyType::cosignature, 'w');
+    const SigningKey log = test_key(KeyType::note, 'a'),
+                     witness = test_key(KeyType::cosignature, 'w');
     const std::string text = "log\n1\nroot\n";
     auto lines = Note::parse_signatures(witness.sign(text, 1'750'000'000)).value();
     std::uint64_t at = 0;
@@ -104,8 +105,8 @@ class SignedNoteTest : public CppUnit::TestFixture {
     const std::string root = to_base64(one.root);
     for (const std::string& bad :
          {std::string("log\n1\n"), "log\n01\n" + root + "\n", "log\n-1\n" + root + "\n",
-          "log\n9223372036854775808\n" + root + "\n", "\n1\n" + root + "\n", "log\n1\nAAAA\n"
-         + root + "\n", "log\n1\n" + root})
+          "log\n9223372036854775808\n" + root + "\n", "\n1\n" + root + "\n",
+          "log\n1\nAAAA\n" + root + "\n", "log\n1\n" + root})
       CPPUNIT_ASSERT_MESSAGE(bad, !Checkpoint::parse(bad).ok());
   }
 };

@@ -1,5 +1,6 @@
-// How fast audited changes are written: one by one, and by many people at once. In the same run, what
-// the store takes when the same entries come without a chain, in commits of as many: the ceiling.
+// How fast audited changes are written: one by one, and by many people at once. In the same run,
+// what the store takes when the same entries come without a chain, in commits of as many: the
+// ceiling.
 //
 //   z4j-bench-audit --storage sqlite|postgresql [--seconds S] [--people N]
 #include <atomic>
@@ -134,9 +135,9 @@ void run_audit_bench(const AuditArguments& arguments) {
     if (!report || !report->ok) throw std::runtime_error("the log is broken");
     const double most_alone = ceiling(*store, 1, arguments.seconds);
     const double most_together = ceiling(*store, arguments.people, arguments.seconds);
-    std::printf("%s: one by one %.0f entries/s (store alone %.0f), %d people %.0f (store alone %.0f)\n",
-                arguments.storage.c_str(), alone, most_alone, arguments.people, together,
-                most_together);
+    std::printf(
+        "%s: one by one %.0f entries/s (store alone %.0f), %d people %.0f (store alone %.0f)\n",
+        arguments.storage.c_str(), alone, most_alone, arguments.people, together, most_together);
   }
   host.stop_all();
   std::error_code ignored;

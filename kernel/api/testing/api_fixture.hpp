@@ -167,9 +167,9 @@ class ApiFixture {
     return *api_;
   }
   Parts parts() {
-    Parts out{*store,     *auth, *setup, *projects, *commands,    *accounts,    *overrides,
-              live,       *audit, *mfa, *keys, *users, *memberships, *invitations, *resets,
-              *plugins,   settings, log, clock, "1.2.3", entries};
+    Parts out{*store,  *auth,    *setup,   *projects, *commands, *accounts,    *overrides,
+              live,    *audit,   *mfa,     *keys,     *users,    *memberships, *invitations,
+              *resets, *plugins, settings, log,       clock,     "1.2.3",      entries};
     out.stats_keep_ms = 0;
     out.notifications = notifications.get();
     return out;

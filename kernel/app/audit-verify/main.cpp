@@ -1,5 +1,5 @@
-// z4j-audit-verify: proves a bundle of the audit log with a public key and nothing else. No network,
-// no secret, no state. Exit codes: 0 proven, 1 refuted, 2 wrong usage or unreadable.
+// z4j-audit-verify: proves a bundle of the audit log with a public key and nothing else. No
+// network, no secret, no state. Exit codes: 0 proven, 1 refuted, 2 wrong usage or unreadable.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -34,8 +34,8 @@ base::Result<proof::VerifierKey> read_key(const std::string& given) {
   std::string line;
   if (in && std::getline(in, line) && line.size() < kMaxSmallFile)
     return proof::VerifierKey::parse(line);
-  return base::Error{base::Code::invalid, "neither a public key nor a file with one: " + given,
-                     {}, {}, 0};
+  return base::Error{
+      base::Code::invalid, "neither a public key nor a file with one: " + given, {}, {}, 0};
 }
 
 base::Result<proof::Checkpoint> read_seen(const std::string& path) {
@@ -126,7 +126,8 @@ int main(int argc, char** argv) {
   bool json = false;
   app.add_option("BUNDLE", bundle, "what z4j-brain audit export wrote; - for standard input")
       ->required();
-  app.add_option("--key", key, "public key of the log (z4j-brain audit key show), or a file with it")
+  app.add_option("--key", key,
+                 "public key of the log (z4j-brain audit key show), or a file with it")
       ->required();
   app.add_option("--witness", witnesses, "public key of a witness that must have co-signed");
   app.add_option("--seen", seen, "an earlier checkpoint of the log: this one must go on from it");
@@ -151,8 +152,7 @@ int main(int argc, char** argv) {
     if (!before) return unusable(seen + ": " + before.error().text());
     trust.seen = std::move(before).value();
   }
-  const int file =
-      bundle == "-" ? STDIN_FILENO : ::open(bundle.c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = bundle == "-" ? STDIN_FILENO : ::open(bundle.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return unusable("can't open " + bundle);
   proof::BundleCheck check(std::move(trust));
   if (!feed(file, check)) return unusable("can't read " + bundle);

@@ -35,7 +35,8 @@ struct AuditBench {
         core::Audit::Options{.secret = settings.secret,
                              .previous_secrets = settings.previous_secrets});
     if (auto good = out->audit->open(); !good) return std::move(good).error();
-    auto upkeep = AuditUpkeep::open(store, *out->audit, settings, out->clock, base::Log::quiet(), {});
+    auto upkeep =
+        AuditUpkeep::open(store, *out->audit, settings, out->clock, base::Log::quiet(), {});
     if (!upkeep) return std::move(upkeep).error();
     out->upkeep = std::move(upkeep).value();
     return out;
@@ -115,13 +116,12 @@ int verify(const Given& given, core::Store& store, const VerifyRequest& request)
       std::printf(", %llu acknowledged breaks", shown(report->acknowledged_breaks));
     std::printf("\n");
   } else {
-    std::printf("the audit log is broken after %llu good rows: %s%s%s\n",
-                shown(report->rows_verified), std::string(core::to_string(report->reason)).c_str(),
-                report->first_broken_id ? (" at row " + report->first_broken_id->text()).c_str()
-                                        : "",
-                report->first_broken_seq
-                    ? (", place " + std::to_string(*report->first_broken_seq)).c_str()
-                    : "");
+    std::printf(
+        "the audit log is broken after %llu good rows: %s%s%s\n", shown(report->rows_verified),
+        std::string(core::to_string(report->reason)).c_str(),
+        report->first_broken_id ? (" at row " + report->first_broken_id->text()).c_str() : "",
+        report->first_broken_seq ? (", place " + std::to_string(*report->first_broken_seq)).c_str()
+                                 : "");
   }
   std::printf("%s", breaks.c_str());
   return report->ok ? kDone : kFailed;
@@ -145,8 +145,8 @@ bool read_place_or_time(const std::string& text, std::optional<std::int64_t>& se
 }
 
 base::Error cannot_write(const std::string& path) {
-  return base::Error{base::Code::io, "can't write " + path, {}, "is there room, and no such file?",
-                     0};
+  return base::Error{
+      base::Code::io, "can't write " + path, {}, "is there room, and no such file?", 0};
 }
 
 // The whole bundle, or no file.
@@ -264,7 +264,9 @@ void add_audit_commands(CommandLine& line) {
     command.add_option("--from", request->from, "only entries from this place on");
     line.run_with_store(
         command,
-        [request](const Given& given, core::Store& store) { return verify(given, store, *request); },
+        [request](const Given& given, core::Store& store) {
+          return verify(given, store, *request);
+        },
         kWrongUsage);
   }
   {
@@ -288,8 +290,8 @@ void add_audit_commands(CommandLine& line) {
   }
   {
     auto request = std::make_shared<KnownRequest>();
-    CLI::App& command = line.command(group, "acknowledge",
-                                     "a break is known and explained; it repairs nothing");
+    CLI::App& command =
+        line.command(group, "acknowledge", "a break is known and explained; it repairs nothing");
     command.add_option("--reason", request->reason, "as audit verify names it")->required();
     command.add_option("--seq", request->seq, "its place, when audit verify tells one");
     command.add_option("--row", request->row, "its row, when audit verify tells one");

@@ -21,11 +21,14 @@ base::Error sink_error(const char* key, const base::Error& error) {
 
 base::Error unreachable(const net::ClientFailure& failure) {
   return base::Error{base::Code::unavailable,
-                     std::string(net::to_string(failure.step)) + ": " + failure.why, {}, {}, 0};
+                     std::string(net::to_string(failure.step)) + ": " + failure.why,
+                     {},
+                     {},
+                     0};
 }
 
 base::Result<net::ClientTarget> sink_target(const char* key, std::string_view url,
-                                          const std::string& ca_file) {
+                                            const std::string& ca_file) {
   net::ClientTarget out;
   auto parsed = net::parse_client_url(url);
   if (!parsed) return sink_error(key, parsed.error());
@@ -84,8 +87,11 @@ class WebhookSink final : public core::AuditSink {
     if (const auto* failed = std::get_if<net::ClientFailure>(&answer)) return unreachable(*failed);
     const int status = std::get<net::HttpAnswer>(answer).status;
     if (status >= 200 && status < 300) return {};
-    return base::Error{base::Code::unavailable, "the receiver answers with status " +
-                                                    std::to_string(status), {}, {}, 0};
+    return base::Error{base::Code::unavailable,
+                       "the receiver answers with status " + std::to_string(status),
+                       {},
+                       {},
+                       0};
   }
 
   const std::string path_;
@@ -150,11 +156,10 @@ base::Result<std::unique_ptr<core::AuditSink>> syslog_sink(const config::Setting
   const std::size_t scheme = url.find("://");
   const std::string_view kind = url.substr(0, scheme);
   if (scheme == std::string_view::npos || (kind != "tls" && kind != "tcp" && kind != "udp")) {
-    return base::Error{base::Code::bad_config, "must be tls://HOST:PORT, tcp:// or udp://", kKey,
-                       {}, 0};
+    return base::Error{
+        base::Code::bad_config, "must be tls://HOST:PORT, tcp:// or udp://", kKey, {}, 0};
   }
-  const std::string as_web =
-      (kind == "tls" ? "https" : "http") + std::string(url.substr(scheme));
+  const std::string as_web = (kind == "tls" ? "https" : "http") + std::string(url.substr(scheme));
   auto target = sink_target(kKey, as_web, settings.audit_syslog_ca_file);
   if (!target) return std::move(target).error();
   if (kind == "udp")
@@ -188,8 +193,8 @@ std::string syslog_message(const core::AuditRow& row, std::string_view host_name
   time.replace(time.size() - 6, 6, "Z");  // for "+00:00"
   return "<" + std::to_string(kFacilityAudit * 8 + severity) + ">1 " + time + " " +
          syslog_word(host_name, 255) + " z4j - " + syslog_word(row.entry.action, 32) +
-         " [z4j@32473 seq=\"" + std::to_string(row.seq) + "\" id=" +
-         syslog_value(row.link.id.text()) + " action=" + syslog_value(row.entry.action) +
+         " [z4j@32473 seq=\"" + std::to_string(row.seq) +
+         "\" id=" + syslog_value(row.link.id.text()) + " action=" + syslog_value(row.entry.action) +
          " outcome=" +
          syslog_value(row.entry.outcome.value_or(std::string(core::audit_outcome(result)))) +
          " row_hmac=" + syslog_value(row.row_hmac) + "] " + core::forwarded_text(row);
@@ -215,8 +220,7 @@ base::Result<core::AuditCheckpoints::AskWitness> make_witness(const config::Sett
   if (settings.audit_witness_url.empty()) return core::AuditCheckpoints::AskWitness();
   auto target = sink_target("audit.witness_url", settings.audit_witness_url, {});
   if (!target) return std::move(target).error();
-  auto client =
-      std::make_shared<net::HttpClient>(std::move(target).value(), kMaxAnswerBytes);
+  auto client = std::make_shared<net::HttpClient>(std::move(target).value(), kMaxAnswerBytes);
   return core::AuditCheckpoints::AskWitness(
       [client](const std::string& body) -> base::Result<core::AuditCheckpoints::WitnessAnswer> {
         net::HttpQuestion question;

@@ -1,5 +1,5 @@
-// Where the audit log goes outside this machine's database: a signed webhook, syslog, and the witness
-// that co-signs checkpoints. Over kernel/net, to addresses that the operator set.
+// Where the audit log goes outside this machine's database: a signed webhook, syslog, and the
+// witness that co-signs checkpoints. Over kernel/net, to addresses that the operator set.
 #pragma once
 
 #include <memory>

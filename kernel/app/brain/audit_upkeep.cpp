@@ -14,8 +14,7 @@ base::Result<std::string> audit_key_seed(const config::Settings& settings) {
                      "it is made at the first start of the brain and kept in secret.env", 0};
 }
 
-base::Result<std::unique_ptr<AuditUpkeep>> AuditUpkeep::open(core::Store& store,
-                                                             core::Audit& audit,
+base::Result<std::unique_ptr<AuditUpkeep>> AuditUpkeep::open(core::Store& store, core::Audit& audit,
                                                              const config::Settings& settings,
                                                              const base::Clock& clock,
                                                              base::Log& log, Hooks hooks) {
@@ -68,9 +67,9 @@ base::Result<std::unique_ptr<AuditUpkeep>> AuditUpkeep::open(core::Store& store,
   working.keep_checkpoints_days = settings.audit_retention_days;
   working.may_run = std::move(hooks.may_run);
   working.on_broken = std::move(hooks.on_broken);
-  made->keeper_ = std::make_unique<core::AuditKeeper>(store, audit, made->tree_,
-                                                      *made->checkpoints_, *made->retention_,
-                                                      clock, log, std::move(working));
+  made->keeper_ =
+      std::make_unique<core::AuditKeeper>(store, audit, made->tree_, *made->checkpoints_,
+                                          *made->retention_, clock, log, std::move(working));
   audit.only_while([forwarder = made->forwarder_.get()] { return forwarder->may_change(); });
   return made;
 }

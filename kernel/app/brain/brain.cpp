@@ -287,8 +287,8 @@ void Brain::Parts::make_leases() {
     notices->tell(commit, core::Notices::About::leases);
   };
   leases = std::make_unique<core::Leases>(*store, clock, log, std::move(holding));
-  for (const char* lease : {kRetentionLease, kTimeOutsLease, kFleetLease, kAuditLease, kOutboxLease,
-                            kAlertsLease})
+  for (const char* lease :
+       {kRetentionLease, kTimeOutsLease, kFleetLease, kAuditLease, kOutboxLease, kAlertsLease})
     leases->want(lease);
 
   core::Notices::Handlers hear;
@@ -442,8 +442,7 @@ base::Status Brain::Parts::open() {
     if (report.first_broken_id) broken.detail = "at entry " + report.first_broken_id->text();
     notifications->alerts.fire(std::move(broken));
   };
-  auto keeping =
-      AuditUpkeep::open(*store, *audit, settings, clock, log, std::move(watching_audit));
+  auto keeping = AuditUpkeep::open(*store, *audit, settings, clock, log, std::move(watching_audit));
   if (!keeping) return std::move(keeping).error();
   upkeep = std::move(keeping).value();
   overrides = std::make_unique<core::PluginOverrides>(
@@ -685,9 +684,11 @@ base::json::Object Brain::Parts::holders() {
 }
 
 api::Parts Brain::Parts::api_parts() {
-  api::Parts out{
-      *store, *auth,    *setup,          *projects, *commands, *accounts,         *overrides,
-      live,   *audit,   *mfa, *keys, *users, *memberships, *invitations, *resets, *plugins,        loaded.settings, log, clock, program_version(), loaded.plugins};
+  api::Parts out{*store,        *auth,           *setup,       *projects,    *commands,
+                 *accounts,     *overrides,      live,         *audit,       *mfa,
+                 *keys,         *users,          *memberships, *invitations, *resets,
+                 *plugins,      loaded.settings, log,          clock,        program_version(),
+                 loaded.plugins};
   out.oidc = identity ? &identity->oidc() : nullptr;
   out.setting_rows = config::list_settings(loaded);
   out.notifications = notifications.get();
@@ -885,9 +886,7 @@ std::string Brain::url() const {
          std::to_string(parts_->server->port());
 }
 
-std::string Brain::public_url() const {
-  return parts_->public_url();
-}
+std::string Brain::public_url() const { return parts_->public_url(); }
 
 const std::string& Brain::setup_url() const { return parts_->setup_url; }
 
