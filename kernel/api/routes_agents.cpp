@@ -53,21 +53,6 @@ Array engines_of(const core::FleetAgent& agent) {
   return out;
 }
 
-// A value of an environment file, quoted where a shell or systemd would not take it as it is.
-std::string env_value(std::string_view value) {
-  const bool is_plain = std::all_of(value.begin(), value.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("-_.:/@=,+%").find(c) != std::string_view::npos;
-  });
-  if (is_plain) return std::string(value);
-  std::string out = "\"";
-  for (const char c : value) {
-    if (std::string_view("\"\\$`").find(c) != std::string_view::npos) out += '\\';
-    out += c;
-  }
-  return out + '"';
-}
-
 // Where agents find this brain: what the operator said, else what the browser asked.
 std::string brain_url(const Site& site, const net::Request& request) {
   std::string url = site.parts.settings.public_url;
@@ -79,13 +64,6 @@ std::string brain_url(const Site& site, const net::Request& request) {
 std::string socket_url(std::string url) {
   if (url.starts_with("http")) url.replace(0, 4, "ws");
   return url + "/ws/agent";
-}
-
-std::string env_block(const std::string& url, const core::AgentCredentials& of,
-                      const std::string& slug) {
-  return "Z4J_BRAIN_URL=" + env_value(url) + "\nZ4J_TOKEN=" + of.token +
-         "\nZ4J_PROJECT_ID=" + slug + "\nZ4J_HMAC_SECRET=" + of.hmac_secret +
-         "\nZ4J_AGENT_NAME=" + env_value(of.name) + "\nZ4J_AGENT_ID=" + of.agent_id.text() + "\n";
 }
 
 // The only answer that ever shows the token.
@@ -110,7 +88,7 @@ net::Response credentials_answer(Site& site, const Call& call, int status,
                             {"hmac_secret", made->hmac_secret},
                             {"brain_ws_url", socket_url(url)},
                             {"previous_token_until", time_or_null(made->previous_token_until)},
-                            {"env", env_block(url, *made, call.project->slug)}});
+                            {"env", core::environment_of(*made, url, call.project->slug)}});
 }
 
 // --- reading ------------------------------------------------------------------------------------
@@ -311,7 +289,7 @@ net::Response mint_token(Site& site, Call& call) {
                                  {"token", made->token},
                                  {"hmac_secret", made->hmac_secret},
                                  {"brain_ws_url", socket_url(url)},
-                                 {"env", env_block(url, *made, found->slug)}});
+                                 {"env", core::environment_of(*made, url, found->slug)}});
 }
 
 net::Response rotate_token(Site& site, Call& call) {

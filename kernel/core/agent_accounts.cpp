@@ -47,7 +47,29 @@ base::Error is_local_agent(const std::string& name) {
                          "its [plugin] table goes");
 }
 
+// A value of an environment file, quoted where a shell or systemd would not take it as it is.
+std::string env_value(std::string_view value) {
+  const bool is_plain = std::all_of(value.begin(), value.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-_.:/@=,+%").find(c) != std::string_view::npos;
+  });
+  if (is_plain) return std::string(value);
+  std::string out = "\"";
+  for (const char c : value) {
+    if (std::string_view("\"\\$`").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
 }  // namespace
+
+std::string environment_of(const AgentCredentials& of, std::string_view brain_url,
+                           std::string_view project_slug) {
+  return "Z4J_BRAIN_URL=" + env_value(brain_url) + "\nZ4J_TOKEN=" + of.token +
+         "\nZ4J_PROJECT_ID=" + std::string(project_slug) + "\nZ4J_HMAC_SECRET=" + of.hmac_secret +
+         "\nZ4J_AGENT_NAME=" + env_value(of.name) + "\nZ4J_AGENT_ID=" + of.agent_id.text() + "\n";
+}
 
 struct AgentAccounts::Known {
   base::Uuid id, project_id;

@@ -45,6 +45,10 @@ struct AgentCredentials {
   std::optional<base::TimeUs> previous_token_until;  // of a rotation with an overlap
 };
 
+// The lines of an environment file, ready to paste, for an agent of that project.
+[[nodiscard]] std::string environment_of(const AgentCredentials& of, std::string_view brain_url,
+                                         std::string_view project_slug);
+
 class AgentAccounts {
  public:
   static constexpr std::int64_t kUsualOverlapS = 86'400, kLongestOverlapS = 30 * 86'400;

@@ -83,7 +83,8 @@ class Commands(unittest.TestCase):
         again = self.brain.run("agents", "mint", "web-1")
         self.assertEqual(again.returncode, 1)
         self.assertIn("name", again.stderr)
-        self.assertIn("Z4J_AGENT_TOKEN=", self.run_ok("agents", "mint", "web-2"))
+        names = [line.split("=")[0] for line in self.run_ok("agents", "mint", "web-2").splitlines()]
+        self.assertEqual(names, ["Z4J_BRAIN_URL", "Z4J_TOKEN", "Z4J_PROJECT_ID", "Z4J_HMAC_SECRET", "Z4J_AGENT_NAME", "Z4J_AGENT_ID"])
         listed = {row["name"]: row for row in json.loads(self.run_ok("agents", "list", "--json"))}
         self.assertEqual(listed["web-1"]["id"], made["id"])
         rotated = json.loads(self.run_ok("agents", "rotate", "web-1", "--overlap", "0", "--json"))
@@ -139,7 +140,7 @@ class Commands(unittest.TestCase):
         self.assertEqual(self.brain.get("/metrics", {"Authorization": "Bearer " + first})[0], 401)
         self.assertEqual(self.brain.get("/metrics", {"Authorization": "Bearer " + second})[0], 200)
 
-    def test_a_support_bundle_holds_no_secret(self):
+    def test_row_37_a_support_bundle_holds_no_secret(self):
         planted = {"Z4J_SECRET": "master-key-planted-0123456789abcdef", "Z4J_SESSION_SECRET": "session-planted-0123456789abcdef",
                    "Z4J_METRICS_AUTH_TOKEN": "metrics-planted-0123456789abcdef", "Z4J_BOOTSTRAP_ADMIN_PASSWORD": "Planted-password-1234"}
         self.brain.environment.update(planted)

@@ -27,9 +27,10 @@ class Operations(unittest.TestCase):
     def lines(self):
         return [json.loads(line) for line in self.brain.log_text().splitlines()]
 
-    def test_log_lines_name_request_user_and_project(self):
+    def test_row_36_a_request_s_id_is_in_its_answer_and_its_log_lines_beside_user_and_project(self):
         status, _ = self.brain.ask("GET", "/api/v1/projects/default/tasks", headers={"X-Request-Id": "my-request"})
         self.assertEqual(status, 200)
+        self.assertRegex(self.brain.get("/api/v1/health") and self.brain.headers["X-Request-Id"], r"^req_[0-9a-f]{16}$")
         line = wait_until(lambda: next((one for one in self.lines() if one.get("request_id") == "my-request"), None))
         self.assertEqual((line["event"], line["route"], line["status"]), ("request", "/api/v1/projects/{slug}/tasks", 200))
         me = self.brain.read("/api/v1/auth/me")
@@ -75,6 +76,14 @@ class Operations(unittest.TestCase):
         self.assertTrue(asked)
         for name in asked:
             self.assertIn(re.sub(r"_(bucket|sum|count)$", "", name) if name not in exported else name, exported | SOMETIMES)
+
+    def test_row_33_a_hot_endpoint_shows_in_the_histogram_of_its_route(self):
+        for _ in range(3):
+            self.brain.project("/tasks?limit=1")
+        text = self.brain.get("/metrics")[1]
+        line = next(l for l in text.splitlines() if l.startswith("z4j_http_request_duration_seconds_count") and 'route="/api/v1/projects/{slug}/tasks"' in l)
+        self.assertIn('method="GET"', line)
+        self.assertGreaterEqual(float(line.rsplit(" ", 1)[1]), 3)
 
     def test_health_tells_the_truth(self):
         self.assertEqual(self.brain.get("/api/v1/health"), (200, {"status": "ok"}))

@@ -94,19 +94,23 @@ class Accounts {
 
 const core::Actor kCommandLine{std::nullopt, std::nullopt, {}, "z4j-brain"};
 
-int show(const core::AgentCredentials& made, const config::Settings& settings, bool json) {
-  if (json) {
+int show(const core::AgentCredentials& made, const config::Settings& settings,
+         const AgentRequest& request) {
+  const std::string url = settings.public_url.empty()
+                              ? "http://localhost:" + std::to_string(settings.bind_port)
+                              : settings.public_url;
+  const std::string env = core::environment_of(made, url, request.project);
+  if (request.json) {
     std::printf("%s\n", base::json::write(Object{{"id", made.agent_id.text()},
                                                  {"name", made.name},
                                                  {"token", made.token},
-                                                 {"hmac_secret", made.hmac_secret}})
+                                                 {"hmac_secret", made.hmac_secret},
+                                                 {"env", env}})
                             .c_str());
     return kDone;
   }
   std::fprintf(stderr, "shown once; put these into the agent's environment:\n");
-  std::printf("Z4J_BRAIN_URL=%s\nZ4J_AGENT_TOKEN=%s\nZ4J_HMAC_SECRET=%s\n",
-              settings.public_url.empty() ? "https://z4j.example.com" : settings.public_url.c_str(),
-              made.token.c_str(), made.hmac_secret.c_str());
+  std::fputs(env.c_str(), stdout);
   return kDone;
 }
 
@@ -114,7 +118,7 @@ int mint(Accounts& parts, const config::Settings& settings, const AgentRequest& 
   auto project = parts.project(request.project);
   if (!project) return tell(project.error());
   auto made = parts.accounts().mint(*project, request.name, kCommandLine);
-  return made ? show(*made, settings, request.json) : tell(made.error());
+  return made ? show(*made, settings, request) : tell(made.error());
 }
 
 int list(Accounts& parts, const config::Settings&, const AgentRequest& request) {
@@ -147,7 +151,7 @@ int rotate(Accounts& parts, const config::Settings& settings, const AgentRequest
   if (!agent) return tell(agent.error());
   auto made =
       parts.accounts().rotate(agent->project_id, agent->id, request.overlap_s, kCommandLine);
-  return made ? show(*made, settings, request.json) : tell(made.error());
+  return made ? show(*made, settings, request) : tell(made.error());
 }
 
 int revoke(Accounts& parts, const config::Settings&, const AgentRequest& request) {
