@@ -91,11 +91,13 @@ net::Response Api::handle(const net::Request& request) {
                      "something went wrong on our side; the log has it under this request id");
   }
   add_headers(request, response);
-  site_->parts.log.debug("request", {{"method", request.method},
-                                     {"route", response.route},
-                                     {"status", response.status},
-                                     {"client_ip", request.client_ip},
-                                     {"ms", site_->parts.clock.steady_ms() - began_ms}});
+  if (site_->parts.log.keeps(base::Level::debug)) {
+    site_->parts.log.debug("request", {{"method", request.method},
+                                       {"route", response.route},
+                                       {"status", response.status},
+                                       {"client_ip", request.client_ip},
+                                       {"ms", site_->parts.clock.steady_ms() - began_ms}});
+  }
   return response;
 }
 

@@ -16,7 +16,6 @@
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
-#include "base/log_scope.hpp"
 #include "base/result.hpp"
 #include "base/uuid.hpp"
 #include "config/config.hpp"
@@ -42,6 +41,10 @@
 #include "net/server.hpp"
 #include "net/socket_hub.hpp"
 #include "plugin/host.hpp"
+
+namespace z4j::base {
+class LogScope;
+}
 
 namespace z4j::api {
 

@@ -151,8 +151,6 @@ class Commands {
   // Works off one bulk retry on this thread. False when none waits.
   bool run_next_bulk();
 
-  // Answers to commands that were over.
-  [[nodiscard]] std::uint64_t late_results() const noexcept { return late_results_; }
   // Metric families of commands since the start.
   void write_metrics(MetricText& out) const;
 

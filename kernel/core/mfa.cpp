@@ -610,24 +610,27 @@ base::Result<NewDevice> Mfa::trust_device(const Principal& principal, std::strin
   return NewDevice{std::move(made->device), std::move(made->cookie)};
 }
 
+base::Status Mfa::change_device(const base::Uuid& user, const base::Uuid& device, AuditEntry entry,
+                                const Set& set) {
+  auto done = audit_.commit({std::move(entry)}, [&](Commit& c) {
+    Where own;
+    own.eq(device_col::id, device).eq(device_col::user_id, user).is_null(device_col::revoked_at);
+    c.update(Table::trusted_devices, std::move(own), {set}, 1, 1);
+  });
+  if (!done && done.error().code == base::Code::conflict)
+    return refuse::not_found("trusted device");
+  return done;
+}
+
 base::Result<bool> Mfa::revoke_device(const Principal& principal, const base::Uuid& device,
                                       std::string_view cookie, const Client& client) {
   auto current = device_of_cookie(principal.user.id, cookie);
   if (!current) return std::move(current).error();
   AuditEntry entry = mfa_entry(principal.user.id, client, "user.mfa_trusted_device_revoked");
   entry.metadata["device_id"] = device.text();
-  auto done = audit_.commit({std::move(entry)}, [&](Commit& c) {
-    Where own;
-    own.eq(device_col::id, device)
-        .eq(device_col::user_id, principal.user.id)
-        .is_null(device_col::revoked_at);
-    c.update(Table::trusted_devices, std::move(own), {{device_col::revoked_at, clock_.now()}}, 1,
-             1);
-  });
-  if (!done) {
-    return done.error().code == base::Code::conflict ? refuse::not_found("trusted device")
-                                                     : std::move(done).error();
-  }
+  auto done = change_device(principal.user.id, device, std::move(entry),
+                            {device_col::revoked_at, clock_.now()});
+  if (!done) return std::move(done).error();
   return *current && (*current)->id == device;
 }
 
@@ -638,17 +641,9 @@ base::Result<TrustedDevice> Mfa::rename_device(const Principal& principal, const
   if (label.empty()) return refuse::invalid("label", "label must have 1 to 200 characters");
   AuditEntry entry = mfa_entry(principal.user.id, client, "user.mfa_trusted_device_renamed");
   entry.metadata["device_id"] = device.text();
-  auto done = audit_.commit({std::move(entry)}, [&](Commit& c) {
-    Where own;
-    own.eq(device_col::id, device)
-        .eq(device_col::user_id, principal.user.id)
-        .is_null(device_col::revoked_at);
-    c.update(Table::trusted_devices, std::move(own), {{device_col::label, Cell(label)}}, 1, 1);
-  });
-  if (!done) {
-    return done.error().code == base::Code::conflict ? refuse::not_found("trusted device")
-                                                     : std::move(done).error();
-  }
+  auto done =
+      change_device(principal.user.id, device, std::move(entry), {device_col::label, Cell(label)});
+  if (!done) return std::move(done).error();
   Query query(Table::trusted_devices);
   query.where.eq(device_col::id, device);
   auto row = store_.first(query.all());

@@ -128,6 +128,9 @@ class Mfa {
                                    const Client& client);
 
  private:
+  // Of a device of the user's that is still trusted; not_found else.
+  [[nodiscard]] base::Status change_device(const base::Uuid& user, const base::Uuid& device,
+                                           AuditEntry entry, const Set& set);
   struct Factor;  // what the user's row says
   struct Answer;  // what a code turned out to be
   enum class Codes { of_app_or_recovery, of_app, of_pending_app };

@@ -23,11 +23,13 @@ TaskMetrics::Name& TaskMetrics::name_of(Project& project, std::string_view task)
 }
 
 void TaskMetrics::count(Project& project, const Event& e) {
-  const std::pair key{std::string(e.engine), kind_name(e.kind)};
-  if (project.kinds.size() < kMaxKinds || project.kinds.contains(key))
-    ++project.kinds[key];
-  else
-    ++project.kinds[{std::string(kOtherNames), kind_name(e.kind)}];
+  std::pair key{std::string(e.engine), kind_name(e.kind)};
+  auto kind = project.kinds.find(key);
+  if (kind == project.kinds.end()) {
+    if (project.kinds.size() >= kMaxKinds) key.first = kOtherNames;
+    kind = project.kinds.try_emplace(std::move(key)).first;
+  }
+  ++kind->second;
   if (!ends_a_task(e.kind)) return;
   Name& name = name_of(project, e.task);
   ++name.ends[kind_name(e.kind)];

@@ -34,6 +34,23 @@ def wait_until(what, seconds=30, every=0.1, tell=None):
         time.sleep(every)
 
 
+def exchange(connection, method, path, body, headers, cookies):
+    """One request over a connection that is closed then: status, parsed JSON (or text) and headers; new cookies go to `cookies`."""
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        for line in answer.headers.get_all("Set-Cookie") or []:
+            name, value = line.split(";", 1)[0].split("=", 1)
+            cookies[name] = value
+    finally:
+        connection.close()
+    try:
+        return answer.status, json.loads(text), answer.headers
+    except ValueError:
+        return answer.status, text, answer.headers
+
+
 class Brain:
     def __init__(self, config="", environment=None, home=None, like=None):
         """With like, on the database and with the secrets of that other brain."""
@@ -139,19 +156,8 @@ class Brain:
             connection = http.client.HTTPSConnection(address.hostname, address.port, timeout=20, context=context)
         else:
             connection = http.client.HTTPConnection(address.hostname, address.port, timeout=20)
-        try:
-            connection.request(method, path, body, sent)
-            answer = connection.getresponse()
-            text = answer.read().decode()
-            for line in answer.headers.get_all("Set-Cookie") or []:
-                name, value = line.split(";", 1)[0].split("=", 1)
-                self.cookies[name] = value
-        finally:
-            connection.close()
-        try:
-            return answer.status, json.loads(text)
-        except ValueError:
-            return answer.status, text
+        status, body, _ = exchange(connection, method, path, body, sent, self.cookies)
+        return status, body
 
     def read(self, path):
         """The answer to a GET that must work."""

@@ -10,7 +10,7 @@ import sys
 import unittest
 import urllib.parse
 
-from brain import EMAIL, PROGRAM, Brain, wait_until
+from brain import EMAIL, PROGRAM, Brain, exchange, wait_until
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from mail_server import MailServer, text_of  # noqa: E402
@@ -35,20 +35,9 @@ class Person:
         csrf = next((v for name, v in self.cookies.items() if name.endswith("z4j_csrf")), None)
         if csrf and method != "GET":
             sent["X-CSRF-Token"] = csrf
-        try:
-            connection.request(method, path, None if body is None else json.dumps(body), {**sent, "Content-Type": "application/json"})
-            answer = connection.getresponse()
-            text = answer.read().decode()
-            self.headers = answer.headers
-            for line in answer.headers.get_all("Set-Cookie") or []:
-                name, value = line.split(";", 1)[0].split("=", 1)
-                self.cookies[name] = value
-        finally:
-            connection.close()
-        try:
-            return answer.status, json.loads(text)
-        except ValueError:
-            return answer.status, text
+        body = None if body is None else json.dumps(body)
+        status, answer, self.headers = exchange(connection, method, path, body, {**sent, "Content-Type": "application/json"}, self.cookies)
+        return status, answer
 
     def sign_in(self, **more):
         return self.ask("POST", "/api/v1/auth/login", {"email": self.email, "password": self.password, **more})

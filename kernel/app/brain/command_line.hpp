@@ -48,7 +48,6 @@ class CommandLine {
                       int unusable = kFailed);
 
   [[nodiscard]] CLI::App& root() noexcept { return app_; }
-  [[nodiscard]] const std::string& config_file() const noexcept { return file_; }
   int main(int argc, char** argv);
 
  private:

@@ -45,12 +45,12 @@ std::vector<std::string> secrets_of(const Given& given) {
     if (auto value = read_secret(s.home, given.environment, file.path().filename().string()))
       add(*value);
   }
-  // The password within a URL.
-  for (const std::string* url : {&s.database_url}) {
-    const std::size_t at = url->rfind('@'), begin = url->find("://");
-    if (at == std::string::npos || begin == std::string::npos) continue;
-    const std::size_t colon = url->find(':', begin + 3);
-    if (colon < at) add(url->substr(colon + 1, at - colon - 1));
+  // The password within the database's URL.
+  const std::string& url = s.database_url;
+  const std::size_t at = url.rfind('@'), begin = url.find("://");
+  if (at != std::string::npos && begin != std::string::npos) {
+    const std::size_t colon = url.find(':', begin + 3);
+    if (colon < at) add(url.substr(colon + 1, at - colon - 1));
   }
   std::sort(out.begin(), out.end(),
             [](const auto& a, const auto& b) { return a.size() > b.size(); });

@@ -12,6 +12,7 @@
 #include "core/notices.hpp"
 #include "core/relay.hpp"
 #include "core/testing/fake_agents.hpp"
+#include "core/testing/project_row.hpp"
 #include "core/testing/test_store.hpp"
 #include "model/ids.hpp"
 
@@ -19,21 +20,8 @@ namespace z4j::core::testing {
 
 struct ControlFixture {
   ControlFixture() {
-    namespace p = model::projects;
     must(audit.open());
-    Rows rows(Table::projects);
-    rows.begin()
-        .uuid(p::id, project)
-        .text(p::slug, "shop")
-        .text(p::name, "Shop")
-        .text(p::environment, "production")
-        .text(p::timezone, "UTC")
-        .num(p::retention_days, 30)
-        .num(p::is_active, 1)
-        .text(p::default_scheduler_owner, "z4j-scheduler")
-        .num(p::created_at, clock.now())
-        .num(p::updated_at, clock.now());
-    insert(std::move(rows));
+    insert(project_row(project, "shop", clock.now()));
   }
 
   static void must(const base::Status& status) {

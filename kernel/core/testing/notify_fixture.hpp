@@ -12,6 +12,7 @@
 #include "core/audit.hpp"
 #include "core/notifications.hpp"
 #include "core/testing/fake_courier.hpp"
+#include "core/testing/project_row.hpp"
 #include "core/testing/test_store.hpp"
 #include "model/ids.hpp"
 #include "model/tables.hpp"
@@ -49,21 +50,8 @@ class NotifyFixture {
   std::vector<Row> rows(Table table) { return get(store->read(Query(table).all())); }
 
   base::Uuid add_project(const std::string& slug) {
-    namespace p = model::projects;
     const base::Uuid id = base::Uuid::random();
-    Rows rows(Table::projects);
-    rows.begin()
-        .uuid(p::id, id)
-        .text(p::slug, slug)
-        .text(p::name, slug)
-        .text(p::environment, "production")
-        .text(p::timezone, "UTC")
-        .num(p::retention_days, 30)
-        .num(p::is_active, 1)
-        .text(p::default_scheduler_owner, "z4j-scheduler")
-        .num(p::created_at, clock.now())
-        .num(p::updated_at, clock.now());
-    insert(std::move(rows));
+    insert(project_row(id, slug, clock.now()));
     return id;
   }
   // Without a role: no member.
