@@ -207,6 +207,61 @@ constexpr z4j_key kAuditPrunesKeys[] = {
 constexpr z4j_key kAuditBreaksKeys[] = {key<audit_breaks::id>("audit_breaks_id", Z4J_K_PRIMARY)};
 constexpr z4j_key kAuditCursorsKeys[] = {
     key<audit_cursors::sink>("audit_cursors_sink", Z4J_K_PRIMARY)};
+constexpr z4j_key kSelectionsKeys[] = {
+    key<selections::id>("selections_id", Z4J_K_PRIMARY),
+    key<selections::project_id, selections::created_at, selections::id>("selections_project",
+                                                                        Z4J_K_ORDER),
+    key<selections::expires_at, selections::id>("selections_expires", Z4J_K_ORDER)};
+constexpr z4j_key kSelectionItemsKeys[] = {
+    key<selection_items::selection_id, selection_items::number>("selection_items_id",
+                                                                Z4J_K_PRIMARY),
+    key<selection_items::selection_id, selection_items::outcome, selection_items::number>(
+        "selection_items_outcome", Z4J_K_ORDER)};
+constexpr z4j_key kBulkJobsKeys[] = {
+    key<bulk_jobs::id>("bulk_jobs_id", Z4J_K_PRIMARY),
+    key<bulk_jobs::selection_id>("bulk_jobs_selection", Z4J_K_UNIQUE),
+    key<bulk_jobs::project_id, bulk_jobs::created_at, bulk_jobs::id>("bulk_jobs_project",
+                                                                     Z4J_K_ORDER),
+    key<bulk_jobs::state, bulk_jobs::created_at, bulk_jobs::id>("bulk_jobs_state", Z4J_K_ORDER)};
+constexpr z4j_key kQueueCopiesKeys[] = {
+    key<queue_copies::id>("queue_copies_id", Z4J_K_PRIMARY),
+    key<queue_copies::project_id, queue_copies::created_at, queue_copies::id>(
+        "queue_copies_project", Z4J_K_ORDER),
+    key<queue_copies::state, queue_copies::created_at, queue_copies::id>("queue_copies_state",
+                                                                         Z4J_K_ORDER),
+    key<queue_copies::expires_at, queue_copies::id>("queue_copies_expires", Z4J_K_ORDER)};
+constexpr z4j_key kQueueCopyPartsKeys[] = {
+    key<queue_copy_parts::copy_id, queue_copy_parts::number>("queue_copy_parts_id", Z4J_K_PRIMARY)};
+constexpr z4j_key kWorkerLossesKeys[] = {
+    key<worker_losses::id>("worker_losses_id", Z4J_K_PRIMARY),
+    key<worker_losses::project_id, worker_losses::noticed_at, worker_losses::id>(
+        "worker_losses_project", Z4J_K_ORDER),
+    key<worker_losses::project_id, worker_losses::engine, worker_losses::worker,
+        worker_losses::noticed_at>("worker_losses_worker", Z4J_K_ORDER),
+    key<worker_losses::noticed_at, worker_losses::id>("worker_losses_noticed", Z4J_K_ORDER)};
+constexpr z4j_key kWorkerWishesKeys[] = {
+    key<worker_wishes::id>("worker_wishes_id", Z4J_K_PRIMARY),
+    key<worker_wishes::project_id, worker_wishes::created_at, worker_wishes::id>(
+        "worker_wishes_project", Z4J_K_ORDER)};
+constexpr z4j_key kSchedulesKeys[] = {
+    key<schedules::id>("schedules_id", Z4J_K_PRIMARY),
+    key<schedules::project_id, schedules::scheduler, schedules::owner, schedules::name>(
+        "schedules_scheduler_name", Z4J_K_UNIQUE),
+    key<schedules::project_id, schedules::name, schedules::id>("schedules_name", Z4J_K_ORDER),
+    key<schedules::scheduler, schedules::next_run_at, schedules::id>("schedules_due", Z4J_K_ORDER),
+    key<schedules::scheduler, schedules::updated_at, schedules::id>("schedules_changed",
+                                                                    Z4J_K_ORDER)};
+constexpr z4j_key kScheduleFiresKeys[] = {
+    key<schedule_fires::id>("schedule_fires_id", Z4J_K_PRIMARY),
+    key<schedule_fires::schedule_id, schedule_fires::fired_at, schedule_fires::id>(
+        "schedule_fires_schedule", Z4J_K_ORDER),
+    key<schedule_fires::project_id, schedule_fires::fired_at, schedule_fires::id>(
+        "schedule_fires_project", Z4J_K_ORDER),
+    key<schedule_fires::fired_at, schedule_fires::id>("schedule_fires_fired", Z4J_K_ORDER)};
+constexpr z4j_key kScheduleStreamsKeys[] = {
+    key<schedule_streams::id>("schedule_streams_id", Z4J_K_PRIMARY),
+    key<schedule_streams::project_id, schedule_streams::scheduler, schedule_streams::id>(
+        "schedule_streams_project", Z4J_K_ORDER)};
 
 #define Z4J_DECLARE_COLUMN(name, type, flags, merge, stamp, comment) \
   z4j_column{text(#name),  text(comment), Z4J_T_##type,              \
@@ -314,6 +369,26 @@ constexpr z4j_table kTables[] = {
             declared_audit_breaks::kColumns, kAuditBreaksKeys, kTableNONE),
     declare("audit_cursors", "how far the audit log is forwarded", declared_audit_cursors::kColumns,
             kAuditCursorsKeys, kTableNONE),
+    declare("selections", "sets of tasks, frozen", declared_selections::kColumns, kSelectionsKeys,
+            kTableNONE),
+    declare("selection_items", "tasks of such sets and what became of each",
+            declared_selection_items::kColumns, kSelectionItemsKeys, kTableHOT),
+    declare("bulk_jobs", "actions on such sets", declared_bulk_jobs::kColumns, kBulkJobsKeys,
+            kTableHOT),
+    declare("queue_copies", "what purges took", declared_queue_copies::kColumns, kQueueCopiesKeys,
+            kTableNONE),
+    declare("queue_copy_parts", "the messages of such copies", declared_queue_copy_parts::kColumns,
+            kQueueCopyPartsKeys, kTableNONE),
+    declare("worker_losses", "workers that vanished", declared_worker_losses::kColumns,
+            kWorkerLossesKeys, kTableNONE),
+    declare("worker_wishes", "what workers to come are told again",
+            declared_worker_wishes::kColumns, kWorkerWishesKeys, kTableNONE),
+    declare("schedules", "when which task is sent", declared_schedules::kColumns, kSchedulesKeys,
+            kTableHOT),
+    declare("schedule_fires", "when schedules fired", declared_schedule_fires::kColumns,
+            kScheduleFiresKeys, kTableHOT),
+    declare("schedule_streams", "schedules as remote agents tell them",
+            declared_schedule_streams::kColumns, kScheduleStreamsKeys, kTableNONE),
 };
 
 constexpr z4j_schema kSchema = {sizeof(z4j_schema), kSchemaVersion, kTables,

@@ -14,7 +14,7 @@
 
 namespace z4j::model {
 
-inline constexpr std::uint32_t kSchemaVersion = 4;
+inline constexpr std::uint32_t kSchemaVersion = 5;
 inline constexpr std::uint16_t kNoStamp = 0;
 
 // X(name, type, flags, merge, stamp, comment)
@@ -205,7 +205,11 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(retried_as, TEXT, NONE, SET, kNoStamp, "task id of its latest repetition")               \
   X(agent_id, UUID, NONE, KEEP, kNoStamp, "who reported it first")                           \
   X(created_at, TIME, REQUIRED, MIN, kNoStamp, "earliest event")                             \
-  X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "latest event")
+  X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "latest event")                               \
+  X(reconciled_as, TEXT, NONE, SET, kNoStamp,                                                \
+    "lost: no source knows it any more; null: nothing to say")                               \
+  X(reconciled_at, TIME, NONE, SET, kNoStamp, "when that was found")                         \
+  X(evidence, JSON, NONE, SET, kNoStamp, "what each source said then")
 
 #define Z4J_EVENTS_COLUMNS(X)                                                                      \
   X(occurred_at, TIME, REQUIRED, KEEP, kNoStamp, "when, by the reporter's clock, clamped")         \
@@ -656,6 +660,209 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(last_error, TEXT, NONE, SET, kNoStamp, "why")                            \
   X(updated_at, TIME, REQUIRED, SET, kNoStamp, "latest step")
 
+// Actions on many tasks. What a selection means is frozen when it is made.
+#define Z4J_SELECTIONS_COLUMNS(X)                                                             \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "selection")                                          \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                    \
+  X(created_by, UUID, NONE, KEEP, kNoStamp, "user")                                           \
+  X(action, TEXT, REQUIRED, KEEP, kNoStamp, "what it is meant for: retry, cancel, ...")       \
+  X(filter, JSON, NONE, KEEP, kNoStamp, "what was asked for")                                 \
+  X(state, TEXT, REQUIRED, SET, kNoStamp, "building, ready, used, failed")                    \
+  X(total, INT, REQUIRED, SET, kNoStamp, "tasks in it")                                       \
+  X(summary, JSON, NONE, SET, kNoStamp, "split by task and queue, ends, samples, exclusions") \
+  X(error, TEXT, NONE, SET, kNoStamp, "why it could not be built")                            \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "asked")                                      \
+  X(built_at, TIME, NONE, SET, kNoStamp, "frozen")                                            \
+  X(expires_at, TIME, REQUIRED, SET, kNoStamp, "forgotten after")
+
+#define Z4J_SELECTION_ITEMS_COLUMNS(X)                                                            \
+  X(selection_id, UUID, REQUIRED, KEEP, kNoStamp, "selection")                                    \
+  X(number, INT, REQUIRED, KEEP, kNoStamp, "place in it, from 0")                                 \
+  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                             \
+  X(task_id, TEXT, REQUIRED, KEEP, kNoStamp, "the engine's id")                                   \
+  X(task_name, TEXT, NONE, KEEP, kNoStamp, "its name then")                                       \
+  X(queue, TEXT, NONE, KEEP, kNoStamp, "its queue then")                                          \
+  X(state, TEXT, NONE, KEEP, kNoStamp, "its state then; null: pending")                           \
+  X(exclusion, TEXT, NONE, KEEP, kNoStamp, "why nothing will be done to it")                      \
+  X(outcome, TEXT, NONE, SET, kNoStamp,                                                           \
+    "done, sent, refused, unknown, changed, started: tried and not answered yet; null: its turn " \
+    "has not come")                                                                               \
+  X(reason, TEXT, NONE, SET, kNoStamp, "why")                                                     \
+  X(new_task_id, TEXT, NONE, SET, kNoStamp, "task that repeats it")                               \
+  X(finished_at, TIME, NONE, SET, kNoStamp, "when that was known")
+
+#define Z4J_BULK_JOBS_COLUMNS(X)                                                               \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "job")                                                 \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                     \
+  X(selection_id, UUID, REQUIRED, KEEP, kNoStamp, "what it works off")                         \
+  X(command_id, UUID, NONE, SET, kNoStamp, "command that stands for it")                       \
+  X(created_by, UUID, NONE, KEEP, kNoStamp, "user")                                            \
+  X(source_ip, TEXT, NONE, KEEP, kNoStamp, "client address")                                   \
+  X(action, TEXT, REQUIRED, KEEP, kNoStamp, "retry, cancel, ...")                              \
+  X(params, JSON, NONE, KEEP, kNoStamp, "what each item gets")                                 \
+  X(agent_id, UUID, NONE, KEEP, kNoStamp, "who carries it out; null: who can")                 \
+  X(state, TEXT, REQUIRED, SET, kNoStamp, "waiting, running, paused, cancelled, done, failed") \
+  X(rate_per_second, REAL, NONE, SET, kNoStamp, "at most so many; null: no limit")             \
+  X(next_number, INT, REQUIRED, MAX, kNoStamp, "place of the first item not tried")            \
+  X(total, INT, REQUIRED, SET, kNoStamp, "items")                                              \
+  X(done, INT, REQUIRED, ADD, kNoStamp, "verified")                                            \
+  X(sent, INT, REQUIRED, ADD, kNoStamp, "published, not confirmed")                            \
+  X(refused, INT, REQUIRED, ADD, kNoStamp, "nothing was changed")                              \
+  X(unknown, INT, REQUIRED, ADD, kNoStamp, "may have happened")                                \
+  X(changed, INT, REQUIRED, ADD, kNoStamp, "left alone: not as it was previewed")              \
+  X(error, TEXT, NONE, SET, kNoStamp, "why it stopped")                                        \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "asked")                                       \
+  X(started_at, TIME, NONE, KEEP, kNoStamp, "first item")                                      \
+  X(finished_at, TIME, NONE, SET, kNoStamp, "end")                                             \
+  X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")
+
+// What purges took, kept for a while.
+#define Z4J_QUEUE_COPIES_COLUMNS(X)                                                               \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "copy")                                                   \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                        \
+  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                             \
+  X(queue, TEXT, REQUIRED, KEEP, kNoStamp, "queue")                                               \
+  X(agent_id, UUID, REQUIRED, KEEP, kNoStamp, "who purged it")                                    \
+  X(command_id, UUID, NONE, SET, kNoStamp, "purge")                                               \
+  X(created_by, UUID, NONE, KEEP, kNoStamp, "user")                                               \
+  X(state, TEXT, REQUIRED, SET, kNoStamp, "copying, kept, restoring, restored, expired, failed")  \
+  X(messages, INT, REQUIRED, ADD, kNoStamp, "messages in it")                                     \
+  X(bytes, INT, REQUIRED, ADD, kNoStamp, "their size")                                            \
+  X(restored, INT, REQUIRED, ADD, kNoStamp, "messages put back")                                  \
+  X(untouched, JSON, NONE, SET, kNoStamp, "what the purge did not reach: unacked, reserved, ...") \
+  X(cursor, TEXT, NONE, SET, kNoStamp, "where copying or restoring stands")                       \
+  X(error, TEXT, NONE, SET, kNoStamp, "why it failed")                                            \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "purged")                                         \
+  X(expires_at, TIME, REQUIRED, SET, kNoStamp, "destroyed after")                                 \
+  X(restored_at, TIME, NONE, SET, kNoStamp, "put back")                                           \
+  X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "last change")
+
+#define Z4J_QUEUE_COPY_PARTS_COLUMNS(X)                           \
+  X(copy_id, UUID, REQUIRED, KEEP, kNoStamp, "copy")              \
+  X(number, INT, REQUIRED, KEEP, kNoStamp, "place in it, from 0") \
+  X(messages, INT, REQUIRED, KEEP, kNoStamp, "messages in it")    \
+  X(body, TEXT, SECRET, KEEP, kNoStamp, "the messages, sealed")   \
+  X(restored_at, TIME, NONE, SET, kNoStamp, "put back")
+
+// A worker that vanished, as it was last seen.
+#define Z4J_WORKER_LOSSES_COLUMNS(X)                                                         \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "derived from the worker and its last sign of life") \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                   \
+  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                        \
+  X(worker, TEXT, REQUIRED, KEEP, kNoStamp, "worker")                                        \
+  X(hostname, TEXT, NONE, KEEP, kNoStamp, "host")                                            \
+  X(pid, INT, NONE, KEEP, kNoStamp, "process")                                               \
+  X(last_heartbeat, TIME, REQUIRED, KEEP, kNoStamp, "last sign of life")                     \
+  X(noticed_at, TIME, REQUIRED, KEEP, kNoStamp, "found missing")                             \
+  X(facts, JSON, NONE, SET, kNoStamp, "load, memory, queues, neighbours on the host")        \
+  X(tasks, JSON, NONE, SET, kNoStamp, "tasks in hand: id, name, age, what to do with each")  \
+  X(task_count, INT, REQUIRED, SET, kNoStamp, "tasks in hand, also those not listed")        \
+  X(verdict, TEXT, NONE, SET, kNoStamp, "what most likely happened")                         \
+  X(returned_at, TIME, NONE, SET, kNoStamp, "came back")                                     \
+  X(closed_at, TIME, NONE, SET, kNoStamp, "seen to")                                         \
+  X(closed_by, UUID, NONE, SET, kNoStamp, "by whom")
+
+// What operators wished of workers, said again to those that come later.
+#define Z4J_WORKER_WISHES_COLUMNS(X)                                                       \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "derived from the next five columns")              \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                 \
+  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                      \
+  X(kind, TEXT, REQUIRED, KEEP, kNoStamp, "rate_limit, time_limit, pause, consumer, pool") \
+  X(target, TEXT, REQUIRED, KEEP, kNoStamp, "task name or queue, or empty")                \
+  X(worker, TEXT, REQUIRED, KEEP, kNoStamp, "worker, or empty: all of them")               \
+  X(args, JSON, NONE, SET, kNoStamp, "of the verb")                                        \
+  X(command_id, UUID, NONE, SET, kNoStamp, "latest command")                               \
+  X(asserted_at, TIME, NONE, MAX, kNoStamp, "latest repetition")                           \
+  X(asserted, INT, REQUIRED, ADD, kNoStamp, "repetitions")                                 \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "first wished")                            \
+  X(updated_at, TIME, REQUIRED, MAX, kNoStamp, "latest wish")
+
+// Schedules, our own and those that a backend elsewhere keeps.
+#define Z4J_SCHEDULES_COLUMNS(X)                                                                   \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "schedule")                                                \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                         \
+  X(scheduler, TEXT, REQUIRED, KEEP, kNoStamp, "z4j-scheduler, celery-beat, ...")                  \
+  X(owner, TEXT, REQUIRED, KEEP, kNoStamp,                                                         \
+    "plugin instance or agent that has it; empty: this table")                                     \
+  X(name, TEXT, REQUIRED, KEEP, kNoStamp, "name in its scheduler")                                 \
+  X(engine, TEXT, REQUIRED, SET, kNoStamp, "engine that runs the task")                            \
+  X(task_name, TEXT, REQUIRED, SET, kNoStamp, "task")                                              \
+  X(kind, TEXT, REQUIRED, SET, kNoStamp, "cron, interval, clocked, solar")                         \
+  X(expression, TEXT, REQUIRED, SET, kNoStamp, "when, in the words of its kind")                   \
+  X(timezone, TEXT, REQUIRED, SET, kNoStamp, "IANA zone")                                          \
+  X(queue, TEXT, NONE, SET, kNoStamp, "queue; null: the engine's default")                         \
+  X(priority, TEXT, REQUIRED, SET, kNoStamp, "critical, high, normal, low")                        \
+  X(args, JSON, NONE, SET, kNoStamp, "positional arguments")                                       \
+  X(kwargs, JSON, NONE, SET, kNoStamp, "named arguments")                                          \
+  X(is_enabled, BOOL, REQUIRED, SET, kNoStamp, "fires")                                            \
+  X(catch_up, TEXT, REQUIRED, SET, kNoStamp,                                                       \
+    "of missed times: skip, fire_one_missed, fire_all_missed")                                     \
+  X(source, TEXT, REQUIRED, SET, kNoStamp, "dashboard, imported, agent, ...")                      \
+  X(source_hash, TEXT, NONE, SET, kNoStamp, "what its source looked like")                         \
+  X(external_id, TEXT, NONE, SET, kNoStamp, "the backend's id")                                    \
+  X(last_run_at, TIME, NONE, SET, kNoStamp, "latest fire")                                         \
+  X(next_run_at, TIME, NONE, SET, kNoStamp, "next due time; null: none")                           \
+  X(total_runs, INT, REQUIRED, SET, kNoStamp, "fires so far")                                      \
+  X(last_fire_id, UUID, NONE, SET, kNoStamp, "latest fire of ours")                                \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "created")                                         \
+  X(updated_at, TIME, REQUIRED, SET, kNoStamp, "last change, not counting fires")                  \
+  X(revision, INT, REQUIRED, SET, kNoStamp,                                                        \
+    "grows with each change; a fire says which one it saw")                                        \
+  X(is_planned, BOOL, REQUIRED, SET, kNoStamp, "next_run_at belongs to this revision")             \
+  X(description, TEXT, NONE, SET, kNoStamp, "what it is for")                                      \
+  X(options, JSON, NONE, SET, kNoStamp, "what only its backend knows: headers, routing, ...")      \
+  X(starts_at, TIME, NONE, SET, kNoStamp, "not before")                                            \
+  X(ends_at, TIME, NONE, SET, kNoStamp, "not after")                                               \
+  X(catch_up_limit, INT, NONE, SET, kNoStamp, "of fire_all_missed: at most so many")               \
+  X(catch_up_deadline_seconds, INT, NONE, SET, kNoStamp, "a time missed by more is forgotten")     \
+  X(jitter_seconds, INT, NONE, SET, kNoStamp, "fires up to so much later")                         \
+  X(overlap, TEXT, NONE, SET, kNoStamp, "while the last run goes on: allow, skip; null: allow")    \
+  X(max_failures, INT, NONE, SET, kNoStamp,                                                        \
+    "switched off after so many in a row; null: the default, 0: never")                            \
+  X(failures, INT, REQUIRED, SET, kNoStamp, "failed runs in a row")                                \
+  X(stopped_why, TEXT, NONE, SET, kNoStamp, "switched off by itself: failures, ended, once")       \
+  X(read_only, BOOL, REQUIRED, SET, kNoStamp, "can't be edited from here")                         \
+  X(read_only_reason, TEXT, NONE, SET, kNoStamp, "why")                                            \
+  X(capabilities, JSON, NONE, SET, kNoStamp, "what can be done: update, delete, enable, trigger")  \
+  X(etag, TEXT, NONE, SET, kNoStamp, "the backend's version of it")                                \
+  X(pending, JSON, NONE, SET, kNoStamp,                                                            \
+    "edit that the backend has not confirmed: what, since, why not")                               \
+  X(drift, JSON, NONE, SET, kNoStamp, "what the backend has that is not as it was asked for here") \
+  X(agent_id, UUID, NONE, SET, kNoStamp, "agent that told of it")                                  \
+  X(seen_at, TIME, NONE, MAX, kNoStamp, "the backend last showed it")
+
+#define Z4J_SCHEDULE_FIRES_COLUMNS(X)                                                              \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "fire; derived from schedule and due time unless by hand") \
+  X(schedule_id, UUID, REQUIRED, KEEP, kNoStamp, "schedule")                                       \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                         \
+  X(command_id, UUID, NONE, SET, kNoStamp, "command that it became")                               \
+  X(status, TEXT, REQUIRED, SET, kNoStamp,                                                         \
+    "pending, delivered, buffered, skipped, acked_success, acked_failed, failed")                  \
+  X(reason, TEXT, REQUIRED, KEEP, kNoStamp, "due, catch_up, trigger")                              \
+  X(scheduled_for, TIME, REQUIRED, KEEP, kNoStamp, "due time")                                     \
+  X(fired_at, TIME, REQUIRED, KEEP, kNoStamp, "when it was fired")                                 \
+  X(acked_at, TIME, NONE, SET, kNoStamp, "when the engine had taken it")                           \
+  X(latency_ms, INT, NONE, SET, kNoStamp, "fired after its due time")                              \
+  X(error_code, TEXT, NONE, SET, kNoStamp, "why not")                                              \
+  X(error_message, TEXT, NONE, SET, kNoStamp, "the same for people")                               \
+  X(engine, TEXT, REQUIRED, KEEP, kNoStamp, "engine")                                              \
+  X(task_id, TEXT, NONE, SET, kNoStamp, "task that it became")                                     \
+  X(task_state, TEXT, NONE, SET, kNoStamp, "how that ended")                                       \
+  X(created_by, UUID, NONE, KEEP, kNoStamp, "who triggered it")
+
+// Streams of schedules that remote agents send, one per agent and scheduler.
+#define Z4J_SCHEDULE_STREAMS_COLUMNS(X)                                               \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "stream; derived from agent and scheduler")   \
+  X(agent_id, UUID, REQUIRED, KEEP, kNoStamp, "agent")                                \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                            \
+  X(scheduler, TEXT, REQUIRED, KEEP, kNoStamp, "scheduler")                           \
+  X(epoch_uuid, UUID, REQUIRED, SET, kNoStamp, "of the agent's process")              \
+  X(epoch_number, INT, REQUIRED, SET, kNoStamp, "grows with each process")            \
+  X(adapter_instance_id, TEXT, REQUIRED, SET, kNoStamp, "process as we named it")     \
+  X(sequence, INT, REQUIRED, SET, kNoStamp, "newest that was accepted in this epoch") \
+  X(snapshot_digest, TEXT, NONE, SET, kNoStamp, "of it")                              \
+  X(updated_at, TIME, REQUIRED, SET, kNoStamp, "last change")
+
 // The tables in their order.
 #define Z4J_TABLES(T)                                             \
   T(meta, META)                                                   \
@@ -703,7 +910,17 @@ inline constexpr std::uint16_t kNoStamp = 0;
   T(audit_checkpoints, AUDIT_CHECKPOINTS)                         \
   T(audit_prunes, AUDIT_PRUNES)                                   \
   T(audit_breaks, AUDIT_BREAKS)                                   \
-  T(audit_cursors, AUDIT_CURSORS)
+  T(audit_cursors, AUDIT_CURSORS)                                 \
+  T(selections, SELECTIONS)                                       \
+  T(selection_items, SELECTION_ITEMS)                             \
+  T(bulk_jobs, BULK_JOBS)                                         \
+  T(queue_copies, QUEUE_COPIES)                                   \
+  T(queue_copy_parts, QUEUE_COPY_PARTS)                           \
+  T(worker_losses, WORKER_LOSSES)                                 \
+  T(worker_wishes, WORKER_WISHES)                                 \
+  T(schedules, SCHEDULES)                                         \
+  T(schedule_fires, SCHEDULE_FIRES)                               \
+  T(schedule_streams, SCHEDULE_STREAMS)
 
 // Table numbers: Table::tasks; column numbers: tasks::state.
 enum class Table : std::uint16_t {

@@ -217,7 +217,12 @@ enum { Z4J_ENGINE_EVENTS = 1u << 0, Z4J_ENGINE_SNAPSHOT = 1u << 1,
        Z4J_ENGINE_RATE = 1u << 8, Z4J_ENGINE_PAUSE = 1u << 9,
        Z4J_ENGINE_STREAM = 1u << 10, /* no verb: its events come from a stream that
                                         goes on while emit() answers busy */
-       Z4J_ENGINE_RESTART = 1u << 11 };
+       Z4J_ENGINE_RESTART = 1u << 11, Z4J_ENGINE_SHUTDOWN = 1u << 12,
+       Z4J_ENGINE_TIME_LIMIT = 1u << 13, Z4J_ENGINE_AUTOSCALE = 1u << 14,
+       Z4J_ENGINE_DEAD_LETTERS = 1u << 15, /* and the snapshot "dead_letters" */
+       Z4J_ENGINE_MANY = 1u << 16, /* no verb: RETRY and REVOKE take many targets at once */
+       Z4J_ENGINE_COPY = 1u << 17, /* takes, keeps and puts back what waits in a queue */
+       Z4J_ENGINE_DELETE = 1u << 18 /* forgets a task that is over or waits */ };
 typedef struct z4j_engine {
   uint32_t struct_size; uint32_t reserved0;
   z4j_str engine_name;                       /* "celery": what the API calls it */
@@ -234,10 +239,14 @@ typedef struct z4j_engine {
 enum { Z4J_SCHED_READ = 1u << 0, Z4J_SCHED_WRITE = 1u << 1,
        Z4J_SCHED_TRIGGER = 1u << 2, Z4J_SCHED_PAUSE = 1u << 3,
        Z4J_SCHED_CRON = 1u << 4, Z4J_SCHED_INTERVAL = 1u << 5,
-       Z4J_SCHED_ONCE = 1u << 6, Z4J_SCHED_TIMEZONE = 1u << 7 };
+       Z4J_SCHED_ONCE = 1u << 6, Z4J_SCHED_TIMEZONE = 1u << 7,
+       Z4J_SCHED_SOLAR = 1u << 8,
+       Z4J_SCHED_STORE = 1u << 9 /* its schedules lie in the kernel's store: no list, put, remove
+                                    and trigger; it works through "z4j.schedule-store/1" */ };
+/* The JSON of schedules, pages and answers: docs/abi/scheduler.md. */
 typedef struct z4j_scheduler {
   uint32_t struct_size; uint32_t reserved0;
-  uint64_t (*capabilities)(z4j_instance*);
+  uint64_t (*capabilities)(z4j_instance*);               /* [any-thread], once started */
   z4j_status (*list)(z4j_instance*, z4j_op, z4j_str page_json, z4j_error*);
   /* etag "" creates; otherwise must match or Z4J_CONFLICT. */
   z4j_status (*put)(z4j_instance*, z4j_op, z4j_str schedule_json, z4j_str etag, z4j_error*);
@@ -246,7 +255,92 @@ typedef struct z4j_scheduler {
   /* Next fire times as int64 microseconds, written to out[0..*n). [any-thread] */
   z4j_status (*preview)(z4j_instance*, z4j_str schedule_json, int64_t from_us,
                         int64_t* out, uint32_t* n, z4j_error*);
+  z4j_str scheduler_name;            /* "celery-beat": what the API calls it */
 } z4j_scheduler;
+
+/* Host services for schedulers: a task sent by an engine, and the schedules that the kernel keeps. */
+#define Z4J_SERVICE_SUBMIT "z4j.submit/1"
+typedef struct z4j_submission {
+  uint32_t struct_size;
+  uint32_t deadline_ms;           /* for the engine; 0 = 30 s, at most 300 s */
+  z4j_str project;                /* slug; "" = the instance's own */
+  z4j_str engine, task;
+  z4j_str queue, priority;        /* "" = the engine's own */
+  z4j_str args_json, kwargs_json; /* "" = none */
+  z4j_str idempotency_key;        /* 1..200 bytes: the same key sends nothing twice */
+  int64_t eta_us;                 /* 0 = at once */
+} z4j_submission;
+typedef struct z4j_submit {
+  uint32_t struct_size; uint32_t reserved0;
+  /* Copies. Z4J_PENDING: done(arg, ...) comes exactly once, on a thread of the host, at the latest
+   * before stop(), with {"outcome":"done|sent|refused|unknown","reason"?,"command_id",
+   * "new_task_id"?}; any other code: it never comes. [any-thread, no-block] */
+  z4j_status (*submit)(void* ctx, const z4j_submission*,
+                       void (*done)(void* arg, z4j_status, z4j_str answer_json), void* arg,
+                       z4j_error*);
+} z4j_submit;
+
+#define Z4J_SERVICE_SCHEDULE_STORE "z4j.schedule-store/1"
+typedef struct z4j_stored_schedule {      /* valid during the call that hands it over */
+  uint32_t struct_size;
+  uint32_t is_enabled, is_planned;        /* planned: next_run_us belongs to this revision */
+  uint32_t is_deleted;                    /* only id, revision and changed_us say something */
+  uint8_t id[16];
+  uint64_t revision;                      /* grows with each edit */
+  int64_t next_run_us, last_run_us;       /* 0 = none */
+  int64_t changed_us;                     /* of the last edit, the store's clock */
+  z4j_str schedule_json;                  /* all of it, docs/abi/scheduler.md */
+} z4j_stored_schedule;
+typedef struct z4j_schedule_rows {        /* put() returns Z4J_OK to go on */
+  uint32_t struct_size; uint32_t reserved0;
+  void* ctx;
+  z4j_status (*put)(void* ctx, const z4j_stored_schedule*);
+} z4j_schedule_rows;
+typedef struct z4j_plan {                 /* when it runs next */
+  uint8_t id[16];
+  uint64_t revision;
+  int64_t next_run_us;                    /* 0 = never again */
+} z4j_plan;
+enum { Z4J_FIRE_DUE = 0, Z4J_FIRE_CATCH_UP = 1 };
+enum { Z4J_FIRE_LAST = 1u << 0 };         /* switch the schedule off: it has no other time */
+typedef struct z4j_fire {
+  uint8_t id[16];                         /* of the schedule */
+  uint64_t revision;                      /* as it was read: an edit since then refuses the fire */
+  int64_t due_us;                         /* which time it is; one fire for each, ever */
+  int64_t next_run_us;                    /* 0 = none */
+  uint32_t reason, flags;                 /* Z4J_FIRE_* */
+} z4j_fire;
+enum { Z4J_FIRED = 1, Z4J_FIRE_SKIPPED = 2 /* its last run goes on, overlap "skip": recorded */,
+       Z4J_FIRE_TAKEN = 3 /* that time has fired before */,
+       Z4J_FIRE_STALE = 4 /* edited, switched off or gone: read it again */,
+       Z4J_FIRE_FAILED = 5 /* recorded; no engine could take it */ };
+/* Calls block on the store, but for watch and now_us. [any-thread] */
+typedef struct z4j_schedule_store {
+  uint32_t struct_size; uint32_t reserved0;
+  int64_t (*now_us)(void* ctx);           /* the kernel's clock */
+  /* Take or renew the right to fire, for ttl_ms. Z4J_CONFLICT: somebody else has it. */
+  z4j_status (*lead)(void* ctx, uint32_t ttl_ms, uint64_t* fence, z4j_error*);
+  void (*resign)(void* ctx, uint64_t fence);
+  /* Enabled and planned ones with next_run_us <= until_us, earliest first, behind (after_us,
+   * after_id); after_id NULL: from the start. */
+  z4j_status (*due)(void* ctx, int64_t until_us, int64_t after_us, const uint8_t* after_id,
+                    uint32_t limit, const z4j_schedule_rows*, z4j_error*);
+  /* Those edited since, earliest first; the like for the place. Deleted ones are not kept: watch. */
+  z4j_status (*changed)(void* ctx, int64_t since_us, const uint8_t* after_id, uint32_t limit,
+                        const z4j_schedule_rows*, z4j_error*);
+  z4j_status (*read)(void* ctx, const uint8_t* ids /* count * 16 */, uint32_t count,
+                     const z4j_schedule_rows*, z4j_error*);
+  /* fn(arg, id) after an edit, on any brain; id NULL: some may be missed, look at all. Quick, no
+   * calls back. NULL ends it; none comes after that returned. */
+  z4j_status (*watch)(void* ctx, void (*fn)(void* arg, const uint8_t* id), void* arg);
+  /* outcomes[i]: 1, or Z4J_FIRE_STALE. Z4J_CONFLICT: the fence is over, nothing happened. */
+  z4j_status (*plan)(void* ctx, uint64_t fence, const z4j_plan* plans, uint32_t count,
+                     uint8_t* outcomes, z4j_error*);
+  /* In one commit: the fence, the fires' records, the commands, the next times. outcomes[i]:
+   * Z4J_FIRED and its like. Z4J_CONFLICT: the fence is over, nothing happened. At most 1,000. */
+  z4j_status (*fire)(void* ctx, uint64_t fence, const z4j_fire* fires, uint32_t count,
+                     uint8_t* outcomes, z4j_error*);
+} z4j_schedule_store;
 
 #define Z4J_IFACE_NOTIFIER "z4j.notifier/1"
 enum { Z4J_NOTIFY_MARKDOWN = 1u << 0, Z4J_NOTIFY_RESOLVE = 1u << 1,
