@@ -52,6 +52,7 @@ Api::Api(Parts parts)
   add_invitation_routes(*router_);
   add_agent_routes(*router_);
   add_fleet_routes(*router_);
+  add_loss_routes(*router_);
   add_task_routes(*router_);
   add_command_routes(*router_);
   add_stats_routes(*router_);

@@ -78,11 +78,14 @@ struct Parts {
   std::function<base::json::Object(const base::Uuid& agent)> agent_live = {};
   // The task names an agent knows: an array of {"name","workers"}.
   std::function<base::json::Array(const base::Uuid& agent)> agent_registry = {};
-  // What the engine itself has waiting in a queue: {"items":[...],"next":...}.
+  // What the engine itself has in a queue: `what` is "waiting" or "dead_letters";
+  // {"items":[...],"next":...}, redacted.
   std::function<base::Result<base::json::Object>(
-      const base::Uuid& project, const std::string& engine, const std::string& queue,
-      std::uint32_t limit, const std::string& cursor)>
-      waiting_tasks = {};
+      const base::Uuid& project, std::string_view what, const std::string& engine,
+      const std::string& queue, std::uint32_t limit, const std::string& cursor)>
+      queued_tasks = {};
+  // What can be done with the engines of a project: core::engine_abilities().
+  std::function<base::json::Array(const base::Uuid& project)> abilities = {};
   // Figures of ingest for one agent, not stored yet: {"waiting_bytes", "duplicates", ...}.
   std::function<base::json::Object(const base::Uuid& agent)> ingest_stats = {};
   // More metric families.

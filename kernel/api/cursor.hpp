@@ -20,7 +20,9 @@ enum class List : char {
   connections = 'n',
   failures = 'f',
   audit = 'a',
-  deliveries = 'd'
+  deliveries = 'd',
+  losses = 'l',
+  cancels = 'r'
 };
 
 [[nodiscard]] std::string write_cursor(List list, const core::Place& place);

@@ -49,6 +49,132 @@ net::Response retry_task(Site& site, Call& call) {
   return command_answer(call, request, site.parts.commands.retry_task(request, asked));
 }
 
+net::Response preview_retry(Site& site, Call& call) {
+  Input in = Input::of_body(call.request);
+  core::RetryTask asked;
+  asked.engine = in.text("engine", {1, 40}, Need::required).value_or("");
+  asked.task_id = in.text("task_id", {1, 200}, Need::required).value_or("");
+  asked.override_args = in.array("override_args");
+  asked.override_kwargs = in.object("override_kwargs");
+  if (!in.ok()) return in.refused(call.request);
+  auto preview = site.parts.commands.preview_retry(call.project->id, asked);
+  if (!preview) return refuse(call, preview.error());
+  base::json::Array changes;
+  for (const core::ArgumentChange& change : preview->changes) {
+    using Kind = core::ArgumentChange::Kind;
+    changes.push_back(Object{{"kind", change.kind == Kind::added     ? "added"
+                                      : change.kind == Kind::removed ? "removed"
+                                                                     : "changed"},
+                             {"pointer", change.pointer},
+                             {"before", change.before},
+                             {"after", change.after}});
+  }
+  const core::StoredTask& task = preview->task;
+  return json_answer(200,
+                     Object{{"engine", asked.engine},
+                            {"task_id", asked.task_id},
+                            {"task_name", base::json::text_or_null(task.name)},
+                            {"queue", base::json::text_or_null(task.queue)},
+                            {"priority", base::json::text_or_null(task.priority)},
+                            {"state", task.state},
+                            {"retried_as", task.retried_as ? base::json::Value(*task.retried_as)
+                                                           : base::json::Value(nullptr)},
+                            {"args", task.args},
+                            {"kwargs", task.kwargs},
+                            {"is_known", preview->is_known},
+                            {"is_edited", preview->is_edited},
+                            {"changes", std::move(changes)}});
+}
+
+net::Response submit_task(Site& site, Call& call) {
+  Input in = Input::of_body(call.request);
+  const core::CommandRequest request = read_request(in, call);
+  core::SubmitTask asked;
+  asked.engine = in.text("engine", {1, 40}, Need::required).value_or("");
+  asked.task_name = in.text("task_name", {1, 500}, Need::required).value_or("");
+  asked.args = in.array("args").value_or(base::json::Array());
+  asked.kwargs = in.object("kwargs").value_or(Object());
+  asked.queue = in.text("queue", {1, 200});
+  asked.priority = in.text("priority", {1, 20});
+  asked.eta_seconds = in.integer("eta_seconds", 0, core::kEtaMaxSeconds);
+  if (!in.ok()) return in.refused(call.request);
+  return command_answer(call, request, site.parts.commands.submit_task(request, asked));
+}
+
+net::Response requeue_dead_letter(Site& site, Call& call) {
+  Input in = Input::of_body(call.request);
+  const core::CommandRequest request = read_request(in, call);
+  core::RequeueDeadLetter asked;
+  asked.engine = in.text("engine", {1, 40}, Need::required).value_or("");
+  asked.task_id = in.text("task_id", {1, 200}, Need::required).value_or("");
+  asked.queue = in.text("queue", {1, 200}, Need::required).value_or("");
+  asked.to = in.text("to", {1, 200});
+  if (!in.ok()) return in.refused(call.request);
+  return command_answer(call, request, site.parts.commands.requeue_dead_letter(request, asked));
+}
+
+net::Response delete_task(Site& site, Call& call) {
+  Input in = Input::of_body(call.request);
+  const core::CommandRequest request = read_request(in, call);
+  core::DeleteTask asked;
+  asked.engine = in.text("engine", {1, 40}, Need::required).value_or("");
+  asked.task_id = in.text("task_id", {1, 200}, Need::required).value_or("");
+  asked.queue = in.text("queue", {1, 200});
+  if (!in.ok()) return in.refused(call.request);
+  return command_answer(call, request, site.parts.commands.delete_task(request, asked));
+}
+
+net::Response change_pause(Site& site, Call& call, bool pause) {
+  Input in = Input::of_body(call.request);
+  const core::CommandRequest request = read_request(in, call);
+  core::PauseQueue asked;
+  asked.pause = pause;
+  asked.queue = in.text("queue", {1, 200});
+  asked.engine = in.text("engine", {1, 40});
+  if (pause) asked.seconds = in.integer("seconds", 1, core::kMostPauseSeconds);
+  if (!in.ok()) return in.refused(call.request);
+  return command_answer(call, request, site.parts.commands.pause_queue(request, asked));
+}
+
+net::Response pause_queue(Site& site, Call& call) { return change_pause(site, call, true); }
+
+net::Response resume_queue(Site& site, Call& call) { return change_pause(site, call, false); }
+
+net::Response shutdown_worker(Site& site, Call& call) {
+  Input in = Input::of_body(call.request);
+  const core::CommandRequest request = read_request(in, call);
+  core::RestartWorker asked;
+  asked.worker = in.text("worker_name", {1, 200}, Need::required).value_or("");
+  asked.engine = in.text("engine", {1, 40});
+  if (!in.ok()) return in.refused(call.request);
+  return command_answer(call, request, site.parts.commands.shutdown_worker(request, asked));
+}
+
+net::Response autoscale(Site& site, Call& call) {
+  Input in = Input::of_body(call.request);
+  const core::CommandRequest request = read_request(in, call);
+  core::Autoscale asked;
+  asked.worker = in.text("worker_name", {1, 200}, Need::required).value_or("");
+  asked.engine = in.text("engine", {1, 40});
+  asked.min = in.integer("min", 0, core::kMostPoolProcesses, Need::required).value_or(0);
+  asked.max = in.integer("max", 1, core::kMostPoolProcesses, Need::required).value_or(1);
+  if (!in.ok()) return in.refused(call.request);
+  return command_answer(call, request, site.parts.commands.autoscale(request, asked));
+}
+
+net::Response limit_time(Site& site, Call& call) {
+  Input in = Input::of_body(call.request);
+  const core::CommandRequest request = read_request(in, call);
+  core::LimitTime asked;
+  asked.task_name = in.text("task_name", {1, 500}, Need::required).value_or("");
+  asked.soft = in.integer("soft", 1, core::kMostTimeLimitSeconds);
+  asked.hard = in.integer("hard", 1, core::kMostTimeLimitSeconds);
+  asked.worker = in.text("worker_name", {1, 200});
+  asked.engine = in.text("engine", {1, 40});
+  if (!in.ok()) return in.refused(call.request);
+  return command_answer(call, request, site.parts.commands.limit_time(request, asked));
+}
+
 net::Response cancel_task(Site& site, Call& call) {
   Input in = Input::of_body(call.request);
   const core::CommandRequest request = read_request(in, call);
@@ -249,7 +375,38 @@ constexpr CommandRoute kCommandRoutes[] = {
      limit_rate, "Limit how often a task runs",
      "{" Z4J_COMMAND_FIELDS
      ", task_name: text(1..500), rate: text(1..20), worker_name?: text(1..200), engine?: "
-     "text(1..40)}"}};
+     "text(1..40)}"},
+    {"/api/v1/projects/{slug}/commands/time-limit", core::Action::restart_worker, nullptr,
+     limit_time, "Limit how long runs of a task may take; neither soft nor hard: no limit",
+     "{" Z4J_COMMAND_FIELDS
+     ", task_name: text(1..500), soft?: int(1..604800), hard?: int(1..604800), worker_name?: "
+     "text(1..200), engine?: text(1..40)}"},
+    {"/api/v1/projects/{slug}/commands/autoscale", core::Action::restart_worker, nullptr, autoscale,
+     "Set the bounds between which a worker's pool grows and shrinks by itself",
+     "{" Z4J_COMMAND_FIELDS
+     ", worker_name: text(1..200), min: int(0..10000), max: int(1..10000), engine?: text(1..40)}"},
+    {"/api/v1/projects/{slug}/commands/shutdown-worker", core::Action::shutdown_worker, nullptr,
+     shutdown_worker, "Make a worker finish what it does and end",
+     "{" Z4J_COMMAND_FIELDS ", worker_name: text(1..200), engine?: text(1..40)}"},
+    {"/api/v1/projects/{slug}/commands/pause-queue", core::Action::pause_queue, nullptr,
+     pause_queue, "Take nothing from a queue, or from all of an engine's",
+     "{" Z4J_COMMAND_FIELDS
+     ", queue?: text(1..200), engine?: text(1..40), seconds?: int(1..2592000)}"},
+    {"/api/v1/projects/{slug}/commands/resume-queue", core::Action::pause_queue, nullptr,
+     resume_queue, "Go on taking from a queue, or from all of an engine's",
+     "{" Z4J_COMMAND_FIELDS ", queue?: text(1..200), engine?: text(1..40)}"},
+    {"/api/v1/projects/{slug}/commands/submit-task", core::Action::submit_task, nullptr,
+     submit_task, "Send a new task",
+     "{" Z4J_COMMAND_FIELDS
+     ", engine: text(1..40), task_name: text(1..500), args?: [any], kwargs?: object, queue?: "
+     "text(1..200), priority?: text(1..20), eta_seconds?: int(0..86400)}"},
+    {"/api/v1/projects/{slug}/commands/requeue-dead-letter", core::Action::retry_task, nullptr,
+     requeue_dead_letter, "Put a task that was thrown away back into its queue",
+     "{" Z4J_COMMAND_FIELDS
+     ", engine: text(1..40), task_id: text(1..200), queue: text(1..200), to?: text(1..200)}"},
+    {"/api/v1/projects/{slug}/commands/delete-task", core::Action::delete_tasks, nullptr,
+     delete_task, "Make the engine forget a task that waits or is over",
+     "{" Z4J_COMMAND_FIELDS ", engine: text(1..40), task_id: text(1..200), queue?: text(1..200)}"}};
 
 }  // namespace
 
@@ -277,6 +434,19 @@ void add_command_routes(Router& router) {
       .gives(200,
              "{queue: text, engine: text, agent_id: uuid, depth: int, read_at: time?, is_fresh: "
              "bool, confirm_token: text?}");
+  router
+      .add("POST", "/api/v1/projects/{slug}/commands/retry-preview",
+           {Gate::signed_in, Action::retry_task, nullptr, "commands"}, preview_retry)
+      .does("Show what a retry would send and how that differs from what the task had")
+      .body(
+          "{engine: text(1..40), task_id: text(1..200), override_args?: [any], override_kwargs?: "
+          "object}")
+      .gives(
+          200,
+          "{engine: text, task_id: text, task_name: text?, queue: text?, priority: text?, state: "
+          "text, retried_as: text?, args: any, kwargs: any, is_known: bool, is_edited: bool, "
+          "changes: [{kind: \"added\"|\"removed\"|\"changed\", pointer: text, before: any, "
+          "after: any}]}");
   router.add("GET", "/api/v1/projects/{slug}/commands/{command_id}", viewer, get_command)
       .does("Show a command")
       .gives(200, "Command");

@@ -36,24 +36,39 @@ net::Response list_queues(Site& site, Call& call) {
   return json_answer(200, std::move(out));
 }
 
-net::Response list_waiting(Site& site, Call& call) {
+// What the engine has in a queue, as it tells it.
+net::Response list_queued(Site& site, Call& call, std::string_view what, const std::string& queue) {
   Input query = Input::of_query(call.request);
   const std::int64_t limit =
       query.integer("limit", 1, 500).value_or(site.parts.settings.rest_default_page_size);
   const auto cursor = query.text("cursor", {1, 1000});
   if (!query.ok()) return query.refused(call.request);
-  if (!site.parts.waiting_tasks) {
+  if (!site.parts.queued_tasks) {
     return refuse(call, core::refuse::error(base::Code::unavailable, core::refuse::kAgentOffline,
                                             "no engine can be asked for this queue"));
   }
-  auto waiting =
-      site.parts.waiting_tasks(call.project->id, call.param("engine"), call.param("queue"),
-                               static_cast<std::uint32_t>(limit), cursor.value_or(""));
-  if (!waiting) return refuse(call, waiting.error());
-  const Array* items = base::json::array(*waiting, "items");
+  auto tasks = site.parts.queued_tasks(call.project->id, what, call.param("engine"), queue,
+                                       static_cast<std::uint32_t>(limit), cursor.value_or(""));
+  if (!tasks) return refuse(call, tasks.error());
+  const Array* items = base::json::array(*tasks, "items");
   return json_answer(
       200, Object{{"items", items != nullptr ? *items : Array()},
-                  {"next_cursor", base::json::text_or_null(base::json::text(*waiting, "next"))}});
+                  {"next_cursor", base::json::text_or_null(base::json::text(*tasks, "next"))}});
+}
+
+net::Response list_waiting(Site& site, Call& call) {
+  return list_queued(site, call, "waiting", call.param("queue"));
+}
+
+net::Response list_dead_letters(Site& site, Call& call) {
+  return list_queued(site, call, "dead_letters", call.param("queue"));
+}
+
+net::Response list_capabilities(Site& site, Call& call) {
+  return json_answer(
+      200,
+      Object{{"items", site.parts.abilities ? site.parts.abilities(call.project->id) : Array()},
+             {"next_cursor", nullptr}});
 }
 
 net::Response list_gaps(Site& site, Call& call) {
@@ -120,6 +135,18 @@ void add_fleet_routes(Router& router) {
       .does("List what waits in a queue, as the engine tells it")
       .query("{limit?: int(1..500), cursor?: text(1..1000)}")
       .gives(200, "page(object)");
+  router
+      .add("GET", "/api/v1/projects/{slug}/queues/{engine}/{queue}/dead-letters", viewer("queues"),
+           list_dead_letters)
+      .does("List what was thrown away from a queue, newest first, as the engine tells it")
+      .query("{limit?: int(1..500), cursor?: text(1..1000)}")
+      .gives(200, "page(object)");
+  router.add("GET", "/api/v1/projects/{slug}/capabilities", viewer("agents"), list_capabilities)
+      .does("Show what can be done with each engine, and why not what can't")
+      .gives(200,
+             "page({engine: text, agent_id: uuid, is_online: bool, abilities: [{action: text, how: "
+             "\"native\"|\"emulated\"|\"conditional\"|\"impossible\", available: bool, reason?: "
+             "text?, workers?: object}]})");
   router.add("GET", "/api/v1/projects/{slug}/gaps", viewer("agents"), list_gaps)
       .does("List when an engine was out of sight")
       .query("{cursor?: text, limit?: int(1..5000)}")

@@ -1,6 +1,7 @@
 #include "core/agents.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 
@@ -319,9 +320,11 @@ void LocalAgents::read(const base::Uuid& agent_id, std::string_view what, std::s
     return answer(refuse::error(base::Code::unavailable, refuse::kAgentOffline,
                                 "the engine of this agent does not run"));
   }
-  if (what == "waiting") {
-    return host_.snapshot(source->events.instance, "waiting", std::move(page_json), deadline_ms,
-                          std::move(answer));
+  constexpr std::array<std::string_view, 5> kSnapshots = {"waiting", "dead_letters", "copy",
+                                                          "abilities", "state"};
+  if (std::find(kSnapshots.begin(), kSnapshots.end(), what) != kSnapshots.end()) {
+    return host_.snapshot(source->events.instance, std::string(what), std::move(page_json),
+                          deadline_ms, std::move(answer));
   }
   if (what == "facts") {
     const auto known = engine(agent_id);

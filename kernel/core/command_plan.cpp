@@ -51,6 +51,12 @@ base::Status check_engine(const std::optional<std::string>& engine) {
   return engine ? check_named("engine", *engine, 40) : base::Status();
 }
 
+base::Status check_eta(const std::optional<std::int64_t>& seconds) {
+  if (seconds && (*seconds < 0 || *seconds > kEtaMaxSeconds))
+    return refuse::invalid("eta_seconds", "eta_seconds must be 0 to 86400");
+  return {};
+}
+
 bool is_rate(std::string_view rate) {
   constexpr std::size_t kMostBytes = 20;
   if (rate == "0") return true;
@@ -92,10 +98,72 @@ base::Status check(const RetryTask& asked) {
   if (asked.override_kwargs && too_big(*asked.override_kwargs)) {
     return refuse::invalid("override_kwargs", "override_kwargs is larger than 64 KiB as JSON");
   }
-  if (asked.eta_seconds && (*asked.eta_seconds < 0 || *asked.eta_seconds > kEtaMaxSeconds)) {
-    return refuse::invalid("eta_seconds", "eta_seconds must be 0 to 86400");
+  return check_eta(asked.eta_seconds);
+}
+
+base::Status check(const LimitTime& asked) {
+  if (auto named = check_named("task_name", asked.task_name, 500); !named) return named;
+  if (asked.worker) {
+    if (auto named = check_named("worker_name", *asked.worker, 200); !named) return named;
   }
-  return {};
+  for (const auto& [field, seconds] : {std::pair("soft", asked.soft), {"hard", asked.hard}}) {
+    if (seconds && (*seconds < 1 || *seconds > kMostTimeLimitSeconds))
+      return refuse::invalid(field, std::string(field) + " must be 1 to 604800 seconds");
+  }
+  if (asked.soft && asked.hard && *asked.soft > *asked.hard)
+    return refuse::invalid("soft", "soft must not be longer than hard");
+  return check_engine(asked.engine);
+}
+
+base::Status check(const Autoscale& asked) {
+  if (auto named = check_named("worker_name", asked.worker, 200); !named) return named;
+  if (asked.max < 1 || asked.max > kMostPoolProcesses)
+    return refuse::invalid("max", "max must be 1 to 10000");
+  if (asked.min < 0 || asked.min > asked.max) return refuse::invalid("min", "min must be 0 to max");
+  return check_engine(asked.engine);
+}
+
+base::Status check(const PauseQueue& asked) {
+  if (asked.queue) {
+    if (auto named = check_named("queue", *asked.queue, 200); !named) return named;
+  }
+  if (asked.seconds && (*asked.seconds < 1 || *asked.seconds > kMostPauseSeconds))
+    return refuse::invalid("seconds", "seconds must be 1 to 2592000");
+  if (asked.seconds && !asked.pause) return refuse::invalid("seconds", "seconds belong to a pause");
+  return check_engine(asked.engine);
+}
+
+base::Status check(const SubmitTask& asked) {
+  if (auto named = check_named("engine", asked.engine, 40); !named) return named;
+  if (auto named = check_named("task_name", asked.task_name, 500); !named) return named;
+  if (asked.queue) {
+    if (auto named = check_named("queue", *asked.queue, 200); !named) return named;
+  }
+  if (asked.priority && !is_in(kTaskPriorities, *asked.priority))
+    return refuse::invalid("priority", "priority must be critical, high, normal or low");
+  if (asked.task_id) {
+    if (auto named = check_named("task_id", *asked.task_id, 200); !named) return named;
+  }
+  if (json::write(asked.args).size() > kOverrideBytes)
+    return refuse::invalid("args", "args is larger than 64 KiB as JSON");
+  if (json::write(asked.kwargs).size() > kOverrideBytes)
+    return refuse::invalid("kwargs", "kwargs is larger than 64 KiB as JSON");
+  return check_eta(asked.eta_seconds);
+}
+
+base::Status check(const RequeueDeadLetter& asked) {
+  if (auto named = check_task_name(asked.engine, asked.task_id); !named) return named;
+  if (asked.to) {
+    if (auto named = check_named("to", *asked.to, 200); !named) return named;
+  }
+  return check_named("queue", asked.queue, 200);
+}
+
+base::Status check(const DeleteTask& asked) {
+  if (asked.queue) {
+    if (auto named = check_named("queue", *asked.queue, 200); !named) return named;
+  }
+  return check_task_name(asked.engine, asked.task_id);
 }
 
 base::Status check(const RestartWorker& asked) {
@@ -173,7 +241,12 @@ std::string python_literal(const json::Value& value) {
   }
 }
 
-std::string retry_args(const RetryTask& asked, const std::optional<StoredTask>& task) {
+bool has_argument_values(const StoredTask& task) noexcept {
+  return task.args.is_array() && task.kwargs.is_object() &&
+         (task.args_flags & (kArgsIsRepr | kKwargsIsRepr | kArgsCut)) == 0;
+}
+
+json::Object retry_arguments(const RetryTask& asked, const std::optional<StoredTask>& task) {
   json::Object args;
   if (task) {
     if (!task->name.empty()) args["task_name"] = task->name;
@@ -195,7 +268,11 @@ std::string retry_args(const RetryTask& asked, const std::optional<StoredTask>& 
     if (!task->queue.empty()) recorded["queue"] = task->queue;
     if (!recorded.empty()) args["recorded"] = std::move(recorded);
   }
-  return json::write(args);
+  return args;
+}
+
+std::string retry_args(const RetryTask& asked, const std::optional<StoredTask>& task) {
+  return json::write(retry_arguments(asked, task));
 }
 
 std::string_view to_string(CommandOutcome::Kind kind) noexcept {
@@ -243,25 +320,32 @@ CommandOutcome refused_outcome(std::string reason) {
   return out;
 }
 
+CommandOutcome unknown_outcome(std::string reason) {
+  CommandOutcome out;
+  out.reason = std::move(reason);
+  out.result = {{"outcome", "unknown"}, {"reason", out.reason}};
+  return out;
+}
+
 CommandOutcome outcome_of(const base::Result<std::string>& answer) {
-  const auto unknown = [](std::string reason) {
-    CommandOutcome out;
-    out.reason = std::move(reason);
-    out.result = {{"outcome", "unknown"}, {"reason", out.reason}};
-    return out;
-  };
   if (!answer) {
     const base::Error& e = answer.error();
     std::string reason = clean_text(e.text(), kPlanReasonBytes);
     const auto code = static_cast<int>(e.code);
     const bool may_have_happened =
         e.code == base::Code::unknown || e.code == base::Code::timeout || code >= 300;
-    return may_have_happened ? unknown(std::move(reason)) : refused_outcome(std::move(reason));
+    return may_have_happened ? unknown_outcome(std::move(reason))
+                             : refused_outcome(std::move(reason));
   }
   auto parsed = json::parse(*answer, {.max_bytes = std::size_t{1} << 20, .max_depth = 32});
-  if (!parsed || !parsed->is_object()) return unknown("the engine's answer was not a JSON object");
+  if (!parsed || !parsed->is_object())
+    return unknown_outcome("the engine's answer was not a JSON object");
+  return outcome_in(std::move(parsed->get_object()));
+}
+
+CommandOutcome outcome_in(json::Object answer) {
   CommandOutcome out;
-  out.result = std::move(parsed->get_object());
+  out.result = std::move(answer);
   const std::string_view word = json::text(out.result, "outcome");
   out.reason = clean_text(json::text(out.result, "reason"), kPlanReasonBytes);
   out.new_task_id = json::text(out.result, "new_task_id");
@@ -272,7 +356,7 @@ CommandOutcome outcome_of(const base::Result<std::string>& answer) {
   } else if (word == "refused") {
     out.kind = CommandOutcome::Kind::refused;
   } else if (word != "unknown") {
-    return unknown("the engine's answer has no outcome");
+    return unknown_outcome("the engine's answer has no outcome");
   }
   if (json::write(out.result).size() > kOverrideBytes) {
     out.result = {{"outcome", to_string(out.kind)}, {"reason", out.reason}, {"result_cut", true}};

@@ -62,6 +62,54 @@ struct LimitRate {
   std::optional<std::string> worker, engine;  // worker none: all of them
 };
 
+inline constexpr std::int64_t kMostTimeLimitSeconds = 7 * 86'400;
+struct LimitTime {
+  std::string task_name;
+  std::optional<std::int64_t> soft, hard;     // seconds, 1 to kMostTimeLimitSeconds; none: no limit
+  std::optional<std::string> worker, engine;  // worker none: all of them
+};
+
+inline constexpr std::int64_t kMostPoolProcesses = 10'000;
+struct Autoscale {
+  std::string worker;
+  std::optional<std::string> engine;
+  std::int64_t min = 0, max = 0;  // processes, at most kMostPoolProcesses
+};
+
+inline constexpr std::int64_t kMostPauseSeconds = 30 * 86'400;
+struct PauseQueue {
+  std::optional<std::string> queue;  // none: all that the engine takes from
+  std::optional<std::string> engine;
+  bool pause = true;                    // false: go on
+  std::optional<std::int64_t> seconds;  // then it goes on by itself, where the engine can
+};
+
+struct SubmitTask {
+  std::string engine, task_name;
+  base::json::Array args;
+  base::json::Object kwargs;
+  std::optional<std::string> queue, priority;
+  std::optional<std::int64_t> eta_seconds;
+  std::optional<std::string> task_id;  // none: the engine makes one
+};
+
+struct RequeueDeadLetter {
+  std::string engine, task_id, queue;
+  std::optional<std::string> to;  // none: the queue it came from
+};
+
+struct DeleteTask {
+  std::string engine, task_id;
+  std::optional<std::string> queue;
+};
+
+[[nodiscard]] base::Status check(const LimitTime& asked);
+[[nodiscard]] base::Status check(const Autoscale& asked);
+[[nodiscard]] base::Status check(const PauseQueue& asked);
+[[nodiscard]] base::Status check(const SubmitTask& asked);
+[[nodiscard]] base::Status check(const RequeueDeadLetter& asked);
+[[nodiscard]] base::Status check(const DeleteTask& asked);
+
 [[nodiscard]] base::Status check(const RestartWorker& asked);
 [[nodiscard]] base::Status check(const ResizePool& asked);
 [[nodiscard]] base::Status check(const ChangeConsumer& asked);
@@ -86,8 +134,13 @@ inline constexpr std::initializer_list<std::uint16_t> kStoredTaskColumns = {
     model::tasks::kwargs,   model::tasks::args_flags, model::tasks::retried_as,
     model::tasks::agent_id};
 
+// Both arguments are known as values, not as texts that a program printed, and are not cut.
+[[nodiscard]] bool has_argument_values(const StoredTask& task) noexcept;
+
 // Arguments of RETRY. Recorded arguments go along only when neither redaction nor cutting touched
 // them, so an engine never sends a marker in place of a value.
+[[nodiscard]] base::json::Object retry_arguments(const RetryTask& asked,
+                                                 const std::optional<StoredTask>& task);
 [[nodiscard]] std::string retry_args(const RetryTask& asked, const std::optional<StoredTask>& task);
 // Python source of a JSON value.
 [[nodiscard]] std::string python_literal(const base::json::Value& value);
@@ -109,7 +162,10 @@ struct CommandOutcome {
 [[nodiscard]] std::string_view to_string(CommandOutcome::Kind kind) noexcept;
 // An answer that is not understood, and an error after which it may have happened, are unknown.
 [[nodiscard]] CommandOutcome outcome_of(const base::Result<std::string>& answer);
+// The same of an answer that is JSON already.
+[[nodiscard]] CommandOutcome outcome_in(base::json::Object answer);
 [[nodiscard]] CommandOutcome refused_outcome(std::string reason);
+[[nodiscard]] CommandOutcome unknown_outcome(std::string reason);
 
 // One argument of a task: "user_id:42", "order.lines.0.sku:A-17", "0:4711" (a place among the
 // positional ones). The value matches a number, true or false, and a text of the same look; in

@@ -125,6 +125,30 @@ base::Result<Command> Commands::retry_task(const CommandRequest& request, const 
   return issue(request, std::move(plan));
 }
 
+base::Result<Commands::RetryPreview> Commands::preview_retry(const base::Uuid& project,
+                                                             const RetryTask& asked) {
+  if (auto good = check(asked); !good) return std::move(good).error();
+  auto task = stored_task(project, asked.engine, asked.task_id);
+  if (!task) return std::move(task).error();
+  if (!*task) return refuse::not_found("task");
+  RetryPreview out;
+  out.task = std::move(**task);
+  out.is_edited = asked.override_args || asked.override_kwargs;
+  out.is_known = has_argument_values(out.task);
+  if (!out.is_known || !out.is_edited) return out;
+  json::Object before, after;
+  if (asked.override_args) {
+    before["args"] = out.task.args;
+    after["args"] = override_of(*asked.override_args);
+  }
+  if (asked.override_kwargs) {
+    before["kwargs"] = out.task.kwargs;
+    after["kwargs"] = override_of(*asked.override_kwargs);
+  }
+  out.changes = argument_changes(before, after);
+  return out;
+}
+
 base::Result<Command> Commands::cancel_task(const CommandRequest& request,
                                             const CancelTask& asked) {
   if (auto good = check_task_name(asked.engine, asked.task_id); !good)
@@ -177,6 +201,79 @@ base::Result<Command> Commands::purge_queue(const CommandRequest& request,
                   {"confirm_token", text_or_null_value(asked.confirm_token)},
                   {"force", asked.force}};
   return issue(request, std::move(plan));
+}
+
+base::Result<Command> Commands::submit_task(const CommandRequest& request,
+                                            const SubmitTask& asked) {
+  if (auto good = check(asked); !good) return std::move(good).error();
+  json::Object args{{"args", asked.args}, {"kwargs", asked.kwargs}};
+  if (asked.queue) args["queue"] = *asked.queue;
+  if (asked.priority) args["priority"] = *asked.priority;
+  if (asked.eta_seconds) args["eta_seconds"] = *asked.eta_seconds;
+  if (asked.task_id) args["task_id"] = *asked.task_id;
+  Plan plan;
+  plan.action = "submit_task";
+  plan.target_type = "task";
+  plan.target_id = asked.engine + ":" + asked.task_name;
+  plan.engine = asked.engine;
+  plan.verb = Z4J_ENGINE_ENQUEUE;
+  plan.target = asked.task_name;
+  plan.args_json = json::write(args);
+  plan.task_name = asked.task_name;
+  plan.payload = {
+      {"engine", asked.engine},
+      {"task_name", asked.task_name},
+      {"args", override_of(asked.args)},
+      {"kwargs", override_of(asked.kwargs)},
+      {"queue", text_or_null_value(asked.queue)},
+      {"priority", text_or_null_value(asked.priority)},
+      {"eta_seconds", asked.eta_seconds ? json::Value(*asked.eta_seconds) : json::Value(nullptr)},
+      {"task_id", text_or_null_value(asked.task_id)}};
+  json::Object whole(args);
+  whole["engine"] = asked.engine;
+  whole["task_name"] = asked.task_name;
+  plan.asked = json::write_canonical(whole);
+  return issue(request, std::move(plan));
+}
+
+base::Result<Command> Commands::order_task(const CommandRequest& request, Plan plan,
+                                           const std::string& engine, const std::string& task_id) {
+  auto task = stored_task(request.project_id, engine, task_id);
+  if (!task) return std::move(task).error();
+  plan.target_type = "task";
+  plan.target_id = engine + ":" + task_id;
+  plan.engine = engine;
+  plan.target = task_id;
+  plan.args_json = json::write(plan.payload);
+  json::Object& payload = plan.payload.get_object();
+  payload["engine"] = engine;
+  payload["task_id"] = task_id;
+  plan.asked = json::write_canonical(plan.payload);
+  if (*task) {
+    plan.task_name = (*task)->name;
+    plan.prefers = (*task)->agent_id;
+  }
+  return issue(request, std::move(plan));
+}
+
+base::Result<Command> Commands::requeue_dead_letter(const CommandRequest& request,
+                                                    const RequeueDeadLetter& asked) {
+  if (auto good = check(asked); !good) return std::move(good).error();
+  Plan plan;
+  plan.action = "requeue_dead_letter";
+  plan.verb = Z4J_ENGINE_DEAD_LETTERS;
+  plan.payload = {{"queue", asked.queue}, {"to", text_or_null_value(asked.to)}};
+  return order_task(request, std::move(plan), asked.engine, asked.task_id);
+}
+
+base::Result<Command> Commands::delete_task(const CommandRequest& request,
+                                            const DeleteTask& asked) {
+  if (auto good = check(asked); !good) return std::move(good).error();
+  Plan plan;
+  plan.action = "delete_task";
+  plan.verb = Z4J_ENGINE_DELETE;
+  plan.payload = {{"queue", text_or_null_value(asked.queue)}};
+  return order_task(request, std::move(plan), asked.engine, asked.task_id);
 }
 
 base::json::Value Commands::override_of(const json::Value& value) const {
@@ -573,7 +670,7 @@ base::Status Commands::finish(const Sent& sent, CommandOutcome outcome) {
                    {cmd::error, Cell::text_or_null(outcome.error())},
                    {cmd::completed_at, clock_.now()}},
                   1, 1);
-    if (worked && sent.action == "retry_task") {
+    if (worked && (sent.action == "retry_task" || sent.action == "requeue_dead_letter")) {
       link(commit, sent.project_id, sent.engine, sent.task_id, outcome.new_task_id, sent.task_name);
     }
     if (is_remembered)

@@ -38,6 +38,7 @@
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "core/argument_diff.hpp"
 #include "core/audit.hpp"
 #include "core/command_plan.hpp"
 #include "core/engine_routes.hpp"
@@ -97,6 +98,16 @@ class Commands {
 
   [[nodiscard]] base::Result<Command> retry_task(const CommandRequest& request,
                                                  const RetryTask& asked);
+  // What a retry would send, as far as the store knows it (redacted), and how it differs from what
+  // the task had. not_found: no such task is stored.
+  struct RetryPreview {
+    StoredTask task;
+    bool is_known = false;  // the arguments that the task had
+    bool is_edited = false;
+    std::vector<ArgumentChange> changes;  // when both are known
+  };
+  [[nodiscard]] base::Result<RetryPreview> preview_retry(const base::Uuid& project,
+                                                         const RetryTask& asked);
   [[nodiscard]] base::Result<Command> cancel_task(const CommandRequest& request,
                                                   const CancelTask& asked);
   // Freezes which tasks it means when it starts, then retries them one by one; result.items tells
@@ -106,8 +117,23 @@ class Commands {
   [[nodiscard]] base::Result<Command> purge_queue(const CommandRequest& request,
                                                   const PurgeQueue& asked);
 
+  [[nodiscard]] base::Result<Command> submit_task(const CommandRequest& request,
+                                                  const SubmitTask& asked);
+  [[nodiscard]] base::Result<Command> requeue_dead_letter(const CommandRequest& request,
+                                                          const RequeueDeadLetter& asked);
+  [[nodiscard]] base::Result<Command> delete_task(const CommandRequest& request,
+                                                  const DeleteTask& asked);
+  [[nodiscard]] base::Result<Command> pause_queue(const CommandRequest& request,
+                                                  const PauseQueue& asked);
+
   [[nodiscard]] base::Result<Command> restart_worker(const CommandRequest& request,
                                                      const RestartWorker& asked);
+  [[nodiscard]] base::Result<Command> shutdown_worker(const CommandRequest& request,
+                                                      const RestartWorker& asked);
+  [[nodiscard]] base::Result<Command> autoscale(const CommandRequest& request,
+                                                const Autoscale& asked);
+  [[nodiscard]] base::Result<Command> limit_time(const CommandRequest& request,
+                                                 const LimitTime& asked);
   [[nodiscard]] base::Result<Command> resize_pool(const CommandRequest& request,
                                                   const ResizePool& asked);
   [[nodiscard]] base::Result<Command> change_consumer(const CommandRequest& request,
@@ -193,6 +219,13 @@ class Commands {
                                              std::string_view name,
                                              const std::optional<std::string>& engine,
                                              std::uint64_t verb);
+  [[nodiscard]] base::Result<Command> order_task(const CommandRequest& request, Plan plan,
+                                                 const std::string& engine,
+                                                 const std::string& task_id);
+  [[nodiscard]] base::Result<Command> order_task_name(const CommandRequest& request, Plan plan,
+                                                      const std::string& task_name,
+                                                      const std::optional<std::string>& worker,
+                                                      const std::optional<std::string>& engine);
   [[nodiscard]] base::Result<Command> order_worker(const CommandRequest& request, Plan plan,
                                                    const std::string& worker,
                                                    const std::optional<std::string>& engine);

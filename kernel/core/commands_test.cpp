@@ -22,6 +22,11 @@ class CommandsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(workers_are_ordered_by_name);
   CPPUNIT_TEST(an_order_that_several_engines_could_mean_names_the_engine);
   CPPUNIT_TEST(orders_to_workers_are_checked);
+  CPPUNIT_TEST(workers_are_shut_down_scaled_and_limited);
+  CPPUNIT_TEST(queues_are_paused_and_go_on);
+  CPPUNIT_TEST(tasks_are_submitted_requeued_and_deleted);
+  CPPUNIT_TEST(what_can_t_be_meant_is_refused);
+  CPPUNIT_TEST(a_retry_is_previewed_with_its_changes);
   CPPUNIT_TEST(any_declared_engine_takes_commands);
   CPPUNIT_TEST(an_unknown_outcome_is_said_to_be_one);
   CPPUNIT_TEST_SUITE_END();
@@ -211,6 +216,89 @@ class CommandsTest : public CppUnit::TestFixture {
         f_.commands.change_consumer(request(), {ChangeConsumer::Change::add, "w", {}, ""})
             .error()
             .where);
+  }
+
+  void workers_are_shut_down_scaled_and_limited() {
+    f_.agents.add(f_.project, "celery");
+    CPPUNIT_ASSERT_EQUAL(std::string("shutdown_worker"),
+                         must(f_.commands.shutdown_worker(request(), {"w1", {}})).action);
+    must(f_.commands.autoscale(request(), {"w1", {}, 1, 4}));
+    must(f_.commands.limit_time(request(), {"mail.send", 5, {}, "w1", {}}));
+    const auto asked = f_.agents.asked();
+    CPPUNIT_ASSERT(asked.at(0).verb == Z4J_ENGINE_SHUTDOWN && asked[0].target == "w1");
+    CPPUNIT_ASSERT(asked.at(1).verb == Z4J_ENGINE_AUTOSCALE);
+    CPPUNIT_ASSERT_EQUAL(std::string(R"({"min":1,"max":4})"), asked[1].args_json);
+    CPPUNIT_ASSERT(asked.at(2).verb == Z4J_ENGINE_TIME_LIMIT && asked[2].target == "mail.send");
+    CPPUNIT_ASSERT_EQUAL(std::string(R"({"soft":5,"hard":null,"worker":"w1"})"),
+                         asked[2].args_json);
+  }
+
+  void queues_are_paused_and_go_on() {
+    f_.agents.add(f_.project, "rq");
+    Command c = must(f_.commands.pause_queue(request(), {"mail", {}, true, 60}));
+    CPPUNIT_ASSERT_EQUAL(std::string("pause_queue"), c.action);
+    c = must(f_.commands.pause_queue(request(), {{}, "rq", false, {}}));
+    CPPUNIT_ASSERT_EQUAL(std::string("resume_engine"), c.action);
+    CPPUNIT_ASSERT_EQUAL(std::string("rq"), *c.target_id);
+    const auto asked = f_.agents.asked();
+    CPPUNIT_ASSERT(asked.at(0).verb == Z4J_ENGINE_PAUSE && asked[0].target == "mail");
+    CPPUNIT_ASSERT_EQUAL(std::string(R"({"pause":true,"seconds":60})"), asked[0].args_json);
+    CPPUNIT_ASSERT(asked.at(1).target.empty());
+    CPPUNIT_ASSERT_EQUAL(std::string(R"({"pause":false})"), asked[1].args_json);
+  }
+
+  void tasks_are_submitted_requeued_and_deleted() {
+    f_.agents.add(f_.project, "celery");
+    SubmitTask task;
+    task.engine = "celery";
+    task.task_name = "mail.send";
+    task.args = {1};
+    task.queue = "mail";
+    Command c = must(f_.commands.submit_task(request(), task));
+    CPPUNIT_ASSERT_EQUAL(std::string("celery:mail.send"), *c.target_id);
+    must(f_.commands.requeue_dead_letter(request(), {"celery", "t1", "mail.dead", {}}));
+    must(f_.commands.delete_task(request(), {"celery", "t2", {}}));
+    const auto asked = f_.agents.asked();
+    CPPUNIT_ASSERT(asked.at(0).verb == Z4J_ENGINE_ENQUEUE && asked[0].target == "mail.send");
+    CPPUNIT_ASSERT_EQUAL(std::string(R"({"args":[1],"kwargs":{},"queue":"mail"})"),
+                         asked[0].args_json);
+    CPPUNIT_ASSERT(asked.at(1).verb == Z4J_ENGINE_DEAD_LETTERS && asked[1].target == "t1");
+    CPPUNIT_ASSERT_EQUAL(std::string("mail.dead"), std::string(json::text(args(1), "queue")));
+    CPPUNIT_ASSERT(asked.at(2).verb == Z4J_ENGINE_DELETE && asked[2].target == "t2");
+  }
+
+  void what_can_t_be_meant_is_refused() {
+    f_.agents.add(f_.project, "celery");
+    const auto where = [](const base::Result<Command>& c) { return c.error().where; };
+    CPPUNIT_ASSERT_EQUAL(std::string("min"),
+                         where(f_.commands.autoscale(request(), {"w", {}, 5, 4})));
+    CPPUNIT_ASSERT_EQUAL(std::string("max"),
+                         where(f_.commands.autoscale(request(), {"w", {}, 0, 0})));
+    CPPUNIT_ASSERT_EQUAL(std::string("soft"),
+                         where(f_.commands.limit_time(request(), {"f", 9, 8, {}, {}})));
+    CPPUNIT_ASSERT_EQUAL(std::string("seconds"),
+                         where(f_.commands.pause_queue(request(), {"q", {}, false, 5})));
+    SubmitTask task;
+    task.engine = "celery";
+    task.task_name = "f";
+    task.priority = "soon";
+    CPPUNIT_ASSERT_EQUAL(std::string("priority"), where(f_.commands.submit_task(request(), task)));
+    task.priority.reset();
+    task.args = {std::string(kOverrideBytes, 'x')};
+    CPPUNIT_ASSERT_EQUAL(std::string("args"), where(f_.commands.submit_task(request(), task)));
+    CPPUNIT_ASSERT(f_.agents.asked().empty());
+  }
+
+  void a_retry_is_previewed_with_its_changes() {
+    const auto unknown = f_.commands.preview_retry(f_.project, retry("nobody"));
+    CPPUNIT_ASSERT(!unknown && unknown.error().code == base::Code::not_found);
+    f_.add_task("celery", "t1", "failure");
+    RetryTask edited = retry("t1");
+    edited.override_args = json::Array{1};
+    const auto preview = f_.commands.preview_retry(f_.project, edited);
+    CPPUNIT_ASSERT(preview.ok());
+    CPPUNIT_ASSERT(preview->is_edited && !preview->is_known && preview->changes.empty());
+    CPPUNIT_ASSERT(f_.agents.asked().empty());
   }
 
   void any_declared_engine_takes_commands() {

@@ -29,8 +29,9 @@ class HeldAgents : public EngineRoutes {
   // a lease: an agent that is connected carries out what is sent through its connection, whoever
   // sent it, and the claim itself makes that once.
   [[nodiscard]] virtual std::optional<Fence> fence(const base::Uuid& agent_id) const = 0;
-  // Asks about one of them: "waiting" asks the engine for the tasks in a queue (the page as in
-  // docs/abi/engine.md), "facts" and "registry" tell what is known here. `answer` as in command().
+  // Asks about one of them: "waiting", "dead_letters", "copy", "abilities" and "state" ask the
+  // engine (the page as in docs/abi/engine.md), "facts" and "registry" tell what is known here.
+  // `answer` as in command().
   virtual void read(const base::Uuid& agent_id, std::string_view what, std::string page_json,
                     int deadline_ms, plugin::Answer answer) = 0;
 };

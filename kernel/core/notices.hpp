@@ -28,19 +28,21 @@ namespace z4j::core {
 class Notices {
  public:
   enum class About {
-    live,          // rows that people watch; the body says which
-    leases,        // a lease is free, a brain came or went
-    requests,      // engine_requests has new rows
-    answers,       // one of them is answered; the body says whose
-    plugins,       // overrides of plugin instances changed
-    agents,        // an agent's connections must end; the body says whose
-    messages,      // the outbox has new rows
-    subscriptions  // of notifications: some changed
+    live,           // rows that people watch; the body says which
+    leases,         // a lease is free, a brain came or went
+    requests,       // engine_requests has new rows
+    answers,        // one of them is answered; the body says whose
+    plugins,        // overrides of plugin instances changed
+    agents,         // an agent's connections must end; the body says whose
+    messages,       // the outbox has new rows
+    subscriptions,  // of notifications: some changed
+    schedules       // some were edited; the body says which, empty: many
   };
   struct Handlers {
     std::function<void(const base::Uuid& project, std::string_view topic)> live;
     std::function<void()> leases, requests, answers, plugins, messages, subscriptions;
     std::function<void(const base::Uuid& agent)> closed;
+    std::function<void(const base::Uuid& schedule)> schedules;  // nil: many
     std::function<void()> missed;  // some may be lost: anything may have changed
   };
   struct Options {

@@ -92,6 +92,8 @@ Role needed_role(Action action) noexcept {
     case Action::cancel_task:
     case Action::bulk_retry:
     case Action::restart_worker:
+    case Action::submit_task:
+    case Action::pause_queue:
     case Action::run_schedules:
       return Role::op;
     default:

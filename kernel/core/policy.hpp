@@ -76,8 +76,11 @@ enum class Action {
   cancel_task,
   bulk_retry,
   restart_worker,
+  submit_task,
+  pause_queue,
   run_schedules,  // enable, disable, trigger now
   purge_queue,
+  shutdown_worker,
   delete_tasks,
   read_audit,
   read_members,

@@ -10,6 +10,7 @@
 
 #include "core/command_plan.hpp"
 #include "core/live.hpp"
+#include "core/refusal.hpp"
 #include "model/ids.hpp"
 
 namespace z4j::core {
@@ -68,6 +69,51 @@ base::Status forget_cancel(Store& store, const base::Uuid& project, std::string_
   Commit commit;
   commit.erase(Table::revocations, std::move(self));
   return store.commit(commit);
+}
+
+base::Result<Page<RememberedCancel>> list_remembered_cancels(Store& store,
+                                                             const base::Uuid& project,
+                                                             const std::string& engine,
+                                                             const std::optional<Place>& after,
+                                                             std::uint32_t limit) {
+  Query query(Table::revocations);
+  query.where.eq(rev::project_id, project);
+  if (!engine.empty()) query.where.eq(rev::engine, engine);
+  query.all().order({rev::created_at, rev::id}, true);
+  if (after) query.after({Cell(after->at), Cell(after->id)});
+  return read_page<RememberedCancel>(
+      store, std::move(query), limit,
+      [](const Row& row) {
+        return RememberedCancel{row.uuid(rev::id),
+                                std::string(row.text(rev::engine)),
+                                std::string(row.text(rev::task_id)),
+                                row.uuid_or_none(rev::command_id),
+                                row.num(rev::created_at),
+                                row.num(rev::expires_at),
+                                row.num_or_none(rev::asserted_at),
+                                row.num(rev::asserted)};
+      },
+      [](const RememberedCancel& cancel) {
+        return Place{cancel.created_at, cancel.id};
+      },
+      [](const RememberedCancel&) { return std::size_t{300}; });
+}
+
+base::Status forget_remembered_cancel(Store& store, Audit& audit, const base::Uuid& project,
+                                      const base::Uuid& id, const Actor& actor) {
+  Query query(Table::revocations);
+  query.where.eq(rev::id, id).eq(rev::project_id, project);
+  auto row = store.first(query.columns({rev::engine, rev::task_id}));
+  if (!row) return std::move(row).error();
+  if (!row->has_value()) return refuse::not_found("remembered cancel");
+  const std::string target =
+      std::string((*row)->text(rev::engine)) + ":" + std::string((*row)->text(rev::task_id));
+  return audit.commit({AuditEntry::of(actor, "command.cancel_forgotten", "task", target, project)},
+                      [&id](Commit& commit) {
+                        Where self;
+                        self.eq(rev::id, id);
+                        commit.erase(Table::revocations, std::move(self));
+                      });
 }
 
 struct Revocations::Seen {

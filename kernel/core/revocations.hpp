@@ -32,8 +32,10 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "base/uuid.hpp"
+#include "core/audit.hpp"
 #include "core/engine_routes.hpp"
 #include "core/leases.hpp"
+#include "core/page.hpp"
 #include "core/store.hpp"
 
 namespace z4j::core {
@@ -46,6 +48,23 @@ void forget_cancel(Commit& commit, const base::Uuid& project, std::string_view e
 // In a commit of its own, if there is something to forget.
 [[nodiscard]] base::Status forget_cancel(Store& store, const base::Uuid& project,
                                          std::string_view engine, std::string_view task_id);
+
+struct RememberedCancel {
+  base::Uuid id;
+  std::string engine, task_id;
+  std::optional<base::Uuid> command_id;
+  base::TimeUs created_at = 0, expires_at = 0;
+  std::optional<base::TimeUs> asserted_at;  // latest repetition
+  std::int64_t asserted = 0;
+};
+// Newest first; of one engine when it is named.
+[[nodiscard]] base::Result<Page<RememberedCancel>> list_remembered_cancels(
+    Store& store, const base::Uuid& project, const std::string& engine,
+    const std::optional<Place>& after, std::uint32_t limit);
+// It is not said again. not_found: there is no such in the project.
+[[nodiscard]] base::Status forget_remembered_cancel(Store& store, Audit& audit,
+                                                    const base::Uuid& project, const base::Uuid& id,
+                                                    const Actor& actor);
 
 class Revocations {
  public:

@@ -124,33 +124,102 @@ base::Result<Command> Commands::change_consumer(const CommandRequest& request,
   return order_worker(request, std::move(plan), asked.worker, asked.engine);
 }
 
+base::Result<Command> Commands::shutdown_worker(const CommandRequest& request,
+                                                const RestartWorker& asked) {
+  if (auto good = check(asked); !good) return std::move(good).error();
+  Plan plan;
+  plan.action = "shutdown_worker";
+  plan.verb = Z4J_ENGINE_SHUTDOWN;
+  plan.args_json = "{}";
+  plan.payload = {{"worker_name", asked.worker}};
+  return order_worker(request, std::move(plan), asked.worker, asked.engine);
+}
+
+base::Result<Command> Commands::autoscale(const CommandRequest& request, const Autoscale& asked) {
+  if (auto good = check(asked); !good) return std::move(good).error();
+  Plan plan;
+  plan.action = "autoscale";
+  plan.verb = Z4J_ENGINE_AUTOSCALE;
+  plan.args_json = json::write({{"min", asked.min}, {"max", asked.max}});
+  plan.payload = {{"worker_name", asked.worker}, {"min", asked.min}, {"max", asked.max}};
+  return order_worker(request, std::move(plan), asked.worker, asked.engine);
+}
+
+// About all runs of a task, at one worker or at all. The plan's payload holds what is asked.
+base::Result<Command> Commands::order_task_name(const CommandRequest& request, Plan plan,
+                                                const std::string& task_name,
+                                                const std::optional<std::string>& worker,
+                                                const std::optional<std::string>& engine) {
+  const auto or_null = [](const std::optional<std::string>& text) {
+    return text ? json::Value(*text) : json::Value(nullptr);
+  };
+  plan.target_type = "task";
+  plan.target_id = task_name;
+  plan.target = task_name;
+  json::Object args(plan.payload.get_object());
+  if (worker) args["worker"] = *worker;
+  plan.args_json = json::write(args);
+  auto owner = owner_of(request, Table::workers, worker.value_or(""), engine, plan.verb);
+  if (!owner) return std::move(owner).error();
+  plan.engine = std::move(owner->engine);
+  plan.prefers = owner->agent_id;
+  json::Object& payload = plan.payload.get_object();
+  payload["task_name"] = task_name;
+  payload["worker_name"] = or_null(worker);
+  json::Object asked(payload);
+  asked["engine"] = or_null(engine);
+  plan.asked = json::write_canonical(asked);
+  payload["engine"] = json::text_or_null(plan.engine);
+  return issue(request, std::move(plan));
+}
+
 base::Result<Command> Commands::limit_rate(const CommandRequest& request, const LimitRate& asked) {
   if (auto good = check(asked); !good) return std::move(good).error();
   Plan plan;
   plan.action = "rate_limit";
-  plan.target_type = "task";
-  plan.target_id = asked.task_name;
-  plan.target = asked.task_name;
   plan.verb = Z4J_ENGINE_RATE;
-  json::Object args{{"rate", asked.rate}};
-  if (asked.worker) args["worker"] = *asked.worker;
+  plan.payload = {{"rate", asked.rate}};
+  return order_task_name(request, std::move(plan), asked.task_name, asked.worker, asked.engine);
+}
+
+base::Result<Command> Commands::limit_time(const CommandRequest& request, const LimitTime& asked) {
+  if (auto good = check(asked); !good) return std::move(good).error();
+  const auto or_null = [](const std::optional<std::int64_t>& seconds) {
+    return seconds ? json::Value(*seconds) : json::Value(nullptr);
+  };
+  Plan plan;
+  plan.action = "time_limit";
+  plan.verb = Z4J_ENGINE_TIME_LIMIT;
+  plan.payload = {{"soft", or_null(asked.soft)}, {"hard", or_null(asked.hard)}};
+  return order_task_name(request, std::move(plan), asked.task_name, asked.worker, asked.engine);
+}
+
+base::Result<Command> Commands::pause_queue(const CommandRequest& request,
+                                            const PauseQueue& asked) {
+  if (auto good = check(asked); !good) return std::move(good).error();
+  const std::string queue = asked.queue.value_or("");
+  Plan plan;
+  plan.action =
+      std::string(asked.pause ? "pause" : "resume") + (asked.queue ? "_queue" : "_engine");
+  plan.target_type = asked.queue ? "queue" : "engine";
+  plan.verb = Z4J_ENGINE_PAUSE;
+  plan.target = queue;
+  json::Object args{{"pause", asked.pause}};
+  if (asked.seconds) args["seconds"] = *asked.seconds;
   plan.args_json = json::write(args);
-  auto owner =
-      owner_of(request, Table::workers, asked.worker.value_or(""), asked.engine, plan.verb);
+  auto owner = owner_of(request, Table::queues, queue, asked.engine, plan.verb);
   if (!owner) return std::move(owner).error();
   plan.engine = std::move(owner->engine);
   plan.prefers = owner->agent_id;
-  const auto or_null = [](const std::optional<std::string>& text) {
-    return text ? json::Value(*text) : json::Value(nullptr);
-  };
-  plan.payload = {{"task_name", asked.task_name},
-                  {"rate", asked.rate},
-                  {"worker_name", or_null(asked.worker)},
-                  {"engine", json::text_or_null(plan.engine)}};
-  plan.asked = json::write_canonical({{"task_name", asked.task_name},
-                                      {"rate", asked.rate},
-                                      {"worker_name", or_null(asked.worker)},
-                                      {"engine", or_null(asked.engine)}});
+  plan.target_id = asked.queue ? queue : plan.engine;
+  const json::Value seconds = asked.seconds ? json::Value(*asked.seconds) : json::Value(nullptr);
+  plan.payload = {{"queue", json::text_or_null(queue)},
+                  {"engine", json::text_or_null(plan.engine)},
+                  {"seconds", seconds}};
+  plan.asked = json::write_canonical(
+      {{"queue", json::text_or_null(queue)},
+       {"engine", asked.engine ? json::Value(*asked.engine) : json::Value(nullptr)},
+       {"seconds", seconds}});
   return issue(request, std::move(plan));
 }
 

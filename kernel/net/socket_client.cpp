@@ -142,6 +142,7 @@ class SocketClient::Connection : public std::enable_shared_from_this<Connection>
                     (failure.close_reason.empty() ? "" : ", " + failure.close_reason);
       return finish(failure);
     }
+    if (error && is_close_sent_) return;  // the close ends reading too, and tells what came of it
     if (error) return fail(error.message(), found_wrong(error));
     last_heard_ = moment();
     has_message_ = true;

@@ -1,5 +1,6 @@
 #include "plugin/crossing.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace z4j::plugin {
@@ -40,6 +41,15 @@ void copy_text(char* to, std::size_t room, std::string_view from) noexcept {
 }
 
 }  // namespace
+
+bool has_word(std::string_view words, std::string_view word) noexcept {
+  while (!words.empty()) {
+    const std::size_t end = std::min(words.find(' '), words.size());
+    if (words.substr(0, end) == word) return true;
+    words.remove_prefix(std::min(end + 1, words.size()));
+  }
+  return false;
+}
 
 std::string_view cut(std::string_view text, std::size_t max) noexcept {
   if (text.size() <= max) return text;

@@ -15,6 +15,9 @@ inline std::string_view text_of(z4j_str s) noexcept {
 }
 inline z4j_str lend(std::string_view s) noexcept { return z4j_str{s.data(), s.size()}; }
 
+// Whether `words`, which spaces separate, has that one.
+[[nodiscard]] bool has_word(std::string_view words, std::string_view word) noexcept;
+
 // At most `max` bytes of `text`, cut between two UTF-8 characters.
 [[nodiscard]] std::string_view cut(std::string_view text, std::size_t max) noexcept;
 

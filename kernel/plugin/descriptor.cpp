@@ -23,7 +23,8 @@ constexpr Kind kKinds[] = {{"engine", Z4J_IFACE_ENGINE},
                            {"storage", Z4J_IFACE_STORAGE},
                            {"http", Z4J_IFACE_HTTP}};
 constexpr std::string_view kServices[] = {Z4J_SERVICE_NOTICES, Z4J_SERVICE_HTTP_CLIENT,
-                                          Z4J_SERVICE_RESOLVER};
+                                          Z4J_SERVICE_RESOLVER, Z4J_SERVICE_SUBMIT,
+                                          Z4J_SERVICE_SCHEDULE_STORE};
 
 base::Error descriptor_refusal(std::string message, std::string hint) {
   return host_error(base::Code::unsupported, std::move(message), std::move(hint));
@@ -73,15 +74,6 @@ bool well_formed_version(std::string_view version) {
   });
 }
 
-bool has_word(std::string_view words, std::string_view word) {
-  while (!words.empty()) {
-    const std::size_t end = std::min(words.find(' '), words.size());
-    if (words.substr(0, end) == word) return true;
-    words.remove_prefix(std::min(end + 1, words.size()));
-  }
-  return false;
-}
-
 bool is_complete(std::string_view kind, const void* table) {
   if (kind == "engine") {
     const auto* t = static_cast<const z4j_engine*>(table);
@@ -90,7 +82,11 @@ bool is_complete(std::string_view kind, const void* table) {
   }
   if (kind == "scheduler") {
     const auto* t = static_cast<const z4j_scheduler*>(table);
-    return Z4J_HAS(t, z4j_scheduler, capabilities) && Z4J_HAS(t, z4j_scheduler, list);
+    const bool has_name = Z4J_HAS(t, z4j_scheduler, capabilities) &&
+                          t->struct_size >= sizeof(z4j_scheduler) &&
+                          !text_of(t->scheduler_name).empty();
+    // One of the kernel's store has nothing to list.
+    return has_name && (t->list != nullptr || t->preview != nullptr);
   }
   if (kind == "notifier") {
     return Z4J_HAS(static_cast<const z4j_notifier*>(table), z4j_notifier, send);

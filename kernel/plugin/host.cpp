@@ -301,6 +301,15 @@ struct Host::Inside {
     std::function<z4j_status(Instance&, z4j_op, z4j_error*)> call;
   };
   void call_with_op(Instance& instance, OpCall call, int deadline_ms, Answer answer);
+
+  struct SchedulerCall {
+    const char* function = "";
+    std::uint64_t bits = 0;   // one of them must be set
+    bool only_reads = false;  // a lost answer changed nothing
+    std::function<bool(const z4j_scheduler*)> is_there;
+    std::function<z4j_status(Instance&, z4j_op, z4j_error*)> call;
+  };
+  void call_scheduler(const std::string& name, SchedulerCall asked, int deadline_ms, Answer answer);
 };
 
 namespace {
@@ -410,6 +419,11 @@ base::Result<Host::Described> Host::describe(const std::string& plugin) {
   out.schema_json = text_of(d.config_schema_json);
   const auto* engine = static_cast<const z4j_engine*>(d.get_interface(lend(Z4J_IFACE_ENGINE)));
   if (engine != nullptr) out.engine_name = text_of(engine->engine_name);
+  const auto* scheduler =
+      static_cast<const z4j_scheduler*>(d.get_interface(lend(Z4J_IFACE_SCHEDULER)));
+  if (scheduler != nullptr) out.scheduler_name = text_of(scheduler->scheduler_name);
+  out.is_singleton = (d.flags & Z4J_PLUGIN_SINGLETON) != 0;
+  out.serves_the_store = has_word(text_of(d.needs), Z4J_SERVICE_SCHEDULE_STORE);
   return out;
 }
 
@@ -522,7 +536,7 @@ base::Status Host::Inside::create_and_start(Instance& instance, const std::strin
   if (!started) return refuse(instance, State::stuck, "start", no_return("start", deadline));
   if (!started->ok()) {
     instance.end_posts();
-    instance.cancel_http();
+    instance.cancel_calls();
     instance.inward.close(kSealMs);
     const auto destroyed = call_on_loader(instance, "destroy", options.stop_deadline_ms,
                                           [&instance, &plugin](z4j_error*) {
@@ -579,7 +593,7 @@ base::Status Host::Inside::finish(Instance& instance) {
       host_error(base::Code::cancelled, "instance \"" + name + "\" was stopped");
   ops.abandon(&instance, OpTable::Which::waiting, stopping);
   for (const z4j_op op : ops.cancel(&instance)) instance.hint_cancel(op);
-  instance.cancel_http();
+  instance.cancel_calls();
   if (!instance.sessions.close(deadline / 2)) {
     return stuck(instance, "stop", "a storage call did not return");
   }
@@ -653,7 +667,7 @@ std::vector<Report> Host::reports() const {
     }
   }
   for (Instance* instance : instances) {
-    if (instance->state() == State::started) (void)instance->capabilities();
+    if (instance->state() == State::started) instance->ask_capabilities();
     out.push_back(instance->report());
   }
   std::sort(out.begin(), out.end(),
@@ -673,7 +687,7 @@ base::Result<Report> Host::report(const std::string& name) const {
     if (at->second.instance == nullptr) return at->second.without;
     instance = at->second.instance;
   }
-  if (instance->state() == State::started) (void)instance->capabilities();
+  if (instance->state() == State::started) instance->ask_capabilities();
   return instance->report();
 }
 
@@ -740,6 +754,127 @@ void Host::snapshot(const std::string& name, std::string what, std::string page_
     return i.engine->snapshot(i.raw, op, lend(what), lend(page), error);
   };
   inside_->call_with_op(*instance, std::move(call), deadline_ms, std::move(answer));
+}
+
+namespace {
+
+// What an expired deadline of a call that changes something says.
+base::Error not_free(const char* what, int deadline_ms) {
+  return host_error(base::Code::timeout,
+                    "the " + std::string(what) + " was not free within " +
+                        std::to_string(deadline_ms) + " ms: nothing was done",
+                    "try again");
+}
+
+base::Error perhaps(int deadline_ms, const char* hint) {
+  return host_error(base::Code::unknown,
+                    "no answer within " + std::to_string(deadline_ms) + " ms: it may have happened",
+                    hint);
+}
+
+}  // namespace
+
+void Host::Inside::call_scheduler(const std::string& name, SchedulerCall asked, int deadline_ms,
+                                  Answer answer) {
+  Instance* instance = find(name);
+  if (instance == nullptr || instance->scheduler == nullptr ||
+      instance->state() != State::started) {
+    return answer(not_running(name));
+  }
+  if ((instance->scheduler_capabilities() & asked.bits) == 0 ||
+      !asked.is_there(instance->scheduler)) {
+    return answer(host_error(base::Code::unsupported,
+                             "scheduler instance \"" + name + "\" has no " + asked.function));
+  }
+  if (deadline_ms <= 0) deadline_ms = options.op_deadline_ms;
+  OpCall call;
+  call.function = asked.function;
+  call.not_begun = not_free("scheduler", deadline_ms);
+  call.begun =
+      asked.only_reads
+          ? host_error(base::Code::timeout,
+                       "no answer within " + std::to_string(deadline_ms) + " ms", "try again")
+          : perhaps(deadline_ms, "look at the schedule before trying again");
+  call.threw = asked.only_reads ? base::Code::internal : base::Code::unknown;
+  call.call = std::move(asked.call);
+  call_with_op(*instance, std::move(call), deadline_ms, std::move(answer));
+}
+
+void Host::schedules_list(const std::string& name, std::string page_json, int deadline_ms,
+                          Answer answer) {
+  Inside::SchedulerCall call;
+  call.function = "list";
+  call.bits = Z4J_SCHED_READ;
+  call.only_reads = true;
+  call.is_there = [](const z4j_scheduler* s) { return Z4J_HAS(s, z4j_scheduler, list); };
+  call.call = [page = std::move(page_json)](Instance& i, z4j_op op, z4j_error* error) {
+    return i.scheduler->list(i.raw, op, lend(page), error);
+  };
+  inside_->call_scheduler(name, std::move(call), deadline_ms, std::move(answer));
+}
+
+void Host::schedules_put(const std::string& name, std::string schedule_json, std::string etag,
+                         int deadline_ms, Answer answer) {
+  Inside::SchedulerCall call;
+  call.function = "put";
+  call.bits = Z4J_SCHED_WRITE | Z4J_SCHED_PAUSE;
+  call.is_there = [](const z4j_scheduler* s) { return Z4J_HAS(s, z4j_scheduler, put); };
+  call.call = [schedule = std::move(schedule_json), etag = std::move(etag)](Instance& i, z4j_op op,
+                                                                            z4j_error* error) {
+    return i.scheduler->put(i.raw, op, lend(schedule), lend(etag), error);
+  };
+  inside_->call_scheduler(name, std::move(call), deadline_ms, std::move(answer));
+}
+
+void Host::schedules_remove(const std::string& name, std::string id, std::string etag,
+                            int deadline_ms, Answer answer) {
+  Inside::SchedulerCall call;
+  call.function = "remove";
+  call.bits = Z4J_SCHED_WRITE;
+  call.is_there = [](const z4j_scheduler* s) { return Z4J_HAS(s, z4j_scheduler, remove); };
+  call.call = [id = std::move(id), etag = std::move(etag)](Instance& i, z4j_op op,
+                                                           z4j_error* error) {
+    return i.scheduler->remove(i.raw, op, lend(id), lend(etag), error);
+  };
+  inside_->call_scheduler(name, std::move(call), deadline_ms, std::move(answer));
+}
+
+void Host::schedules_trigger(const std::string& name, std::string id, int deadline_ms,
+                             Answer answer) {
+  Inside::SchedulerCall call;
+  call.function = "trigger";
+  call.bits = Z4J_SCHED_TRIGGER;
+  call.is_there = [](const z4j_scheduler* s) { return Z4J_HAS(s, z4j_scheduler, trigger); };
+  call.call = [id = std::move(id)](Instance& i, z4j_op op, z4j_error* error) {
+    return i.scheduler->trigger(i.raw, op, lend(id), error);
+  };
+  inside_->call_scheduler(name, std::move(call), deadline_ms, std::move(answer));
+}
+
+base::Result<std::vector<std::int64_t>> Host::schedules_preview(const std::string& name,
+                                                                const std::string& schedule_json,
+                                                                std::int64_t from_us,
+                                                                std::uint32_t most) {
+  Instance* instance = inside_->find(name);
+  if (instance == nullptr || instance->state() != State::started) return not_running(name);
+  if (!Z4J_HAS(instance->scheduler, z4j_scheduler, preview)) {
+    return host_error(base::Code::unsupported,
+                      "scheduler instance \"" + name + "\" has no preview");
+  }
+  return instance->preview(schedule_json, from_us, most);
+}
+
+void Host::schedules_edited(std::string_view scheduler, const std::optional<base::Uuid>& id) {
+  std::vector<Instance*> instances;
+  {
+    const std::lock_guard lock(inside_->mutex);
+    for (const auto& [name, place] : inside_->places) {
+      if (place.instance == nullptr || place.instance->scheduler == nullptr) continue;
+      if (text_of(place.instance->scheduler->scheduler_name) == scheduler)
+        instances.push_back(place.instance);
+    }
+  }
+  for (Instance* instance : instances) instance->tell_edit(id);
 }
 
 std::vector<Host::ServedType> Host::target_types() const {

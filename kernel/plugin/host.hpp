@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,7 @@
 #include "config/config.hpp"
 #include "plugin/notifier.hpp"
 #include "plugin/outgoing.hpp"
+#include "plugin/scheduling.hpp"
 
 namespace z4j::plugin {
 
@@ -52,14 +54,15 @@ using Answer = std::function<void(base::Result<std::string>)>;
 
 // What an operator sees of one instance.
 struct Report {
-  std::string name, plugin, plugin_id, version, project, file, kinds, engine_name;
+  std::string name, plugin, plugin_id, version, project, file, kinds, engine_name, scheduler_name;
   State state = State::listed;
   Health health = Health::ok;
   std::string why;   // health's or refusal's reason
   std::string step;  // of a refusal: file, map, entry, descriptor, config, create, start
   std::string what_to_do;
-  std::vector<config::Problem> problems;  // of its config
-  std::uint64_t capabilities = 0;
+  std::vector<config::Problem> problems;     // of its config
+  std::uint64_t capabilities = 0;            // Z4J_ENGINE_*
+  std::uint64_t scheduler_capabilities = 0;  // Z4J_SCHED_*
   std::uint64_t calls = 0, errors = 0, faults = 0, late_answers = 0, ops_open = 0, ops_expired = 0,
                 slow_calls = 0, log_lines_suppressed = 0;
   bool required = false;
@@ -79,6 +82,7 @@ struct Callbacks {
   // The value of a secret reference (the name of a Z4J_* variable or a file under home/secrets).
   std::function<base::Result<std::string>(std::string_view name)> secret;
   Outgoing outgoing = {};
+  Scheduling scheduling = {};
 };
 
 class StorageClient;
@@ -106,7 +110,9 @@ class Host {
   // Maps and checks the file of `plugin` without making an instance: descriptor facts and schema
   // for `plugin list|describe|check-config`.
   struct Described {
-    std::string file, id, version, name, summary, kinds, schema_json, engine_name;
+    std::string file, id, version, name, summary, kinds, schema_json, engine_name, scheduler_name;
+    bool is_singleton = false;      // at most one instance
+    bool serves_the_store = false;  // needs z4j.schedule-store/1: runs on every brain
   };
   [[nodiscard]] base::Result<Described> describe(const std::string& plugin);
 
@@ -130,6 +136,25 @@ class Host {
                std::string args_json, int deadline_ms, Answer answer);
   void snapshot(const std::string& instance, std::string what, std::string page_json,
                 int deadline_ms, Answer answer);
+
+  // Scheduler calls, as engine calls; the JSON is that of docs/abi/scheduler.md. What its
+  // capability bits do not offer is refused (unsupported) without a call. An expired deadline
+  // answers timeout for list, else unknown (timeout when the plugin never got it).
+  void schedules_list(const std::string& instance, std::string page_json, int deadline_ms,
+                      Answer answer);
+  void schedules_put(const std::string& instance, std::string schedule_json, std::string etag,
+                     int deadline_ms, Answer answer);
+  void schedules_remove(const std::string& instance, std::string id, std::string etag,
+                        int deadline_ms, Answer answer);
+  void schedules_trigger(const std::string& instance, std::string id, int deadline_ms,
+                         Answer answer);
+  // Its next due times behind `from_us`, at most `most`. Blocks for two seconds at most.
+  [[nodiscard]] base::Result<std::vector<std::int64_t>> schedules_preview(
+      const std::string& instance, const std::string& schedule_json, std::int64_t from_us,
+      std::uint32_t most);
+  // To those of that scheduler that watch the kernel's schedules: this one was edited, or (none)
+  // any may be. Quick.
+  void schedules_edited(std::string_view scheduler, const std::optional<base::Uuid>& id);
 
   // What running notifiers serve. A type that two instances serve is the first one's, by name.
   struct ServedType {

@@ -19,22 +19,6 @@ constexpr std::size_t kMaxSecretName = 256;
 
 }  // namespace
 
-template <class R, class F>
-R Instance::serve(void* ctx, R refused, F&& f) noexcept {
-  auto& self = *static_cast<Instance*>(ctx);
-  try {
-    const auto pass = self.outward_.enter();
-    if (!pass) return refused;
-    if constexpr (std::is_same_v<R, int>) {
-      return static_cast<R>(f(self));
-    } else {
-      return f(self);
-    }
-  } catch (...) {
-    return refused;
-  }
-}
-
 void Instance::fill_table() {
   table_.struct_size = sizeof table_;
   table_.abi_major = Z4J_ABI_MAJOR;
@@ -99,6 +83,10 @@ void Instance::fill_table() {
       const Outgoing& outgoing = self.around_.callbacks.outgoing;
       if (name == Z4J_SERVICE_HTTP_CLIENT && outgoing.http) return &self.http_client_;
       if (name == Z4J_SERVICE_RESOLVER && outgoing.addresses) return &self.resolver_;
+      const Scheduling& scheduling = self.around_.callbacks.scheduling;
+      if (name == Z4J_SERVICE_SUBMIT && scheduling.submit) return &self.submit_;
+      if (name == Z4J_SERVICE_SCHEDULE_STORE && scheduling.schedules && self.scheduler != nullptr)
+        return &self.schedule_store_;
       return nullptr;
     });
   };

@@ -9,7 +9,7 @@ namespace z4j::plugin {
 namespace {
 
 constexpr std::uint64_t kFaultsUntilDisabled = 10;
-constexpr unsigned kConcurrentWidth = 4;
+constexpr unsigned kConcurrentWidth = 4, kPreviewWidth = 2;
 constexpr const char* kAfterFault =
     "look at the log, then restart the instance, or install another release";
 constexpr std::int64_t kCapabilitiesFreshMs = 1000;
@@ -35,14 +35,17 @@ Instance::Instance(config::PluginEntry given, const LoadedFile& loaded, Surround
     : entry(std::move(given)),
       file(loaded),
       engine(interface_of<z4j_engine>(loaded, Z4J_IFACE_ENGINE)),
+      scheduler(interface_of<z4j_scheduler>(loaded, Z4J_IFACE_SCHEDULER)),
       storage(interface_of<z4j_storage>(loaded, Z4J_IFACE_STORAGE)),
       notifier(interface_of<z4j_notifier>(loaded, Z4J_IFACE_NOTIFIER)),
       serial(around.pool,
              (loaded.descriptor->flags & Z4J_PLUGIN_CONCURRENT) != 0 ? kConcurrentWidth : 1),
       around_(around),
       host_version_(around.options.host_version),
-      aside_(around.pool, 1) {
+      aside_(around.pool, 1),
+      previews_(around.pool, kPreviewWidth) {
   fill_table();
+  fill_scheduling();
 }
 
 Strand::Post Instance::post_serial(const char* function, std::int64_t allowed_ms,
@@ -74,38 +77,52 @@ Strand::Post Instance::post_aside(const char* function, std::function<void()> ru
 
 std::uint64_t Instance::capabilities() {
   if (engine == nullptr) return 0;
+  return ask(engine_capabilities_, [this] { return engine->capabilities(raw); });
+}
+
+std::uint64_t Instance::scheduler_capabilities() {
+  if (scheduler == nullptr) return 0;
+  return ask(scheduler_capabilities_, [this] { return scheduler->capabilities(raw); });
+}
+
+void Instance::ask_capabilities() {
+  (void)capabilities();
+  (void)scheduler_capabilities();
+}
+
+std::uint64_t Instance::ask(Capabilities& known, const std::function<std::uint64_t()>& function) {
   std::shared_future<std::uint64_t> asked;
   {
     const std::lock_guard lock(capabilities_mutex_);
     const std::int64_t now = around_.clock.steady_ms();
-    const bool fresh = capabilities_at_ && now - *capabilities_at_ < kCapabilitiesFreshMs;
-    if (fresh || (asking_ && capabilities_at_)) return capabilities_;
+    const bool fresh = known.at && now - *known.at < kCapabilitiesFreshMs;
+    if (fresh || (known.is_asking && known.at)) return known.bits;
     // Before the first answer 0 would be a guess: who comes meanwhile waits for it too.
-    if (asking_) {
-      asked = asked_;
+    if (known.is_asking) {
+      asked = known.asked;
     } else {
       auto promise = std::make_shared<std::promise<std::uint64_t>>();
-      asked = asked_ = promise->get_future().share();
-      const Strand::Post posted = post_aside("capabilities", [this, promise] {
+      asked = known.asked = promise->get_future().share();
+      const Strand::Post posted = post_aside("capabilities", [this, &known, function, promise] {
         std::optional<std::uint64_t> bits;
         if (const auto pass = inward.enter(); pass && raw != nullptr) {
-          call("capabilities", 0, [&] { bits = engine->capabilities(raw); });
+          call("capabilities", 0, [&] { bits = function(); });
         }
         const std::lock_guard done(capabilities_mutex_);
-        asking_ = false;
+        known.is_asking = false;
         if (bits) {
-          capabilities_ = *bits;
-          if (const auto pass = outward_.enter()) capabilities_at_ = around_.clock.steady_ms();
+          known.bits = *bits;
+          if (const auto pass = outward_.enter()) known.at = around_.clock.steady_ms();
         }
-        promise->set_value(capabilities_);
+        promise->set_value(known.bits);
       });
-      if (posted != Strand::Post::taken) return capabilities_;
-      asking_ = true;
+      if (posted != Strand::Post::taken) return known.bits;
+      known.is_asking = true;
     }
   }
   if (asked.wait_for(kCapabilitiesPatience) == std::future_status::ready) return asked.get();
   const std::lock_guard lock(capabilities_mutex_);
-  return capabilities_;
+  return known.bits;
 }
 
 void Instance::hint_cancel(z4j_op op) {
@@ -193,6 +210,7 @@ bool Instance::seal(int deadline_ms) {
   const bool empty = outward_.close(deadline_ms);
   serial.close(0);
   aside_.close(0);
+  previews_.close(0);
   return empty;
 }
 
@@ -280,6 +298,7 @@ Report Instance::report() const {
   r.file = file.path;
   r.kinds = text_of(plugin().kinds);
   if (engine != nullptr) r.engine_name = text_of(engine->engine_name);
+  if (scheduler != nullptr) r.scheduler_name = text_of(scheduler->scheduler_name);
   r.required = entry.required;
   {
     const std::lock_guard lock(facts_mutex_);
@@ -300,7 +319,9 @@ Report Instance::report() const {
   }
   {
     const std::lock_guard lock(capabilities_mutex_);
-    r.capabilities = r.state == State::started ? capabilities_ : 0;
+    const bool is_started = r.state == State::started;
+    r.capabilities = is_started ? engine_capabilities_.bits : 0;
+    r.scheduler_capabilities = is_started ? scheduler_capabilities_.bits : 0;
   }
   r.calls = calls_;
   r.errors = errors_;

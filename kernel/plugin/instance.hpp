@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,6 +63,14 @@ class Instance {
 
   // What the engine can do now. At most a second old; at most half a second of waiting.
   [[nodiscard]] std::uint64_t capabilities();
+  [[nodiscard]] std::uint64_t scheduler_capabilities();  // the same of the scheduler
+  void ask_capabilities();                               // of both
+  // The scheduler's next due times, asked on another thread; two seconds of waiting at most.
+  [[nodiscard]] base::Result<std::vector<std::int64_t>> preview(const std::string& schedule_json,
+                                                                std::int64_t from_us,
+                                                                std::uint32_t most);
+  // A schedule of the kernel's was edited, or (none) any may be; to its watch, if it has one.
+  void tell_edit(const std::optional<base::Uuid>& id);
   // Tells the plugin that an op is cancelled, if it wants to know.
   void hint_cancel(z4j_op op);
   // The plugin gets the op now. False when it is over already.
@@ -79,8 +88,8 @@ class Instance {
   [[nodiscard]] State state() const;
   // Stops what posts it made: pending ones are dropped, new ones refused.
   void end_posts();
-  // The same of its HTTP calls: those under way are answered as cancelled.
-  void cancel_http();
+  // The same of its HTTP calls and submissions: those under way are answered as cancelled.
+  void cancel_calls();
   // Host functions are refused from now on; waits for those that run.
   bool seal(int deadline_ms);
   [[nodiscard]] Report report() const;
@@ -93,6 +102,7 @@ class Instance {
   const config::PluginEntry entry;
   const LoadedFile& file;
   const z4j_engine* const engine;
+  const z4j_scheduler* const scheduler;
   const z4j_storage* const storage;
   const z4j_notifier* const notifier;
   // Written by create() and the host; read inside `inward` or `sessions`, or on the strand.
@@ -127,7 +137,29 @@ class Instance {
   using HttpDone = void (*)(void*, const z4j_http_answer*);
   z4j_status on_http(const z4j_http_call*, HttpDone, void*, z4j_error*);
   void deliver(std::uint64_t id, const base::Result<HttpAnswer>& answer);
+  void cancel_http();
   z4j_status on_addresses(z4j_str, std::uint32_t, std::uint32_t, const z4j_sink*, z4j_error*);
+
+  using SubmitDone = void (*)(void*, z4j_status, z4j_str);
+  z4j_status on_submit(const z4j_submission*, SubmitDone, void*, z4j_error*);
+  void deliver_submission(std::uint64_t id, const base::Result<std::string>& answer);
+  void cancel_submissions();
+  using Watch = void (*)(void*, const std::uint8_t*);
+  z4j_status on_watch(Watch, void*);
+  void run_watch();
+  // Runs `f` on the kernel's schedules, as those of this scheduler.
+  template <class F>
+  z4j_status with_schedules(z4j_error* error, F&& f);
+  void fill_scheduling();
+
+  struct Capabilities {
+    std::uint64_t bits = 0;
+    std::optional<std::int64_t> at;
+    bool is_asking = false;
+    std::shared_future<std::uint64_t> asked;
+  };
+  [[nodiscard]] std::uint64_t ask(Capabilities& known,
+                                  const std::function<std::uint64_t()>& function);
 
   const Surroundings around_;
   const std::string host_version_;
@@ -135,8 +167,11 @@ class Instance {
   z4j_notices notices_{};
   z4j_http_client http_client_{};
   z4j_resolver resolver_{};
+  z4j_submit submit_{};
+  z4j_schedule_store schedule_store_{};
   Gate outward_;  // host functions; closed when nothing of ours may be touched any more
   Strand aside_;
+  Strand previews_;
   std::atomic<bool> takes_posts_{true};
   std::atomic<std::uint64_t> lies_{0};
 
@@ -151,10 +186,7 @@ class Instance {
   std::atomic<std::uint64_t> calls_{0}, errors_{0}, faults_{0}, late_{0}, slow_{0}, suppressed_{0};
 
   mutable std::mutex capabilities_mutex_;
-  std::uint64_t capabilities_ = 0;
-  std::optional<std::int64_t> capabilities_at_;
-  bool asking_ = false;
-  std::shared_future<std::uint64_t> asked_;
+  Capabilities engine_capabilities_, scheduler_capabilities_;  // guarded by capabilities_mutex_
 
   struct Call {
     HttpDone done = nullptr;
@@ -165,11 +197,40 @@ class Instance {
   std::uint64_t last_call_ = 0;
   std::map<std::uint64_t, Call> http_calls_;  // whose done() the plugin still waits for
 
+  struct SubmitCall {
+    SubmitDone done = nullptr;
+    void* arg = nullptr;
+  };
+  std::map<std::uint64_t, SubmitCall> submissions_;  // guarded by calls_mutex_, like http_calls_
+
+  std::mutex watch_mutex_;  // held while the watch runs: none comes after its end
+  Watch watch_ = nullptr;   // guarded by watch_mutex_, as is the next
+  void* watch_arg_ = nullptr;
+  std::mutex edits_mutex_;
+  std::set<base::Uuid> edits_;  // guarded by edits_mutex_, as are the next
+  bool has_watch_ = false, is_edit_missed_ = false, is_watch_posted_ = false;
+
   std::mutex log_mutex_;
   std::int64_t log_second_ = 0;
   unsigned lines_this_second_ = 0;
   std::uint64_t suppressed_this_second_ = 0;
 };
+
+template <class R, class F>
+R Instance::serve(void* ctx, R refused, F&& f) noexcept {
+  auto& self = *static_cast<Instance*>(ctx);
+  try {
+    const auto pass = self.outward_.enter();
+    if (!pass) return refused;
+    if constexpr (std::is_same_v<R, int>) {
+      return static_cast<R>(f(self));
+    } else {
+      return f(self);
+    }
+  } catch (...) {
+    return refused;
+  }
+}
 
 template <class F>
 bool Instance::call(const char* function, z4j_op op, F&& f, std::string* what) {

@@ -107,7 +107,6 @@ void Instance::cancel_http() {
   std::vector<std::uint64_t> ids;
   {
     const std::lock_guard lock(calls_mutex_);
-    takes_calls_ = false;
     for (const auto& [id, call] : http_calls_) ids.push_back(id);
   }
   for (const std::uint64_t id : ids)

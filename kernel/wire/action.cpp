@@ -41,6 +41,18 @@ constexpr std::array<NamedBits, 3> kOwnCapabilities = {{{"pause_queue", Z4J_ENGI
                                                         {kRetryByReference, Z4J_ENGINE_RETRY},
                                                         {"terminate_task", Z4J_ENGINE_TERMINATE}}};
 
+// Actions that only a brain and an agent like ours know: the verb's own arguments as parameters.
+struct OwnVerb {
+  std::uint64_t verb;
+  std::string_view action, target_type;
+};
+constexpr std::array<OwnVerb, 5> kOwnVerbs = {
+    {{Z4J_ENGINE_SHUTDOWN, "shutdown_worker", "worker"},
+     {Z4J_ENGINE_TIME_LIMIT, "time_limit", "task"},
+     {Z4J_ENGINE_AUTOSCALE, "autoscale", "worker"},
+     {Z4J_ENGINE_DEAD_LETTERS, "requeue_dead_letter", "task"},
+     {Z4J_ENGINE_DELETE, "delete_task", "task"}}};
+
 bool has(const Peer& peer, std::string_view capability) {
   return std::find(peer.capabilities.begin(), peer.capabilities.end(), capability) !=
          peer.capabilities.end();
@@ -356,6 +368,9 @@ std::vector<std::string_view> own_capability_names(std::uint64_t bits) {
   for (const NamedBits& c : kOwnCapabilities) {
     if ((bits & c.bits) != 0) names.push_back(c.name);
   }
+  for (const OwnVerb& own : kOwnVerbs) {
+    if ((bits & own.verb) != 0) names.push_back(own.action);
+  }
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -369,6 +384,9 @@ std::uint64_t capability_bits(const std::vector<std::string>& names) noexcept {
     }
     for (const NamedBits& c : kOwnCapabilities) {
       if (name == c.name && name != kRetryByReference) bits |= c.bits;
+    }
+    for (const OwnVerb& own : kOwnVerbs) {
+      if (name == own.action) bits |= own.verb;
     }
   }
   return bits;
@@ -404,8 +422,20 @@ base::Result<Action> to_action(const EngineCall& call, const Peer& peer, base::T
     case Z4J_ENGINE_PAUSE:
       return pause(call, peer);
     default:
-      return lacks(call, "this verb");
+      break;
   }
+  for (const OwnVerb& own : kOwnVerbs) {
+    if (own.verb != call.verb) continue;
+    if (!has(peer, own.action)) return lacks(call, own.action);
+    Action out;
+    out.action = own.action;
+    out.target = target_of(call, own.target_type, call.target);
+    out.parameters = call.args;
+    // Upstream's RQ agents read it from here.
+    if (call.verb == Z4J_ENGINE_DEAD_LETTERS) out.parameters["task_id"] = call.target;
+    return out;
+  }
+  return lacks(call, "this verb");
 }
 
 base::Result<EngineCall> to_call(const Action& action, base::TimeUs now) {
@@ -449,6 +479,14 @@ base::Result<EngineCall> to_call(const Action& action, base::TimeUs now) {
     pass(p, "seconds", call.args);
   } else if (read_worker_action(action.action, p, call)) {
     call.target = json::text(p, "worker_name", id);
+  } else if (const auto own = std::find_if(
+                 kOwnVerbs.begin(), kOwnVerbs.end(),
+                 [&action](const OwnVerb& verb) { return verb.action == action.action; });
+             own != kOwnVerbs.end()) {
+    call.verb = own->verb;
+    call.target = id;
+    call.args = p;
+    call.args.erase("task_id");
   } else {
     return refuse(
         base::Code::unsupported, "action",

@@ -43,7 +43,8 @@ class ActionTest : public CppUnit::TestFixture {
             .capabilities = {"retry_task", "retry_by_reference_v1", "cancel_task", "purge_queue",
                              "pool_grow", "pool_shrink", "add_consumer", "cancel_consumer",
                              "rate_limit", "restart_worker", "submit_task", "terminate_task",
-                             "pause_queue"},
+                             "pause_queue", "shutdown_worker", "time_limit", "autoscale",
+                             "requeue_dead_letter", "delete_task"},
             .secret = std::string(32, 's'),
             .queue_depth = {}};
   }
@@ -128,6 +129,12 @@ class ActionTest : public CppUnit::TestFixture {
              {Z4J_ENGINE_RATE, "f", R"({"rate":"10/m","worker":"w"})", "rate_limit"},
              {Z4J_ENGINE_RESTART, "w", "{}", "restart_worker"},
              {Z4J_ENGINE_PAUSE, "q", R"({"pause":true,"seconds":60})", "pause_queue"},
+             {Z4J_ENGINE_SHUTDOWN, "w", "{}", "shutdown_worker"},
+             {Z4J_ENGINE_TIME_LIMIT, "f", R"({"soft":5,"hard":null,"worker":"w"})", "time_limit"},
+             {Z4J_ENGINE_AUTOSCALE, "w", R"({"min":1,"max":4})", "autoscale"},
+             {Z4J_ENGINE_DEAD_LETTERS, "t", R"({"queue":"q.dlx","to":null})",
+              "requeue_dead_letter"},
+             {Z4J_ENGINE_DELETE, "t", R"({"queue":null})", "delete_task"},
              {Z4J_ENGINE_ENQUEUE, "f", R"({"args":[1],"kwargs":{},"queue":"q","eta_seconds":5})",
               "submit_task"}}) {
       const EngineCall call = call_of(c.verb, c.target, c.args);
@@ -170,7 +177,7 @@ class ActionTest : public CppUnit::TestFixture {
     peer.capabilities = {"cancel_task"};
     for (const std::uint64_t verb :
          {Z4J_ENGINE_RETRY, Z4J_ENGINE_PURGE, Z4J_ENGINE_RATE, Z4J_ENGINE_RESTART, Z4J_ENGINE_PAUSE,
-          Z4J_ENGINE_ENQUEUE, Z4J_ENGINE_SNAPSHOT}) {
+          Z4J_ENGINE_ENQUEUE, Z4J_ENGINE_SNAPSHOT, Z4J_ENGINE_SHUTDOWN, Z4J_ENGINE_DELETE}) {
       const auto refused = to_action(call_of(verb, "x", "{}"), peer, kActionNow);
       CPPUNIT_ASSERT(!refused.ok() && refused.error().code == base::Code::unsupported);
     }

@@ -15,7 +15,7 @@ LIBRARIES = {
     "boost/beast": ("kernel/net/",),
     "boost/dll": ("kernel/plugin/",),
     "boost/json": ("kernel/base/json", "plugins/lib/json/"),
-    "soci": ("plugins/storage-", "plugins/scheduler-"),
+    "soci": ("plugins/storage-", "plugins/lib/database/"),
     "toml++": ("kernel/config/",),
     "regex": (),
 }

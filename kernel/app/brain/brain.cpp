@@ -48,6 +48,7 @@
 #include "core/setup.hpp"
 #include "core/store.hpp"
 #include "core/users.hpp"
+#include "core/worker_losses.hpp"
 #include "gateway/gateway.hpp"
 #include "net/server.hpp"
 #include "plugin/gate.hpp"
@@ -158,6 +159,7 @@ struct Brain::Parts {
   std::unique_ptr<core::Retention> retention;
   std::unique_ptr<PluginRunner> runner;
   std::int64_t next_prune_ms = 0;         // on the agents' thread
+  core::WorkerLossSweep worker_losses;    // likewise
   std::atomic<bool> hears_others{false};  // all that other brains' notices touch is there
   std::unique_ptr<api::Api> api;
   std::unique_ptr<net::Server> server;
@@ -255,6 +257,13 @@ void Brain::Parts::holds_more() {
 
 void Brain::Parts::sweep_agents(const std::optional<core::Fence>& fence) {
   if (!hears_others) return;
+  const auto vanished = core::sweep_worker_losses(*store, worker_losses, clock.now(), fence);
+  background.ended("worker_losses", vanished ? base::Status() : base::Status(vanished.error()));
+  if (!vanished) {
+    log.warn("vanished workers not noted", {{"why", vanished.error().text()}});
+  } else {
+    for (const base::Uuid& project : *vanished) changed(project, core::kAgentChanged);
+  }
   const std::int64_t now_ms = clock.steady_ms();
   if (now_ms < next_prune_ms) return;
   next_prune_ms = now_ms + kPruneEveryMs;
@@ -270,6 +279,9 @@ void Brain::Parts::sweep_agents(const std::optional<core::Fence>& fence) {
   const auto swept = revocations->sweep(fence);
   background.ended("revocations", swept);
   if (!swept) log.warn("old cancels not forgotten", {{"why", swept.error().text()}});
+  const base::TimeUs kept_since = clock.now() - loaded.settings.event_retention_days * base::kDayUs;
+  const auto let_go = core::forget_worker_losses(*store, kept_since, fence);
+  if (!let_go) log.warn("old losses of workers not deleted", {{"why", let_go.error().text()}});
   const auto forgot = core::sweep_notifications(*store, {}, clock.now(), fence);
   background.ended("notifications", forgot);
   if (!forgot) log.warn("old notifications not deleted", {{"why", forgot.error().text()}});
@@ -712,10 +724,19 @@ api::Parts Brain::Parts::api_parts() {
   out.agent_registry = [this](const base::Uuid& agent) {
     return core::engine_registry(*relay, agent);
   };
-  out.waiting_tasks = [this](const base::Uuid& project, const std::string& engine,
-                             const std::string& queue, std::uint32_t limit,
-                             const std::string& cursor) {
-    return core::waiting_tasks(*relay, project, engine, queue, limit, cursor);
+  out.queued_tasks = [this](const base::Uuid& project, std::string_view what,
+                            const std::string& engine, const std::string& queue,
+                            std::uint32_t limit, const std::string& cursor) {
+    auto tasks = core::queued_tasks(*relay, project, what, engine, queue, limit, cursor);
+    if (tasks) {
+      base::json::Value shown(std::move(*tasks));
+      ingest->redactor().scrub(shown);
+      *tasks = std::move(shown.get_object());
+    }
+    return tasks;
+  };
+  out.abilities = [this](const base::Uuid& project) {
+    return core::engine_abilities(*relay, project);
   };
   out.ingest_stats = [this](const base::Uuid& agent) {
     base::json::Object figures;

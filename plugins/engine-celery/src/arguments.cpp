@@ -1,11 +1,10 @@
 #include "src/arguments.hpp"
 
-#include "src/live_tasks.hpp"
-
 #include "lib/celery/literal.hpp"
 #include "lib/celery/raw_json.hpp"
 #include "lib/celery/result.hpp"
 
+#include <map>
 #include <utility>
 
 namespace z4j::engine_celery {
@@ -18,30 +17,23 @@ bool whole(const std::string& args, const std::string& kwargs) {
   return celery::is_array(args) && celery::is_object(kwargs);
 }
 
-std::optional<Source> from_message(Lines& lines, const Settings& settings, const Shared& shared,
-                                   const RetryWish& wish) {
-  const std::string& hint = wish.queue.empty() ? wish.recorded_queue : wish.queue;
-  std::optional<FoundMessage> found =
-      find_message(lines, settings, shared, wish.task_id, hint, LookIn::queues_and_unacked);
-  if (!found) return std::nullopt;
+Source from_message(FoundMessage found) {
   Source s;
   s.name = "message";
-  s.body = celery::parse_body(found->message);
-  s.task = found->message.task;
-  s.queue = found->queue;
-  s.root_id = found->message.root_id;
-  s.priority = found->message.priority;
-  s.warnings.push_back(found->waiting ? "the original still waits in its queue and will run too"
-                                      : "the original is held by a worker and may run too");
-  if (s.body.has_chord || !found->message.group.empty())
-    s.warnings.push_back("the new run is no part of the original's group or chord");
+  s.body = celery::parse_body(found.message);
+  s.task = found.message.task;
+  s.queue = found.queue;
+  s.root_id = found.message.root_id;
+  s.priority = found.message.priority;
+  s.warnings.push_back(found.waiting ? "the original still waits in its queue and will run too"
+                                     : "the original is held by a worker and may run too");
+  if (s.body.has_chord || !found.message.group.empty())
+    s.warnings.emplace_back("the new run is no part of the original's group or chord");
   s.found = std::move(found);
   return s;
 }
 
-std::optional<Source> from_worker(Lines& lines, Shared& shared, const RetryWish& wish) {
-  const LiveTasks live = ask_live_tasks(lines, shared, Arguments::values, kAskMs);
-  const LiveTask* t = live.find(wish.task_id);
+std::optional<Source> from_worker(const LiveTask* t) {
   if (t == nullptr || !whole(t->args, t->kwargs)) return std::nullopt;
   Source s;
   s.name = "active";
@@ -55,27 +47,18 @@ std::optional<Source> from_worker(Lines& lines, Shared& shared, const RetryWish&
   return s;
 }
 
-std::optional<Source> from_result(Lines& lines, Shared& shared, const RetryWish& wish) {
-  if (!lines.results) return std::nullopt;
-  try {
-    const std::vector<std::string> bytes = lines.results->get({wish.task_id});
-    const std::optional<celery::ResultMeta> meta = celery::read_result(bytes.front());
-    if (!meta || meta->task_id != wish.task_id || !whole(meta->args, meta->kwargs))
-      return std::nullopt;
-    Source s;
-    s.name = "result_backend";
-    s.task = meta->task;
-    s.queue = meta->queue;
-    s.args = meta->args;
-    s.kwargs = meta->kwargs;
-    if (meta->has_children || !meta->group.empty() || !meta->parent_id.empty())
-      s.warnings.emplace_back(kNoContinuation);
-    return s;
-  } catch (const Error& e) {
-    if (e.code == Z4J_CANCELLED) throw;
-    shared.health.complain("results", std::string("the result store: ") + e.what());
-    return std::nullopt;
-  }
+std::optional<Source> from_result(const std::string& bytes, const std::string& task_id) {
+  const std::optional<celery::ResultMeta> meta = celery::read_result(bytes);
+  if (!meta || meta->task_id != task_id || !whole(meta->args, meta->kwargs)) return std::nullopt;
+  Source s;
+  s.name = "result_backend";
+  s.task = meta->task;
+  s.queue = meta->queue;
+  s.args = meta->args;
+  s.kwargs = meta->kwargs;
+  if (meta->has_children || !meta->group.empty() || !meta->parent_id.empty())
+    s.warnings.emplace_back(kNoContinuation);
+  return s;
 }
 
 std::optional<Source> from_repr(const RetryWish& wish) {
@@ -90,35 +73,39 @@ std::optional<Source> from_repr(const RetryWish& wish) {
   return s;
 }
 
-}  // namespace
+std::vector<std::string> results_of(Lines& lines, Shared& shared,
+                                    const std::vector<std::string>& ids) {
+  if (!lines.results || ids.empty()) return std::vector<std::string>(ids.size());
+  try {
+    return lines.results->get(ids);
+  } catch (const Error& e) {
+    if (e.code == Z4J_CANCELLED) throw;
+    shared.health.complain("results", std::string("the result store: ") + e.what());
+    return std::vector<std::string>(ids.size());
+  }
+}
 
-std::optional<Source> find_arguments(Lines& lines, const Settings& settings, Shared& shared,
-                                     const RetryWish& wish, std::string& why) {
-  // A stored result before the workers: what it holds is as whole, and it answers at once.
-  std::optional<Source> s = from_message(lines, settings, shared, wish);
-  if (!s) s = from_result(lines, shared, wish);
-  if (!s) s = from_worker(lines, shared, wish);
-  if (!s) s = from_repr(wish);
-  const bool all_given = !wish.override_args.empty() && !wish.override_kwargs.empty();
-  if (!s && all_given) {
+Source nothing(std::string why) {
+  Source s;
+  s.why = std::move(why);
+  return s;
+}
+
+// The wish on top of what was found.
+Source as_wished(std::optional<Source> s, const RetryWish& wish, const Settings& settings) {
+  const bool edited = !wish.override_args.empty() || !wish.override_kwargs.empty();
+  if (!s && !wish.override_args.empty() && !wish.override_kwargs.empty()) {
     s.emplace();
     s->warnings.emplace_back(kNoContinuation);
   }
   if (!s) {
-    const bool half = !wish.override_args.empty() || !wish.override_kwargs.empty();
-    why = half ? "arguments not recoverable; give both override_args and override_kwargs"
-               : "arguments not recoverable";
-    return std::nullopt;
+    return nothing(edited ? "arguments not recoverable; give both override_args and override_kwargs"
+                          : "arguments not recoverable");
   }
-  if (!wish.override_args.empty() || !wish.override_kwargs.empty()) {
+  if (edited) {
     s->name = "operator";
     if (!wish.override_args.empty()) s->args = wish.override_args;
     if (!wish.override_kwargs.empty()) s->kwargs = wish.override_kwargs;
-    // A body that cannot be edited is replaced when nothing of it is needed.
-    if (s->found && s->body.form != celery::BodyForm::json && all_given) {
-      s->found.reset();
-      s->warnings.emplace_back(kNoContinuation);
-    }
   }
   if (s->task.empty()) s->task = wish.task;
   if (!wish.queue.empty()) s->queue = wish.queue;
@@ -127,12 +114,45 @@ std::optional<Source> find_arguments(Lines& lines, const Settings& settings, Sha
     s->queue = settings.default_queue;
     s->warnings.push_back("the original's queue is not known; sent to " + settings.default_queue);
   }
-  if (wish.priority) s->priority = *wish.priority;
-  if (s->task.empty()) {
-    why = "the name of the task is not known";
-    return std::nullopt;
+  if (wish.priority) s->priority = wish.priority;
+  if (!s->priority) s->priority = wish.recorded_priority;
+  if (s->task.empty()) return nothing("the name of the task is not known");
+  return *std::move(s);
+}
+
+}  // namespace
+
+std::vector<Source> find_arguments(Lines& lines, const Settings& settings, Shared& shared,
+                                   const std::vector<RetryWish>& wishes,
+                                   const std::function<const LiveTasks&()>& live) {
+  std::vector<Wanted> wanted;
+  for (const RetryWish& w : wishes)
+    wanted.push_back({w.task_id, w.queue.empty() ? w.recorded_queue : w.queue});
+  const std::map<std::string, FoundMessage> messages =
+      find_messages(lines, settings, shared, wanted, LookIn::queues_and_unacked);
+  std::vector<std::optional<Source>> found(wishes.size());
+  std::vector<std::size_t> open;
+  for (std::size_t i = 0; i < wishes.size(); ++i) {
+    if (const auto m = messages.find(wishes[i].task_id); m != messages.end()) {
+      found[i] = from_message(m->second);
+    } else {
+      open.push_back(i);
+    }
   }
-  return s;
+  // A stored result before the workers: what it holds is as whole, and it answers at once.
+  std::vector<std::string> ids;
+  for (const std::size_t i : open) ids.push_back(wishes[i].task_id);
+  const std::vector<std::string> results = results_of(lines, shared, ids);
+  for (std::size_t k = 0; k < open.size(); ++k)
+    found[open[k]] = from_result(results[k], ids[k]);
+  for (const std::size_t i : open) {
+    if (!found[i]) found[i] = from_worker(live().find(wishes[i].task_id));
+    if (!found[i]) found[i] = from_repr(wishes[i]);
+  }
+  std::vector<Source> out;
+  for (std::size_t i = 0; i < wishes.size(); ++i)
+    out.push_back(as_wished(std::move(found[i]), wishes[i], settings));
+  return out;
 }
 
 }  // namespace z4j::engine_celery

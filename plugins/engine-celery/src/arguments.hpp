@@ -1,12 +1,14 @@
-// Where the arguments of a task that is to run again come from: the best source that is whole, or
-// none.
+// Where the arguments of tasks that are to run again come from: for each the best source that is
+// whole, or none.
 #pragma once
 
 #include "src/lines.hpp"
+#include "src/live_tasks.hpp"
 #include "src/search.hpp"
 #include "src/settings.hpp"
 #include "src/shared.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,7 +22,7 @@ struct RetryWish {
   std::string override_args, override_kwargs;  // JSON texts, "" when not said
   std::string args_repr, kwargs_repr;          // recorded, whole as far as the kernel knows
   std::string recorded_queue;
-  std::optional<int> priority;
+  std::optional<int> priority, recorded_priority;
   std::optional<std::int64_t> eta_us;
 };
 
@@ -30,13 +32,16 @@ struct Source {
   celery::Body body;  // of `found`
   std::string task, queue, root_id;
   std::string args, kwargs;  // JSON texts; "" when they stay inside the message
-  int priority = 0;
+  std::optional<int> priority;
   std::vector<std::string> warnings;
+  std::string why;  // with an empty name: why there is no source
 };
 
-// Nothing, with `why`, when no source is whole. Never empty arguments in place of unknown ones.
-[[nodiscard]] std::optional<Source> find_arguments(Lines& lines, const Settings& settings,
-                                                   Shared& shared, const RetryWish& wish,
-                                                   std::string& why);
+// One per wish, in their order; an empty `name` when no source is whole. Never empty arguments in
+// place of unknown ones. `live` answers what workers hold now, and is asked at most once.
+[[nodiscard]] std::vector<Source> find_arguments(Lines& lines, const Settings& settings,
+                                                 Shared& shared,
+                                                 const std::vector<RetryWish>& wishes,
+                                                 const std::function<const LiveTasks&()>& live);
 
 }  // namespace z4j::engine_celery

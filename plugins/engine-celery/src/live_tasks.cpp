@@ -63,10 +63,8 @@ void read_list(const celery::Reply& reply, LiveTask::Where where, std::vector<Li
 }  // namespace
 
 const LiveTask* LiveTasks::find(const std::string& id) const {
-  for (const LiveTask& t : tasks) {
-    if (t.id == id) return &t;
-  }
-  return nullptr;
+  const auto at = places.find(id);
+  return at == places.end() ? nullptr : &tasks[at->second];
 }
 
 LiveTasks ask_live_tasks(Lines& lines, Shared& shared, Arguments arguments, int timeout_ms) {
@@ -91,6 +89,7 @@ LiveTasks ask_live_tasks(Lines& lines, Shared& shared, Arguments arguments, int 
       }
     }
   }
+  for (std::size_t i = 0; i < out.tasks.size(); ++i) out.places.emplace(out.tasks[i].id, i);
   out.answered = who.size();
   return out;
 }

@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace z4j::engine_celery {
@@ -29,6 +30,7 @@ struct LiveTasks {
   std::vector<LiveTask> tasks;
   std::int64_t listeners = -1;  // 0: no worker is there
   std::size_t answered = 0;     // workers
+  std::unordered_map<std::string, std::size_t> places;  // in `tasks`, by id
   [[nodiscard]] const LiveTask* find(const std::string& id) const;
 };
 

@@ -7,8 +7,9 @@
 
 #include "lib/celery/message.hpp"
 
-#include <optional>
+#include <map>
 #include <string>
+#include <vector>
 
 namespace z4j::engine_celery {
 
@@ -19,13 +20,20 @@ struct FoundMessage {
   celery::Message message;
 };
 
+struct Wanted {
+  std::string task_id;
+  std::string hint;  // the queue to look in first; "" when not known
+};
+
 enum class LookIn { queues, queues_and_unacked };
 
-// `hint`: the queue to look in first. Looks at the first 10000 messages of each priority of each
-// known queue and at 10000 unacknowledged ones; what lies behind them is not found.
-[[nodiscard]] std::optional<FoundMessage> find_message(Lines& lines, const Settings& settings,
-                                                       const Shared& shared,
-                                                       const std::string& task_id,
-                                                       const std::string& hint, LookIn where);
+// By task id; one pass over each queue, however many are wanted. Looks at the first 10000 messages
+// of each priority of each known queue and at 10000 unacknowledged ones; what lies behind them is
+// not found.
+[[nodiscard]] std::map<std::string, FoundMessage> find_messages(Lines& lines,
+                                                                const Settings& settings,
+                                                                const Shared& shared,
+                                                                const std::vector<Wanted>& wanted,
+                                                                LookIn where);
 
 }  // namespace z4j::engine_celery

@@ -48,11 +48,16 @@ class EngineRq {
 
   std::uint64_t capabilities() const {
     return Z4J_ENGINE_EVENTS | Z4J_ENGINE_SNAPSHOT | Z4J_ENGINE_ENQUEUE | Z4J_ENGINE_RETRY |
-           Z4J_ENGINE_REVOKE | Z4J_ENGINE_TERMINATE | Z4J_ENGINE_PURGE | Z4J_ENGINE_PAUSE;
+           Z4J_ENGINE_REVOKE | Z4J_ENGINE_TERMINATE | Z4J_ENGINE_PURGE | Z4J_ENGINE_PAUSE |
+           Z4J_ENGINE_SHUTDOWN | Z4J_ENGINE_TIME_LIMIT | Z4J_ENGINE_DEAD_LETTERS | Z4J_ENGINE_MANY |
+           Z4J_ENGINE_COPY | Z4J_ENGINE_DELETE;
   }
   void command(Op& op, std::uint64_t verb, std::string_view target, std::string_view args) {
-    const bool about_a_job = verb == Z4J_ENGINE_RETRY || verb == Z4J_ENGINE_REVOKE;
-    if (about_a_job && !usable_id(target)) throw Error(Z4J_INVALID, "the job's id is not usable");
+    const bool takes_many = verb == Z4J_ENGINE_RETRY || verb == Z4J_ENGINE_REVOKE;
+    const bool about_a_job =
+        takes_many || verb == Z4J_ENGINE_DEAD_LETTERS || verb == Z4J_ENGINE_DELETE;
+    if (about_a_job && !usable_id(target) && !(takes_many && target.empty()))
+      throw Error(Z4J_INVALID, "the job's id is not usable");
     add({std::move(op), verb, std::string(target), std::string(args)});
   }
   void snapshot(Op& op, std::string_view what, std::string_view page) {

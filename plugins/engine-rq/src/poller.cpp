@@ -103,13 +103,16 @@ void Poller::tell_purged() {
     e.time_us = p.at_us;
     e.task_id = p.id;
     e.queue = p.queue;
-    e.attempt = 1;
-    if (const Seen* known = seen_.find(p.id)) {
-      e.attempt = known->attempt;
-      e.time_us = std::max(e.time_us, known->sent_us + 1);
-    }
-    e.attrs_json = R"({"reason":"removed with its queue's content"})";
-    seen_.forget(p.id);
+    Seen next;
+    if (const Seen* known = seen_.find(p.id)) next = *known;
+    e.attempt = next.attempt;
+    e.time_us = std::max(e.time_us, next.sent_us + 1);
+    e.attrs_json = json::write(json::Object{{"reason", p.why}});
+    // A job that comes back under this id is its next attempt.
+    next.place = Place::none;
+    next.status = Status::canceled;
+    next.mark = 0;
+    seen_.put(p.id, next);
     emitter_.add(e);
   }
 }

@@ -172,4 +172,147 @@ end
 return {removed, stale, kept, awaited, redis.call('ZCARD', KEYS[2]), redis.call('ZCARD', KEYS[3]), redis.call('ZCARD', KEYS[4])}
 )lua";
 
+// KEYS: job  ARGV: seconds
+// Answers {"done", the limit as it stands then} or {"changed", status}.
+inline constexpr std::string_view kTimeLimit = R"lua(
+local status = redis.call('HGET', KEYS[1], 'status') or ''
+if not ({created = 1, queued = 1, scheduled = 1, deferred = 1})[status] then return {'changed', status} end
+redis.call('HSET', KEYS[1], 'timeout', ARGV[1])
+return {'done', redis.call('HGET', KEYS[1], 'timeout')}
+)lua";
+
+// KEYS: job, list, six registries, dependents, dependencies, results, executions, then the
+// dependents of each job it waits for  ARGV: id, expected queue, expected status
+// Answers {"done", how many wait for it} or {"changed", status}.
+inline constexpr std::string_view kDelete = R"lua(
+local now = redis.call('HMGET', KEYS[1], 'status', 'origin')
+if now[1] ~= ARGV[3] or now[2] ~= ARGV[2] or now[1] == 'started' then return {'changed', now[1] or ''} end
+local removed = redis.call('LREM', KEYS[2], 0, ARGV[1])
+if now[1] == 'queued' and removed == 0 then
+  for _, member in ipairs(redis.call('ZRANGE', KEYS[8], 0, 999)) do
+    if member == ARGV[1] or string.sub(member, 1, #ARGV[1] + 1) == ARGV[1] .. ':' then return {'changed', 'taken by a worker'} end
+  end
+end
+for i = 3, 7 do redis.call('ZREM', KEYS[i], ARGV[1]) end
+local awaited = redis.call('SCARD', KEYS[9])
+for i = 13, #KEYS do redis.call('SREM', KEYS[i], ARGV[1]) end
+redis.call('DEL', KEYS[1], KEYS[9], KEYS[10], KEYS[11], KEYS[12])
+return {'done', awaited}
+)lua";
+
+// Copies: the list of a queue set aside under a key of ours, and a hash about it. Jobs stay where
+// they are until the copy is dropped.
+//
+// KEYS: list, copy, about, started, scheduled, deferred  ARGV: queue's name, time
+// Answers {"done", taken, started, scheduled, deferred}, the same each time; {"other", queue} when
+// the copy is one of another queue.
+inline constexpr std::string_view kTake = R"lua(
+local before = redis.call('HMGET', KEYS[3], 'taken', 'unacked', 'scheduled', 'deferred', 'queue')
+if not before[1] then
+  if redis.call('EXISTS', KEYS[2]) == 1 then return {'other', ''} end
+  before = {redis.call('LLEN', KEYS[1]), redis.call('ZCARD', KEYS[4]), redis.call('ZCARD', KEYS[5]), redis.call('ZCARD', KEYS[6]), ARGV[1]}
+  if before[1] > 0 then redis.call('RENAME', KEYS[1], KEYS[2]) end
+  redis.call('HMSET', KEYS[3], 'taken', before[1], 'unacked', before[2], 'scheduled', before[3], 'deferred', before[4],
+             'queue', before[5], 'at', ARGV[2])
+end
+if before[5] ~= ARGV[1] then return {'other', before[5]} end
+return {'done', tonumber(before[1]), tonumber(before[2]), tonumber(before[3]), tonumber(before[4])}
+)lua";
+
+// KEYS: copy  ARGV: prefix, first place, most jobs, bytes after which to stop
+// Changes nothing. Answers for as many as fit, at least one: {id, fields and values, milliseconds
+// to live, dependents, dependencies}.
+inline constexpr std::string_view kReadCopy = R"lua(
+local out, used, first, budget = {}, 0, tonumber(ARGV[2]), tonumber(ARGV[4])
+for _, id in ipairs(redis.call('LRANGE', KEYS[1], first, first + tonumber(ARGV[3]) - 1)) do
+  local job = ARGV[1] .. 'job:' .. id
+  local size = 0
+  for _, field in ipairs(redis.pcall('HKEYS', job)) do size = size + #field + redis.call('HSTRLEN', job, field) + 16 end
+  if #out > 0 and used + size > budget then break end
+  used = used + size + #id
+  if size > 0 then
+    out[#out + 1] = {id, redis.call('HGETALL', job), redis.call('PTTL', job), redis.call('SMEMBERS', job .. ':dependents'),
+                     redis.call('SMEMBERS', ARGV[1] .. 'job::' .. id .. ':dependencies')}
+  else
+    out[#out + 1] = {id, {}, -1, {}, {}}
+  end
+  if used > budget then break end
+end
+return out
+)lua";
+
+// KEYS: copy, about  ARGV: prefix, queue's name, most jobs
+// Deletes the first jobs of the copy that still stand as they were set aside. Answers {ids removed,
+// entries left}, or {"never"} when nothing was ever taken.
+inline constexpr std::string_view kDrop = R"lua(
+local about = redis.call('HMGET', KEYS[2], 'queue', 'at')
+if about[1] ~= ARGV[2] then return {'never'} end
+local removed = {}
+for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, tonumber(ARGV[3]) - 1)) do
+  local job = ARGV[1] .. 'job:' .. id
+  local now = redis.pcall('HMGET', job, 'status', 'origin', 'enqueued_at')
+  if now[1] == 'queued' and now[2] == ARGV[2] and (not now[3] or now[3] <= about[2]) then
+    redis.call('DEL', job, job .. ':dependents', ARGV[1] .. 'job::' .. id .. ':dependencies', ARGV[1] .. 'results:' .. id,
+               ARGV[1] .. 'executions:' .. id)
+    removed[#removed + 1] = id
+  end
+end
+redis.call('LTRIM', KEYS[1], tonumber(ARGV[3]), -1)
+redis.call('EXPIRE', KEYS[2], 2592000)
+return {removed, redis.call('LLEN', KEYS[1])}
+)lua";
+
+// KEYS: copy, parts, queues, list  ARGV: prefix, queue's name, time, part or "", then for each
+// job: id, milliseconds to live, number of texts for fields and values, of dependents, of
+// dependencies, and those texts Answers {"done", jobs put back, jobs that stand elsewhere by now}
+// or, when that part was put back before, {"before", jobs put back then}.
+inline constexpr std::string_view kRestore = R"lua(
+if ARGV[4] ~= '' then
+  local before = redis.call('HGET', KEYS[2], ARGV[4])
+  if before then return {'before', tonumber(before)} end
+end
+local put, elsewhere, at = 0, 0, 5
+while at <= #ARGV do
+  local id, ttl, fields, waiting, awaited = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
+  at = at + 5
+  local job = ARGV[1] .. 'job:' .. id
+  local aside = redis.call('LREM', KEYS[1], 1, id) > 0
+  local there = redis.call('EXISTS', job) == 1
+  if (there and not (aside and redis.call('HGET', job, 'status') == 'queued')) or (not there and fields == 0) then
+    elsewhere = elsewhere + 1
+  else
+    if not there then
+      for i = at, at + fields - 2, 2 do redis.call('HSET', job, ARGV[i], ARGV[i + 1]) end
+      for i = at + fields, at + fields + waiting - 1 do redis.call('SADD', job .. ':dependents', ARGV[i]) end
+      for i = at + fields + waiting, at + fields + waiting + awaited - 1 do redis.call('SADD', ARGV[1] .. 'job::' .. id .. ':dependencies', ARGV[i]) end
+    end
+    redis.call('HMSET', job, 'status', 'queued', 'origin', ARGV[2], 'enqueued_at', ARGV[3])
+    if ttl > 0 then redis.call('PEXPIRE', job, ttl) end
+    redis.call('RPUSH', KEYS[4], id)
+    put = put + 1
+  end
+  at = at + fields + waiting + awaited
+end
+if put > 0 then redis.call('SADD', KEYS[3], KEYS[4]) end
+if ARGV[4] ~= '' then
+  redis.call('HSET', KEYS[2], ARGV[4], put)
+  redis.call('EXPIRE', KEYS[2], 2592000)
+end
+return {'done', put, elsewhere}
+)lua";
+
+// KEYS: copy, list, about  ARGV: most entries, queue's name
+// Puts entries back as they are. Answers {"done", entries put back, entries left} or {"never"}.
+inline constexpr std::string_view kPutBack = R"lua(
+if redis.call('HGET', KEYS[3], 'queue') ~= ARGV[2] then return {'never'} end
+local put = 0
+while put < tonumber(ARGV[1]) do
+  local id = redis.call('LPOP', KEYS[1])
+  if not id then break end
+  redis.call('RPUSH', KEYS[2], id)
+  put = put + 1
+end
+return {'done', put, redis.call('LLEN', KEYS[1])}
+)lua";
+
 }  // namespace z4j::engine_rq::scripts

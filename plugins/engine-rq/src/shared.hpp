@@ -50,12 +50,13 @@ class Observed {
   std::map<std::string, rq::Form> forms_;
 };
 
-// Jobs that a purge deleted: their end is told by the poller, since no registry holds it.
+// Waiting jobs that a command deleted: their end is told by the poller, since no registry holds it.
 class PurgedJobs {
  public:
   struct Purged {
     std::string id, queue;
     std::int64_t at_us;
+    const char* why;
   };
   void add(std::vector<Purged> jobs) {
     const std::lock_guard lock(mutex_);

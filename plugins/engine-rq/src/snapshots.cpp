@@ -22,23 +22,11 @@ constexpr pickle::Budget kSnapshotBudget{.nodes = 2000, .bytes = 16u << 10, .dep
 
 double unix_time(std::int64_t us) { return static_cast<double>(us) / 1e6; }
 
-struct PageAsked {
-  std::size_t limit = 0;
-  std::string cursor;
-};
-
 PageAsked page_asked(const json::Object& page) {
   const std::int64_t limit = json::integer(page, "limit", kDefaultLimit);
   if (limit < 1) throw Error(Z4J_INVALID, "limit must be at least 1", "/limit");
   return {static_cast<std::size_t>(std::min(limit, kMaxLimit)),
           std::string(json::text(page, "cursor"))};
-}
-
-json::Object answer_of(json::Array items, const std::string& next) {
-  json::Object o;
-  o["items"] = std::move(items);
-  o["next"] = next.empty() ? json::Value(nullptr) : json::Value(next);
-  return o;
 }
 
 // The names after the cursor, at most `limit`; `next` is the last of them when there are more.
@@ -152,27 +140,6 @@ json::Object queues_page(Bench& bench, const PageAsked& asked) {
   return answer_of(std::move(items), next);
 }
 
-json::Object waiting_item(const Sighting& s, const std::string& queue, std::int64_t position,
-                          Shared& shared) {
-  json::Object o{{"task_id", s.job.id}, {"queue", queue}, {"position", position}};
-  const rq::Call call = rq::decode_call(s.job.data, kSnapshotBudget);
-  const std::string name = call.form == rq::Form::unknown
-                               ? rq::name_in_description(s.job.description)
-                               : call.display_name;
-  shared.observed.add(name, queue, call.form);
-  o["name"] = name;
-  if (const rq::Time at = s.job.enqueued_at ? s.job.enqueued_at : s.job.created_at)
-    o["enqueued_at"] = unix_time(*at);
-  if (s.place == Place::scheduled && s.score_us > 0) o["eta"] = unix_time(s.score_us);
-  if (call.form != rq::Form::unknown) {
-    o["args"] = call.args.value;
-    o["kwargs"] = call.kwargs.value;
-    if (!call.args.exact) o["args_is_repr"] = true;
-    if (!call.kwargs.exact) o["kwargs_is_repr"] = true;
-  }
-  return o;
-}
-
 // The queue first, then what is scheduled for it, as one row of positions; the cursor is a
 // position.
 json::Object waiting_page(Bench& bench, const PageAsked& asked, const std::string& queue) {
@@ -208,8 +175,9 @@ json::Object waiting_page(Bench& bench, const PageAsked& asked, const std::strin
   json::Array items;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     if (!jobs[i].job.exists() || !usable_id(jobs[i].job.id)) continue;
-    items.emplace_back(
-        waiting_item(jobs[i], queue, first + static_cast<std::int64_t>(i), bench.shared));
+    json::Object item = job_item(jobs[i], queue, bench.shared);
+    item["position"] = first + static_cast<std::int64_t>(i);
+    items.emplace_back(std::move(item));
   }
   return answer_of(std::move(items),
                    wanted.size() == asked.limit ? std::to_string(first + limit) : std::string());
@@ -296,7 +264,44 @@ json::Object registry_page(Bench& bench, const PageAsked& asked) {
   return answer_of(std::move(items), next);
 }
 
+// One queue, or all of them in the order of their names.
+json::Object dead_letters(Bench& bench, const PageAsked& asked, const std::string& queue) {
+  if (queue.empty()) {
+    const std::set<std::string> names = queue_names(bench);
+    return dead_letters_page(bench, asked, {names.begin(), names.end()});
+  }
+  if (!usable_id(queue)) throw Error(Z4J_INVALID, "the name of the queue is not usable", "/queue");
+  return dead_letters_page(bench, asked, {queue});
+}
+
 }  // namespace
+
+json::Object answer_of(json::Array items, const std::string& next) {
+  json::Object o;
+  o["items"] = std::move(items);
+  o["next"] = next.empty() ? json::Value(nullptr) : json::Value(next);
+  return o;
+}
+
+json::Object job_item(const Sighting& s, const std::string& queue, Shared& shared) {
+  json::Object o{{"task_id", s.job.id}, {"queue", queue}};
+  const rq::Call call = rq::decode_call(s.job.data, kSnapshotBudget);
+  const std::string name = call.form == rq::Form::unknown
+                               ? rq::name_in_description(s.job.description)
+                               : call.display_name;
+  shared.observed.add(name, queue, call.form);
+  o["name"] = name;
+  if (const rq::Time at = s.job.enqueued_at ? s.job.enqueued_at : s.job.created_at)
+    o["enqueued_at"] = unix_time(*at);
+  if (s.place == Place::scheduled && s.score_us > 0) o["eta"] = unix_time(s.score_us);
+  if (call.form != rq::Form::unknown) {
+    o["args"] = call.args.value;
+    o["kwargs"] = call.kwargs.value;
+    if (!call.args.exact) o["args_is_repr"] = true;
+    if (!call.kwargs.exact) o["kwargs_is_repr"] = true;
+  }
+  return o;
+}
 
 json::Object take_snapshot(Bench& bench, std::string_view what, const json::Object& page) {
   const PageAsked asked = page_asked(page);
@@ -305,6 +310,10 @@ json::Object take_snapshot(Bench& bench, std::string_view what, const json::Obje
   if (what == "waiting") return waiting_page(bench, asked, std::string(json::text(page, "queue")));
   if (what == "state") return state_page(bench, page);
   if (what == "registry") return registry_page(bench, asked);
+  if (what == "dead_letters")
+    return dead_letters(bench, asked, std::string(json::text(page, "queue")));
+  if (what == "copy") return copy_page(bench, page, asked);
+  if (what == "abilities") return abilities(bench);
   throw Error(Z4J_UNSUPPORTED, "engine-rq has no snapshot \"" + std::string(what) + "\"");
 }
 

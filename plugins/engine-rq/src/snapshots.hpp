@@ -3,8 +3,12 @@
 
 #include "lib/json/json.hpp"
 #include "src/actions.hpp"
+#include "src/job_events.hpp"
 
+#include <cstddef>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace z4j::engine_rq {
 
@@ -12,5 +16,23 @@ namespace z4j::engine_rq {
 // Z4J_INVALID for a page that makes no sense, and what Connection throws.
 [[nodiscard]] json::Object take_snapshot(Bench& bench, std::string_view what,
                                          const json::Object& page);
+
+struct PageAsked {
+  std::size_t limit = 0;
+  std::string cursor;
+};
+[[nodiscard]] json::Object answer_of(json::Array items, const std::string& next);
+// A job as `waiting` shows it, without its position.
+[[nodiscard]] json::Object job_item(const Sighting& sighting, const std::string& queue,
+                                    Shared& shared);
+
+// dead_letters.cpp
+[[nodiscard]] json::Object dead_letters_page(Bench& bench, const PageAsked& asked,
+                                             const std::vector<std::string>& queues);
+// copies.cpp
+[[nodiscard]] json::Object copy_page(Bench& bench, const json::Object& page,
+                                     const PageAsked& asked);
+// abilities.cpp
+[[nodiscard]] json::Object abilities(Bench& bench);
 
 }  // namespace z4j::engine_rq

@@ -2,6 +2,7 @@
 
 #include "lib/celery/message.hpp"
 #include "lib/celery/raw_json.hpp"
+#include "lib/celery/redis_looking.hpp"
 #include "lib/text/text.hpp"
 
 #include <z4j/plugin.hpp>
@@ -61,23 +62,6 @@ end
 return counts
 )";
 
-// What only looks may be tried again: whether it ran does not matter.
-template <class F>
-auto looking(F&& f) {
-  try {
-    return f();
-  } catch (const Error& e) {
-    if (e.code == Z4J_UNKNOWN) throw Error(Z4J_UNAVAILABLE, "the connection to Redis was lost");
-    throw;
-  }
-}
-
-std::uint64_t count_in(const redis::Reply& r) {
-  return r.type == redis::Reply::Type::integer && r.integer > 0
-             ? static_cast<std::uint64_t>(r.integer)
-             : 0;
-}
-
 }  // namespace
 
 std::string RedisKeys::queue(std::string_view name, int step) const {
@@ -125,6 +109,12 @@ std::string escape_glob(std::string_view text) {
     out += c;
   }
   return out;
+}
+
+std::string RedisTransport::cannot(Ability what) const {
+  if (what == Ability::dead_letters)
+    return "Celery on Redis has no dead letters: tasks that failed are the list";
+  return {};
 }
 
 std::int64_t RedisTransport::broadcast(const std::string& request) {
@@ -246,26 +236,28 @@ std::vector<std::string> RedisTransport::window(const std::string& key, std::siz
   return out;
 }
 
+std::vector<std::string> RedisTransport::look_at(const std::vector<std::string>& lists,
+                                                 std::size_t from, std::size_t limit) {
+  std::vector<Args> ask;
+  for (const std::string& key : lists) ask.push_back({"LLEN", key});
+  const std::vector<redis::Reply> lengths = connection_.pipeline(ask);
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < lists.size() && out.size() < limit; ++i) {
+    const std::size_t length = count_in(lengths[i]);
+    if (from >= length) {
+      from -= length;
+      continue;
+    }
+    for (std::string& m : window(lists[i], from, std::min(limit - out.size(), length - from)))
+      out.push_back(std::move(m));
+    from = 0;
+  }
+  return out;
+}
+
 std::vector<std::string> RedisTransport::peek(const std::string& queue, std::size_t from,
                                               std::size_t limit) {
-  return looking([&] {
-    const std::vector<std::string> lists = keys_.queue_lists(queue);
-    std::vector<Args> ask;
-    for (const std::string& key : lists) ask.push_back({"LLEN", key});
-    const std::vector<redis::Reply> lengths = connection_.pipeline(ask);
-    std::vector<std::string> out;
-    for (std::size_t i = 0; i < lists.size() && out.size() < limit; ++i) {
-      const std::size_t length = count_in(lengths[i]);
-      if (from >= length) {
-        from -= length;
-        continue;
-      }
-      for (std::string& m : window(lists[i], from, std::min(limit - out.size(), length - from)))
-        out.push_back(std::move(m));
-      from = 0;
-    }
-    return out;
-  });
+  return looking([&] { return look_at(keys_.queue_lists(queue), from, limit); });
 }
 
 std::vector<std::string> RedisTransport::find(const std::string& queue, const std::string& text) {

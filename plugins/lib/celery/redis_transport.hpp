@@ -42,6 +42,7 @@ class RedisTransport : public Transport {
   void interrupt() noexcept override { connection_.interrupt(); }
   [[nodiscard]] std::string kind() const override { return "redis"; }
   [[nodiscard]] std::string hint() const override { return hint_; }
+  [[nodiscard]] std::string cannot(Ability what) const override;
 
   std::int64_t broadcast(const std::string& request) override;
   void open_replies(const std::string& oid) override;
@@ -54,12 +55,28 @@ class RedisTransport : public Transport {
                                 std::size_t limit) override;
   std::vector<std::string> find(const std::string& queue, const std::string& text) override;
   bool remove(const std::string& queue, const std::string& message) override;
+  std::vector<std::string> find_many(const std::string& queue,
+                                     const std::vector<std::string>& task_ids) override;
+  std::vector<bool> remove_many(const std::string& queue,
+                                const std::vector<std::string>& messages) override;
   std::uint64_t purge(const std::string& queue, std::size_t tell_at_most,
                       const std::function<void(const std::string&)>& removed) override;
   void publish(const std::string& queue, int priority, const std::string& message) override;
+  std::vector<Published> publish_many(const std::vector<Outgoing>& messages) override;
+  std::uint64_t take_aside(const std::string& queue, const std::string& copy) override;
+  std::vector<std::string> read_aside(const std::string& queue, const std::string& copy,
+                                      std::size_t from, std::size_t limit) override;
+  void drop_aside(const std::string& queue, const std::string& copy) override;
+  bool put_back(const std::string& queue, const std::string& copy, std::uint64_t part,
+                const std::vector<std::string>& messages) override;
   std::vector<Unacked> unacked(std::size_t limit, bool& truncated) override;
 
  private:
+  [[nodiscard]] std::string copy_note(const std::string& copy) const;
+  [[nodiscard]] std::vector<std::string> copy_lists(const std::string& copy) const;
+  // Out of these lists one behind the other, the next message first.
+  std::vector<std::string> look_at(const std::vector<std::string>& lists, std::size_t from,
+                                   std::size_t limit);
   std::vector<std::string> window(const std::string& key, std::size_t from, std::size_t n);
 
   redis::Connection connection_;

@@ -5,6 +5,8 @@
 // password. One thread at a time per object, except interrupt().
 #pragma once
 
+#include <z4j/plugin.hpp>
+
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -24,6 +26,37 @@ struct Depth {
   std::string queue;
   std::uint64_t waiting = 0;
   std::vector<std::string> heads;  // the oldest message of each priority, where it can be looked at
+  bool exists = true;              // false only where the broker keeps a register of queues
+  std::optional<std::uint64_t> unacked, consumers;  // where the broker counts them
+};
+
+// A message and where it goes.
+struct Outgoing {
+  std::string queue;
+  int priority = 0;
+  std::string message;
+};
+struct Published {
+  z4j_status code = Z4J_OK;  // as publish() would have thrown it
+  std::string why;
+};
+
+// A message that its queue has given up, in a queue for such.
+struct DeadLetter {
+  std::string message;
+  std::string queue;   // where it lies
+  std::string origin;  // the queue it came from, and where it would go back to; "" when unknown
+  std::string why;
+  double dead_at = 0;  // Unix seconds, 0 when unknown
+};
+
+// What not every broker can do.
+enum class Ability {
+  look_at_waiting,  // peek(), find() and the heads of depths()
+  remove_one,       // remove()
+  see_unacked,      // unacked()
+  set_aside,        // take_aside() and what goes with it
+  dead_letters
 };
 
 class Transport {
@@ -38,6 +71,11 @@ class Transport {
   [[nodiscard]] virtual std::string kind() const = 0;
   [[nodiscard]] virtual std::string hint()
       const = 0;  // an address for people, without user and password
+  // "" when it can; otherwise the reason, for people. What cannot be done answers as if there were
+  // nothing (look_at_waiting, remove_one, see_unacked) or throws Z4J_UNSUPPORTED.
+  [[nodiscard]] virtual std::string cannot(Ability what) const = 0;
+  // Whether a larger priority goes first.
+  [[nodiscard]] virtual bool serves_highest_first() const { return false; }
 
   // Control. broadcast() answers how many listened, -1 when nobody can tell. Replies to `oid` are
   // kept by the broker between open and close.
@@ -60,11 +98,44 @@ class Transport {
   virtual std::vector<std::string> find(const std::string& queue, const std::string& text) = 0;
   // Takes exactly this message out. False when it is not there any more.
   virtual bool remove(const std::string& queue, const std::string& message) = 0;
+  // The same for many, in one pass over the queue: each message once that may be one of these tasks;
+  // and which of these messages were taken out.
+  virtual std::vector<std::string> find_many(const std::string& queue,
+                                             const std::vector<std::string>& task_ids);
+  virtual std::vector<bool> remove_many(const std::string& queue,
+                                        const std::vector<std::string>& messages);
   // Empties the queue in one step; answers how many there were. The first `tell_at_most` of them
   // are told to `removed`.
   virtual std::uint64_t purge(const std::string& queue, std::size_t tell_at_most,
                               const std::function<void(const std::string&)>& removed) = 0;
+  // Throws Z4J_NOT_FOUND when the broker says that there is no such queue.
   virtual void publish(const std::string& queue, int priority, const std::string& message) = 0;
+  // Each as publish() does it, in one go where the broker allows. Z4J_UNAVAILABLE is thrown only
+  // before the first was sent.
+  virtual std::vector<Published> publish_many(const std::vector<Outgoing>& messages);
+
+  // Purging with a way back. All throw Z4J_UNSUPPORTED unless set_aside can be done.
+  // Moves what waits to a place of the broker that has the name `copy`, and answers how many are
+  // there; said again with the same copy it moves nothing more and answers the same.
+  virtual std::uint64_t take_aside(const std::string& queue, const std::string& copy);
+  // `from` counted from the message that would have been next. Fewer than `limit`: the end.
+  virtual std::vector<std::string> read_aside(const std::string& queue, const std::string& copy,
+                                              std::size_t from, std::size_t limit);
+  virtual void drop_aside(const std::string& queue, const std::string& copy);
+  // Behind what waits, in this order. The same part of the same copy only once: false when it was
+  // put back before. Throws Z4J_UNKNOWN when that cannot be told any more.
+  virtual bool put_back(const std::string& queue, const std::string& copy, std::uint64_t part,
+                        const std::vector<std::string>& messages);
+
+  // Dead letters. All throw Z4J_UNSUPPORTED unless dead_letters can be done. `queue` is the one
+  // they lie in; "" is all that are known. Newest first.
+  virtual std::vector<DeadLetter> dead_letters(const std::string& queue, std::size_t from,
+                                               std::size_t limit);
+  // Back to `to`, or to where it came from when that is "": the message as it was. Taken out of its
+  // queue once the broker has it. Answers the queue it went to; nothing when it is not there.
+  virtual std::optional<std::string> requeue_dead(const std::string& queue,
+                                                  const std::string& task_id,
+                                                  const std::string& to);
 
   // At most `limit`; `truncated` says that there were more.
   virtual std::vector<Unacked> unacked(std::size_t limit, bool& truncated) = 0;

@@ -433,27 +433,33 @@ constexpr z4j_str lit(std::string_view s) noexcept { return z4j_str{s.data(), s.
 
 // A z4j_plugin descriptor named `z4j_descriptor_of_this_file` for class T.
 #define Z4J_DESCRIPTOR(T, id_, version_, name_, summary_, kinds_, schema_, flags_, get_interface_) \
-  namespace {                                                                                      \
-  const z4j_plugin z4j_descriptor_of_this_file = {sizeof(z4j_plugin),                              \
-                                                  (flags_),                                        \
-                                                  ::z4j::lit(id_),                                 \
-                                                  ::z4j::lit(version_),                            \
-                                                  ::z4j::lit(name_),                               \
-                                                  ::z4j::lit(summary_),                            \
-                                                  ::z4j::lit(""),                                  \
-                                                  ::z4j::lit(""),                                  \
-                                                  ::z4j::lit(""),                                  \
-                                                  ::z4j::lit(kinds_),                              \
-                                                  ::z4j::lit(schema_),                             \
-                                                  ::z4j::lit(""),                                  \
-                                                  &::z4j::Life<T>::validate,                       \
-                                                  &::z4j::Life<T>::create,                         \
-                                                  &::z4j::Life<T>::start,                          \
-                                                  &::z4j::Life<T>::stop,                           \
-                                                  &::z4j::Life<T>::destroy,                        \
-                                                  nullptr,                                         \
-                                                  nullptr,                                         \
-                                                  (get_interface_)};                               \
+  Z4J_DESCRIPTOR_OF_NEEDS(T, id_, version_, name_, summary_, kinds_, schema_, flags_, "",          \
+                          get_interface_)
+
+// The same with the host services that it can't do without, by id, spaces between.
+#define Z4J_DESCRIPTOR_OF_NEEDS(T, id_, version_, name_, summary_, kinds_, schema_, flags_, \
+                                needs_, get_interface_)                                     \
+  namespace {                                                                               \
+  const z4j_plugin z4j_descriptor_of_this_file = {sizeof(z4j_plugin),                       \
+                                                  (flags_),                                 \
+                                                  ::z4j::lit(id_),                          \
+                                                  ::z4j::lit(version_),                     \
+                                                  ::z4j::lit(name_),                        \
+                                                  ::z4j::lit(summary_),                     \
+                                                  ::z4j::lit(""),                           \
+                                                  ::z4j::lit(""),                           \
+                                                  ::z4j::lit(""),                           \
+                                                  ::z4j::lit(kinds_),                       \
+                                                  ::z4j::lit(schema_),                      \
+                                                  ::z4j::lit(needs_),                       \
+                                                  &::z4j::Life<T>::validate,                \
+                                                  &::z4j::Life<T>::create,                  \
+                                                  &::z4j::Life<T>::start,                   \
+                                                  &::z4j::Life<T>::stop,                    \
+                                                  &::z4j::Life<T>::destroy,                 \
+                                                  nullptr,                                  \
+                                                  nullptr,                                  \
+                                                  (get_interface_)};                        \
   }
 
 // A whole engine plugin of one class.
