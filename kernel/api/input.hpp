@@ -44,6 +44,8 @@ class Input {
   // A list of texts.
   [[nodiscard]] std::optional<std::vector<std::string>> texts(std::string_view name,
                                                               std::size_t max_count, Length each);
+  // All of them as they came, for readers with rules of their own.
+  [[nodiscard]] const base::json::Object& fields() const noexcept { return fields_; }
   // Members of other names are problems.
   void only(std::initializer_list<std::string_view> names);
   // There, even as null.

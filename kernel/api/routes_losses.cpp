@@ -139,7 +139,7 @@ void add_loss_routes(Router& router) {
       .add("DELETE", "/api/v1/projects/{slug}/remembered-cancels/{cancel_id}",
            {Gate::signed_in, Action::cancel_task, nullptr, "commands"}, forget_cancel)
       .does("Do not say a cancel again")
-      .gives(204, "");
+      .gives_nothing();
 }
 
 }  // namespace z4j::api

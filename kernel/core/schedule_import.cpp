@@ -16,7 +16,8 @@ namespace {
 namespace col = model::schedules;
 namespace json = base::json;
 
-constexpr std::size_t kNamesAtOnce = 500, kStepsAtOnce = 250;
+// A whole import is one read and one commit.
+constexpr std::size_t kNamesAtOnce = 2'000, kStepsAtOnce = 2'000;
 // Only what came from files may be deleted because a file has it no more.
 constexpr std::array<std::string_view, 16> kReplaceable{
     "declarative",         "declarative:django",   "declarative:flask",

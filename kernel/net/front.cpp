@@ -228,7 +228,7 @@ std::size_t Front::body_limit(std::string_view path) const noexcept {
   std::size_t best = 0;
   std::size_t limit = options_.max_body_bytes;
   for (const auto& [prefix, bytes] : options_.body_limits) {
-    if (path.substr(0, prefix.size()) != prefix || prefix.size() < best) continue;
+    if (!begins_with(path, prefix) || prefix.size() < best) continue;
     best = prefix.size();
     limit = bytes;
   }

@@ -29,7 +29,8 @@ struct ServerOptions {
   std::string tls_key_file;
   std::vector<std::string> trusted_proxies;  // CIDRs whose X-Forwarded-For/-Proto count
   std::size_t max_body_bytes = 8192;         // over: 413 envelope
-  // Bodies of requests whose path starts with one of these prefixes may be larger.
+  // Bodies of requests whose path starts with one of these prefixes may be larger; the longest
+  // prefix counts. "*" stands for one step of the path.
   std::vector<std::pair<std::string, std::size_t>> body_limits;
   std::vector<LateRoute> late_routes;  // served by the front; see http.hpp
   std::size_t max_head_bytes = 32u << 10;

@@ -166,7 +166,9 @@ void Revocations::decide(Wish& w, const LiveTasks& live, const std::string& resu
   }
   if (live.listeners == 0) {
     w.answer["nobody_listens"] = true;
-    w.settle("refused", "the task waits in no queue that is known, and no worker listens");
+    w.settle("refused", lines_.broker->cannot(celery::Ability::look_at_waiting).empty()
+                            ? "the task waits in no queue that is known, and no worker listens"
+                            : "no worker listens");
     return;
   }
   if (w.running()) {
