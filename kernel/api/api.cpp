@@ -55,6 +55,9 @@ Api::Api(Parts parts)
   add_loss_routes(*router_);
   add_task_routes(*router_);
   add_command_routes(*router_);
+  add_bulk_routes(*router_);
+  add_schedule_routes(*router_);
+  add_simulation_routes(*router_);
   add_stats_routes(*router_);
   add_plugin_routes(*router_);
   add_metrics_route(*router_);

@@ -23,6 +23,7 @@
 #include "core/api_keys.hpp"
 #include "core/audit.hpp"
 #include "core/auth.hpp"
+#include "core/bulk.hpp"
 #include "core/commands.hpp"
 #include "core/invitations.hpp"
 #include "core/live.hpp"
@@ -34,6 +35,7 @@
 #include "core/password_resets.hpp"
 #include "core/plugin_overrides.hpp"
 #include "core/projects.hpp"
+#include "core/schedules.hpp"
 #include "core/setup.hpp"
 #include "core/store.hpp"
 #include "core/users.hpp"
@@ -105,6 +107,13 @@ struct Parts {
   // Which brain runs which instance: name to {"brain_id","host_name","is_this"}; only those that
   // run.
   std::function<base::json::Object()> holders = {};
+  core::Bulk* bulk = nullptr;            // required by the routes of selections, jobs, copies
+  core::Schedules* schedules = nullptr;  // required by the routes of schedules
+  // Asks all that keep schedules of a project elsewhere to tell them anew.
+  std::function<base::Result<core::ScheduleResync>(const base::Uuid& project)> resync_schedules =
+      {};
+  // Schedules in their backend's own form, from the instance that keeps them.
+  std::function<base::Result<base::json::Array>(const std::string& instance)> own_schedules = {};
   // Makes an instance follow its overrides; may block for its deadlines.
   std::function<base::Status(const std::string& instance)> reload_plugin = {};
 };

@@ -21,8 +21,13 @@ enum class List : char {
   failures = 'f',
   audit = 'a',
   deliveries = 'd',
+  selections = 's',
+  bulk_jobs = 'b',
+  bulk_items = 'i',
+  queue_copies = 'q',
   losses = 'l',
-  cancels = 'r'
+  cancels = 'r',
+  wishes = 'w'
 };
 
 [[nodiscard]] std::string write_cursor(List list, const core::Place& place);

@@ -203,6 +203,7 @@ net::Response purge_queue(Site& site, Call& call) {
   asked.engine = in.text("engine", {1, 40});
   asked.confirm_token = in.text("confirm_token", {1, 128});
   asked.force = in.boolean("force", false);
+  if (in.has("copy") && !in.is_null("copy")) asked.copy = in.boolean("copy", true);
   if (!in.ok()) return in.refused(call.request);
   return command_answer(call, request, site.parts.commands.purge_queue(request, asked));
 }
@@ -355,7 +356,8 @@ constexpr CommandRoute kCommandRoutes[] = {
     {"/api/v1/projects/{slug}/commands/purge-queue", core::Action::purge_queue,
      &core::kBulkActionBucket, purge_queue, "Drop all that waits in a queue",
      "{" Z4J_COMMAND_FIELDS
-     ", queue: text(1..200), engine?: text(1..40), confirm_token?: text(1..128), force?: bool}"},
+     ", queue: text(1..200), engine?: text(1..40), confirm_token?: text(1..128), force?: bool, "
+     "copy?: bool}"},
     {"/api/v1/projects/{slug}/commands/restart-worker", core::Action::restart_worker, nullptr,
      restart_worker, "Restart a worker",
      "{" Z4J_COMMAND_FIELDS ", worker_name: text(1..200), engine?: text(1..40)}"},

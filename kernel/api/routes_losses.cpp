@@ -1,4 +1,4 @@
-// Workers that vanished, and cancels that hold for workers to come.
+// Workers that vanished, and what holds for workers to come: cancels and wishes.
 #include "api/input.hpp"
 #include "api/reply.hpp"
 #include "api/shapes.hpp"
@@ -6,6 +6,7 @@
 #include "core/refusal.hpp"
 #include "core/revocations.hpp"
 #include "core/worker_losses.hpp"
+#include "core/worker_wishes.hpp"
 
 namespace z4j::api {
 namespace {
@@ -107,6 +108,39 @@ net::Response forget_cancel(Site& site, Call& call) {
   return done ? no_content() : refuse(call, done.error());
 }
 
+Object wish_json(const core::WorkerWish& wish) {
+  return {{"id", wish.id.text()},
+          {"engine", wish.engine},
+          {"kind", wish.kind},
+          {"target", base::json::text_or_null(wish.target)},
+          {"worker_name", base::json::text_or_null(wish.worker)},
+          {"args", wish.args},
+          {"command_id", id_or_null(wish.command_id)},
+          {"created_at", base::format_time(wish.created_at)},
+          {"updated_at", base::format_time(wish.updated_at)},
+          {"asserted_at", time_or_null(wish.asserted_at)},
+          {"asserted", wish.asserted}};
+}
+
+net::Response list_wishes(Site& site, Call& call) {
+  Input query = Input::of_query(call.request);
+  const Paging paging = read_losses_paging(site, query, List::wishes);
+  if (!query.ok()) return query.refused(call.request);
+  auto page = core::list_wishes(site.parts.store, call.project->id, paging.after, paging.limit);
+  if (!page) return refuse(call, page.error());
+  Array items;
+  for (const core::WorkerWish& wish : page->items) items.push_back(wish_json(wish));
+  return json_answer(200, page_json(std::move(items), List::wishes, page->next));
+}
+
+net::Response drop_wish(Site& site, Call& call) {
+  const auto id = base::Uuid::parse(call.param("wish_id"));
+  if (!id) return refuse(call, core::refuse::not_found("wish"));
+  auto done =
+      core::drop_wish(site.parts.store, site.parts.audit, call.project->id, *id, call.actor());
+  return done ? no_content() : refuse(call, done.error());
+}
+
 }  // namespace
 
 void add_loss_routes(Router& router) {
@@ -129,6 +163,20 @@ void add_loss_routes(Router& router) {
            {Gate::signed_in, Action::restart_worker, nullptr, "workers"}, close_loss)
       .does("Say that a vanished worker was seen to")
       .gives(200, "WorkerLoss");
+  router
+      .add("GET", "/api/v1/projects/{slug}/worker-wishes",
+           {Gate::signed_in, Action::read_project, nullptr, "workers"}, list_wishes)
+      .does("List limits, consumers and pauses that are said again to workers that come later")
+      .query("{cursor?: text, limit?: int(1..5000)}")
+      .gives(200,
+             "page({id: uuid, engine: text, kind: text, target: text?, worker_name: text?, args: "
+             "object, command_id: uuid?, created_at: time, updated_at: time, asserted_at: time?, "
+             "asserted: int})");
+  router
+      .add("DELETE", "/api/v1/projects/{slug}/worker-wishes/{wish_id}",
+           {Gate::signed_in, Action::restart_worker, nullptr, "workers"}, drop_wish)
+      .does("Do not say a wish again")
+      .gives_nothing();
   router
       .add("GET", "/api/v1/projects/{slug}/remembered-cancels",
            {Gate::signed_in, Action::read_project, nullptr, "commands"}, list_cancels)

@@ -204,7 +204,8 @@ constexpr std::string_view kTaskShape =
     "kwargs: any, result: any, exception: text?, traceback: text?, retry_count: int, eta: time?, "
     "received_at: time?, started_at: time?, finished_at: time?, runtime_ms: int?, worker_name: "
     "text?, parent_task_id: text?, root_task_id: text?, tags: [any], created_at: time, "
-    "updated_at: time, retry_of: text?, retried_as: text?}";
+    "updated_at: time, retry_of: text?, retried_as: text?, reconciled_as: text?, reconciled_at: "
+    "time?, evidence: any}";
 
 }  // namespace
 

@@ -277,7 +277,10 @@ Object to_json(const core::TaskView& t) {
           {"created_at", time_value(t.created_at)},
           {"updated_at", time_value(t.updated_at)},
           {"retry_of", text_or_null(t.retry_of)},
-          {"retried_as", text_or_null(t.retried_as)}};
+          {"retried_as", text_or_null(t.retried_as)},
+          {"reconciled_as", text_or_null(t.reconciled_as)},
+          {"reconciled_at", time_or_null(t.reconciled_at)},
+          {"evidence", t.evidence}};
 }
 
 Object to_json(const core::TaskEventView& e) {

@@ -41,6 +41,9 @@ Site::Site(Parts given)
       stats(parts.store, parts.clock, core::Stats::Options{.keep_ms = parts.stats_keep_ms}),
       home(parts.store, parts.clock, parts.stats_keep_ms),
       task_removal(parts.store, parts.audit),
+      simulator(
+          parts.store, parts.clock,
+          parts.schedules != nullptr ? parts.schedules->preview() : core::Schedules::Preview()),
       limits(parts.clock),
       started_at(parts.clock.now()),
       is_dev(parts.settings.is_dev()),

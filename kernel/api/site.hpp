@@ -13,6 +13,7 @@
 #include "core/home.hpp"
 #include "core/metrics.hpp"
 #include "core/rate_limit.hpp"
+#include "core/simulation.hpp"
 #include "core/stats.hpp"
 #include "core/task_removal.hpp"
 #include "core/tasks.hpp"
@@ -29,6 +30,7 @@ struct Site {
   core::Stats stats;
   core::Home home;
   core::TaskRemoval task_removal;
+  core::Simulator simulator;
   core::RateLimit limits;
   core::HttpMetrics http_metrics;
   core::CounterFamily swallowed{
@@ -85,6 +87,9 @@ void add_fleet_routes(Router& router);
 void add_loss_routes(Router& router);
 void add_task_routes(Router& router);
 void add_command_routes(Router& router);
+void add_bulk_routes(Router& router);
+void add_schedule_routes(Router& router);
+void add_simulation_routes(Router& router);
 void add_stats_routes(Router& router);
 void add_plugin_routes(Router& router);
 void add_metrics_route(Router& router);

@@ -440,6 +440,18 @@ bool LocalAgents::ask(const SourcePtr& source) {
     put(source, *question);
     any = true;
   }
+  if (options_.on_lost) {
+    const std::vector<LostTask> lost = source->reconcile.newly_lost();
+    if (!lost.empty()) {
+      if (auto noted =
+              options_.on_lost(source->events.project_id, source->engine, lost, source->fence());
+          !noted) {
+        log_.warn("lost tasks not noted",
+                  {{"instance", source->events.instance}, {"why", noted.error().text()}});
+        source->reconcile.again(lost);
+      }
+    }
+  }
   if (const auto rebuilt = source->reconcile.looked_at_all()) {
     if (*rebuilt > 0)
       log_.info("task states read back",

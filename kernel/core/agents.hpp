@@ -34,6 +34,7 @@
 #include "core/event_source.hpp"
 #include "core/held_agents.hpp"
 #include "core/leases.hpp"
+#include "core/lost_tasks.hpp"
 #include "core/snapshots.hpp"
 #include "core/store.hpp"
 #include "plugin/host.hpp"
@@ -60,6 +61,10 @@ class LocalAgents final : public HeldAgents {
     std::function<void(const base::Uuid& project, std::string_view topic)> on_changed;
     // Makes workers' metadata fit to store (secrets out). None: metadata is not stored.
     Redact redact;
+    // Hears of tasks that no source knows any more, again later when it fails.
+    std::function<base::Status(const base::Uuid& project, const std::string& engine,
+                               const std::vector<LostTask>&, const std::optional<Fence>&)>
+        on_lost;
     std::string host_name;  // where this brain runs
     int offline_timeout_s = 30;
     std::int64_t max_open_commands = 256;  // per instance

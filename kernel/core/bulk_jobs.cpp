@@ -17,7 +17,7 @@ namespace sel = model::selections;
 namespace json = base::json;
 
 constexpr std::uint32_t kJobsAtOnce = 64;  // looked at
-constexpr std::chrono::milliseconds kJobsRound{60'000};
+constexpr std::chrono::milliseconds kJobsRound{15'000};
 constexpr std::size_t kMostWord = 200;
 
 base::Status check_word(const json::Object& params, std::string_view key) {

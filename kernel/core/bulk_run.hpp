@@ -28,8 +28,9 @@ class BulkJobs::Run {
     std::optional<StoredTask> task;
     std::optional<EngineRoute> route;  // none: nothing is sent
     base::json::Object args;
-    std::optional<CommandOutcome> outcome;  // none: not known, or not sent
-    bool is_changed = false, was_sent = false;
+    std::optional<CommandOutcome> outcome;  // none: its turn has not come, or comes again
+    bool is_changed = false;
+    bool was_unknown = false;  // and counted as such
   };
   // Tasks of one call to an engine, by their place in the piece.
   struct Call {
@@ -58,16 +59,20 @@ class BulkJobs::Run {
   void take_answer(std::vector<Turned>& piece, const Call& call, base::Result<std::string> answer);
   // Stores what became of those in `over`, and marks those in `next` that are about to be sent.
   [[nodiscard]] Stored store(const std::vector<Turned>& over, const std::vector<Turned>* next);
+  [[nodiscard]] Stored try_store(const std::vector<Turned>& over, const std::vector<Turned>* next);
   void add_results(Commit& commit, const std::vector<Turned>& over);
   void add_links(Commit& commit, const std::vector<Turned>& over);
-  [[nodiscard]] bool is_stored(const std::vector<Turned>& over, const std::vector<Turned>* next);
-  [[nodiscard]] bool wait_turn(std::uint32_t tasks);
+  // After a commit whose fate is not known.
+  [[nodiscard]] base::Result<bool> is_stored(const std::vector<Turned>& over,
+                                             const std::vector<Turned>* next);
+  // Until the rate allows the next piece.
+  [[nodiscard]] bool wait_turn();
   [[nodiscard]] bool rest(std::chrono::milliseconds how_long);  // false: the brain stops
   // What was sent before somebody died, and what nobody knew the outcome of.
   [[nodiscard]] bool look_up(std::string_view outcome, bool asks_engine);
-  [[nodiscard]] base::Result<std::map<std::string, std::string>> proven_repetitions(
-      const std::vector<Turned>& of);
+  [[nodiscard]] base::Status prove_by_store(std::vector<Turned>& of);
   void ask_engines(std::vector<Turned>& of);
+  void judge(Turned& turned, std::string_view state, bool is_repetition);
   void pause(const std::string& why);
   void end(std::string_view state, const std::string& error);
   [[nodiscard]] base::Result<CommandOutcome> whole_outcome(std::string_view state,
@@ -85,6 +90,7 @@ class BulkJobs::Run {
   unsigned unknown_in_row_ = 0;
   std::string trouble_;  // why it is to be paused
   std::uint32_t busy_ms_ = 0;
+  bool is_lost_ = false;  // it is not ours any more, or the store takes nothing
   std::chrono::steady_clock::time_point next_;
 };
 

@@ -35,6 +35,7 @@ struct PurgeQueue {
   std::optional<std::string> engine;  // none: the one that has this queue
   std::optional<std::string> confirm_token;
   bool force = false;
+  std::optional<bool> copy;  // keep what is taken; none: where the engine can
 };
 
 // Verbs for workers. `engine` none: the one that has such a worker.

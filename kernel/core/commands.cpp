@@ -6,9 +6,11 @@
 
 #include "base/crypto.hpp"
 #include "core/commands_inside.hpp"
+#include "core/fire_commands.hpp"
 #include "core/refusal.hpp"
 #include "core/revocations.hpp"
 #include "core/text.hpp"
+#include "core/worker_wishes.hpp"
 #include "model/ids.hpp"
 
 namespace z4j::core {
@@ -191,6 +193,7 @@ base::Result<Command> Commands::purge_queue(const CommandRequest& request,
   plan.asked = json::write_canonical({{"queue", asked.queue},
                                       {"engine", text_or_null_value(asked.engine)},
                                       {"force", asked.force},
+                                      {"copy", asked.copy ? json::Value(*asked.copy) : nullptr},
                                       {"confirm_token", text_or_null_value(asked.confirm_token)}});
   auto owner = owner_of(request, Table::queues, asked.queue, asked.engine, plan.verb);
   if (!owner) return std::move(owner).error();
@@ -200,7 +203,12 @@ base::Result<Command> Commands::purge_queue(const CommandRequest& request,
                   {"engine", json::text_or_null(plan.engine)},
                   {"confirm_token", text_or_null_value(asked.confirm_token)},
                   {"force", asked.force}};
-  return issue(request, std::move(plan));
+  auto copies = plan_copy(request, asked, plan);
+  if (!copies) return std::move(copies).error();
+  bool is_new = false;
+  auto row = issue(request, std::move(plan), &is_new);
+  if (row && is_new && *copies && options_.on_bulk) options_.on_bulk();
+  return row;
 }
 
 base::Result<Command> Commands::submit_task(const CommandRequest& request,
@@ -412,6 +420,7 @@ base::Result<Command> Commands::insert(const CommandRequest& request, const Plan
       named.id = c.id;
       routes_.hand_over(commit, named, named.deadline_ms);
     }
+    if (plan.more) plan.more(commit, c);
   });
   if (!done) return std::move(done).error();
   issued_.add({c.project_id.text(), c.action, c.status});
@@ -464,7 +473,7 @@ base::Result<Command> Commands::issue(const CommandRequest& request, Plan plan, 
   const bool is_handed = !plan.is_bulk && !sends;
   auto row =
       insert(request, plan, hash, is_handed ? "pending" : "dispatched",
-             plan.is_bulk ? request.agent_id : route->agent_id, is_handed ? &handed : nullptr);
+             !plan.is_bulk ? route->agent_id : plan.agent ? plan.agent : request.agent_id, is_handed ? &handed : nullptr);
   if (!row) {
     if (sends) {
       const std::lock_guard lock(inbox_->mutex);
@@ -479,7 +488,7 @@ base::Result<Command> Commands::issue(const CommandRequest& request, Plan plan, 
   if (sends) {
     send(route->agent_id, route->engine, plan.verb, plan.target, plan.args_json, deadline_ms,
          Sent{row->id, row->project_id, plan.action, plan.target_type, plan.engine, plan.target,
-              plan.task_name, plan.target_id, request.actor, 0});
+              plan.task_name, plan.target_id, request.actor, 0, plan.args_json});
   }
   changed(request.project_id);
   if (is_new != nullptr) *is_new = true;
@@ -571,7 +580,8 @@ base::Status Commands::take(const HandedCommand& command, Commit claim) {
   send(command.agent_id, command.engine, command.verb, command.target, command.args_json,
        deadline_ms,
        Sent{c.id, c.project_id, c.action, c.target_type, command.engine, command.target,
-            std::string(json::text(command.more, "task_name")), c.target_id, std::move(actor), 0});
+            std::string(json::text(command.more, "task_name")), c.target_id, std::move(actor), 0,
+            command.args_json, json::integer(command.more, "due")});
   changed(c.project_id);
   return {};
 }
@@ -673,8 +683,14 @@ base::Status Commands::finish(const Sent& sent, CommandOutcome outcome) {
     if (worked && (sent.action == "retry_task" || sent.action == "requeue_dead_letter")) {
       link(commit, sent.project_id, sent.engine, sent.task_id, outcome.new_task_id, sent.task_name);
     }
+    if (worked) {
+      note_wish(commit, sent.project_id, sent.engine, sent.action, sent.task_id, sent.args_json,
+                outcome.result, sent.id, clock_.now());
+    }
     if (is_remembered)
       remember_cancel(commit, sent.project_id, sent.engine, sent.task_id, sent.id, clock_.now());
+    if (sent.action == kScheduleFire)
+      end_fires(commit, {fire_end(sent.id, clock_.now(), sent.fire_due, outcome)});
   });
   if (!done && done.error().code == base::Code::conflict) {
     ++late_results_;
@@ -686,6 +702,10 @@ base::Status Commands::finish(const Sent& sent, CommandOutcome outcome) {
     changed(sent.project_id);
   }
   return done;
+}
+
+void Commands::count_ended(std::string_view action, std::string_view status) {
+  ended_.add({action, {}, status});
 }
 
 void Commands::write_metrics(MetricText& out) const {
@@ -760,6 +780,10 @@ base::Result<std::size_t> Commands::sweep() {
                      {cmd::error, Cell(was_sent ? kCommandTimeoutText : kCommandNotTakenText)},
                      {cmd::completed_at, now}},
                     1, 1);
+      if (c.action == kScheduleFire) {
+        end_fires(commit, {{c.id, now, 0, false, was_sent ? "timeout" : std::string(kNotTaken),
+                            std::string(was_sent ? kCommandTimeoutText : kCommandNotTakenText)}});
+      }
       if (was_sent) {
         const auto named = engine_and_task(c);
         if (c.action == "cancel_task" && named)
@@ -817,19 +841,14 @@ void Commands::start() {
   if (answers_thread_.joinable()) return;
   stopping_ = false;
   answers_thread_ = std::thread([this] { answer_loop(); });
-  bulk_thread_ = std::thread([this] { bulk_loop(); });
 }
 
 void Commands::stop() {
   {
-    const std::scoped_lock both(inbox_->mutex, bulk_mutex_);
+    const std::lock_guard lock(inbox_->mutex);
     stopping_ = true;
   }
   inbox_->arrived.notify_all();
-  bulk_wake_.notify_all();
-  if (bulk_thread_.joinable()) bulk_thread_.join();
-  while (run_next_bulk()) {
-  }  // each says that it was stopped
   if (answers_thread_.joinable()) answers_thread_.join();
 }
 
@@ -865,17 +884,6 @@ void Commands::answer_loop() {
     if (!swept) log_.warn("command time-outs not swept", {{"why", swept.error().text()}});
   }
   work();
-}
-
-void Commands::bulk_loop() {
-  while (!stopping_) {
-    {
-      std::unique_lock lock(bulk_mutex_);
-      bulk_wake_.wait_for(lock, std::chrono::seconds(60),
-                          [this] { return stopping_ || !bulk_jobs_.empty(); });
-    }
-    if (!stopping_) run_next_bulk();
-  }
 }
 
 }  // namespace z4j::core

@@ -17,8 +17,11 @@
 // first command and does nothing else, with another request it is a conflict. Cancelled commands
 // give their key back.
 //
-// Threads: thread-safe. start() runs two threads, one that stores answers and sweeps time-outs, one
-// that works off bulk retries; tests may call work() and run_next_bulk() instead. Errors: see
+// A bulk retry, and a purge that keeps a copy, are worked off by others: see bulk_jobs.hpp and
+// queue_copies.hpp.
+//
+// Threads: thread-safe. start() runs one thread that stores answers and sweeps time-outs; tests may
+// call work() instead. Errors: see
 // refusal.hpp (agent_offline: unavailable; capability missing: unsupported); else the store's.
 #pragma once
 
@@ -77,7 +80,7 @@ class Commands {
  public:
   struct Options {
     int timeout_s = 60;
-    double bulk_rate_per_s = 50;     // 0: no limit
+    double bulk_rate_per_s = 50;     // of bulk retries; 0: no limit
     std::size_t max_open = 1000;     // sent and not answered
     std::size_t max_bulk_jobs = 16;  // waiting
     std::function<void(const base::Uuid& project, std::string_view topic)> on_changed;
@@ -88,6 +91,10 @@ class Commands {
     std::function<std::optional<Fence>()> may_sweep;
     // Hears of every sweep that start() began.
     std::function<void(const base::Status&)> on_swept;
+    // A bulk retry or a purge with a copy waits to be worked off, here or by another brain.
+    std::function<void()> on_bulk;
+    std::int64_t max_copied_messages = 200'000, copies_kept_s = 7 * 86'400;
+    std::function<void(Commit&)> tell_bulk;
   };
 
   Commands(Store& store, Audit& audit, EngineRoutes& routes, const base::Clock& clock,
@@ -110,8 +117,7 @@ class Commands {
                                                          const RetryTask& asked);
   [[nodiscard]] base::Result<Command> cancel_task(const CommandRequest& request,
                                                   const CancelTask& asked);
-  // Freezes which tasks it means when it starts, then retries them one by one; result.items tells
-  // of each.
+  // A selection and a job behind one command; result.items tells of each task.
   [[nodiscard]] base::Result<Command> bulk_retry(const CommandRequest& request,
                                                  const BulkRetry& asked);
   [[nodiscard]] base::Result<Command> purge_queue(const CommandRequest& request,
@@ -158,7 +164,6 @@ class Commands {
                                                         std::uint32_t limit);
 
   void start();
-  // Ends both threads; a running bulk retry stops after its current task and says so.
   void stop();
 
   // Takes a command that another brain stored and sends it. `claim` holds the steps that give this
@@ -174,8 +179,8 @@ class Commands {
   bool work();
   // Rows past their time become `timeout`; how many.
   [[nodiscard]] base::Result<std::size_t> sweep();
-  // Works off one bulk retry on this thread. False when none waits.
-  bool run_next_bulk();
+  // One that somebody else worked off has ended.
+  void count_ended(std::string_view action, std::string_view status);
 
   // Metric families of commands since the start.
   void write_metrics(MetricText& out) const;
@@ -184,8 +189,6 @@ class Commands {
   struct Plan;   // a command about to be stored
   struct Sent;   // what must be known when the answer comes
   struct Inbox;  // answers; outlives this object while engines still owe some
-  struct BulkJob;
-  struct BulkItem;
 
   [[nodiscard]] base::Result<std::optional<Command>> earlier(const CommandRequest& request,
                                                              const std::string& hash);
@@ -226,6 +229,10 @@ class Commands {
                                                       const std::string& task_name,
                                                       const std::optional<std::string>& worker,
                                                       const std::optional<std::string>& engine);
+  // Makes the purge one that keeps a copy, if it is to be: queue_copies.hpp works it off. Whether it
+  // is. The error says why it can't be, though it is asked for.
+  [[nodiscard]] base::Result<bool> plan_copy(const CommandRequest& request, const PurgeQueue& asked,
+                                             Plan& plan);
   [[nodiscard]] base::Result<Command> order_worker(const CommandRequest& request, Plan plan,
                                                    const std::string& worker,
                                                    const std::optional<std::string>& engine);
@@ -234,11 +241,7 @@ class Commands {
   [[nodiscard]] base::Status finish(const Sent& sent, CommandOutcome outcome);
   void changed(const base::Uuid& project) const;
   [[nodiscard]] base::json::Value override_of(const base::json::Value& value) const;
-  void run(BulkJob& job);
-  [[nodiscard]] base::Result<std::vector<BulkItem>> freeze(const BulkJob& job);
-  [[nodiscard]] CommandOutcome retry_item(const BulkJob& job, BulkItem& item);
   void answer_loop();
-  void bulk_loop();
 
   Store& store_;
   Audit& audit_;
@@ -254,11 +257,8 @@ class Commands {
       "z4j_actions_total", "what became of commands since the start", {"verb", "engine", "status"}};
   std::atomic<bool> may_have_waiting_{true};
 
-  std::mutex bulk_mutex_;
-  std::condition_variable bulk_wake_;
-  std::deque<std::unique_ptr<BulkJob>> bulk_jobs_;  // guarded by bulk_mutex_
   std::atomic<bool> stopping_{false};
-  std::thread answers_thread_, bulk_thread_;
+  std::thread answers_thread_;
 };
 
 }  // namespace z4j::core

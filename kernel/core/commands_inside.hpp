@@ -17,6 +17,9 @@ struct Commands::Plan {
   std::string task_name;              // of RETRY, for the new row
   std::optional<base::Uuid> prefers;  // agent that told of the target
   bool is_bulk = false;
+  std::optional<base::Uuid> agent;  // of a bulk one: who will carry it out
+  // What stands in the commit of the command's row besides; runs once per try of that commit.
+  std::function<void(Commit&, const Command&)> more;
 };
 
 struct Commands::Sent {
@@ -25,6 +28,8 @@ struct Commands::Sent {
   std::optional<std::string> target_id;
   Actor actor;
   int tries = 0;
+  std::string args_json = {};  // of the verb
+  base::TimeUs fire_due = 0;   // of a fire: when it was due
 };
 
 struct Commands::Inbox {
@@ -33,19 +38,6 @@ struct Commands::Inbox {
   std::deque<std::pair<Sent, CommandOutcome>> answers;  // guarded by mutex, as is the next
   std::size_t open = 0;                                 // sent, answer not stored yet
   bool has_news = false;                                // agents came
-};
-
-struct Commands::BulkJob {
-  Sent sent;
-  BulkFilter filter;
-  std::size_t max = 0;
-  std::optional<base::Uuid> agent_id;
-  base::TimeUs timeout_at = 0;
-};
-
-struct Commands::BulkItem {
-  std::string engine, task_id, task_name;
-  bool is_known = true;  // a row of it is stored
 };
 
 }  // namespace z4j::core

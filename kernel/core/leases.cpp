@@ -47,6 +47,16 @@ std::optional<std::size_t> refused_fence(const base::Status& done, const Commit&
   return commit.bad_step();
 }
 
+base::Result<bool> still_holds(Store& store, const Fence& fence) {
+  Where held;
+  held.eq(lease_col::name, fence.name)
+      .eq(lease_col::owner, fence.owner)
+      .eq(lease_col::fence, fence.number);
+  auto found = store.count(Table::leases, held, 1);
+  if (!found) return std::move(found).error();
+  return *found > 0;
+}
+
 Leases::Leases(Store& store, const base::Clock& clock, base::Log& log, Options options)
     : store_(store),
       clock_(clock),

@@ -49,6 +49,9 @@ struct Fence {
                                                        const Commit& commit,
                                                        std::size_t guards = 1);
 
+// Asks the store whether the lease is still that holder's.
+[[nodiscard]] base::Result<bool> still_holds(Store& store, const Fence& fence);
+
 // A brain on this store, as people see it.
 struct BrainRow {
   base::Uuid id;

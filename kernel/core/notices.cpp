@@ -10,9 +10,10 @@
 namespace z4j::core {
 namespace {
 
-constexpr std::array<std::string_view, 9> kChannels{"live",     "leases",        "requests",
+constexpr std::array<std::string_view, 10> kChannels{"live",     "leases",        "requests",
                                                     "answers",  "plugins",       "agents",
-                                                    "messages", "subscriptions", "schedules"};
+                                                    "messages", "subscriptions", "schedules",
+                                                     "bulk"};
 constexpr std::array<std::string_view, 3> kWatched{kTaskChanged, kCommandChanged, kAgentChanged};
 constexpr std::size_t kIdText = 36;
 constexpr std::size_t kMostTold = 64;  // projects in one notice, which may have 4000 bytes
@@ -99,6 +100,9 @@ void Notices::heard(std::string_view channel, std::string_view payload) {
       return;
     case About::schedules:
       if (handlers_.schedules) handlers_.schedules(base::Uuid::parse(body).value_or(base::Uuid()));
+      return;
+    case About::bulk:
+      if (handlers_.bulk) handlers_.bulk();
       return;
   }
 }

@@ -36,11 +36,12 @@ class Notices {
     agents,         // an agent's connections must end; the body says whose
     messages,       // the outbox has new rows
     subscriptions,  // of notifications: some changed
-    schedules       // some were edited; the body says which, empty: many
+    schedules,      // some were edited; the body says which, empty: many
+    bulk            // a selection, a job or a queue copy waits
   };
   struct Handlers {
     std::function<void(const base::Uuid& project, std::string_view topic)> live;
-    std::function<void()> leases, requests, answers, plugins, messages, subscriptions;
+    std::function<void()> leases, requests, answers, plugins, messages, subscriptions, bulk;
     std::function<void(const base::Uuid& agent)> closed;
     std::function<void(const base::Uuid& schedule)> schedules;  // nil: many
     std::function<void()> missed;  // some may be lost: anything may have changed

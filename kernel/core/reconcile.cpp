@@ -11,9 +11,9 @@ namespace json = base::json;
 
 // What is not over, likeliest to have ended first; "" is pending, stored as null.
 constexpr std::array<std::string_view, 4> kOpenStates{"started", "received", "retry", ""};
-constexpr std::size_t kAskedAtOnce = 500, kAllAtMost = 10'000, kPerPass = 500;
+constexpr std::size_t kLostAtOnce = 500, kAllAtMost = 10'000;
 constexpr std::size_t kUnknownKept = 10'000, kTaskIdBytes = 1024;
-constexpr base::TimeUs kSilence = 60 * base::kSecondUs, kLostApart = 300 * base::kSecondUs;
+constexpr base::TimeUs kLostApart = 300 * base::kSecondUs;
 constexpr std::int64_t kPassEveryMs = 60'000, kAllEveryMs = 30'000, kRetryMs = 5'000;
 constexpr int kAskDeadlineMs = 30'000, kAskTries = 5;
 
@@ -31,18 +31,23 @@ std::optional<std::uint16_t> proving_kind(std::string_view stored, std::string_v
 
 Reconcile::Reconcile(Store& store, const base::Clock& clock, base::Log& log, std::string instance,
                      SnapshotRows::Owner owner)
+    : Reconcile(store, clock, log, std::move(instance), std::move(owner), Pace()) {}
+
+Reconcile::Reconcile(Store& store, const base::Clock& clock, base::Log& log, std::string instance,
+                     SnapshotRows::Owner owner, Pace pace)
     : store_(store),
       clock_(clock),
       log_(log),
       instance_(std::move(instance)),
       owner_(std::move(owner)),
+      pace_(pace),
       next_pass_ms_(clock.steady_ms() + kPassEveryMs) {}
 
 void Reconcile::look_at_all() { wants_all_ = true; }
 
 // Puts the next tasks of the walk into asked_; nothing there when the walk is over.
 base::Status Reconcile::fetch(Walk& walk, std::optional<base::TimeUs> silent_since) {
-  while (asked_.empty() && walk.left > 0 && walk.state < kOpenStates.size()) {
+  while (asked_.empty() && walk.left > 0 && walk.state < pace_.states) {
     const std::string_view state = kOpenStates[walk.state];
     Query query(Table::tasks);
     query.where.eq(task_col::project_id, owner_.project_id).eq(task_col::engine, owner_.engine);
@@ -56,7 +61,7 @@ base::Status Reconcile::fetch(Walk& walk, std::optional<base::TimeUs> silent_sin
     if (silent_since) query.where.lt(task_col::updated_at, *silent_since);
     // Behind `after` all are old enough; said twice, SQLite would walk the finished ones too.
     if (silent_since && !walk.after) query.where.lt(task_col::sort_at, *silent_since);
-    const std::size_t limit = std::min(kAskedAtOnce, walk.left);
+    const std::size_t limit = std::min(pace_.at_once, walk.left);
     query
         .columns({task_col::id, task_col::task_id, task_col::name, task_col::queue,
                   task_col::worker_name, task_col::sort_at})
@@ -110,15 +115,15 @@ std::optional<SnapshotQuestion> Reconcile::ask() {
   if (asked_.empty()) {
     if (now_ms >= next_pass_ms_) {
       next_pass_ms_ = now_ms + kPassEveryMs;
-      turns_.left = kPerPass;
-      if (turns_.state >= kOpenStates.size()) {  // once around
+      turns_.left = pace_.per_pass;
+      if (turns_.state >= pace_.states) {  // once around
         turns_.state = 0;
         turns_.after.reset();
         forget_unasked();
       }
     }
     if (turns_.left == 0) return std::nullopt;
-    if (auto done = fetch(turns_, clock_.now() - kSilence); !done) {
+    if (auto done = fetch(turns_, clock_.now() - pace_.silence); !done) {
       next_ms_ = now_ms + kRetryMs;
       log_.warn("open tasks not read", {{"instance", instance_}, {"why", done.error().text()}});
       return std::nullopt;
@@ -132,7 +137,7 @@ std::optional<SnapshotQuestion> Reconcile::ask() {
   for (const auto& [task_id, task] : asked_) ids.emplace_back(task_id);
   is_out_ = true;
   return SnapshotQuestion{SnapshotKind::states,
-                          json::write({{"limit", kAskedAtOnce}, {"task_ids", std::move(ids)}}),
+                          json::write({{"limit", pace_.at_once}, {"task_ids", std::move(ids)}}),
                           kAskDeadlineMs};
 }
 
@@ -176,7 +181,7 @@ void Reconcile::count_lost() {
 }
 
 void Reconcile::prove(const OpenTask& task, const std::string& task_id, const TaskReport& report) {
-  if (report.state == "unknown") return count_unknown(task.row_id);
+  if (report.state == "unknown") return count_unknown(task, task_id);
   unknown_.erase(task.row_id);
   const auto kind = proving_kind(task.state, report.state);
   if (!kind) return;
@@ -195,15 +200,39 @@ void Reconcile::prove(const OpenTask& task, const std::string& task_id, const Ta
   if (all_) ++read_back_;
 }
 
-void Reconcile::count_unknown(const base::Uuid& row_id) {
+void Reconcile::count_unknown(const OpenTask& task, const std::string& task_id) {
   const base::TimeUs now = clock_.now();
-  auto at = unknown_.find(row_id);
+  auto at = unknown_.find(task.row_id);
   if (at == unknown_.end()) {
     if (unknown_.size() >= kUnknownKept) return;
-    at = unknown_.emplace(row_id, Trace{now, now, round_}).first;
+    Trace trace;
+    trace.first_at = now;
+    trace.task_id = task_id;
+    at = unknown_.emplace(task.row_id, std::move(trace)).first;
   }
+  at->second.task = task;
   at->second.last_at = now;
   at->second.round = round_;
+}
+
+std::vector<LostTask> Reconcile::newly_lost() {
+  std::vector<LostTask> out;
+  if (lost_ == 0) return out;
+  for (auto& [row_id, trace] : unknown_) {
+    if (trace.is_told || trace.last_at - trace.first_at < kLostApart) continue;
+    if (out.size() == kLostAtOnce) break;
+    trace.is_told = true;
+    out.push_back({row_id, trace.task_id, trace.task.state, trace.task.worker, trace.first_at,
+                   trace.last_at});
+  }
+  return out;
+}
+
+void Reconcile::again(const std::vector<LostTask>& tasks) {
+  for (const LostTask& task : tasks) {
+    if (const auto at = unknown_.find(task.row_id); at != unknown_.end())
+      at->second.is_told = false;
+  }
 }
 
 // What a whole walk did not ask about is over, or gone.

@@ -20,6 +20,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "core/lost_tasks.hpp"
 #include "core/snapshots.hpp"
 #include "core/store.hpp"
 
@@ -27,8 +28,17 @@ namespace z4j::core {
 
 class Reconcile {
  public:
+  // How much is asked in the regular turns.
+  struct Pace {
+    std::size_t states = 4;  // of the open ones: started, received, retry, pending
+    std::size_t at_once = 500, per_pass = 500;
+    base::TimeUs silence = 60 * base::kSecondUs;  // a task is asked about after that
+  };
+
   Reconcile(Store& store, const base::Clock& clock, base::Log& log, std::string instance,
             SnapshotRows::Owner owner);
+  Reconcile(Store& store, const base::Clock& clock, base::Log& log, std::string instance,
+            SnapshotRows::Owner owner, Pace pace);
 
   // As soon as may be, not oftener than every 30 s: everything open, newest first, at most 10,000
   // tasks.
@@ -44,6 +54,11 @@ class Reconcile {
 
   // Once after each such look: how many tasks' states were read back.
   [[nodiscard]] std::optional<std::int64_t> looked_at_all();
+
+  // Those of which the engine had no trace twice, five minutes apart, each told once; at most 500
+  // at a time. again(): they could not be noted, and are told once more.
+  [[nodiscard]] std::vector<LostTask> newly_lost();
+  void again(const std::vector<LostTask>& tasks);
 
   // Tasks of which the engine had no trace twice, five minutes apart.
   [[nodiscard]] std::size_t lost_candidates() const noexcept { return lost_; }
@@ -62,10 +77,13 @@ class Reconcile {
   struct Trace {  // of tasks the engine knows nothing of
     base::TimeUs first_at = 0, last_at = 0;
     std::uint64_t round = 0;
+    OpenTask task;
+    std::string task_id;
+    bool is_told = false;
   };
   [[nodiscard]] base::Status fetch(Walk& walk, std::optional<base::TimeUs> silent_since);
   void prove(const OpenTask& task, const std::string& task_id, const TaskReport& report);
-  void count_unknown(const base::Uuid& row_id);
+  void count_unknown(const OpenTask& task, const std::string& task_id);
   void count_lost();
   void forget_unasked();
   void drop_question();
@@ -75,6 +93,7 @@ class Reconcile {
   base::Log& log_;
   const std::string instance_;
   const SnapshotRows::Owner owner_;
+  const Pace pace_;
 
   bool is_unable_ = false;  // the engine has no such snapshot
   bool is_out_ = false;

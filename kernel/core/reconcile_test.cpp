@@ -23,6 +23,7 @@ class ReconcileTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(the_same_question_again_while_the_world_is_wrong);
   CPPUNIT_TEST(an_engine_that_cannot_tell_is_left_alone);
   CPPUNIT_TEST(no_trace_twice_far_apart_is_counted);
+  CPPUNIT_TEST(each_lost_task_is_told_once);
   CPPUNIT_TEST_SUITE_END();
 
   testing::TestStore store_;
@@ -201,6 +202,22 @@ class ReconcileTest : public CppUnit::TestFixture {
     }
     CPPUNIT_ASSERT_EQUAL(std::size_t{0}, reconcile_.lost_candidates());
     CPPUNIT_ASSERT(reconcile_.events() != nullptr);
+  }
+  void each_lost_task_is_told_once() {
+    store_task("a", "started");
+    CPPUNIT_ASSERT(reconcile_.newly_lost().empty());
+    for (int i = 0; i < 16; ++i) {
+      clock_.advance(61 * base::kSecondUs);
+      if (!asked().empty()) tell(R"([{"task_id":"a","state":"unknown"}])");
+    }
+    const auto lost = reconcile_.newly_lost();
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, lost.size());
+    CPPUNIT_ASSERT_EQUAL(std::string("a"), lost[0].task_id);
+    CPPUNIT_ASSERT_EQUAL(std::string("started"), lost[0].state);
+    CPPUNIT_ASSERT(lost[0].last_asked_at - lost[0].first_asked_at >= 300 * base::kSecondUs);
+    CPPUNIT_ASSERT(reconcile_.newly_lost().empty());
+    reconcile_.again(lost);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, reconcile_.newly_lost().size());
   }
 };
 

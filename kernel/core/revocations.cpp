@@ -11,6 +11,8 @@
 #include "core/command_plan.hpp"
 #include "core/live.hpp"
 #include "core/refusal.hpp"
+#include "core/task_states.hpp"
+#include "core/worker_wishes.hpp"
 #include "model/ids.hpp"
 
 namespace z4j::core {
@@ -26,10 +28,6 @@ constexpr auto kStopCheck = std::chrono::milliseconds(100);
 constexpr int kTimesSaid = 3, kMostFailures = 20;
 constexpr std::int64_t kSaidEveryMs = 3'000, kAfterFailureMs = 5'000;
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
-
-bool is_over(std::string_view state) {
-  return state == "success" || state == "failure" || state == "revoked" || state == "rejected";
-}
 
 base::Uuid cancel_id(const base::Uuid& project, std::string_view engine, std::string_view task_id) {
   return model::derived_id(project, "revocation", engine, task_id);
@@ -57,6 +55,14 @@ void forget_cancel(Commit& commit, const base::Uuid& project, std::string_view e
   Where self;
   self.eq(rev::id, cancel_id(project, engine, task_id));
   commit.erase(Table::revocations, std::move(self));
+}
+
+void forget_cancels(Commit& commit, const base::Uuid& project,
+                    const std::vector<std::pair<std::string, std::string>>& tasks) {
+  std::vector<Cell> ids;
+  for (const auto& [engine, task_id] : tasks) ids.emplace_back(cancel_id(project, engine, task_id));
+  Where those;
+  commit.erase(Table::revocations, std::move(those.in(rev::id, std::move(ids))));
 }
 
 base::Status forget_cancel(Store& store, const base::Uuid& project, std::string_view engine,
@@ -177,6 +183,13 @@ base::Status Revocations::refresh(Hears who_is_there) {
     return true;
   });
   if (!read) return read;
+  Query wishing(Table::worker_wishes);
+  wishing.group(model::worker_wishes::project_id).count();
+  read = store_.each(wishing, [&having](const Row& row) {
+    having.insert(row.uuid(0));
+    return true;
+  });
+  if (!read) return read;
   std::erase_if(projects_, [&having](const auto& one) { return !having.contains(one.first); });
   for (const base::Uuid& project : having) {
     const auto [at, is_new] = projects_.try_emplace(project);
@@ -217,12 +230,12 @@ base::Result<Revocations::Engines> Revocations::newcomers(const base::Uuid& proj
   return out;
 }
 
-Revocations::Told Revocations::tell(const EngineRoute& route, const std::string& task_id) {
+Revocations::Told Revocations::tell(const EngineRoute& route, std::uint64_t verb,
+                                    std::string target, std::string args_json) {
   const auto answered = std::make_shared<std::promise<Told>>();
   auto answer = answered->get_future();
   routes_.command(
-      route.agent_id, route.engine, Z4J_ENGINE_REVOKE, task_id,
-      json::write(json::Object{{"terminate", (route.capabilities & Z4J_ENGINE_TERMINATE) != 0}}),
+      route.agent_id, route.engine, verb, std::move(target), std::move(args_json),
       options_.deadline_ms, [answered](const base::Result<std::string>& text) {
         if (!text) return answered->set_value(text.error().is_world() ? Told::failed : Told::yes);
         const CommandOutcome outcome = outcome_of(text);
@@ -233,6 +246,16 @@ Revocations::Told Revocations::tell(const EngineRoute& route, const std::string&
     if (is_stopping_) return Told::failed;
   }
   return answer.get();
+}
+
+std::vector<EngineRoute> Revocations::routes_here(const base::Uuid& project,
+                                                  const std::string& engine, std::uint64_t verb) {
+  std::vector<EngineRoute> here = routes_.routes(project);
+  std::erase_if(here, [&](const EngineRoute& route) {
+    return !route.is_here || !route.is_online || route.engine != engine ||
+           (route.capabilities & verb) == 0;
+  });
+  return here;
 }
 
 // Takes those out of `items` whose task is over.
@@ -258,15 +281,40 @@ base::Status Revocations::set_over_apart(const base::Uuid& project, const std::s
   return {};
 }
 
-// Says all that is remembered for the engine, or as much as somebody is there to hear.
 Revocations::Told Revocations::say_again(const base::Uuid& project, const std::string& engine) {
-  const std::vector<EngineRoute> routes = routes_.routes(project);
-  std::vector<EngineRoute> here;
-  for (const EngineRoute& route : routes) {
-    if (route.is_here && route.is_online && route.engine == engine &&
-        (route.capabilities & Z4J_ENGINE_REVOKE) != 0)
-      here.push_back(route);
+  const Told cancels = say_cancels(project, engine);
+  if (cancels == Told::failed) return cancels;
+  const Told wishes = say_wishes(project, engine);
+  return wishes == Told::nobody ? cancels : wishes;
+}
+
+Revocations::Told Revocations::say_wishes(const base::Uuid& project, const std::string& engine) {
+  auto wishes = wishes_of(store_, project, engine);
+  if (!wishes) {
+    log_.warn("wishes of workers not read", {{"why", wishes.error().text()}});
+    return Told::failed;
   }
+  std::vector<base::Uuid> said;
+  Told last = Told::nobody;
+  for (WorkerWish& wish : *wishes) {
+    wish.args.erase("workers");  // who was reached then
+    for (const EngineRoute& route : routes_here(project, engine, wish.verb())) {
+      last = tell(route, wish.verb(), wish.verb_target(), json::write(wish.args));
+      if (last == Told::failed) break;
+    }
+    if (last == Told::failed) break;
+    if (last == Told::yes) said.push_back(wish.id);
+  }
+  asserted_ += said.size();
+  if (auto noted = note_asserted(store_, said, clock_.now()); !noted)
+    log_.warn("repeated wishes not noted", {{"why", noted.error().text()}});
+  if (last == Told::failed) return last;
+  return said.empty() ? Told::nobody : Told::yes;
+}
+
+// Says all cancels that are remembered for the engine, or as many as somebody is there to hear.
+Revocations::Told Revocations::say_cancels(const base::Uuid& project, const std::string& engine) {
+  const std::vector<EngineRoute> here = routes_here(project, engine, Z4J_ENGINE_REVOKE);
   if (here.empty()) return Told::nobody;
   std::optional<std::pair<base::TimeUs, base::Uuid>> after;
   std::size_t said = 0;
@@ -299,7 +347,9 @@ Revocations::Told Revocations::say_again(const base::Uuid& project, const std::s
     for (const Item& item : items) {
       bool is_heard = false;
       for (const EngineRoute& route : here) {
-        last = tell(route, item.task_id);
+        last = tell(route, Z4J_ENGINE_REVOKE, item.task_id,
+                    json::write(json::Object{
+                        {"terminate", (route.capabilities & Z4J_ENGINE_TERMINATE) != 0}}));
         if (last == Told::failed) break;
         is_heard = is_heard || last == Told::yes;
       }

@@ -1,10 +1,12 @@
-// Cancels that must hold for workers which come later.
+// Cancels and wishes that must hold for workers which come later.
 //
 // A worker that was told to drop a task forgets it when it ends, and one that was not there never
 // heard of it. So a cancel that took no message out of a queue is remembered, and said again
 // (REVOKE) when a worker of that engine comes, or an agent that can tell workers; until the task is
 // over, somebody wants it to run again, or it is too old. The brain that holds the engine says it;
 // workers hear the same cancel twice without harm.
+//
+// What else was wished of workers (worker_wishes.hpp) is said again at the same moments.
 //
 // A worker has come when it says so (an event), or when its row is new, has another process, or was
 // offline. After a start all of them count as new. Workers say that they came before they listen,
@@ -45,6 +47,9 @@ void remember_cancel(Commit& commit, const base::Uuid& project, std::string_view
                      std::string_view task_id, const base::Uuid& command, base::TimeUs now);
 void forget_cancel(Commit& commit, const base::Uuid& project, std::string_view engine,
                    std::string_view task_id);
+// Of many: pairs of engine and task id.
+void forget_cancels(Commit& commit, const base::Uuid& project,
+                    const std::vector<std::pair<std::string, std::string>>& tasks);
 // In a commit of its own, if there is something to forget.
 [[nodiscard]] base::Status forget_cancel(Store& store, const base::Uuid& project,
                                          std::string_view engine, std::string_view task_id);
@@ -108,7 +113,12 @@ class Revocations {
   [[nodiscard]] base::Status set_over_apart(const base::Uuid& project, const std::string& engine,
                                             std::vector<Item>& items, std::vector<Cell>& over);
   [[nodiscard]] Told say_again(const base::Uuid& project, const std::string& engine);
-  [[nodiscard]] Told tell(const EngineRoute& route, const std::string& task_id);
+  [[nodiscard]] Told say_cancels(const base::Uuid& project, const std::string& engine);
+  [[nodiscard]] Told say_wishes(const base::Uuid& project, const std::string& engine);
+  [[nodiscard]] std::vector<EngineRoute> routes_here(const base::Uuid& project,
+                                                     const std::string& engine, std::uint64_t verb);
+  [[nodiscard]] Told tell(const EngineRoute& route, std::uint64_t verb, std::string target,
+                          std::string args_json);
   void run();
 
   Store& store_;

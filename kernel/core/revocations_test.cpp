@@ -4,6 +4,7 @@
 
 #include "core/live.hpp"
 #include "core/testing/control_fixture.hpp"
+#include "core/worker_wishes.hpp"
 
 namespace z4j::core {
 namespace {
@@ -27,6 +28,8 @@ class RevocationsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_worker_that_does_not_listen_yet_hears_it_soon);
   CPPUNIT_TEST(other_engines_are_not_told);
   CPPUNIT_TEST(old_and_too_many_are_forgotten);
+  CPPUNIT_TEST(wishes_are_said_again_to_a_worker_that_comes);
+  CPPUNIT_TEST(a_resume_names_the_paused_workers_and_ends_the_wish);
   CPPUNIT_TEST(runs_and_stops_on_its_own_thread);
   CPPUNIT_TEST_SUITE_END();
 
@@ -80,6 +83,56 @@ class RevocationsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(row.num(rev::asserted) >= 1);
     CPPUNIT_ASSERT_EQUAL(f_.clock.now(), row.num(rev::asserted_at));
     CPPUNIT_ASSERT(row.uuid(rev::command_id) == done.id);
+  }
+
+  void wishes_are_said_again_to_a_worker_that_comes() {
+    f_.add_worker("celery", "w1");
+    CommandRequest request;
+    request.project_id = f_.project;
+    request.actor = f_.actor;
+    f_.agents.give(std::string(R"({"outcome":"done"})"));
+    CPPUNIT_ASSERT(f_.commands.limit_rate(request, {"mail.send", "10/m", {}, {}}).ok());
+    CPPUNIT_ASSERT(
+        f_.commands.change_consumer(request, {ChangeConsumer::Change::add, "w1", {}, "extra"})
+            .ok());
+    f_.agents.give(std::string(R"({"outcome":"refused"})"));
+    CPPUNIT_ASSERT(f_.commands.autoscale(request, {"w1", {}, 1, 4}).ok());
+    f_.commands.work();
+    CPPUNIT_ASSERT_EQUAL(std::size_t{2}, f_.count(Table::worker_wishes));
+    revocations_.changed(f_.project, kCommandChanged);
+    settle();
+    f_.agents.give(std::string(R"({"outcome":"done"})"));
+    f_.add_worker("celery", "w1", 2);  // another process
+    revocations_.changed(f_.project, kAgentChanged);
+    CPPUNIT_ASSERT(revocations_.work());
+    std::set<std::string> heard;
+    for (const auto& one : f_.agents.asked())
+      heard.insert(std::to_string(one.verb) + " " + one.target + " " + one.args_json);
+    CPPUNIT_ASSERT(
+        (heard ==
+         std::set<std::string>{std::to_string(Z4J_ENGINE_POOL) + R"( w1 {"add_consumer":"extra"})",
+                               std::to_string(Z4J_ENGINE_RATE) + R"( mail.send {"rate":"10/m"})"}));
+    const auto wishes = wishes_of(*f_.store, f_.project, "celery").value();
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, wishes.at(0).asserted);
+    f_.must(drop_wish(*f_.store, f_.audit, f_.project, wishes.at(0).id, f_.actor));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, f_.count(Table::worker_wishes));
+  }
+
+  void a_resume_names_the_paused_workers_and_ends_the_wish() {
+    CommandRequest request;
+    request.project_id = f_.project;
+    request.actor = f_.actor;
+    f_.agents.give(std::string(
+        R"({"outcome":"sent","paused":true,"workers":{"w1":"done","w2":"no answer"}})"));
+    CPPUNIT_ASSERT(f_.commands.pause_queue(request, {"mail", {}, true, {}}).ok());
+    f_.commands.work();
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, f_.count(Table::worker_wishes));
+    f_.agents.give(std::string(R"({"outcome":"done","paused":false})"));
+    CPPUNIT_ASSERT(f_.commands.pause_queue(request, {"mail", {}, false, {}}).ok());
+    CPPUNIT_ASSERT_EQUAL(std::string(R"({"pause":false,"workers":["w1"]})"),
+                         f_.agents.asked().back().args_json);
+    f_.commands.work();
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, f_.count(Table::worker_wishes));
   }
 
   void who_is_there_hears_a_cancel_once() {

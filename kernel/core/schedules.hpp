@@ -76,6 +76,12 @@ struct ImportReport {
   std::map<std::size_t, std::string> errors;  // by index of the item
 };
 
+// Who was asked to tell its schedules anew.
+struct ScheduleResync {
+  std::size_t agents = 0, instances = 0;
+  std::vector<std::string> schedulers;  // sorted, each once
+};
+
 class Schedules {
  public:
   static constexpr std::size_t kMostImported = 2'000;
@@ -119,6 +125,8 @@ class Schedules {
   // Takes secrets out of what a viewer is shown.
   void redact(Schedule& schedule) const;
   [[nodiscard]] std::vector<SchedulerPlace> places() const;
+  // When schedules run, for simulations; empty: nobody can say.
+  [[nodiscard]] const Preview& preview() const noexcept { return options_.preview; }
 
   // conflict ("conflict_duplicate_name") when its scheduler has one of that name; invalid
   // ("scheduler") when the project does not allow it or nobody serves it.

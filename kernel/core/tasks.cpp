@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "core/refusal.hpp"
+#include "core/task_states.hpp"
 #include "model/ids.hpp"
 
 namespace z4j::core {
@@ -21,14 +22,37 @@ constexpr base::TimeUs kTasksPerPending = 50;
 constexpr std::size_t kFewNames = 4;
 constexpr base::TimeUs kQuietUs = 3600 * base::kSecondUs;
 
-constexpr std::initializer_list<std::uint16_t> kTaskViewColumns = {
-    task_col::id,          task_col::project_id,     task_col::engine,       task_col::task_id,
-    task_col::name,        task_col::state,          task_col::finished_at,  task_col::runtime_ms,
-    task_col::result,      task_col::exception,      task_col::traceback,    task_col::received_at,
-    task_col::args,        task_col::kwargs,         task_col::eta,          task_col::started_at,
-    task_col::worker_name, task_col::queue,          task_col::priority,     task_col::sort_at,
-    task_col::retry_count, task_col::parent_task_id, task_col::root_task_id, task_col::tags,
-    task_col::retry_of,    task_col::retried_as,     task_col::created_at,   task_col::updated_at};
+constexpr std::initializer_list<std::uint16_t> kTaskViewColumns = {task_col::id,
+                                                                   task_col::project_id,
+                                                                   task_col::engine,
+                                                                   task_col::task_id,
+                                                                   task_col::name,
+                                                                   task_col::state,
+                                                                   task_col::finished_at,
+                                                                   task_col::runtime_ms,
+                                                                   task_col::result,
+                                                                   task_col::exception,
+                                                                   task_col::traceback,
+                                                                   task_col::received_at,
+                                                                   task_col::args,
+                                                                   task_col::kwargs,
+                                                                   task_col::eta,
+                                                                   task_col::started_at,
+                                                                   task_col::worker_name,
+                                                                   task_col::queue,
+                                                                   task_col::priority,
+                                                                   task_col::sort_at,
+                                                                   task_col::retry_count,
+                                                                   task_col::parent_task_id,
+                                                                   task_col::root_task_id,
+                                                                   task_col::tags,
+                                                                   task_col::retry_of,
+                                                                   task_col::retried_as,
+                                                                   task_col::created_at,
+                                                                   task_col::updated_at,
+                                                                   task_col::reconciled_as,
+                                                                   task_col::reconciled_at,
+                                                                   task_col::evidence};
 
 constexpr std::initializer_list<std::uint16_t> kTaskNodeColumns = {
     task_col::task_id,      task_col::name,        task_col::state,      task_col::parent_task_id,
@@ -71,6 +95,11 @@ TaskView task_view_of(const Row& row) {
   t.sort_at = row.num(task_col::sort_at);
   t.created_at = row.num(task_col::created_at);
   t.updated_at = row.num(task_col::updated_at);
+  if (row.num(task_col::reconciled_at) >= t.updated_at && !is_over(t.state)) {
+    t.reconciled_as = row.text(task_col::reconciled_as);
+    t.reconciled_at = row.num_or_none(task_col::reconciled_at);
+    t.evidence = row.json(task_col::evidence);
+  }
   for (const std::uint16_t column : {task_col::args, task_col::kwargs, task_col::result,
                                      task_col::exception, task_col::traceback}) {
     t.bytes += row.text(column).size();

@@ -36,6 +36,10 @@ struct TaskView {
   std::optional<base::TimeUs> eta, received_at, started_at, finished_at;
   std::optional<std::int64_t> runtime_ms;
   base::TimeUs sort_at = 0, created_at = 0, updated_at = 0;
+  // See lost_tasks.hpp; "" and null when there is nothing to say, or something was heard since.
+  std::string reconciled_as;
+  std::optional<base::TimeUs> reconciled_at;
+  base::json::Value evidence;
   std::size_t bytes = 0;  // of its payloads, as stored
 };
 

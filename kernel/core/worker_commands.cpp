@@ -5,6 +5,7 @@
 #include "core/commands_inside.hpp"
 #include "core/refusal.hpp"
 #include "core/text.hpp"
+#include "core/worker_wishes.hpp"
 
 namespace z4j::core {
 namespace {
@@ -204,12 +205,17 @@ base::Result<Command> Commands::pause_queue(const CommandRequest& request,
   plan.target_type = asked.queue ? "queue" : "engine";
   plan.verb = Z4J_ENGINE_PAUSE;
   plan.target = queue;
-  json::Object args{{"pause", asked.pause}};
-  if (asked.seconds) args["seconds"] = *asked.seconds;
-  plan.args_json = json::write(args);
   auto owner = owner_of(request, Table::queues, queue, asked.engine, plan.verb);
   if (!owner) return std::move(owner).error();
   plan.engine = std::move(owner->engine);
+  json::Object args{{"pause", asked.pause}};
+  if (asked.seconds) args["seconds"] = *asked.seconds;
+  if (asked.queue && !asked.pause) {
+    auto workers = paused_workers(store_, request.project_id, plan.engine, queue);
+    if (!workers) return std::move(workers).error();
+    if (!workers->empty()) args["workers"] = std::move(*workers);
+  }
+  plan.args_json = json::write(args);
   plan.prefers = owner->agent_id;
   plan.target_id = asked.queue ? queue : plan.engine;
   const json::Value seconds = asked.seconds ? json::Value(*asked.seconds) : json::Value(nullptr);

@@ -9,6 +9,7 @@
 #include "core/refusal.hpp"
 #include "gateway/poll_session.hpp"
 #include "gateway/socket_session.hpp"
+#include "gateway/state_round.hpp"
 #include "wire/action.hpp"
 #include "wire/keys.hpp"
 #include "wire/refusal.hpp"
@@ -370,8 +371,25 @@ void Gateway::command_of(const base::Uuid& id, const base::Uuid& agent_id,
   session->send(errand);
 }
 
-void Gateway::read(const base::Uuid& agent_id, std::string_view what, std::string, int,
-                   plugin::Answer answer) {
+void Gateway::read_states(const base::Uuid& agent_id, const std::string& page_json, int deadline_ms,
+                          plugin::Answer answer) {
+  StateQuestion question;
+  question.agent_id = agent_id;
+  question.deadline_ms = deadline_ms;
+  const auto page = json::parse(page_json);
+  if (page && page->is_object()) {
+    question.engine = json::text(page->get_object(), "engine");
+    if (const json::Array* ids = json::array(page->get_object(), "task_ids")) {
+      for (const json::Value& id : *ids) {
+        if (id.is_string()) question.task_ids.emplace_back(id.get_string());
+      }
+    }
+  }
+  ask_states(errands_, roster_, clock_, std::move(question), std::move(answer));
+}
+
+void Gateway::read(const base::Uuid& agent_id, std::string_view what, std::string page_json,
+                   int deadline_ms, plugin::Answer answer) {
   const std::vector<SessionPtr> sessions = roster_.of(agent_id);
   if (sessions.empty()) return answer(not_connected());
   if (what == "facts") {
@@ -391,6 +409,7 @@ void Gateway::read(const base::Uuid& agent_id, std::string_view what, std::strin
     return answer(json::write(
         json::Object{{"engines", std::move(engines)}, {"connections", sessions.size()}}));
   }
+  if (what == "state") return read_states(agent_id, page_json, deadline_ms, std::move(answer));
   answer(core::refuse::error(base::Code::unsupported, "what",
                              "an agent elsewhere can't be asked this"));
 }

@@ -124,6 +124,8 @@ class Gateway final : public core::HeldAgents {
   // The session of a request, made when it is new; null when there are too many.
   [[nodiscard]] PollPtr poll_session(const net::Request& request, const Identity& who);
   void end_idle_polls();
+  void read_states(const base::Uuid& agent_id, const std::string& page_json, int deadline_ms,
+                   plugin::Answer answer);
   [[nodiscard]] Desk& next_desk();
   [[nodiscard]] std::string secret_of(const base::Uuid& project);
   void look_around();

@@ -52,6 +52,7 @@ class GatewayTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_lost_notice_of_a_revocation_is_made_up_for);
   CPPUNIT_TEST(a_command_is_sent_and_its_result_comes_back);
   CPPUNIT_TEST(a_result_counts_from_the_agent_that_was_asked_only);
+  CPPUNIT_TEST(states_are_asked_task_by_task);
   CPPUNIT_TEST(a_command_without_a_result_times_out_and_a_late_one_is_counted);
   CPPUNIT_TEST(a_command_for_nobody_is_agent_offline);
   CPPUNIT_TEST(silence_makes_offline_but_not_while_we_do_not_read);
@@ -682,6 +683,44 @@ class GatewayTest : public CppUnit::TestFixture {
     say(also, second.frame(wire::FrameType::command_result, id,
                            {{"status", "failed"}, {"error", "no such task"}}));
     CPPUNIT_ASSERT(got->has_value());
+  }
+
+  void states_are_asked_task_by_task() {
+    Remote agent = remote();
+    const net::SocketId socket = connect(agent);
+    std::optional<base::Result<std::string>> got;
+    gateway_->read(kAgent, "state",
+                   R"({"engine":"celery","task_ids":["t1","t2","t3","t4","t5","t6"]})", 5000,
+                   [&got](base::Result<std::string> answer) { got.emplace(std::move(answer)); });
+    for (int i = 1; i <= 6; ++i) {
+      settle();
+      CPPUNIT_ASSERT(!got);
+      // Four are under way at once; each answer lets the next one go.
+      const std::size_t first =
+          i <= 4 ? static_cast<std::size_t>(i) : (*sockets_)[socket].sent.size() - 1;
+      const wire::Frame command = agent.opened((*sockets_)[socket].sent.at(first));
+      CPPUNIT_ASSERT_EQUAL(std::string_view("reconcile_task"),
+                           json::text(command.payload, "action"));
+      const json::Object* parameters = json::object(command.payload, "parameters");
+      const std::string task_id(json::text(*parameters, "task_id"));
+      say(socket, agent.frame(wire::FrameType::command_result, command.id,
+                              {{"status", task_id == "t2" ? "failed" : "success"},
+                               {"result", json::Object{{"task_id", task_id},
+                                                       {"engine_state", "success"},
+                                                       {"finished_at", "2026-06-08T12:00:00Z"}}},
+                               {"error", nullptr}}));
+    }
+    settle();
+    CPPUNIT_ASSERT(got && got->ok());
+    const json::Value answer = json::parse(**got).value();
+    const json::Array* items = json::array(answer.get_object(), "items");
+    CPPUNIT_ASSERT_EQUAL(std::size_t{5}, items->size());  // t2 was not answered for
+    CPPUNIT_ASSERT_EQUAL(std::string_view("success"),
+                         json::text(items->at(0).get_object(), "state"));
+    CPPUNIT_ASSERT(json::number(items->at(0).get_object(), "finished_at") > 1e9);
+    gateway_->read(base::Uuid::random(), "state", R"({"engine":"celery","task_ids":[]})", 5000,
+                   [&got](base::Result<std::string> nobody) { got.emplace(std::move(nobody)); });
+    CPPUNIT_ASSERT(!got->ok());
   }
 
   void a_command_without_a_result_times_out_and_a_late_one_is_counted() {

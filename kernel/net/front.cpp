@@ -22,6 +22,15 @@ void block_sigpipe() {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
+// "*" of the pattern stands for one step of the path.
+bool begins_with(std::string_view path, std::string_view pattern) noexcept {
+  const std::size_t star = pattern.find('*');
+  if (star == std::string_view::npos) return path.substr(0, pattern.size()) == pattern;
+  if (path.substr(0, star) != pattern.substr(0, star)) return false;
+  const std::size_t end = path.find('/', star);
+  return end != std::string_view::npos && begins_with(path.substr(end), pattern.substr(star + 1));
+}
+
 }  // namespace
 
 Front::Front(const ServerOptions& options, std::vector<SocketEndpoint> endpoints, base::Log& log)

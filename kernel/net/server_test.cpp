@@ -201,7 +201,7 @@ class ServerTest : public CppUnit::TestFixture {
   void a_path_may_have_a_larger_cap() {
     ServerOptions options;
     options.max_body_bytes = 10;
-    options.body_limits = {{"/big", 100}, {"/big/bigger", 1u << 20}};
+    options.body_limits = {{"/big", 100}, {"/big/bigger", 1u << 20}, {"/of/*/big", 1000}};
     const RunningServer running(folder_, mirror, options);
     const auto post = [&](const std::string& path, std::size_t size) {
       RawClient client(running.port());
@@ -214,6 +214,9 @@ class ServerTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(200, post("/big", 100));
     CPPUNIT_ASSERT_EQUAL(413, post("/big", 101));
     CPPUNIT_ASSERT_EQUAL(200, post("/big/bigger", 1u << 20));
+    CPPUNIT_ASSERT_EQUAL(200, post("/of/anybody/big", 1000));
+    CPPUNIT_ASSERT_EQUAL(413, post("/of/anybody/small", 1000));
+    CPPUNIT_ASSERT_EQUAL(413, post("/of/a/b/big", 1000));
   }
   void refuses_requests_two_parsers_could_read_differently() {
     const RunningServer running(folder_, mirror);

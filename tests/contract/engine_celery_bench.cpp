@@ -258,13 +258,19 @@ std::vector<std::string> Bench::environment() const {
 
 void Bench::start_worker(const std::string& name, const std::string& queues,
                          const std::string& concurrency) {
+  start_worker_with(name, {"-Q", queues, "-c", concurrency});
+}
+
+void Bench::start_worker_with(const std::string& name, const std::vector<std::string>& options) {
   const std::string log = folder_ + "/" + name + ".log";
   std::FILE* out = std::fopen(log.c_str(), "w");
   if (out == nullptr) throw std::runtime_error("cannot write " + log);
   auto child = std::make_unique<redis::testing::Child>();
-  child->start({python_with_celery(), "-m", "celery", "-A", "engine_celery_tasks", "worker", "-n",
-                name + "@test", "-Q", queues, "-c", concurrency, "--loglevel", "INFO"},
-               ::fileno(out), folder_, environment());
+  std::vector<std::string> words = {python_with_celery(), "-m", "celery", "-A",
+                                    "engine_celery_tasks", "worker", "-n", name + "@test",
+                                    "--loglevel", "INFO"};
+  words.insert(words.end(), options.begin(), options.end());
+  child->start(words, ::fileno(out), folder_, environment());
   std::fclose(out);
   workers_[name] = std::move(child);
   if (!eventually([&] { return contents(log).find(" ready.") != std::string::npos; })) {
@@ -275,6 +281,16 @@ void Bench::start_worker(const std::string& name, const std::string& queues,
 void Bench::stop_worker(const std::string& name, int signal) {
   workers_.at(name)->stop(signal);
   workers_.erase(name);
+}
+
+void Bench::signal_worker(const std::string& name, int signal) const {
+  ::kill(workers_.at(name)->pid(), signal);
+}
+
+bool Bench::has_ended(const std::string& name) const {
+  siginfo_t info{};
+  const auto pid = static_cast<id_t>(workers_.at(name)->pid());
+  return ::waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
 }
 
 bool Bench::wait_for_live_events() {

@@ -75,7 +75,12 @@ class Bench {
   // Returns when the worker is ready.
   void start_worker(const std::string& name, const std::string& queues = "celery,other",
                     const std::string& concurrency = "2");
+  // With options of its own instead of queues and concurrency, like {"-P", "threads"}.
+  void start_worker_with(const std::string& name, const std::vector<std::string>& options);
   void stop_worker(const std::string& name, int signal);
+  void signal_worker(const std::string& name, int signal) const;
+  // It ended by itself; its process is still there to be stopped.
+  [[nodiscard]] bool has_ended(const std::string& name) const;
   // Until task events of the workers arrive live.
   [[nodiscard]] bool wait_for_live_events();
 

@@ -11,7 +11,11 @@ from celery import Celery, chain, group
 URL = os.environ.get("Z4J_TEST_REDIS", "")
 PREFIX = os.environ.get("Z4J_TEST_PREFIX", "")
 
-app = Celery("engine_celery_tasks", broker=URL, backend=URL)
+# A broker beside the Redis that keeps the results; a backend of "none" keeps them nowhere.
+BROKER = os.environ.get("Z4J_TEST_BROKER", URL)
+BACKEND = os.environ.get("Z4J_TEST_BACKEND", URL)
+
+app = Celery("engine_celery_tasks", broker=BROKER, backend=None if BACKEND == "none" else BACKEND)
 app.conf.update(
     task_default_queue="celery",
     result_extended=bool(os.environ.get("Z4J_TEST_EXTENDED")),
@@ -19,6 +23,7 @@ app.conf.update(
     broker_transport_options={"global_keyprefix": PREFIX} if PREFIX else {},
     broker_connection_retry=True,
     task_send_sent_event=bool(os.environ.get("Z4J_TEST_SENT")),
+    worker_pool_restarts=bool(os.environ.get("Z4J_TEST_RESTARTS")),
 )
 
 
@@ -64,6 +69,8 @@ def send(jobs):
         task = app.tasks["engine_celery_tasks." + job["task"]]
         signature = task.signature(job.get("args", []), job.get("kwargs", {}))
         options = job.get("options", {})
+        if "link" in job:
+            signature.link(add.si(*job["link"]))
         if "then" in job:
             signature = chain(signature, add.si(*job["then"]))
         if "group_of" in job:

@@ -495,7 +495,7 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(b.snapshot("queues").contains("items"));
     b.stop_plugin();
     CPPUNIT_ASSERT(b.log_of_plugin().find("secret") == std::string::npos);
-    CPPUNIT_ASSERT_THROW(b.start_plugin({}, "amqp://guest:guest@localhost//"), std::runtime_error);
+    CPPUNIT_ASSERT_THROW(b.start_plugin({}, "sqs://key:secret@localhost/"), std::runtime_error);
   }
 
   void leaves_nothing_behind_in_the_broker() {

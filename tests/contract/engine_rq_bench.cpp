@@ -53,6 +53,20 @@ std::string jobs_program() { return Z4J_SOURCE_DIR "/tests/contract/engine_rq_jo
 
 }  // namespace
 
+std::string text(const json::Object& o, std::string_view key) {
+  const json::Value* v = o.if_contains(key);
+  return v != nullptr && v->is_string() ? std::string(v->get_string().c_str()) : std::string();
+}
+std::int64_t number(const json::Object& o, std::string_view key) {
+  const json::Value* v = o.if_contains(key);
+  return v != nullptr && v->is_number() ? v->to_number<std::int64_t>() : -1;
+}
+bool flag(const json::Object& o, std::string_view key) {
+  const json::Value* v = o.if_contains(key);
+  return v != nullptr && v->is_bool() && v->get_bool();
+}
+std::string shown(const json::Object& o) { return json::write(json::Value(o)); }
+
 bool eventually(const std::function<bool()>& condition) {
   const auto end = Clock::now() + kPatience;
   while (!condition()) {
@@ -200,12 +214,20 @@ void Bench::stop_worker(const std::string& name, int signal) {
 
 std::string Bench::enqueue(const std::string& queue, const std::string& function,
                            const std::string& args_json, const std::string& options_json) {
+  return ask({"enqueue", redis.url(), queue, function, args_json, options_json});
+}
+
+const std::string& Bench::version() {
+  if (version_.empty()) version_ = ask({"version"});
+  return version_;
+}
+
+std::string Bench::ask(std::vector<std::string> words) {
+  words.insert(words.begin(), {python_with_rq(), jobs_program()});
   int pipe_fds[2];
   if (::pipe(pipe_fds) != 0) throw std::runtime_error("cannot make a pipe");
   redis::testing::Child child;
-  child.start({python_with_rq(), jobs_program(), "enqueue", redis.url(), queue, function, args_json,
-               options_json},
-              pipe_fds[1], folder_, environment());
+  child.start(words, pipe_fds[1], folder_, environment());
   ::close(pipe_fds[1]);
   std::string out;
   char chunk[4096];
@@ -214,7 +236,7 @@ std::string Bench::enqueue(const std::string& queue, const std::string& function
   ::close(pipe_fds[0]);
   while (!out.empty() && out.back() == '\n') out.pop_back();
   if (out.empty() || out.find_first_of(" \n") != std::string::npos)
-    throw std::runtime_error("enqueue failed: " + out);
+    throw std::runtime_error(words[2] + " failed: " + out);
   return out;
 }
 

@@ -73,6 +73,8 @@ class Bench {
   // Answers the new job's id.
   std::string enqueue(const std::string& queue, const std::string& function,
                       const std::string& args_json, const std::string& options_json = "{}");
+  // Of the RQ that works here, "1.13.0".
+  [[nodiscard]] const std::string& version();
   json::Object command(std::uint64_t verb, const std::string& target, const std::string& args_json);
   json::Object snapshot(const std::string& what, const std::string& page_json);
   // Lines of the workers' log that are this text.
@@ -82,8 +84,10 @@ class Bench {
 
  private:
   [[nodiscard]] std::vector<std::string> environment() const;
+  // What the program of the jobs prints, one word.
+  std::string ask(std::vector<std::string> words);
 
-  std::string folder_;
+  std::string folder_, version_;
   base::SystemClock clock_;
   mutable std::mutex log_mutex_;
   std::string log_text_;  // guarded by log_mutex_
@@ -94,5 +98,11 @@ class Bench {
 
 // Polls until it holds, 30 s at most.
 [[nodiscard]] bool eventually(const std::function<bool()>& condition);
+
+// Members of answers; "", -1 and false when there is none of that type.
+[[nodiscard]] std::string text(const json::Object& o, std::string_view key);
+[[nodiscard]] std::int64_t number(const json::Object& o, std::string_view key);
+[[nodiscard]] bool flag(const json::Object& o, std::string_view key);
+[[nodiscard]] std::string shown(const json::Object& o);
 
 }  // namespace z4j::rq_contract

@@ -2,6 +2,7 @@
 
     engine_rq_jobs.py enqueue URL QUEUE FUNCTION ARGS_JSON [OPTIONS_JSON]   prints the job's id
     engine_rq_jobs.py worker URL NAME QUEUE...
+    engine_rq_jobs.py version
 
 Every run of a job adds a line to the file named by Z4J_RUN_LOG: that is the truth the test compares with.
 """
@@ -65,9 +66,9 @@ def enqueue(url, queue, function, args, options):
     import rq
 
     connection = redis.Redis.from_url(url)
-    q = rq.Queue(queue, connection=connection)
     args = json.loads(args)
     options = json.loads(options)
+    q = rq.Queue(queue, connection=connection, serializer=options.pop("serializer", None))
     if options.pop("object", False):
         args = [datetime.date(2020, 1, 2)] + args
     func = "engine_rq_jobs." + function
@@ -84,20 +85,29 @@ def enqueue(url, queue, function, args, options):
 
 
 def worker(url, name, queues):
+    """A queue named json:NAME is NAME, with its jobs as JSON; then so are all."""
     import redis
     import rq
+
+    serializer = "rq.serializers.JSONSerializer" if queues[0].startswith("json:") else None
+    queues = [q.removeprefix("json:") for q in queues]
 
     # What the worker forks leaves its process group; it ends with the worker all the same.
     os.register_at_fork(after_in_child=lambda: ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
     connection = redis.Redis.from_url(url)
-    rq.Worker([rq.Queue(q, connection=connection) for q in queues], connection=connection, name=name).work(with_scheduler=True)
+    rq.Worker([rq.Queue(q, connection=connection, serializer=serializer) for q in queues], connection=connection, name=name,
+              serializer=serializer).work(with_scheduler=True)
 
 
 if __name__ == "__main__":
     # Jobs are pickled by the module's name: be that module.
     import engine_rq_jobs
 
-    if sys.argv[1] == "enqueue":
+    if sys.argv[1] == "version":
+        import rq
+
+        print(rq.VERSION)
+    elif sys.argv[1] == "enqueue":
         engine_rq_jobs.enqueue(sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[5], sys.argv[6] if len(sys.argv) > 6 else "{}")
     else:
         engine_rq_jobs.worker(sys.argv[2], sys.argv[3], sys.argv[4:])

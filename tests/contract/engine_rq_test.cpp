@@ -16,22 +16,12 @@ namespace {
 using z4j::plugin::Health;
 using z4j::rq_contract::Bench;
 using z4j::rq_contract::eventually;
+using z4j::rq_contract::flag;
+using z4j::rq_contract::number;
+using z4j::rq_contract::shown;
+using z4j::rq_contract::text;
 using z4j::rq_contract::ToldEvent;
 namespace json = z4j::base::json;
-
-std::string text(const json::Object& o, std::string_view key) {
-  const json::Value* v = o.if_contains(key);
-  return v != nullptr && v->is_string() ? std::string(v->get_string().c_str()) : std::string();
-}
-std::int64_t number(const json::Object& o, std::string_view key) {
-  const json::Value* v = o.if_contains(key);
-  return v != nullptr && v->is_number() ? v->to_number<std::int64_t>() : -1;
-}
-bool flag(const json::Object& o, std::string_view key) {
-  const json::Value* v = o.if_contains(key);
-  return v != nullptr && v->is_bool() && v->get_bool();
-}
-std::string shown(const json::Object& o) { return json::write(json::Value(o)); }
 
 void assert_story(const Bench& b, const std::string& id, const std::string& wanted) {
   const bool is_so = b.told.wait_for_story(id, wanted);

@@ -206,6 +206,32 @@ class TroubleshootingTest(unittest.TestCase):
             wait_until(lambda: self.brain.agent_named(name)["state"] == "offline", 20)
 
 
+    # The brain is busy
+
+    def test_row_31_who_sends_much_is_seen_by_agent(self):
+        agent = self.connected("row-31")
+        sent = agent.send_events(*(event("task.received", f"row-31-{i}", task_name="shop.add") for i in range(7)))
+        agent.acked(sent)
+
+        def persisted():
+            found = re.search(r'z4j_events_persisted_total\{[^}]*agent="row-31"[^}]*\} (\d+)', self.brain.get("/metrics")[1])
+            return int(found[1]) if found else 0
+        wait_until(lambda: persisted() == 7, 30, tell=persisted)
+        first = self.brain.project("/event-sources")["items"]
+        self.assertEqual([source["events_persisted"] for source in first], sorted((source["events_persisted"] for source in first), reverse=True))
+        self.assertEqual([7], [source["events_persisted"] for source in first if source["name"] == "row-31"])
+
+    def test_row_32_a_giant_payload_is_replaced_not_searched(self):
+        agent = self.connected("row-32")
+        giant = ["x" * 60_000] * 40  # 2.4 MB, more than the 2 MiB that are looked through
+        sent = agent.send_events(event("task.received", "row-32-giant", task_name="shop.add", args=giant, kwargs={}),
+                                 event("task.received", "row-32-small", task_name="shop.add", args=["token=abcdefghijklmnop"], kwargs={"password": "hunter2"}))
+        agent.acked(sent)
+        wait_until(lambda: self.brain.task("celery", "row-32-giant") and self.brain.task("celery", "row-32-small"), 30)
+        self.assertLess(len(json.dumps(self.brain.task("celery", "row-32-giant"))), 5_000)
+        self.assertEqual(self.brain.task("celery", "row-32-small")["kwargs"], {"password": "[REDACTED]"})
+
+
 class OwnAgentTest(unittest.TestCase):
     """What an agent itself says: z4j-agent."""
 

@@ -5,7 +5,8 @@
         broker.url_of("other vhost")
 
 It has its own node name, cookie, Erlang port mapper and data, and shares nothing with another server of the machine. As a
-program, `rabbitmq.py serve PORT FOLDER [vhost ...]` runs one until its input ends, and says "ready" and its URL once it answers.
+program, `rabbitmq.py [--vhost=NAME ...] [--certificate FILE KEY]` runs one until its input ends: it prints a JSON line about it once it
+answers, and "done" after each line "stop" or "start" that it is given.
 """
 
 import ctypes
@@ -140,6 +141,8 @@ class RabbitMQ:
             "RABBITMQ_CONFIG_FILE": place + "/rabbitmq.conf", "RABBITMQ_ENABLED_PLUGINS_FILE": place + "/plugins",
             "RABBITMQ_GENERATED_CONFIG_DIR": place + "/generated", "RABBITMQ_PID_FILE": place + "/pid", "RABBITMQ_DIST_PORT": str(self._dist_port),
             "ERL_EPMD_PORT": str(self._epmd_port), "ERL_EPMD_ADDRESS": "127.0.0.1", "ERL_CRASH_DUMP": "/dev/null",
+            # The script becomes the server then instead of waiting for it: who ends this process ends the server.
+            "RABBITMQ_ALLOW_INPUT": "1", "RABBITMQ_SERVER_START_ARGS": "-noinput",
             # Two cores are shared with everything else; a scheduler that spins takes them away.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
         }

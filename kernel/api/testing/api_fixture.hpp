@@ -148,10 +148,15 @@ class ApiFixture {
                                                           log, core::Notifications::Options{});
     commands = std::make_unique<core::Commands>(*store, *audit, routes, clock, log,
                                                 core::Commands::Options{});
+    bulk = std::make_unique<core::Bulk>(*store, *audit, routes, sealer, clock, log,
+                                        core::Bulk::Options{});
     core::AgentAccounts::Options accounting;
     accounting.secret = "a test secret of at least 32 bytes";
     accounts = std::make_unique<core::AgentAccounts>(*store, *audit, clock, std::move(accounting));
     overrides = std::make_unique<core::PluginOverrides>(*store, *audit, clock);
+    core::Schedules::Options scheduling;
+    scheduling.wait_ms = 0;
+    schedules = std::make_unique<core::Schedules>(*store, *audit, clock, std::move(scheduling));
     plugin::Host::Options host_options;
     host_options.directories = {Z4J_PLUGIN_DIR};
     host_options.host_version = "test";
@@ -172,6 +177,8 @@ class ApiFixture {
               *resets, *plugins, settings, log,       clock,     "1.2.3",      entries};
     out.stats_keep_ms = 0;
     out.notifications = notifications.get();
+    out.bulk = bulk.get();
+    out.schedules = schedules.get();
     return out;
   }
   Api& api() { return api_ ? *api_ : open(); }
@@ -250,8 +257,10 @@ class ApiFixture {
   std::unique_ptr<core::PasswordResets> resets;
   std::unique_ptr<core::Notifications> notifications;
   std::unique_ptr<core::Commands> commands;
+  std::unique_ptr<core::Bulk> bulk;
   std::unique_ptr<core::AgentAccounts> accounts;
   std::unique_ptr<core::PluginOverrides> overrides;
+  std::unique_ptr<core::Schedules> schedules;
   std::unique_ptr<plugin::Host> plugins;
   std::vector<config::PluginEntry> entries;
   core::Live live;

@@ -24,6 +24,7 @@
 #include "core/audit.hpp"
 #include "core/auth.hpp"
 #include "core/background.hpp"
+#include "core/bulk.hpp"
 #include "core/commands.hpp"
 #include "core/engine_reads.hpp"
 #include "core/held_agents.hpp"
@@ -42,8 +43,10 @@
 #include "core/presence.hpp"
 #include "core/projects.hpp"
 #include "core/relay.hpp"
+#include "core/remote_reconcile.hpp"
 #include "core/retention.hpp"
 #include "core/revocations.hpp"
+#include "core/schedules.hpp"
 #include "core/sealed.hpp"
 #include "core/setup.hpp"
 #include "core/store.hpp"
@@ -66,9 +69,11 @@ constexpr const char* kTimeOutsLease = "command time-outs";
 constexpr const char* kFleetLease = "fleet sweep";
 constexpr const char* kOutboxLease = "outbox";
 constexpr const char* kAlertsLease = "alerts";
+constexpr const char* kBulkLease = "bulk";
 // Bodies that may be longer than others: commands carry arguments, plugins their settings.
 constexpr std::size_t kProjectBodyBytes = 256u << 10, kPluginBodyBytes = 128u << 10;
 constexpr std::size_t kUserBodyBytes = 32u << 10;   // a channel's settings
+constexpr std::size_t kImportBodyBytes = 8u << 20;  // 2,000 schedules
 constexpr std::size_t kAgentBodyBytes = 32u << 20;  // frames of agents that poll
 constexpr std::size_t kMostConnections = 50'000, kKeptDescriptors = 512;
 
@@ -146,6 +151,7 @@ struct Brain::Parts {
   std::unique_ptr<core::Notices> notices;
   std::unique_ptr<core::PluginOverrides> overrides;
   std::unique_ptr<core::AgentAccounts> accounts;
+  std::unique_ptr<core::Schedules> schedules;
   std::unique_ptr<core::Ingest> ingest;
   std::unique_ptr<core::LocalAgents> agents;
   std::atomic<core::LocalAgents*> listener{nullptr};  // who hears the plugins; none yet: nobody
@@ -154,7 +160,9 @@ struct Brain::Parts {
   std::unique_ptr<core::Relay> relay;
   plugin::Gate hearing;  // closed before the listener goes
   std::unique_ptr<core::Commands> commands;
+  std::unique_ptr<core::Bulk> bulk;
   std::unique_ptr<core::Revocations> revocations;
+  std::unique_ptr<core::RemoteReconcile> remote_reconcile;
   core::BackgroundTasks background;
   std::unique_ptr<core::Retention> retention;
   std::unique_ptr<PluginRunner> runner;
@@ -171,6 +179,9 @@ struct Brain::Parts {
   core::AccountMail::Ways mail_ways();
   core::MembershipSteps membership_steps();
   void make_notifications();
+  void make_schedules();
+  [[nodiscard]] core::Bulk::Options bulk_options(core::Redact redact);
+  void schedule_edited(const base::Uuid& schedule);
   base::Status open();
   base::Status watch();
   base::Status listen();
@@ -282,6 +293,9 @@ void Brain::Parts::sweep_agents(const std::optional<core::Fence>& fence) {
   const base::TimeUs kept_since = clock.now() - loaded.settings.event_retention_days * base::kDayUs;
   const auto let_go = core::forget_worker_losses(*store, kept_since, fence);
   if (!let_go) log.warn("old losses of workers not deleted", {{"why", let_go.error().text()}});
+  const auto cleared = bulk->sweep(leases->held(kBulkLease));
+  background.ended("bulk", cleared);
+  if (!cleared) log.warn("old selections not deleted", {{"why", cleared.error().text()}});
   const auto forgot = core::sweep_notifications(*store, {}, clock.now(), fence);
   background.ended("notifications", forgot);
   if (!forgot) log.warn("old notifications not deleted", {{"why", forgot.error().text()}});
@@ -293,14 +307,17 @@ void Brain::Parts::make_leases() {
   holding.host_name = host_name();
   holding.version = program_version();
   holding.on_change = [this] {
-    if (hears_others) runner->look_at_leases();
+    if (!hears_others) return;
+    runner->look_at_leases();
+    bulk->look();
   };
   holding.tell_others = [this](core::Commit& commit) {
     notices->tell(commit, core::Notices::About::leases);
   };
   leases = std::make_unique<core::Leases>(*store, clock, log, std::move(holding));
   for (const char* lease :
-       {kRetentionLease, kTimeOutsLease, kFleetLease, kAuditLease, kOutboxLease, kAlertsLease})
+       {kRetentionLease, kTimeOutsLease, kFleetLease, kAuditLease, kOutboxLease, kAlertsLease,
+        kBulkLease})
     leases->want(lease);
 
   core::Notices::Handlers hear;
@@ -318,6 +335,8 @@ void Brain::Parts::make_leases() {
   hear.plugins = [this] { runner->look_at_overrides(); };
   hear.messages = [this] { notifications->outbox.look(); };
   hear.subscriptions = [this] { notifications->alerts.look(); };
+  hear.bulk = [this] { bulk->look(); };
+  hear.schedules = [this](const base::Uuid& schedule) { schedule_edited(schedule); };
   hear.missed = [this] {
     live.publish_all();
     leases->look_now();
@@ -326,6 +345,8 @@ void Brain::Parts::make_leases() {
     runner->look_at_overrides();
     notifications->outbox.look();
     notifications->alerts.look();
+    bulk->look();
+    schedule_edited(base::Uuid());
   };
   core::Notices::Options telling;
   telling.has_others = [this] { return leases->has_others(); };
@@ -386,6 +407,52 @@ void Brain::Parts::make_notifications() {
   };
   notifications = std::make_unique<core::Notifications>(*store, *audit, *courier, *sealer, clock,
                                                         log, std::move(options));
+}
+
+core::Bulk::Options Brain::Parts::bulk_options(core::Redact redact) {
+  const config::Settings& settings = loaded.settings;
+  core::Bulk::Options out;
+  out.max_items = settings.bulk_max_items;
+  out.selection_ttl_s = settings.bulk_selection_ttl_s;
+  out.keep_days = settings.bulk_keep_days;
+  out.timeout_s = settings.command_timeout_s;
+  out.copies.keep_s = settings.bulk_copy_keep_days * (base::kDayUs / base::kSecondUs);
+  out.copies.max_messages = settings.bulk_copy_max_messages;
+  out.copies.max_bytes = static_cast<std::int64_t>(settings.bulk_copy_max_bytes);
+  out.may_work = holding(kBulkLease);
+  out.tell_others = [this](core::Commit& commit) {
+    notices->tell(commit, core::Notices::About::bulk);
+  };
+  out.on_changed = [this](const base::Uuid& project) { tell(project, core::kCommandChanged); };
+  out.redact = std::move(redact);
+  out.read = [this](const base::Uuid& agent, std::string_view what, std::string page,
+                    int deadline_ms, plugin::Answer answer) {
+    relay->read(agent, what, std::move(page), deadline_ms, std::move(answer));
+  };
+  out.on_command_ended = [this](std::string_view action, std::string_view status) {
+    commands->count_ended(action, status);
+  };
+  return out;
+}
+
+// Nil: any may be.
+void Brain::Parts::schedule_edited(const base::Uuid&) {}
+
+void Brain::Parts::make_schedules() {
+  core::Schedules::Options options;
+  options.on_edited = [this](const base::Uuid& schedule) { schedule_edited(schedule); };
+  options.tell_others = [this](core::Commit& commit, const base::Uuid& schedule) {
+    notices->tell(commit, core::Notices::About::schedules,
+                  schedule.is_nil() ? std::string() : schedule.text());
+  };
+  options.on_changed = [this](const base::Uuid& project, std::string_view topic) {
+    tell(project, topic);
+  };
+  options.redact = [this](base::json::Value value) {
+    if (ingest) ingest->redactor().scrub(value);
+    return value;
+  };
+  schedules = std::make_unique<core::Schedules>(*store, *audit, clock, std::move(options));
 }
 
 // The database and what stands on it alone.
@@ -473,6 +540,7 @@ base::Status Brain::Parts::open() {
     notices->tell(commit, core::Notices::About::agents, agent.text());
   };
   accounts = std::make_unique<core::AgentAccounts>(*store, *audit, clock, std::move(accounting));
+  make_schedules();
   return {};
 }
 
@@ -546,6 +614,11 @@ base::Status Brain::Parts::watch() {
                             std::string_view why) { ingest->dropped(source, n, why); };
   watching.on_changed = on_changed;
   watching.redact = redact;
+  watching.on_lost = [this](const base::Uuid& project, const std::string& engine,
+                            const std::vector<core::LostTask>& tasks,
+                            const std::optional<core::Fence>& fence) {
+    return core::note_lost_tasks(*store, *audit, project, engine, tasks, clock.now(), fence);
+  };
   watching.host_name = host_name();
   watching.offline_timeout_s = settings.agent_offline_timeout_s;
   watching.brain = leases->brain();
@@ -571,12 +644,20 @@ base::Status Brain::Parts::watch() {
   sending.on_changed = on_changed;
   sending.redact = redact;
   sending.may_sweep = holding(kTimeOutsLease);
+  sending.on_bulk = [this] { bulk->look(); };
+  sending.tell_bulk = [this](core::Commit& commit) {
+    notices->tell(commit, core::Notices::About::bulk);
+  };
+  sending.max_copied_messages = settings.bulk_copy_max_messages;
+  sending.copies_kept_s = settings.bulk_copy_keep_days * (base::kDayUs / base::kSecondUs);
   sending.on_swept = [this](const base::Status& status) {
     background.ended("command_timeout", status);
   };
   commands =
       std::make_unique<core::Commands>(*store, *audit, *relay, clock, log, std::move(sending));
   commands->start();
+  bulk = std::make_unique<core::Bulk>(*store, *audit, *relay, *sealer, clock, log,
+                                      bulk_options(redact));
   relay->on_command([this](const core::HandedCommand& command, core::Commit claim) {
     return commands->take(command, std::move(claim));
   });
@@ -591,6 +672,23 @@ base::Status Brain::Parts::watch() {
                                           log, clock);
   hears_others = true;
   revocations->start();
+  bulk->start();
+  core::RemoteReconcile::Options looking;
+  looking.may_ask = holding(kFleetLease);
+  looking.push = [this](const core::EventSource& source, const z4j_event_batch& batch) {
+    return ingest->push(source, batch);
+  };
+  looking.on_lost = [this](const base::Uuid& project, const std::string& engine,
+                           const std::vector<core::LostTask>& tasks,
+                           const std::optional<core::Fence>& fence) {
+    return core::note_lost_tasks(*store, *audit, project, engine, tasks, clock.now(), fence);
+  };
+  looking.on_pass = [this](const base::Status& status) {
+    background.ended("remote_reconcile", status);
+  };
+  remote_reconcile =
+      std::make_unique<core::RemoteReconcile>(*store, *relay, clock, log, std::move(looking));
+  remote_reconcile->start();
   if (auto heard = notices->start(); !heard) return heard;
   if (auto started = runner->start(); !started) return started;
   leases->start();
@@ -632,6 +730,7 @@ void Brain::Parts::write_metrics(core::MetricText& out) const {
   notifications->alerts.write(out);
   notifications->outbox.write(out);
   commands->write_metrics(out);
+  bulk->write_metrics(out);
   background.write(out);
   out.family("z4j_revocations_asserted_total", "counter", "cancels said again to new workers")
       .sample({}, static_cast<std::int64_t>(revocations->asserted()));
@@ -704,6 +803,8 @@ api::Parts Brain::Parts::api_parts() {
   out.oidc = identity ? &identity->oidc() : nullptr;
   out.setting_rows = config::list_settings(loaded);
   out.notifications = notifications.get();
+  out.bulk = bulk.get();
+  out.schedules = schedules.get();
   out.fetch = [this](const std::string& url, std::size_t most_bytes,
                      int timeout_ms) -> base::Result<std::string> {
     net::OutgoingRequest request;
@@ -776,6 +877,7 @@ base::Status Brain::Parts::listen() {
   options.trusted_proxies = settings.trusted_proxies;
   options.max_body_bytes = static_cast<std::size_t>(settings.max_body_bytes);
   options.body_limits = {{"/api/v1/projects/", kProjectBodyBytes},
+                         {"/api/v1/projects/*/schedules:", kImportBodyBytes},
                          {"/api/v1/plugins/", kPluginBodyBytes},
                          {"/api/v1/user/", kUserBodyBytes},
                          {"/api/v1/agent/events", kAgentBodyBytes}};
@@ -838,7 +940,9 @@ void Brain::stop() {
   if (p.gateway && p.server) p.gateway->stop();
   if (p.server) p.server->stop();
   if (p.retention) p.retention->stop();
+  if (p.remote_reconcile) p.remote_reconcile->stop();
   if (p.revocations) p.revocations->stop();
+  if (p.bulk) p.bulk->stop();
   if (p.relay) p.relay->stop();
   if (p.commands) p.commands->stop();
   if (p.runner) p.runner->stop();
@@ -853,13 +957,16 @@ void Brain::stop() {
   p.api.reset();
   p.runner.reset();
   p.retention.reset();
+  p.remote_reconcile.reset();
   p.revocations.reset();
+  p.bulk.reset();
   p.commands.reset();
   p.relay.reset();
   p.here.reset();
   p.gateway.reset();
   p.agents.reset();
   p.ingest.reset();
+  p.schedules.reset();
   p.accounts.reset();
   p.overrides.reset();
   p.upkeep.reset();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -84,8 +85,11 @@ class FakeAgents final : public HeldAgents {
     }
     answer(std::move(now));
   }
-  void read(const base::Uuid&, std::string_view, std::string, int, plugin::Answer answer) override {
-    answer(std::string("{}"));
+  // What read() answers for a page; none: "{}".
+  std::function<base::Result<std::string>(std::string_view what, const std::string& page)> on_read;
+  void read(const base::Uuid&, std::string_view what, std::string page, int,
+            plugin::Answer answer) override {
+    answer(on_read ? on_read(what, page) : base::Result<std::string>(std::string("{}")));
   }
 
  private:

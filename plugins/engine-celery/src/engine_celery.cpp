@@ -1,6 +1,7 @@
 // Celery seen from its broker. The instance owns the threads: two for live events, one for upkeep,
 // one for commands and snapshots.
 #include "src/emitter.hpp"
+#include "src/lines.hpp"
 #include "src/listener.hpp"
 #include "src/schema.hpp"
 #include "src/settings.hpp"
@@ -8,7 +9,6 @@
 #include "src/upkeep.hpp"
 #include "src/worker_thread.hpp"
 
-#include "lib/celery/redis_transport.hpp"
 #include "lib/json/json.hpp"
 
 #include <z4j/plugin.hpp>
@@ -54,10 +54,7 @@ class EngineCelery {
     in.listener.stop();
   }
 
-  [[nodiscard]] std::uint64_t capabilities() const {
-    return Z4J_ENGINE_EVENTS | Z4J_ENGINE_SNAPSHOT | Z4J_ENGINE_ENQUEUE | Z4J_ENGINE_RETRY |
-           Z4J_ENGINE_REVOKE | Z4J_ENGINE_TERMINATE | Z4J_ENGINE_PURGE | Z4J_ENGINE_STREAM;
-  }
+  [[nodiscard]] std::uint64_t capabilities() const { return inside_->worker.capabilities(); }
   void command(Op& op, std::uint64_t verb, std::string_view target, std::string_view args) {
     inside_->worker.add(std::move(op), verb, target, args);
   }
@@ -71,8 +68,7 @@ class EngineCelery {
         : settings(read_settings(config_json, &host)),
           shared(host),
           emitter(host, shared.gate),
-          listener(host, std::make_unique<celery::RedisEventFeed>(settings.broker, settings.keys),
-                   shared, emitter),
+          listener(host, make_feed(settings), shared, emitter),
           upkeep(host, settings, shared, emitter),
           worker(settings, shared, emitter) {}
     Settings settings;

@@ -16,8 +16,9 @@ namespace z4j::engine_celery {
 [[nodiscard]] inline bool internal_key(std::string_view name) {
   return name.empty() || name.size() > 255 || name.find("pidbox") != std::string_view::npos ||
          name.starts_with("celeryev") || name.starts_with("unacked") ||
-         name.starts_with("_kombu.") || name.starts_with("celery-task-meta-") ||
-         name.starts_with("celery-taskset-meta-") || name.find('\x06') != std::string_view::npos;
+         name.starts_with("_kombu.") || name.starts_with("z4j.") ||
+         name.starts_with("celery-task-meta-") || name.starts_with("celery-taskset-meta-") ||
+         name.find('\x06') != std::string_view::npos;
 }
 
 [[nodiscard]] inline std::vector<std::string> queue_names(const Settings& settings,

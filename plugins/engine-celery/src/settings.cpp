@@ -8,6 +8,7 @@ namespace z4j::engine_celery {
 namespace {
 
 constexpr std::size_t kMaxExtraQueues = 200;
+constexpr std::int64_t kMostLookedAt = 1000;
 
 [[noreturn]] void bad_setting(const std::string& message, const char* at) {
   throw Error(Z4J_BAD_CONFIG, message, at);
@@ -54,6 +55,51 @@ redis::Options options_of(const std::string& url, const json::Object& config, co
   return out;
 }
 
+bool looks_like_amqp(std::string_view url) {
+  for (const char* scheme : {"amqp", "amqps", "pyamqp"}) {
+    if (url.starts_with(std::string(scheme) + "://")) return true;
+  }
+  return false;
+}
+
+amqp::Options amqp_options_of(const std::string& url, const json::Object& config) {
+  amqp::Options out;
+  try {
+    out = amqp::parse_url(url);
+  } catch (const Error& e) {
+    bad_setting(e.what(), "/broker_url");
+  }
+  if (const std::string_view ca = json::text(config, "tls_ca_file"); !ca.empty())
+    out.tls_ca_file = ca;
+  return out;
+}
+
+std::vector<std::string> names_in(const json::Object& config, const char* key, const char* at) {
+  std::vector<std::string> out;
+  const json::Array* given = json::array(config, key);
+  if (given == nullptr) return out;
+  if (given->size() > kMaxExtraQueues)
+    bad_setting(std::string("at most 200 queues can be named in ") + key, at);
+  for (const json::Value& q : *given) {
+    const json::String* name = q.if_string();
+    if (name == nullptr || name->empty()) bad_setting(std::string(key) + " must hold names", at);
+    out.emplace_back(name->data(), name->size());
+  }
+  return out;
+}
+
+celery::AmqpForm amqp_form_of(const json::Object& config) {
+  celery::AmqpForm out;
+  if (const std::string_view name = json::text(config, "event_exchange"); !name.empty())
+    out.event_exchange = name;
+  const std::int64_t most = json::integer(config, "look_at_most");
+  if (most < 0 || most > kMostLookedAt)
+    bad_setting("look_at_most must be from 0 to 1000", "/look_at_most");
+  out.look_at_most = static_cast<std::size_t>(most);
+  out.dead_letter_queues = names_in(config, "dead_letter_queues", "/dead_letter_queues");
+  return out;
+}
+
 std::vector<int> priority_steps(const json::Array& given) {
   std::vector<int> out;
   for (const json::Value& v : given) {
@@ -83,13 +129,17 @@ Settings read_settings(std::string_view config_json, const Host* host) {
   std::string url = resolved_secret(given, host, "/broker_url");
   const bool unresolved = url.empty();
   if (unresolved) url = "redis://localhost";
-  if (!looks_like_redis(url)) {
+  if (looks_like_amqp(url)) {
+    s.rabbitmq = amqp_options_of(url, *config);
+  } else if (looks_like_redis(url)) {
+    s.broker = options_of(url, *config, host, "/broker_url");
+  } else {
     bad_setting(
-        "broker_url must start with redis://, rediss://, unix:// or sentinel://; other brokers are "
-        "not supported yet",
+        "broker_url must start with redis://, rediss://, unix://, sentinel://, amqp:// or "
+        "amqps://; other brokers are not supported",
         "/broker_url");
   }
-  s.broker = options_of(url, *config, host, "/broker_url");
+  s.rabbitmq_form = amqp_form_of(*config);
   s.keys.prefix = json::text(*config, "global_keyprefix");
   s.keys.database = s.broker.database;
   if (const json::Array* steps = json::array(*config, "priority_steps"))
@@ -98,7 +148,8 @@ Settings read_settings(std::string_view config_json, const Host* host) {
   const std::string_view given_results = json::text(*config, "result_backend");
   const std::string results = resolved_secret(given_results, host, "/result_backend");
   if (given_results.empty()) {
-    s.results = s.broker;
+    // Results that go through RabbitMQ (rpc://) go to who asked for them, and to nobody else.
+    if (!s.rabbitmq) s.results = s.broker;
   } else if (looks_like_redis(results)) {
     s.results = options_of(results, *config, host, "/result_backend");
   }
@@ -106,14 +157,7 @@ Settings read_settings(std::string_view config_json, const Host* host) {
 
   if (const std::string_view q = json::text(*config, "task_default_queue"); !q.empty())
     s.default_queue = q;
-  if (const json::Array* queues = json::array(*config, "queues")) {
-    if (queues->size() > kMaxExtraQueues) bad_setting("at most 200 queues can be named", "/queues");
-    for (const json::Value& q : *queues) {
-      const json::String* name = q.if_string();
-      if (name == nullptr || name->empty()) bad_setting("queues must hold names", "/queues");
-      s.extra_queues.emplace_back(name->data(), name->size());
-    }
-  }
+  s.extra_queues = names_in(*config, "queues", "/queues");
   s.enable_events = json::boolean(*config, "enable_events", true);
   return s;
 }

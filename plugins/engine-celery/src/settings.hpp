@@ -1,6 +1,8 @@
 // What the operator sets for one Celery instance, read and checked.
 #pragma once
 
+#include "lib/amqp/url.hpp"
+#include "lib/celery/amqp_transport.hpp"
 #include "lib/celery/redis_transport.hpp"
 #include "lib/redis/redis.hpp"
 
@@ -14,6 +16,8 @@
 namespace z4j::engine_celery {
 
 struct Settings {
+  std::optional<amqp::Options> rabbitmq;  // the broker; otherwise it is `broker`
+  celery::AmqpForm rabbitmq_form;
   redis::Options broker;
   celery::RedisKeys keys;
   std::optional<redis::Options> results;  // nothing: results are kept where we cannot look

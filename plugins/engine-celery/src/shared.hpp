@@ -234,6 +234,29 @@ class Observed {
   std::set<std::string> queues_;
 };
 
+// Queues that workers were told not to read, and which workers. Bounded. Nothing else remembers it:
+// a worker that starts again reads what it is set to read.
+class Paused {
+ public:
+  void add(const std::string& queue, const std::string& worker) {
+    const std::lock_guard lock(mutex_);
+    if (queues_.size() < kMax || queues_.count(queue) != 0) queues_[queue].insert(worker);
+  }
+  void clear(const std::string& queue) {
+    const std::lock_guard lock(mutex_);
+    queues_.erase(queue);
+  }
+  [[nodiscard]] std::map<std::string, std::set<std::string>> all() const {
+    const std::lock_guard lock(mutex_);
+    return queues_;
+  }
+
+ private:
+  static constexpr std::size_t kMax = 2000;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::set<std::string>> queues_;
+};
+
 // Wishes for a look at everything the broker and the result store still know.
 class RebuildWish {
  public:
@@ -266,6 +289,7 @@ struct Shared {
   Fleet fleet;
   RecentTasks sent, revoked;
   Observed observed;
+  Paused paused;
   RebuildWish rebuild;
 };
 

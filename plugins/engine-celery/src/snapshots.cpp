@@ -1,6 +1,9 @@
 #include "src/snapshots.hpp"
 
+#include "src/abilities.hpp"
+#include "src/command_args.hpp"
 #include "src/live_tasks.hpp"
+#include "src/purges.hpp"
 #include "src/queue_names.hpp"
 
 #include "lib/celery/message.hpp"
@@ -55,6 +58,28 @@ json::Object page_by_name(const Names& names, const std::string& cursor, std::si
   return std::move(items).page(nullptr);
 }
 
+std::size_t place_in(const std::string& cursor) {
+  std::size_t from = 0;
+  const char* end = cursor.data() + cursor.size();
+  if (!cursor.empty() && std::from_chars(cursor.data(), end, from).ptr != end)
+    throw Error(Z4J_INVALID, "that cursor is not from this snapshot");
+  return from;
+}
+
+// Things that the broker counts from `from`; the place of the next one is the next cursor.
+template <class Things, class MakeItem>
+json::Object page_by_place(const Things& things, std::size_t from, std::size_t limit,
+                           MakeItem&& make) {
+  Items items(limit);
+  for (const auto& thing : things) {
+    if (!items.add(make(thing, from + items.size()))) break;
+  }
+  const std::size_t shown = items.size();
+  const bool more = shown < things.size() || things.size() == limit;
+  return std::move(items).page(more ? json::Value(json::String(std::to_string(from + shown)))
+                                    : json::Value(nullptr));
+}
+
 void put_payload(json::Object& item, const char* name, const char* flag, const std::string& raw,
                  const std::string& repr) {
   if (!raw.empty()) {
@@ -97,6 +122,7 @@ std::string Snapshots::take(std::string_view what, std::string_view page_json) {
       std::clamp<std::int64_t>(limit, 1, static_cast<std::int64_t>(kMaxLimit)));
   page.cursor = json::text(*o, "cursor");
   page.queue = json::text(*o, "queue");
+  page.copy = json::text(*o, "copy");
   if (const json::Array* ids = json::array(*o, "task_ids")) {
     if (ids->size() > kMaxLimit) throw Error(Z4J_INVALID, "at most 500 task_ids");
     for (const json::Value& id : *ids) {
@@ -109,6 +135,12 @@ std::string Snapshots::take(std::string_view what, std::string_view page_json) {
   if (what == "waiting") return json::write(waiting(page));
   if (what == "state") return json::write(state(page));
   if (what == "registry") return json::write(registry(page));
+  if (what == "dead_letters") return json::write(dead_letters(page));
+  if (what == "copy") return json::write(copy(page));
+  if (what == "abilities") {
+    return json::write(
+        json::Object{{"items", abilities(lines_, shared_, facts_)}, {"next", nullptr}});
+  }
   throw Error(Z4J_UNSUPPORTED, "this engine has no such snapshot");
 }
 
@@ -226,6 +258,7 @@ json::Object Snapshots::queues(const Page& page) {
   }
   for (auto it = heads_.begin(); it != heads_.end();)
     it = depths.count(it->first) == 0 ? heads_.erase(it) : std::next(it);
+  const std::map<std::string, std::set<std::string>> paused = shared_.paused.all();
   return page_by_name(names, page.cursor, page.limit, [&](const std::string& name) {
     const celery::Depth& d = depths[name];
     json::Object item = {{"name", name},
@@ -234,7 +267,7 @@ json::Object Snapshots::queues(const Page& page) {
                          {"unacked", nullptr},
                          {"scheduled", nullptr},
                          {"consumers", consumers[name]},
-                         {"paused", false},
+                         {"paused", paused.count(name) != 0 && consumers[name] == 0},
                          {"broker_type", lines_.broker->kind()},
                          {"broker_url_hint", lines_.broker->hint()}};
     if (const std::optional<double> age = oldest_age(name, d.heads)) item["oldest_age_s"] = *age;
@@ -247,22 +280,43 @@ json::Object Snapshots::queues(const Page& page) {
 }
 
 json::Object Snapshots::waiting(const Page& page) {
-  const std::string queue = page.queue.empty() ? settings_.default_queue : page.queue;
-  if (internal_key(queue)) throw Error(Z4J_INVALID, "that is not the name of a queue of tasks");
-  std::size_t from = 0;
-  const char* end = page.cursor.data() + page.cursor.size();
-  if (!page.cursor.empty() && std::from_chars(page.cursor.data(), end, from).ptr != end) {
-    throw Error(Z4J_INVALID, "that cursor is not from this snapshot");
-  }
-  const std::vector<std::string> messages = lines_.broker->peek(queue, from, page.limit);
-  Items items(page.limit);
-  for (const std::string& message : messages) {
-    if (!items.add(waiting_item(message, queue, from + items.size(), shared_.sent))) break;
-  }
-  const std::size_t shown = items.size();
-  const bool more = shown < messages.size() || messages.size() == page.limit;
-  return std::move(items).page(more ? json::Value(json::String(std::to_string(from + shown)))
-                                    : json::Value(nullptr));
+  const std::string queue =
+      page.queue.empty() ? settings_.default_queue : checked_queue(page.queue);
+  const std::size_t from = place_in(page.cursor);
+  return page_by_place(lines_.broker->peek(queue, from, page.limit), from, page.limit,
+                       [&](const std::string& message, std::size_t place) {
+                         return waiting_item(message, queue, place, shared_.sent);
+                       });
+}
+
+json::Object Snapshots::dead_letters(const Page& page) {
+  const std::string queue = page.queue.empty() ? std::string() : checked_queue(page.queue);
+  const std::size_t from = place_in(page.cursor);
+  return page_by_place(lines_.broker->dead_letters(queue, from, page.limit), from, page.limit,
+                       [&](const celery::DeadLetter& d, std::size_t place) {
+                         json::Object item = waiting_item(d.message, d.queue, place, shared_.sent);
+                         item["origin"] = d.origin;
+                         if (d.dead_at > 0) item["dead_at"] = d.dead_at;
+                         if (!d.why.empty()) item["why"] = d.why;
+                         return item;
+                       });
+}
+
+json::Object Snapshots::copy(const Page& page) {
+  const std::string queue = checked_queue(page.queue), copy = checked_copy(page.copy);
+  const std::size_t from = place_in(page.cursor);
+  return page_by_place(lines_.broker->read_aside(queue, copy, from, page.limit), from, page.limit,
+                       [](const std::string& message, std::size_t) {
+                         json::Object item = {{"body", text::base64_encode(message)}};
+                         try {
+                           const celery::Message m = celery::parse_message(message);
+                           item["task_id"] = m.id;
+                           item["task_name"] = m.task;
+                         } catch (const Error&) {
+                           // Nobody can read it, and it goes back as it is.
+                         }
+                         return item;
+                       });
 }
 
 json::Object Snapshots::registry(const Page& page) {

@@ -27,7 +27,7 @@ class Snapshots {
  private:
   struct Page {
     std::size_t limit = 500;
-    std::string cursor, queue;
+    std::string cursor, queue, copy;
     std::vector<std::string> task_ids;
   };
   struct InFlight {
@@ -38,6 +38,8 @@ class Snapshots {
   json::Object waiting(const Page& page);
   json::Object state(const Page& page);
   json::Object registry(const Page& page);
+  json::Object dead_letters(const Page& page);
+  json::Object copy(const Page& page);
 
   json::Object worker(const std::string& name, const Fleet::Worker* heard,
                       const WorkerAnswer* answer) const;

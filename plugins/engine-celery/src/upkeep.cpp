@@ -37,6 +37,8 @@ void Upkeep::run() {
   redis::Backoff backoff;
   while (!shared_.gate.stopping()) {
     try {
+      lines_.broker->tend();
+      if (!lines_.broker->connected()) lines_.control.lost();
       lines_.broker->connect();
       round();
       shared_.health.fine("control");

@@ -1,8 +1,25 @@
 #include "src/worker_thread.hpp"
 
+#include <chrono>
 #include <utility>
 
 namespace z4j::engine_celery {
+namespace {
+
+constexpr auto kTendEvery = std::chrono::seconds(5);
+
+}  // namespace
+
+std::uint64_t WorkerThread::capabilities_with(const celery::Transport& broker) {
+  std::uint64_t out = Z4J_ENGINE_EVENTS | Z4J_ENGINE_SNAPSHOT | Z4J_ENGINE_ENQUEUE |
+                      Z4J_ENGINE_RETRY | Z4J_ENGINE_REVOKE | Z4J_ENGINE_TERMINATE |
+                      Z4J_ENGINE_PURGE | Z4J_ENGINE_POOL | Z4J_ENGINE_RATE | Z4J_ENGINE_PAUSE |
+                      Z4J_ENGINE_STREAM | Z4J_ENGINE_RESTART | Z4J_ENGINE_SHUTDOWN |
+                      Z4J_ENGINE_TIME_LIMIT | Z4J_ENGINE_AUTOSCALE | Z4J_ENGINE_MANY;
+  if (broker.cannot(celery::Ability::set_aside).empty()) out |= Z4J_ENGINE_COPY;
+  if (broker.cannot(celery::Ability::dead_letters).empty()) out |= Z4J_ENGINE_DEAD_LETTERS;
+  return out;
+}
 
 void WorkerThread::start() {
   {
@@ -52,8 +69,14 @@ void WorkerThread::add(Op op, std::uint64_t verb, std::string_view target, std::
 void WorkerThread::run() {
   for (;;) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+    const bool is_woken =
+        changed_.wait_for(lock, kTendEvery, [this] { return stopping_ || !jobs_.empty(); });
     if (stopping_) return;
+    if (!is_woken) {
+      lock.unlock();
+      lines_.broker->tend();
+      continue;
+    }
     Job job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
@@ -66,6 +89,7 @@ void WorkerThread::work(Job& job) {
   if (job.op.remaining_ms() <= 0)
     return job.op.fail(Z4J_TIMEOUT, "the time was up before it was begun");
   try {
+    lines_.broker->tend();  // a line that broke while nothing was asked is not to cost this job
     if (!lines_.broker->connected()) {
       lines_.control.lost();
       facts_.forget();

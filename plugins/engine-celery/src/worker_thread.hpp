@@ -26,11 +26,14 @@ class WorkerThread {
   WorkerThread(const Settings& settings, Shared& shared, Emitter& emitter)
       : lines_(settings),
         snapshots_(settings, lines_, shared, facts_),
-        actions_(settings, lines_, shared, emitter, facts_) {}
+        actions_(settings, lines_, shared, emitter, facts_),
+        capabilities_(capabilities_with(*lines_.broker)) {}
   ~WorkerThread() { stop(); }
 
   void start();
   void stop();  // what still waits is answered: cancelled
+  // What this broker lets Celery do, as capability bits. Any thread.
+  [[nodiscard]] std::uint64_t capabilities() const noexcept { return capabilities_; }
   // Any thread. Answered with Z4J_BUSY when too much waits. `verb` 0: a snapshot of `target`.
   void add(Op op, std::uint64_t verb, std::string_view target, std::string_view text);
 
@@ -41,6 +44,7 @@ class WorkerThread {
     std::string target, text;
   };
   static constexpr std::size_t kMaxJobs = 500;
+  static std::uint64_t capabilities_with(const celery::Transport& broker);
   void run();
   void work(Job& job);
 
@@ -48,6 +52,7 @@ class WorkerThread {
   WorkerFacts facts_;
   Snapshots snapshots_;
   Actions actions_;
+  const std::uint64_t capabilities_;
   std::thread thread_;
   Ending ending_;
 

@@ -158,7 +158,7 @@ struct Connection::Wire {
   struct ChannelState {
     std::optional<Error> closed;
     std::optional<amqp_method_t> reply;
-    bool deleted = false;     // the consumer's queue is gone
+    bool deleted = false;  // the consumer's queue is gone
     bool is_confirming = false;
     std::uint64_t published = 0;
     std::deque<Pending> pending;
@@ -344,13 +344,12 @@ struct Connection::Wire {
     auto* context = static_cast<SSL_CTX*>(amqp_ssl_socket_get_context(socket));
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     if (!options.tls_verify) return socket;
-    const bool trusts = options.tls_ca_file.empty()
-                            ? SSL_CTX_set_default_verify_paths(context) == 1
-                            : SSL_CTX_load_verify_locations(
-                                  context, options.tls_ca_file.c_str(), nullptr) == 1;
+    const bool trusts =
+        options.tls_ca_file.empty()
+            ? SSL_CTX_set_default_verify_paths(context) == 1
+            : SSL_CTX_load_verify_locations(context, options.tls_ca_file.c_str(), nullptr) == 1;
     if (!trusts)
-      throw Error(Z4J_BAD_CONFIG,
-                  "the authorities in " + options.tls_ca_file + " cannot be read");
+      throw Error(Z4J_BAD_CONFIG, "the authorities in " + options.tls_ca_file + " cannot be read");
     X509_VERIFY_PARAM* param = SSL_CTX_get0_param(context);
     in6_addr address{};
     const bool is_address = ::inet_pton(AF_INET, to.host.c_str(), &address) == 1 ||
@@ -637,8 +636,7 @@ void Channel::declare_queue(const std::string& queue, const QueueForm& form) {
              Connection::Wire::Effect::none);
 }
 
-void Channel::declare_exchange(const std::string& exchange, const std::string& type,
-                               bool durable) {
+void Channel::declare_exchange(const std::string& exchange, const std::string& type, bool durable) {
   check_name(exchange, "the exchange's name");
   amqp_exchange_declare_t ask{};
   ask.exchange = bytes_of(exchange);
@@ -691,9 +689,9 @@ void Channel::consume(const std::string& queue, Acks acks) {
   ask.consumer_tag = bytes_of("z4j");
   ask.no_ack = acks == Acks::none ? 1 : 0;
   ask.arguments = no_arguments.get();
-  wire_.call(number_, AMQP_BASIC_CONSUME_METHOD, &ask, {AMQP_BASIC_CONSUME_OK_METHOD},
-             acks == Acks::none ? Connection::Wire::Effect::changes
-                                : Connection::Wire::Effect::none);
+  wire_.call(
+      number_, AMQP_BASIC_CONSUME_METHOD, &ask, {AMQP_BASIC_CONSUME_OK_METHOD},
+      acks == Acks::none ? Connection::Wire::Effect::changes : Connection::Wire::Effect::none);
 }
 
 void Channel::stop_consuming() {
@@ -770,13 +768,13 @@ std::vector<Sent> Channel::publish(const std::vector<Outgoing>& messages) {
           channel.pending.push_back({++channel.published, m.routing_key,
                                      m.properties.correlation_id.value_or(""), &out[next], false});
           out[next] = {Z4J_UNKNOWN, "the broker did not confirm it"};
-          const int status = amqp_basic_publish(
-              wire_.connection, number_, bytes_of(m.exchange), bytes_of(m.routing_key), 1, 0,
-              &properties.get(), bytes_of(m.body));
+          const int status = amqp_basic_publish(wire_.connection, number_, bytes_of(m.exchange),
+                                                bytes_of(m.routing_key), 1, 0, &properties.get(),
+                                                bytes_of(m.body));
           if (status != AMQP_STATUS_OK)
-            wire_.lost(std::string("the connection to the broker was lost: ") +
-                           amqp_error_string2(status),
-                       Wire::Effect::changes);
+            wire_.lost(
+                std::string("the connection to the broker was lost: ") + amqp_error_string2(status),
+                Wire::Effect::changes);
         } catch (const Error& e) {
           if (e.code != Z4J_INVALID && e.code != Z4J_TOO_LARGE) throw;
           out[next] = {e.code, e.what()};
@@ -794,8 +792,16 @@ std::vector<Sent> Channel::publish(const std::vector<Outgoing>& messages) {
       const auto it = wire_.channels.find(number_);
       if (it != wire_.channels.end()) it->second.pending.clear();
     }
+    // The first of them closed the channel, and the broker passes over the others.
+    const bool refused =
+        (e.code == Z4J_NOT_FOUND || e.code == Z4J_DENIED) &&
+        std::all_of(out.begin(), out.end(), [&](const Sent& s) { return s.code != Z4J_OK; }) &&
+        std::all_of(messages.begin(), messages.end(),
+                    [&](const Outgoing& m) { return m.exchange == messages.front().exchange; });
     for (Sent& s : out) {
-      if (s.code == Z4J_UNKNOWN || s.code == Z4J_UNAVAILABLE) s.why = e.what();
+      if (s.code != Z4J_UNKNOWN && s.code != Z4J_UNAVAILABLE) continue;
+      if (refused) s.code = e.code;
+      s.why = e.what();
     }
   }
   return out;

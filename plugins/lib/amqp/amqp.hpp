@@ -39,8 +39,8 @@ struct Properties {
 
 struct Delivery {
   Properties properties;
-  std::string body;         // "" when it was too large
-  std::string why_unread;   // not empty: body or headers could not be taken
+  std::string body;        // "" when it was too large
+  std::string why_unread;  // not empty: body or headers could not be taken
   std::string exchange, routing_key;
   std::uint64_t tag = 0;
   bool redelivered = false;

@@ -83,8 +83,9 @@ class Reader {
       case AMQP_FIELD_KIND_F64:
         return real(from.value.f64);
       case AMQP_FIELD_KIND_DECIMAL:
-        return special("decimal", json::Array{static_cast<std::int64_t>(from.value.decimal.decimals),
-                                              static_cast<std::int64_t>(from.value.decimal.value)});
+        return special("decimal",
+                       json::Array{static_cast<std::int64_t>(from.value.decimal.decimals),
+                                   static_cast<std::int64_t>(from.value.decimal.value)});
       case AMQP_FIELD_KIND_UTF8:
         return text_value(from.value.bytes);
       case AMQP_FIELD_KIND_BYTES:
@@ -120,7 +121,7 @@ std::string_view chars_of(const json::String& s) { return {s.data(), s.size()}; 
 
 json::Object read_table(const amqp_table_t& table) { return Reader().table(table, 0); }
 
-Table::Table(const json::Object& from) : root_(table(from, 0)) {}
+Table::Table(const json::Object& from) { root_ = table(from, 0); }
 
 void Table::count(std::size_t bytes) {
   bytes_ += bytes;
@@ -166,8 +167,8 @@ amqp_field_value_t Table::value(const json::Value& from, std::size_t depth) {
     count(1);
   } else if (from.is_int64()) {
     const std::int64_t n = from.get_int64();
-    const bool small =
-        n >= std::numeric_limits<std::int32_t>::min() && n <= std::numeric_limits<std::int32_t>::max();
+    const bool small = n >= std::numeric_limits<std::int32_t>::min() &&
+                       n <= std::numeric_limits<std::int32_t>::max();
     out.kind = small ? AMQP_FIELD_KIND_I32 : AMQP_FIELD_KIND_I64;
     if (small) {
       out.value.i32 = static_cast<std::int32_t>(n);

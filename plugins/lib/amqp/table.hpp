@@ -45,7 +45,7 @@ class Table {
   amqp_bytes_t key(std::string_view text);
   void count(std::size_t bytes);
 
-  amqp_table_t root_;
+  amqp_table_t root_{};
   std::size_t bytes_ = 4, entries_ = 0;
   std::deque<std::vector<amqp_table_entry_t>> tables_;
   std::deque<std::vector<amqp_field_value_t>> arrays_;

@@ -53,6 +53,7 @@ class CeleryTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(takes_a_task_out_of_its_chord);
   CPPUNIT_TEST(arguments_stay_byte_for_byte);
   CPPUNIT_TEST(will_not_change_what_it_cannot_write);
+  CPPUNIT_TEST(edits_a_pickle_that_nothing_hangs_on);
   CPPUNIT_TEST(reads_protocol_1);
   CPPUNIT_TEST(new_messages_can_be_read);
   CPPUNIT_TEST(hostile_messages_are_refused);
@@ -207,8 +208,42 @@ class CeleryTest : public CppUnit::TestFixture {
                            celery::parse_message(celery::write_again(m, body, same)).envelope.body);
       celery::Again edited = same;
       edited.args = "[1]";
+      celery::Body followed = body;
+      followed.has_continuation = true;
+      CPPUNIT_ASSERT_THROW(static_cast<void>(celery::write_again(m, followed, edited)), z4j::Error);
+      edited.args = "[1234567890123456789012]";
       CPPUNIT_ASSERT_THROW(static_cast<void>(celery::write_again(m, body, edited)), z4j::Error);
     }
+    celery::Message signed_one = celery::parse_message(one_message("5.2.6", "msgpack"));
+    signed_one.envelope.content_type = "application/data";
+    try {
+      static_cast<void>(celery::write_again(
+          signed_one, celery::parse_body(signed_one),
+          {.id = "n", .queue = "q", .priority = {}, .eta_us = {}, .args = "[]", .kwargs = "{}"}));
+      CPPUNIT_FAIL("a signed body was changed");
+    } catch (const z4j::Error& e) {
+      CPPUNIT_ASSERT(std::string(e.what()).find("signed") != std::string::npos);
+    }
+  }
+
+  void edits_a_pickle_that_nothing_hangs_on() {
+    const celery::Message m = celery::parse_message(one_message("5.2.6", "pickle"));
+    const celery::Body body = celery::parse_body(m);
+    const celery::Message edited = celery::parse_message(
+        celery::write_again(m, body,
+                            {.id = "n",
+                             .queue = "celery",
+                             .priority = {},
+                             .eta_us = {},
+                             .args = R"([1, "\u00e9", null, {"a": [1.5, true]}])",
+                             .kwargs = R"({"k": -7})"}));
+    CPPUNIT_ASSERT_EQUAL(m.envelope.content_type, edited.envelope.content_type);
+    const celery::Body again = celery::parse_body(edited);
+    CPPUNIT_ASSERT(again.form == celery::BodyForm::pickle);
+    CPPUNIT_ASSERT(!again.has_continuation && !again.has_chord);
+    CPPUNIT_ASSERT_EQUAL(json::write(json::parse(R"([1, "\u00e9", null, {"a": [1.5, true]}])")),
+                         again.args);
+    CPPUNIT_ASSERT_EQUAL(std::string(R"({"k":-7})"), again.kwargs);
   }
 
   void reads_protocol_1() {

@@ -130,6 +130,56 @@ json::Object object_or_empty(const json::Object& from, std::string_view key) {
   return o != nullptr ? *o : json::Object();
 }
 
+// An integer that a value here would round.
+bool has_big_integer(std::string_view text) {
+  constexpr std::size_t kDigits = 18;  // always within 64 bits
+  bool in_string = false;
+  std::size_t digits = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+    } else if (c >= '0' && c <= '9') {
+      if (++digits > kDigits) return true;
+    } else {
+      in_string = c == '"';
+      digits = 0;
+    }
+  }
+  return false;
+}
+
+// Why other arguments cannot be put into this body; "" when they can.
+std::string why_not_editable(const Message& message, const Body& body, const Again& again) {
+  if (body.form == BodyForm::json) return {};
+  if (body.form == BodyForm::pickle) {
+    if (body.has_continuation || body.has_chord)
+      return "the body is a pickle, and what is to follow the task cannot be written anew";
+    const bool rest_known = (!again.args.empty() || !body.args.empty()) &&
+                            (!again.kwargs.empty() || !body.kwargs.empty());
+    if (!rest_known) return "the body is a pickle, and the other arguments are not plain data";
+    if (has_big_integer(again.args) || has_big_integer(again.kwargs) ||
+        (again.args.empty() && has_big_integer(body.args)) ||
+        (again.kwargs.empty() && has_big_integer(body.kwargs)))
+      return "the body is a pickle, and integers beyond 18 digits are not written into one";
+    return {};
+  }
+  if (message.envelope.content_type == "application/data")
+    return "the body is signed, or raw data: it can be sent again only as it is";
+  return "the body is not JSON: its arguments cannot be replaced";
+}
+
+std::string pickle_body(std::string_view args, std::string_view kwargs) {
+  pickle::Writer w;
+  w.mark();
+  w.value(json::parse(args, kMaxMessageBytes));
+  w.value(json::parse(kwargs, kMaxMessageBytes));
+  w.value(json::parse(kPlainEmbed));
+  w.tuple();
+  return w.finish();
+}
+
 // The continuation without the chord it was part of.
 std::string without_chord(const std::string& embed) {
   std::string out = "{";
@@ -263,12 +313,12 @@ std::string write_message(const NewTask& t) {
 std::string write_again(const Message& message, const Body& body, const Again& again) {
   const bool new_args = !again.args.empty() || !again.kwargs.empty();
   const bool change = new_args || body.has_chord || message.protocol == 1;
-  if (change && body.form != BodyForm::json) {
-    throw Error(
-        Z4J_UNSUPPORTED,
-        body.has_chord
-            ? "the task belongs to a chord, and its body is not JSON: it cannot be taken out"
-            : "the body is not JSON: its arguments cannot be replaced");
+  if (body.has_chord && body.form != BodyForm::json)
+    throw Error(Z4J_UNSUPPORTED,
+                "the task belongs to a chord, and its body is not JSON: it cannot be taken out");
+  if (const std::string why = change ? why_not_editable(message, body, again) : "";
+      !why.empty()) {
+    throw Error(Z4J_UNSUPPORTED, why);
   }
   json::Object root = message.envelope.root;
   json::Object headers = message.protocol == 1 ? json::Object() : message.envelope.headers();
@@ -293,8 +343,10 @@ std::string write_again(const Message& message, const Body& body, const Again& a
                               : body.has_chord      ? without_chord(body.embed)
                                                     : body.embed;
     headers.erase("compression");
-    root["body"] = text::base64_encode(json_body(args, kwargs, embed));
-    root["content-encoding"] = "utf-8";
+    const bool pickled = body.form == BodyForm::pickle;
+    root["body"] = text::base64_encode(pickled ? pickle_body(args, kwargs)
+                                               : json_body(args, kwargs, embed));
+    root["content-encoding"] = pickled ? "binary" : "utf-8";
     if (new_args || message.protocol == 1) {
       headers["argsrepr"] = python_repr(args, Outer::as_tuple, kMaxRepr);
       headers["kwargsrepr"] = python_repr(kwargs, Outer::as_it_is, kMaxRepr);

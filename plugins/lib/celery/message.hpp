@@ -71,7 +71,8 @@ struct NewTask {
 
 // The same task once more: a new id and delivery, no retries, no old eta or expiry, out of its
 // group. Arguments, continuation, headers of the project, serializer and root stay. With `args` and
-// `kwargs` (JSON texts) those are sent instead.
+// `kwargs` (JSON texts) those are sent instead; that takes a body in JSON, or a pickle that nothing
+// hangs on.
 struct Again {
   std::string id, queue;
   std::optional<int> priority;

@@ -65,6 +65,8 @@ class Transport {
 
   virtual void connect() = 0;  // nothing when connected
   [[nodiscard]] virtual bool connected() const noexcept = 0;
+  // To be called every few seconds while nothing else is, or the broker may hang up.
+  virtual void tend() noexcept {}
   // Wakes a blocked call from another thread; it and all later ones throw Z4J_CANCELLED until the
   // next connect().
   virtual void interrupt() noexcept = 0;

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -44,18 +45,25 @@ class Leader {
   [[nodiscard]] std::size_t in_window() const { return window_.size(); }
 
  private:
+  static constexpr std::size_t kMostFires = 1000;
+
   bool keep_lease(std::int64_t steady);
-  void forget();
-  void lost();
-  void read_edits();
-  void read_all_again();
+  void lose();
+  bool read_edits();
   bool fire_due();
-  void settle(Entry entry, const Turn& turn, std::uint8_t outcome);
-  void fill(std::int64_t steady);
+  bool fill(std::int64_t steady);
   bool scan(std::int64_t steady);
-  void see(const z4j_stored_schedule& row, std::vector<z4j_plan>& plans, std::vector<Entry>& planned);
-  [[nodiscard]] std::optional<std::int64_t> first_time(const Schedule& schedule, const z4j_stored_schedule& row) const;
-  bool write_plans(const std::vector<z4j_plan>& plans, std::vector<Entry>& planned);
+
+  // Plans that wait to be written, each with its entry.
+  struct Plans {
+    std::vector<z4j_plan> rows;
+    std::vector<Entry> entries;
+  };
+  void see(const z4j_stored_schedule& row, Plans& plans);
+  void plan(Entry entry, std::optional<std::int64_t> next_us, Plans& plans) const;
+  void write(Plans& plans);
+  [[nodiscard]] std::shared_ptr<const Schedule> schedule_in(const z4j_stored_schedule& row) const;
+  [[nodiscard]] bool is_soon(std::int64_t due_us, const Id& id) const;
   void keep_if_soon(Entry entry);
   [[nodiscard]] int wait_ms() const;
 
@@ -65,23 +73,22 @@ class Leader {
   Edits edits_;
 
   std::optional<std::uint64_t> fence_;
-  std::int64_t renew_at_ = 0, fill_at_ = 0, refill_all_at_ = 0, scan_at_ = 0;  // steady
-  std::int64_t now_ = 0;                                                       // the store's clock, this round
+  std::int64_t renew_at_ = 0, fill_anew_at_ = 0, scan_at_ = 0;  // steady
+  std::int64_t now_ = 0;                                        // the store's clock, this round
 
   Window window_;
   // What is planned up to here, in the order of due(), is in the window.
   std::int64_t filled_us_ = 0;
-  Id filled_id_{};
-  bool has_filled_id_ = false;
+  std::optional<Id> filled_id_;
 
   // The walk through what was edited: where it is, and whether it goes on.
   bool scanning_ = false;
-  std::int64_t scan_us_ = 0, scan_from_us_ = 0;
-  Id scan_id_{};
-  bool has_scan_id_ = false;
+  std::int64_t scan_us_ = 0, scan_began_us_ = 0;
+  std::int64_t seen_until_us_ = 0;  // what was edited before is planned
+  std::optional<Id> scan_id_;
 
   std::vector<Id> read_again_;
-  std::size_t batch_ = 0;  // fires in one commit; small after one was refused as a whole
+  std::size_t batch_ = kMostFires;  // in one commit; few after one was refused as a whole
   int failures_ = 0;
 };
 

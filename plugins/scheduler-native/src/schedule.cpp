@@ -1,5 +1,7 @@
 #include "src/schedule.hpp"
 
+#include <z4j/plugin.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <deque>
@@ -18,16 +20,20 @@ constexpr std::int64_t kMostJitter = 3600, kMostCatchUp = 10'000, kMostDeadline 
 std::optional<std::int64_t> time_of(const json::Object& o, std::string_view key) {
   const double seconds = json::number(o, key, std::numeric_limits<double>::quiet_NaN());
   if (std::isnan(seconds)) return std::nullopt;
-  if (std::abs(seconds) > 1e10) throw Error(Z4J_INVALID, "the time is out of range", "/" + std::string(key));
+  if (std::abs(seconds) > 1e10)
+    throw Error(Z4J_INVALID, "the time is out of range", "/" + std::string(key));
   return static_cast<std::int64_t>(std::llround(seconds * 1e6));
 }
 
 // Absent or null: none.
-std::optional<std::int64_t> count_of(const json::Object& o, std::string_view key, std::int64_t most) {
+std::optional<std::int64_t> count_of(const json::Object& o, std::string_view key,
+                                     std::int64_t most) {
   const json::Value* v = o.if_contains(key);
   if (v == nullptr || v->is_null()) return std::nullopt;
   const std::int64_t n = json::integer(o, key, -1);
-  if (n < 0 || n > most) throw Error(Z4J_INVALID, "must be a whole number up to " + std::to_string(most), "/" + std::string(key));
+  if (n < 0 || n > most)
+    throw Error(Z4J_INVALID, "must be a whole number up to " + std::to_string(most),
+                "/" + std::string(key));
   return n;
 }
 
@@ -48,17 +54,20 @@ std::uint64_t mixed(std::uint64_t x) {
 
 // The earliest of the newest `count` times from `due` (one itself) to `now`. Looks at a few times
 // as many, however long ago `due` was.
-std::optional<std::int64_t> earliest_of_newest(const Schedule& schedule, std::int64_t due, std::int64_t now, std::size_t count) {
+std::optional<std::int64_t> earliest_of_newest(const Schedule& schedule, std::int64_t due,
+                                               std::int64_t now, std::size_t count) {
   for (std::int64_t span = 60 * kSecond;; span *= 4) {
     const std::int64_t begin = std::max(due, now - span);
     std::deque<std::int64_t> newest;
     std::size_t seen = 0;
-    for (std::optional<std::int64_t> t = schedule.next(begin - 1); t && *t <= now; t = schedule.next(*t)) {
+    for (std::optional<std::int64_t> t = schedule.next(begin - 1); t && *t <= now;
+         t = schedule.next(*t)) {
       newest.push_back(*t);
       if (newest.size() > count) newest.pop_front();
       ++seen;
     }
-    if (seen >= count || begin == due) return newest.empty() ? std::nullopt : std::optional(newest.front());
+    if (seen >= count || begin == due)
+      return newest.empty() ? std::nullopt : std::optional(newest.front());
   }
 }
 
@@ -77,12 +86,15 @@ Schedule Schedule::read(std::string_view schedule_json) {
       throw Error(Z4J_INVALID, "must be by_expression or every_instant", "/options/clock_changes");
     }
   }
-  Schedule out(calendar::Timetable::read(json::text(*o, "kind"), json::text(*o, "expression"), json::text(*o, "timezone", "UTC"), rules));
+  Schedule out(calendar::Timetable::read(json::text(*o, "kind"), json::text(*o, "expression"),
+                                         json::text(*o, "timezone", "UTC"), rules));
   out.starts_us_ = time_of(*o, "starts_at");
   out.ends_us_ = time_of(*o, "ends_at");
   out.catch_up = catch_up_of(json::text(*o, "catch_up", "skip"));
-  if (const auto n = count_of(*o, "catch_up_limit", kMostCatchUp)) out.catch_up_limit = static_cast<std::uint32_t>(std::max<std::int64_t>(*n, 1));
-  if (const auto s = count_of(*o, "catch_up_deadline_seconds", kMostDeadline)) out.deadline_us = *s * kSecond;
+  if (const auto n = count_of(*o, "catch_up_limit", kMostCatchUp))
+    out.catch_up_limit = static_cast<std::uint32_t>(std::max<std::int64_t>(*n, 1));
+  if (const auto s = count_of(*o, "catch_up_deadline_seconds", kMostDeadline))
+    out.deadline_us = *s * kSecond;
   out.jitter_seconds_ = count_of(*o, "jitter_seconds", kMostJitter).value_or(0);
   const std::string_view id = json::text(*o, "schedule_id");
   for (const char c : id) out.seed_ = mixed(out.seed_ ^ static_cast<unsigned char>(c));
@@ -92,7 +104,8 @@ Schedule Schedule::read(std::string_view schedule_json) {
 
 std::int64_t Schedule::put_off(std::int64_t due_us) const {
   std::int64_t room = jitter_seconds_;
-  if (const std::optional<std::int64_t> follows = times_.next(due_us)) room = std::min(room, (*follows - due_us) / kSecond - 1);
+  if (const std::optional<std::int64_t> follows = times_.next(due_us))
+    room = std::min(room, (*follows - due_us) / kSecond - 1);
   if (room <= 0) return due_us;
   const std::uint64_t dice = mixed(seed_ ^ mixed(static_cast<std::uint64_t>(due_us)));
   return due_us + static_cast<std::int64_t>(dice % static_cast<std::uint64_t>(room + 1)) * kSecond;
@@ -109,10 +122,12 @@ std::optional<std::int64_t> Schedule::next(std::int64_t after_us) const {
   return std::nullopt;
 }
 
-Turn take_turn(const Schedule& schedule, std::int64_t due_us, std::int64_t now_us, const TurnRules& rules) {
+Turn take_turn(const Schedule& schedule, std::int64_t due_us, std::int64_t now_us,
+               const TurnRules& rules) {
   Turn turn;
   turn.due_us = due_us;
-  const std::int64_t forgotten = schedule.deadline_us ? now_us - *schedule.deadline_us : std::numeric_limits<std::int64_t>::min();
+  const std::int64_t forgotten = schedule.deadline_us ? now_us - *schedule.deadline_us
+                                                      : std::numeric_limits<std::int64_t>::min();
   if (due_us >= now_us - rules.grace_us) {
     turn.fires = true;
     turn.next_us = schedule.next(due_us);
@@ -129,7 +144,9 @@ Turn take_turn(const Schedule& schedule, std::int64_t due_us, std::int64_t now_u
       turn.was_missed = false;
     }
   } else {
-    const std::size_t count = schedule.catch_up == CatchUp::kFireOne ? 1 : schedule.catch_up_limit.value_or(rules.catch_up_limit);
+    const std::size_t count = schedule.catch_up == CatchUp::kFireOne
+                                  ? 1
+                                  : schedule.catch_up_limit.value_or(rules.catch_up_limit);
     kept = earliest_of_newest(schedule, due_us, now_us, count);
     if (kept && *kept < forgotten) kept = schedule.next(forgotten - 1);
     if (kept && *kept > now_us) kept.reset();

@@ -48,6 +48,7 @@ struct TurnRules {
   std::int64_t grace_us = 0;
   std::uint32_t catch_up_limit = 0;  // of schedules that say none
 };
-[[nodiscard]] Turn take_turn(const Schedule& schedule, std::int64_t due_us, std::int64_t now_us, const TurnRules& rules);
+[[nodiscard]] Turn take_turn(const Schedule& schedule, std::int64_t due_us, std::int64_t now_us,
+                             const TurnRules& rules);
 
 }  // namespace z4j::native

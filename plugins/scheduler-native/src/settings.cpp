@@ -1,5 +1,7 @@
 #include "src/settings.hpp"
 
+#include <z4j/plugin.hpp>
+
 #include "lib/json/json.hpp"
 
 namespace z4j::native {
@@ -10,7 +12,8 @@ Settings read_settings(std::string_view json) {
   if (o == nullptr) throw Error(Z4J_BAD_CONFIG, "the settings are no object");
   Settings out;
   out.grace_us = json::integer(*o, "grace_seconds", out.grace_us / 1'000'000) * 1'000'000;
-  out.catch_up_limit = static_cast<std::uint32_t>(json::integer(*o, "catch_up_limit", out.catch_up_limit));
+  out.catch_up_limit =
+      static_cast<std::uint32_t>(json::integer(*o, "catch_up_limit", out.catch_up_limit));
   return out;
 }
 
