@@ -123,8 +123,7 @@ Named named(const Call& call, std::string_view param, std::string_view what) {
 
 // May this person do to many what the action does to one?
 std::optional<net::Response> forbidden(const Call& call, core::BulkAction action) {
-  const auto decision =
-      core::decide(*call.principal, core::policy_of(action), &call.project->id);
+  const auto decision = core::decide(*call.principal, core::policy_of(action), &call.project->id);
   if (decision.allowed()) return std::nullopt;
   return refuse(call, decision.status().error());
 }
@@ -145,8 +144,8 @@ net::Response create_selection(Site& site, Call& call) {
     in.problem("action", "value_error", "must be retry, cancel, delete or requeue");
   if (!in.ok()) return in.refused(call.request);
   if (auto no = forbidden(call, *action)) return std::move(*no);
-  auto made = site.parts.bulk->selections.create(call.project->id, *action, filter, max,
-                                                 call.actor());
+  auto made =
+      site.parts.bulk->selections.create(call.project->id, *action, filter, max, call.actor());
   return made ? json_answer(201, selection_json(*made, usual_rate(site)))
               : refuse(call, made.error());
 }
@@ -189,8 +188,7 @@ net::Response list_items(Site& site, Call& call, const base::Uuid& selection) {
   const auto outcome = query.text("outcome", {1, 20});
   if (!query.ok()) return query.refused(call.request);
   const std::int64_t from = paging.after ? paging.after->at + 1 : 0;
-  auto found =
-      site.parts.bulk->selections.items(selection, outcome, from, paging.limit + 1);
+  auto found = site.parts.bulk->selections.items(selection, outcome, from, paging.limit + 1);
   if (!found) return refuse(call, found.error());
   std::optional<core::Place> next;
   if (found->size() > paging.limit) {
@@ -289,8 +287,8 @@ net::Response report_job(Site& site, Call& call) {
   TableFile table;
   table.name = "z4j-bulk-" + std::string(core::to_string(job->action)) + "-" + job->id.text();
   table.sheet = "Tasks";
-  table.columns = {"number",    "engine", "task_id",     "name",       "queue",  "state",
-                   "exclusion", "outcome", "reason", "new_task_id", "finished_at"};
+  table.columns = {"number",    "engine",  "task_id", "name",        "queue",      "state",
+                   "exclusion", "outcome", "reason",  "new_task_id", "finished_at"};
   table.next = [&selections = site.parts.bulk->selections, selection = job->selection_id, outcome,
                 columns = table.columns, from = std::int64_t{0},
                 is_over = false]() mutable -> base::Result<std::vector<Array>> {
@@ -393,8 +391,9 @@ void add_bulk_routes(Router& router) {
   const std::string_view selection = "/api/v1/projects/{slug}/selections/{selection_id}";
   router.add("POST", selections, starts, create_selection)
       .does("Freeze the tasks that a filter finds")
-      .body("{action: \"retry\"|\"cancel\"|\"delete\"|\"requeue\", filter?: object, task_ids?: "
-            "[text], max?: int}")
+      .body(
+          "{action: \"retry\"|\"cancel\"|\"delete\"|\"requeue\", filter?: object, task_ids?: "
+          "[text], max?: int}")
       .gives(201, "Selection");
   router.add("GET", selections, viewer, list_selections)
       .does("List selections")
@@ -415,8 +414,9 @@ void add_bulk_routes(Router& router) {
 
   router.add("POST", "/api/v1/projects/{slug}/bulk-jobs", starts, create_job)
       .does("Act on all tasks of a selection")
-      .body("{selection_id: uuid, rate_per_second?: int(1..100000), params?: object, agent_id?: "
-            "uuid, idempotency_key?: text(1..200)}")
+      .body(
+          "{selection_id: uuid, rate_per_second?: int(1..100000), params?: object, agent_id?: "
+          "uuid, idempotency_key?: text(1..200)}")
       .gives(201, "BulkJob");
   router.add("GET", "/api/v1/projects/{slug}/bulk-jobs", viewer, list_jobs)
       .does("List bulk jobs")

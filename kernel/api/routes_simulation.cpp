@@ -2,6 +2,7 @@
 #include "api/input.hpp"
 #include "api/reply.hpp"
 #include "api/shapes.hpp"
+#include "api/simulation_json.hpp"
 #include "api/site.hpp"
 #include "core/refusal.hpp"
 
@@ -14,12 +15,6 @@ using base::json::Value;
 
 constexpr std::int64_t kUsualWindowS = 86'400;
 
-Array times_json(const std::vector<base::TimeUs>& times) {
-  Array out;
-  for (const base::TimeUs at : times) out.emplace_back(base::format_time(at));
-  return out;
-}
-
 net::Response preview_schedule(Site& site, Call& call) {
   Input query = Input::of_query(call.request);
   const auto count = static_cast<std::uint32_t>(query.integer("count", 1, 1000).value_or(10));
@@ -31,38 +26,12 @@ net::Response preview_schedule(Site& site, Call& call) {
   if (!schedule) return refuse(call, schedule.error());
   auto times = site.simulator.next(*schedule, from, count);
   if (!times) return refuse(call, times.error());
+  Array out;
+  for (const base::TimeUs at : *times) out.emplace_back(base::format_time(at));
   return json_answer(200, Object{{"schedule_id", schedule->id.text()},
                                  {"is_enabled", schedule->is_enabled},
                                  {"from", base::format_time(from)},
-                                 {"times", times_json(*times)}});
-}
-
-// A stored schedule with other members, or a new one.
-std::optional<core::WhatIf> read_what_if(const Value& item, Input& in) {
-  core::WhatIf out;
-  if (!item.is_object())
-    return in.problem("what_if", "object_type", "must be a list of objects"), std::nullopt;
-  const Object& members = item.get_object();
-  if (const Value* id = members.if_contains("schedule_id"); id != nullptr && !id->is_null()) {
-    out.schedule = base::Uuid::parse(base::json::text(members, "schedule_id"));
-    if (!out.schedule)
-      return in.problem("what_if", "uuid_parsing", "schedule_id must be a UUID"), std::nullopt;
-    auto patch = core::read_schedule_patch(members);
-    if (!patch)
-      return in.problem("what_if", "value_error",
-                        patch.error().where + ": " + patch.error().message),
-             std::nullopt;
-    out.members = std::move(*patch);
-    return out;
-  }
-  auto draft = core::read_schedule_draft(members, "dashboard");
-  if (!draft)
-    return in.problem("what_if", "value_error", draft.error().where + ": " + draft.error().message),
-           std::nullopt;
-  out.name = draft->name;
-  out.scheduler = draft->scheduler.value_or("");
-  out.members = std::move(draft->members);
-  return out;
+                                 {"times", std::move(out)}});
 }
 
 core::SimulationQuery read_simulation(Input& in, base::TimeUs now) {
@@ -90,72 +59,11 @@ core::SimulationQuery read_simulation(Input& in, base::TimeUs now) {
     in.problem("what_if", "too_long", "must have at most 100 members");
   for (const Value& item : what_if) {
     if (!in.ok()) break;
-    if (auto w = read_what_if(item, in)) out.what_if.push_back(std::move(*w));
+    if (auto w = core::read_what_if(item); w)
+      out.what_if.push_back(std::move(*w));
+    else
+      in.problem("what_if", "value_error", w.error().message);
   }
-  return out;
-}
-
-Array collisions_json(const std::vector<core::Collision>& collisions) {
-  Array out;
-  for (const core::Collision& c : collisions) {
-    out.emplace_back(Object{{"at", base::format_time(c.at)},
-                            {"fires", c.fires},
-                            {"schedules", Array(c.schedules.begin(), c.schedules.end())}});
-  }
-  return out;
-}
-
-Object to_json(const core::Simulation& s, bool against_fires) {
-  Array schedules, fires, load, comparisons;
-  for (const core::SimulatedSchedule& each : s.schedules) {
-    schedules.emplace_back(Object{{"schedule_id", id_or_null(each.id)},
-                                  {"name", each.name},
-                                  {"scheduler", each.scheduler},
-                                  {"engine", each.engine},
-                                  {"task_name", each.task_name},
-                                  {"is_changed", each.is_changed},
-                                  {"fires", each.fires},
-                                  {"is_cut", each.is_cut},
-                                  {"runtime_ms", number_or_null(each.runtime_ms)},
-                                  {"why_not", base::json::text_or_null(each.why_not)}});
-  }
-  for (const core::SimulatedFire& fire : s.fires)
-    fires.emplace_back(Object{{"at", base::format_time(fire.at)}, {"schedule", fire.schedule}});
-  for (const core::EngineLoad& engine : s.load) {
-    Array buckets;
-    for (const core::LoadBucket& b : engine.buckets) {
-      buckets.emplace_back(Object{{"at", base::format_time(b.at)},
-                                  {"fires", b.fires},
-                                  {"busy_ms", b.busy_ms},
-                                  {"peak_running", b.peak_running}});
-    }
-    load.emplace_back(Object{{"engine", engine.engine},
-                             {"concurrency", engine.concurrency},
-                             {"without_runtime", engine.without_runtime},
-                             {"peak_running", engine.peak_running},
-                             {"buckets", std::move(buckets)}});
-  }
-  Object out{{"from", base::format_time(s.from)},
-             {"until", base::format_time(s.until)},
-             {"schedules", std::move(schedules)},
-             {"fires", std::move(fires)},
-             {"fires_count", s.fires_count},
-             {"is_cut", s.is_cut},
-             {"same_instant", collisions_json(s.instants)},
-             {"same_minute", collisions_json(s.minutes)},
-             {"load", std::move(load)}};
-  if (!against_fires) return out;
-  for (const core::FireComparison& c : s.comparisons) {
-    comparisons.emplace_back(Object{{"schedule", c.schedule},
-                                    {"expected", c.expected},
-                                    {"fired", c.fired},
-                                    {"skipped", c.skipped},
-                                    {"unexpected", c.unexpected},
-                                    {"missed_count", c.missed_count},
-                                    {"missed", times_json(c.missed)},
-                                    {"was_edited", c.was_edited}});
-  }
-  out["comparisons"] = std::move(comparisons);
   return out;
 }
 
@@ -165,7 +73,7 @@ net::Response simulate_schedules(Site& site, Call& call) {
   if (!in.ok()) return in.refused(call.request);
   auto simulation = site.simulator.run(call.project->id, query);
   if (!simulation) return refuse(call, simulation.error());
-  return json_answer(200, to_json(*simulation, query.against_fires));
+  return json_answer(200, simulation_json(*simulation, query.against_fires));
 }
 
 constexpr std::string_view kSimulation =

@@ -103,6 +103,7 @@ struct Settings {
   std::size_t ingest_queue_bytes = std::size_t{64} << 20;
   std::size_t ingest_spill_bytes = std::size_t{1} << 30;
   int agent_offline_timeout_s = 30, command_timeout_s = 60, agent_stale_prune_days = 30;
+  int schedule_fires_retention_days = 30, schedule_breaker_threshold = 5;
   int bulk_max_items = 100'000, bulk_selection_ttl_s = 3600, bulk_keep_days = 30;
   int bulk_copy_keep_days = 7, bulk_copy_max_messages = 200'000;
   std::size_t bulk_copy_max_bytes = std::size_t{256} << 20;

@@ -440,6 +440,14 @@ const std::vector<Setting>& setting_table() {
        Secrecy::open,
        Unit::bytes},
 
+      {"schedules.fires_retention_days", "Z4J_SCHEDULE_FIRES_RETENTION_DAYS",
+       "fires older than this are deleted, with their commands", &S::schedule_fires_retention_days,
+       1, 3650},
+      {"schedules.circuit_breaker_threshold", "Z4J_SCHEDULE_CIRCUIT_BREAKER_THRESHOLD",
+       "a schedule is switched off after so many failed runs in a row, when it says no number of "
+       "its own; 0: never",
+       &S::schedule_breaker_threshold, 0, 100},
+
       {"redaction.extra_keys", "Z4J_REDACTION_EXTRA_KEY_PATTERNS",
        "RE2 patterns: values under a key that matches one whole are blanked, beside the built-in "
        "ones",

@@ -100,9 +100,9 @@ base::Status check_bulk_params(BulkAction action, const json::Object& params) {
         (action == BulkAction::cancel && is_one_of(key, {"terminate", "signal"})) ||
         (action == BulkAction::requeue && is_one_of(key, {"queue", "to"}));
     if (!is_known) {
-      return refuse::invalid("params." + clean_text(key, 40),
-                             "params \"" + clean_text(key, 40) + "\" is not known for " +
-                                 std::string(to_string(action)));
+      return refuse::invalid("params." + clean_text(key, 40), "params \"" + clean_text(key, 40) +
+                                                                  "\" is not known for " +
+                                                                  std::string(to_string(action)));
     }
     if (key == "eta_seconds") {
       const std::int64_t seconds = json::integer(params, key, -1);
@@ -186,9 +186,9 @@ base::Result<BulkJob> BulkJobs::create(const Asked& asked) {
   made.rate_per_second = asked.rate_per_second;
   made.total = selection.total;
   made.created_at = now;
-  AuditEntry entry = AuditEntry::of(
-      asked.actor, "command.issue." + std::string(command_name(selection.action)), "bulk",
-      made.id.text(), asked.project_id);
+  AuditEntry entry =
+      AuditEntry::of(asked.actor, "command.issue." + std::string(command_name(selection.action)),
+                     "bulk", made.id.text(), asked.project_id);
   entry.metadata = {{"selection_id", asked.selection_id.text()},
                     {"asked", selection.asked},
                     {"total", selection.total},
@@ -196,10 +196,9 @@ base::Result<BulkJob> BulkJobs::create(const Asked& asked) {
   auto done = audit_.commit({std::move(entry)}, [&](Commit& commit) {
     Where ready;
     ready.eq(sel::id, asked.selection_id).eq(sel::state, "ready").gt(sel::expires_at, now);
-    commit.update(Table::selections, std::move(ready),
-                  {{sel::state, "used"},
-                   {sel::expires_at, now + options_.keep_days * base::kDayUs}},
-                  1, 1);
+    commit.update(
+        Table::selections, std::move(ready),
+        {{sel::state, "used"}, {sel::expires_at, now + options_.keep_days * base::kDayUs}}, 1, 1);
     add_bulk_job(commit, made);
     if (options_.tell_others) options_.tell_others(commit);
   });
@@ -226,8 +225,7 @@ base::Result<BulkJob> BulkJobs::find(const base::Uuid& project, const base::Uuid
 
 base::Result<Page<BulkJob>> BulkJobs::list(const base::Uuid& project,
                                            const std::optional<std::string>& state,
-                                           const std::optional<Place>& after,
-                                           std::uint32_t limit) {
+                                           const std::optional<Place>& after, std::uint32_t limit) {
   Query query(Table::bulk_jobs);
   query.where.eq(job_col::project_id, project);
   if (state) query.where.eq(job_col::state, *state);
@@ -290,8 +288,7 @@ base::Result<BulkJob> BulkJobs::turn(const base::Uuid& project, const base::Uuid
 bool BulkJobs::work() {
   if (options_.may_work && !options_.may_work()) return false;
   Query query(Table::bulk_jobs);
-  query.where
-      .in(job_col::state, {Cell("waiting"), Cell("running"), Cell("cancelled")})
+  query.where.in(job_col::state, {Cell("waiting"), Cell("running"), Cell("cancelled")})
       .is_null(job_col::finished_at);
   auto rows = store_.read(query.all().order({job_col::created_at, job_col::id}).limit(kJobsAtOnce));
   if (!rows) {

@@ -135,8 +135,8 @@ class BulkJobs {
   enum class Turn { pause, resume, cancel };
   // Conflict (not_running, not_paused, over) when it stands elsewhere. What is under way is
   // finished.
-  [[nodiscard]] base::Result<BulkJob> turn(const base::Uuid& project, const base::Uuid& id,
-                                           Turn to, const Actor& actor);
+  [[nodiscard]] base::Result<BulkJob> turn(const base::Uuid& project, const base::Uuid& id, Turn to,
+                                           const Actor& actor);
 
   void look();
   void start();
@@ -159,8 +159,8 @@ class BulkJobs {
   const base::Clock& clock_;
   base::Log& log_;
   const Options options_;
-  CounterFamily items_{"z4j_bulk_items_total", "tasks that bulk jobs worked off", {"action",
-                                                                                    "outcome"}};
+  CounterFamily items_{
+      "z4j_bulk_items_total", "tasks that bulk jobs worked off", {"action", "outcome"}};
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;

@@ -50,7 +50,7 @@ base::Result<Command> Commands::bulk_retry(const CommandRequest& request, const 
   plan.asked = json::write_canonical({{"filter", asked.filter}, {"max", asked.max}});
   plan.timeout_s = options_.timeout_s + static_cast<int>(asked.max) + 60;
   plan.more = [this, request, max = asked.max, kept = std::move(kept)](Commit& commit,
-                                                                        const Command& command) {
+                                                                       const Command& command) {
     if (command.status == "cancelled") return;
     NewSelection selection;
     selection.project_id = command.project_id;

@@ -210,8 +210,7 @@ base::Result<std::vector<BulkJobs::Run::Turned>> BulkJobs::Run::next_piece(std::
   std::vector<Cell> ids;
   std::map<base::Uuid, Turned*> places;
   for (Turned& one : piece) {
-    const base::Uuid id =
-        model::task_row_id(job_.project_id, one.item.engine, one.item.task_id);
+    const base::Uuid id = model::task_row_id(job_.project_id, one.item.engine, one.item.task_id);
     ids.emplace_back(id);
     places[id] = &one;
   }
@@ -254,9 +253,8 @@ void BulkJobs::Run::prepare_one(Turned& turned, const std::vector<EngineRoute>& 
       return leave("it was retried as " + *again + " by now");
   }
   std::string why;
-  const EngineRoute* route =
-      best_route(routes, item.engine, verb_of(job_.action), job_.agent_id,
-                 turned.task ? turned.task->agent_id : std::nullopt, &why);
+  const EngineRoute* route = best_route(routes, item.engine, verb_of(job_.action), job_.agent_id,
+                                        turned.task ? turned.task->agent_id : std::nullopt, &why);
   if (route == nullptr) {
     if (is_of_command_)
       turned.outcome = refused_outcome(why);
@@ -732,8 +730,7 @@ void BulkJobs::Run::ask_engines(std::vector<Turned>& of) {
     of_.options_.read(route->agent_id, "state",
                       json::write({{"limit", static_cast<std::int64_t>(list.size())},
                                    {"task_ids", std::move(list)}}),
-                      kStateDeadlineMs,
-                      [answered](base::Result<std::string> text) {
+                      kStateDeadlineMs, [answered](base::Result<std::string> text) {
                         answered->set_value(std::move(text));
                       });
     if (answer.wait_for(std::chrono::milliseconds(kStateDeadlineMs) + kLateAnswer) !=
@@ -754,9 +751,8 @@ void BulkJobs::Run::ask_engines(std::vector<Turned>& of) {
 // --- ends ---------------------------------------------------------------------------------------
 
 json::Object BulkJobs::Run::counts() const {
-  json::Object out{{"total", job_.total},     {"done", job_.done},
-                   {"sent", job_.sent},       {"refused", job_.refused},
-                   {"unknown", job_.unknown}, {"changed", job_.changed}};
+  json::Object out{{"total", job_.total},     {"done", job_.done},       {"sent", job_.sent},
+                   {"refused", job_.refused}, {"unknown", job_.unknown}, {"changed", job_.changed}};
   return out;
 }
 
@@ -854,8 +850,9 @@ void BulkJobs::Run::end(std::string_view state, const std::string& error) {
     whole = std::move(*made);
   }
   const bool worked = whole ? whole->worked() : state == "done";
-  const std::string shown = whole ? (worked ? "command.completed" : "command.failed")
-                                  : "bulk_job." + std::string(state == "done" ? "completed" : state);
+  const std::string shown = whole
+                                ? (worked ? "command.completed" : "command.failed")
+                                : "bulk_job." + std::string(state == "done" ? "completed" : state);
   Actor actor;
   actor.user_id = job_.created_by;
   actor.source_ip = job_.source_ip;

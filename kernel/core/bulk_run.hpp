@@ -82,11 +82,11 @@ class BulkJobs::Run {
   BulkJobs& of_;
   BulkJob job_;
   std::optional<Fence> fence_;
-  std::int64_t from_ = 0;               // place of the first task whose turn may not have come
-  bool is_of_command_ = false;          // of bulk-retry: see NewSelection
-  bool is_named_ = false;               // its tasks were asked for by their ids
+  std::int64_t from_ = 0;                // place of the first task whose turn may not have come
+  bool is_of_command_ = false;           // of bulk-retry: see NewSelection
+  bool is_named_ = false;                // its tasks were asked for by their ids
   std::optional<base::TimeUs> ends_at_;  // of its command
-  std::vector<Turned> over_;            // not stored yet
+  std::vector<Turned> over_;             // not stored yet
   unsigned unknown_in_row_ = 0;
   std::string trouble_;  // why it is to be paused
   std::uint32_t busy_ms_ = 0;

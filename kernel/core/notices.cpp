@@ -10,10 +10,9 @@
 namespace z4j::core {
 namespace {
 
-constexpr std::array<std::string_view, 10> kChannels{"live",     "leases",        "requests",
-                                                    "answers",  "plugins",       "agents",
-                                                    "messages", "subscriptions", "schedules",
-                                                     "bulk"};
+constexpr std::array<std::string_view, 10> kChannels{
+    "live",   "leases",   "requests",      "answers",   "plugins",
+    "agents", "messages", "subscriptions", "schedules", "bulk"};
 constexpr std::array<std::string_view, 3> kWatched{kTaskChanged, kCommandChanged, kAgentChanged};
 constexpr std::size_t kIdText = 36;
 constexpr std::size_t kMostTold = 64;  // projects in one notice, which may have 4000 bytes

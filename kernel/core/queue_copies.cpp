@@ -135,9 +135,7 @@ base::Result<QueueCopy> QueueCopies::restore(const base::Uuid& project, const ba
   auto copy = find(project, id);
   if (!copy) return copy;
   AuditEntry entry = AuditEntry::of(actor, "queue_copy.restored", "queue", copy->queue, project);
-  entry.metadata = {{"copy_id", id.text()},
-                    {"engine", copy->engine},
-                    {"messages", copy->messages}};
+  entry.metadata = {{"copy_id", id.text()}, {"engine", copy->engine}, {"messages", copy->messages}};
   auto done = audit_.commit({std::move(entry)}, [&](Commit& commit) {
     Where kept;
     kept.eq(copy_col::id, id).eq(copy_col::state, "kept").gt(copy_col::expires_at, clock_.now());
@@ -242,9 +240,8 @@ base::Result<std::string> QueueCopies::wait_for(Ask ask) {
   const int deadline_ms = std::max(kCopyLeastMs, options_.timeout_s * 1000 - kCopyMarginMs);
   auto answered = std::make_shared<std::promise<base::Result<std::string>>>();
   auto answer = answered->get_future();
-  ask(deadline_ms, [answered](base::Result<std::string> text) {
-    answered->set_value(std::move(text));
-  });
+  ask(deadline_ms,
+      [answered](base::Result<std::string> text) { answered->set_value(std::move(text)); });
   const auto until =
       std::chrono::steady_clock::now() + std::chrono::milliseconds(deadline_ms) + kCopyLate;
   while (answer.wait_for(kCopyWait) != std::future_status::ready) {
@@ -265,15 +262,30 @@ CommandOutcome QueueCopies::tell(const QueueCopy& copy, json::Object args) {
   return outcome_of(answer);
 }
 
-base::Result<std::string> QueueCopies::page(const QueueCopy& copy, std::int64_t limit,
-                                            std::string_view cursor) {
+base::Result<QueueCopies::Aside> QueueCopies::page(const QueueCopy& copy, std::int64_t limit,
+                                                   std::string_view cursor) {
   json::Object asked{{"queue", copy.queue}, {"copy", copy.id.text()}, {"limit", limit}};
   if (!cursor.empty()) asked["cursor"] = cursor;
-  return wait_for([&](int deadline_ms, plugin::Answer give) {
+  const auto answer = wait_for([&](int deadline_ms, plugin::Answer give) {
     if (!options_.read)
       return give(base::Error{base::Code::unsupported, "copies can't be read here", {}, {}, 0});
     options_.read(copy.agent_id, "copy", json::write(asked), deadline_ms, std::move(give));
   });
+  if (!answer) return answer.error();
+  const auto parsed = json::parse(*answer, {.max_bytes = kCopyPageBytes, .max_depth = 8});
+  const json::Array* items =
+      parsed && parsed->is_object() ? json::array(parsed->get_object(), "items") : nullptr;
+  if (items == nullptr) return refuse::invalid({}, "the engine's answer is not what it should be");
+  Aside out;
+  out.next = json::text(parsed->get_object(), "next");
+  for (const json::Value& item : *items) {
+    const json::Object* one = item.if_object();
+    const std::string_view body = one != nullptr ? json::text(*one, "body") : std::string_view();
+    if (body.empty()) return refuse::invalid({}, "a message without a body");
+    out.bytes += static_cast<std::int64_t>(body.size());
+    out.bodies.emplace_back(body);
+  }
+  return out;
 }
 
 QueueCopies::Next QueueCopies::stored(const QueueCopy& copy, const base::Status& done) {
@@ -317,11 +329,7 @@ QueueCopies::Next QueueCopies::take(QueueCopy& copy) {
     // somebody asked for it.
     const auto found = page(copy, 1, {});
     if (!found && comes_later(found.error())) return not_now(copy, found.error().message);
-    const auto parsed = found ? json::parse(*found, {.max_bytes = kCopyPageBytes, .max_depth = 8})
-                              : base::Result<json::Value>(found.error());
-    const json::Array* items =
-        parsed && parsed->is_object() ? json::array(parsed->get_object(), "items") : nullptr;
-    if (items == nullptr || items->empty())
+    if (!found || found->bodies.empty())
       return end(copy, "failed", refused_outcome("the engine did not take it in time"));
   }
   CommandOutcome outcome =
@@ -361,20 +369,8 @@ QueueCopies::Next QueueCopies::read(QueueCopy& copy) {
     if (comes_later(answer.error())) return not_now(copy, answer.error().message);
     return give_up("what was put aside can't be read: " + answer.error().message);
   }
-  auto parsed = json::parse(*answer, {.max_bytes = kCopyPageBytes, .max_depth = 8});
-  const json::Array* items =
-      parsed && parsed->is_object() ? json::array(parsed->get_object(), "items") : nullptr;
-  if (items == nullptr) return give_up("the engine's answer is not what it should be");
-  json::Array bodies;
-  std::int64_t bytes = 0;
-  for (const json::Value& item : *items) {
-    const json::Object* one = item.if_object();
-    const std::string_view body = one != nullptr ? json::text(*one, "body") : std::string_view();
-    if (body.empty()) return give_up("a message without a body");
-    bytes += static_cast<std::int64_t>(body.size());
-    bodies.emplace_back(body);
-  }
-  const auto count = static_cast<std::int64_t>(bodies.size());
+  const std::int64_t bytes = answer->bytes;
+  const auto count = static_cast<std::int64_t>(answer->bodies.size());
   if (bytes > kPartBytes && limit > 1) {
     json::Object at = copy.at;
     at["limit"] = limit / 2;
@@ -384,7 +380,7 @@ QueueCopies::Next QueueCopies::read(QueueCopy& copy) {
     return give_up("the messages are larger than the " +
                    std::to_string(options_.limits.max_bytes >> 20) + " MiB that a copy holds");
   }
-  const std::string_view next = json::text(parsed->get_object(), "next");
+  const std::string& next = answer->next;
   json::Object at = copy.at;
   const std::int64_t part = json::integer(at, "part");
   if (next.empty()) {
@@ -408,7 +404,7 @@ QueueCopies::Next QueueCopies::read(QueueCopy& copy) {
         .num(part_col::number, part)
         .num(part_col::messages, count)
         .text(part_col::body,
-              sealer_.seal(kCopyLabel, about_part(copy.id, part), json::write(bodies)));
+              sealer_.seal(kCopyLabel, about_part(copy.id, part), json::write(answer->bodies)));
     commit.insert(std::move(rows));
   }
   Where self;
@@ -445,9 +441,40 @@ QueueCopies::Next QueueCopies::drop(QueueCopy& copy) {
 }
 
 QueueCopies::Next QueueCopies::undo(QueueCopy& copy) {
-  CommandOutcome outcome = tell(copy, {{"step", "restore"}});
+  if (json::boolean(copy.at, "by_page")) return undo_page(copy);
+  const CommandOutcome outcome = tell(copy, {{"step", "restore"}});
   const std::string why(json::text(copy.at, "why"));
-  if (!outcome.worked()) return not_now(copy, why + "; not put back yet: " + outcome.reason);
+  if (outcome.worked())
+    return end(copy, "failed", refused_outcome(why + "; everything was put back"));
+  if (outcome.kind == CommandOutcome::Kind::unknown)
+    return not_now(copy, why + "; not put back yet: " + outcome.reason);
+  json::Object at = copy.at;  // this engine takes back what it is given only
+  at["by_page"] = true;
+  at["part"] = 0;
+  at["limit"] = kCopyPage;
+  at.erase("cursor");
+  return go_to(copy, std::move(at));
+}
+
+QueueCopies::Next QueueCopies::undo_page(QueueCopy& copy) {
+  const std::string why(json::text(copy.at, "why"));
+  json::Object at = copy.at;
+  if (!json::boolean(at, "is_back")) {
+    auto found = page(copy, json::integer(at, "limit", kCopyPage), json::text(at, "cursor"));
+    if (!found) return not_now(copy, why + "; not put back yet: " + found.error().message);
+    const std::int64_t part = json::integer(at, "part");
+    if (!found->bodies.empty()) {
+      const CommandOutcome outcome =
+          tell(copy, {{"step", "restore"}, {"part", part}, {"messages", std::move(found->bodies)}});
+      if (!outcome.worked()) return not_now(copy, why + "; not put back yet: " + outcome.reason);
+    }
+    at["part"] = part + 1;
+    at["cursor"] = found->next;
+    at["is_back"] = found->next.empty();
+    return go_to(copy, std::move(at));
+  }
+  const CommandOutcome outcome = tell(copy, {{"step", "drop"}});
+  if (!outcome.worked()) return not_now(copy, why + "; put back, not cleared: " + outcome.reason);
   return end(copy, "failed", refused_outcome(why + "; everything was put back"));
 }
 
@@ -517,8 +544,7 @@ QueueCopies::Next QueueCopies::put_back(QueueCopy& copy) {
   if (!bodies || !bodies->is_array())
     return end_restore(copy, "kept", "part " + std::to_string(number) + " can't be opened");
   CommandOutcome outcome = tell(
-      copy,
-      {{"step", "restore"}, {"part", number}, {"messages", std::move(bodies->get_array())}});
+      copy, {{"step", "restore"}, {"part", number}, {"messages", std::move(bodies->get_array())}});
   if (outcome.kind == CommandOutcome::Kind::unknown) return not_now(copy, outcome.reason);
   if (!outcome.worked()) return end_restore(copy, "kept", outcome.reason);
   const std::int64_t restored = json::integer(outcome.result, "restored", messages);
@@ -548,9 +574,8 @@ QueueCopies::Next QueueCopies::end_restore(const QueueCopy& copy, std::string_vi
       AuditEntry::of(actor, worked ? "queue_copy.restore_completed" : "queue_copy.restore_failed",
                      "queue", copy.queue, copy.project_id);
   if (!worked) entry.result = "failed";
-  entry.metadata = {{"copy_id", copy.id.text()},
-                    {"messages", copy.messages},
-                    {"restored", copy.restored}};
+  entry.metadata = {
+      {"copy_id", copy.id.text()}, {"messages", copy.messages}, {"restored", copy.restored}};
   if (!worked) entry.metadata["reason"] = clean_text(error, kCopyReason);
   const base::TimeUs now = clock_.now();
   std::optional<Fence> fence;

@@ -110,17 +110,24 @@ class QueueCopies {
   [[nodiscard]] base::Status sweep(const std::optional<Fence>& fence);
 
  private:
-  enum class Next { again, later, over };  // later: somebody is away
+  enum class Next { again, later, over };          // later: somebody is away
   [[nodiscard]] bool guard(Commit& commit) const;  // false: another brain's
   [[nodiscard]] Next step(QueueCopy& copy);
   [[nodiscard]] Next take(QueueCopy& copy);
   [[nodiscard]] Next read(QueueCopy& copy);
   [[nodiscard]] Next drop(QueueCopy& copy);
   [[nodiscard]] Next undo(QueueCopy& copy);
+  [[nodiscard]] Next undo_page(QueueCopy& copy);
   [[nodiscard]] Next put_back(QueueCopy& copy);
   [[nodiscard]] CommandOutcome tell(const QueueCopy& copy, base::json::Object args);
-  [[nodiscard]] base::Result<std::string> page(const QueueCopy& copy, std::int64_t limit,
-                                               std::string_view cursor);
+  // A page of what the engine put aside.
+  struct Aside {
+    base::json::Array bodies;
+    std::int64_t bytes = 0;
+    std::string next;
+  };
+  [[nodiscard]] base::Result<Aside> page(const QueueCopy& copy, std::int64_t limit,
+                                         std::string_view cursor);
   template <class Ask>
   [[nodiscard]] base::Result<std::string> wait_for(Ask ask);
   // Stores where it stands; `more` adds columns.

@@ -464,9 +464,20 @@ void ScheduleFires::send(const Shots& shots, base::TimeUs now) {
   if (options_.on_changed) {
     for (const base::Uuid& project : projects) options_.on_changed(project, kCommandChanged);
   }
-  if (!options_.on_edited) return;
   for (const Shot& shot : shots) {
-    if (shot.is_last) options_.on_edited(shot.schedule->id);
+    if (shot.is_last && options_.on_edited) options_.on_edited(shot.schedule->id);
+    if (shot.way != Shot::Way::nobody || !options_.on_occasion) continue;
+    Occasion occasion;
+    occasion.trigger = "schedule.fire.failed";
+    occasion.project_id = shot.schedule->project_id;
+    occasion.at = now;
+    occasion.subject = shot.schedule->name;
+    occasion.detail = shot.why;
+    occasion.task_name = shot.schedule->task_name;
+    occasion.engine = shot.schedule->engine;
+    occasion.queue = shot.schedule->queue.value_or("");
+    occasion.priority = shot.schedule->priority;
+    options_.on_occasion(std::move(occasion));
   }
 }
 
@@ -617,9 +628,19 @@ base::Result<json::Object> ScheduleFires::fire_now(const base::Uuid& project,
     send(shots, now);
     count(shots, now);
   }
+  std::string refused(shot.has_command() ? std::string_view() : shot.code);
+  if (is_repeated) {
+    Query query(Table::schedule_fires);
+    query.where.eq(fire_col::id, shot.id);
+    auto before = store_.first(query.columns({fire_col::command_id, fire_col::error_code}));
+    if (!before) return std::move(before).error();
+    if (!before->has_value()) return std::move(done).error();  // some other conflict
+    refused = (*before)->is_null(fire_col::command_id) ? (*before)->text(fire_col::error_code)
+                                                       : std::string_view();
+  }
   json::Object out;
-  if (done && !shot.has_command()) {
-    out = {{"outcome", "refused"}, {"reason", shot.code}};
+  if (!refused.empty()) {
+    out = {{"outcome", "refused"}, {"reason", refused}};
   } else {
     out = outcome_json(waits_.wait(shot.id, kFireNowWaitMs), shot.id);
   }

@@ -29,6 +29,7 @@
 #include "core/fire_commands.hpp"
 #include "core/leases.hpp"
 #include "core/metrics.hpp"
+#include "core/occasion.hpp"
 #include "core/schedule.hpp"
 #include "core/store.hpp"
 
@@ -49,6 +50,7 @@ class ScheduleFires {
     // A schedule was switched off: to whoever plans it here, and to other brains.
     std::function<void(const base::Uuid& schedule)> on_edited = {};
     std::function<void(Commit&, const base::Uuid& schedule)> tell_others = {};
+    std::function<void(Occasion)> on_occasion = {};  // a fire that nobody could take
   };
 
   ScheduleFires(Store& store, Audit& audit, EngineRoutes& routes, FireCommands& commands,

@@ -1,5 +1,6 @@
 #include "core/schedule_wishes.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
@@ -22,6 +23,21 @@ Where as_seen(const Schedule& before) {
   Where self;
   self.eq(col::id, before.id).eq(col::revision, before.revision);
   return self;
+}
+
+bool is_equal_json(const json::Value& a, const json::Value& b) {
+  return json::write_canonical(a) == json::write_canonical(b);
+}
+
+// Members that the backend has otherwise than was asked: {member: {asked, has}}.
+json::Object otherwise(const json::Object& asked, const json::Object& has) {
+  json::Object out;
+  for (const auto& member : asked) {
+    const json::Value* value = has.if_contains(member.key());
+    if (value == nullptr || is_equal_json(*value, member.value())) continue;
+    out[member.key()] = json::Object{{"asked", member.value()}, {"has", *value}};
+  }
+  return out;
 }
 
 }  // namespace
@@ -116,6 +132,109 @@ void forget_creation(Store& store, const Schedule& schedule) {
   Commit commit;
   commit.erase(Table::schedules, std::move(self));
   static_cast<void>(store.commit(commit));  // a later look at the backend does it too
+}
+
+void scrub_schedule(const Redact& redact, Schedule& s) {
+  const auto scrubbed = [&](json::Value value) {
+    return redact ? redact(std::move(value)) : std::move(value);
+  };
+  if (json::Value args = scrubbed(std::move(s.args)); args.is_array())
+    s.args = std::move(args.get_array());
+  if (json::Value kwargs = scrubbed(std::move(s.kwargs)); kwargs.is_object())
+    s.kwargs = std::move(kwargs.get_object());
+  if (!s.options.is_null()) s.options = scrubbed(std::move(s.options));
+}
+
+void confirm_edit(Schedule& s, const Redact& redact, base::TimeUs now) {
+  if (!s.edit) return;
+  ScheduleEdit& edit = *s.edit;
+  json::Object has = schedule_json(s);
+  const auto differs = [&] {
+    json::Value asked(edit.values);
+    if (redact && edit.state != ScheduleEdit::State::written &&
+        edit.state != ScheduleEdit::State::applied)
+      asked = redact(std::move(asked));
+    return otherwise(asked.get_object(), has);
+  };
+  if (edit.state == ScheduleEdit::State::applied || edit.state == ScheduleEdit::State::written) {
+    json::Object drift = differs();
+    if (edit.state == ScheduleEdit::State::written) {
+      edit.state = ScheduleEdit::State::applied;
+      edit.applied_at = now;
+    }
+    const std::string was = s.drift.is_object() ? json::write(s.drift.at("members")) : "";
+    if (drift.empty())
+      s.drift = nullptr;
+    else if (json::write(drift) != was)
+      s.drift = json::Object{{"since", base::format_time(now)}, {"members", std::move(drift)}};
+    return;
+  }
+  const bool is_lost = edit.state == ScheduleEdit::State::unknown ||
+                       (edit.state == ScheduleEdit::State::sent &&
+                        now - edit.since > kWishTimeoutS * base::kSecondUs);
+  if (!is_lost || edit.change == "trigger" || edit.change == "delete") {
+    if (is_lost && edit.state == ScheduleEdit::State::sent) {
+      edit.state = ScheduleEdit::State::unknown;
+      edit.why = "no answer came";
+    }
+    return;
+  }
+  if (differs().empty()) {
+    edit.state = ScheduleEdit::State::applied;
+    edit.applied_at = now;
+    edit.why.clear();
+  } else if (edit.state == ScheduleEdit::State::sent) {
+    edit.state = ScheduleEdit::State::unknown;
+    edit.why = "no answer came, and the backend does not show the change";
+  }
+}
+
+void update_shown(Commit& commit, const Schedule& before, const Schedule& s) {
+  Where self;
+  self.eq(col::id, before.id).eq(col::revision, before.revision);
+  std::vector<Set> sets{{col::engine, s.engine},
+                        {col::task_name, s.task_name},
+                        {col::kind, s.kind},
+                        {col::expression, s.expression},
+                        {col::timezone, s.timezone},
+                        {col::queue, text_cell(s.queue)},
+                        {col::priority, s.priority},
+                        {col::args, Cell(json::Value(s.args))},
+                        {col::kwargs, Cell(json::Value(s.kwargs))},
+                        {col::is_enabled, s.is_enabled},
+                        {col::external_id, text_cell(s.external_id)},
+                        {col::last_run_at, num_cell(s.last_run_at)},
+                        {col::next_run_at, num_cell(s.next_run_at)},
+                        {col::total_runs, s.total_runs},
+                        {col::updated_at, s.updated_at},
+                        {col::revision, s.revision},
+                        {col::description, text_cell(s.description)},
+                        {col::options, json_cell(s.options)},
+                        {col::starts_at, num_cell(s.starts_at)},
+                        {col::ends_at, num_cell(s.ends_at)},
+                        {col::read_only, s.read_only},
+                        {col::read_only_reason, text_cell(s.read_only_reason)},
+                        {col::capabilities, Cell(json::Value(s.capabilities))},
+                        {col::etag, Cell::text_or_null(s.etag)},
+                        {col::pending, s.edit ? Cell(json::Value(to_json(*s.edit))) : Cell()},
+                        {col::drift, json_cell(s.drift)},
+                        {col::seen_at, num_cell(s.seen_at), Z4J_M_MAX}};
+  commit.update(Table::schedules, std::move(self), std::move(sets));
+}
+
+void erase_shown(Commit& commit, const Schedule& s) {
+  Where self;
+  self.eq(col::id, s.id).eq(col::revision, s.revision);
+  commit.erase(Table::schedules, std::move(self));
+}
+
+bool tells_other_things(const Schedule& a, const Schedule& b) {
+  json::Object before = schedule_json(a), after = schedule_json(b);
+  for (const std::string_view moving : {"last_run_at", "next_run_at", "total_runs"}) {
+    before.erase(moving);
+    after.erase(moving);
+  }
+  return !is_equal_json(before, after);
 }
 
 }  // namespace z4j::core

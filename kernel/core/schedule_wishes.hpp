@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 #include "core/audit_entry.hpp"
 #include "core/schedule.hpp"
+#include "core/snapshots_read.hpp"
 #include "core/store.hpp"
 
 namespace z4j::core {
@@ -31,5 +32,19 @@ void put_wish(Commit& commit, const Schedule& before, const Schedule& after);  /
 
 // A schedule that the backend did not take has no row.
 void forget_creation(Store& store, const Schedule& schedule);
+
+// --- what backends show ---
+
+// Takes secrets out of arguments and options.
+void scrub_schedule(const Redact& redact, Schedule& schedule);
+// What the schedule's edit has become, and whether there is drift, now that the backend shows it
+// like this.
+void confirm_edit(Schedule& schedule, const Redact& redact, base::TimeUs now);
+// More than times of runs differ.
+[[nodiscard]] bool tells_other_things(const Schedule& a, const Schedule& b);
+// One step each, and none when the row has another revision by now. The first writes all that a
+// backend tells, and what became of the edit.
+void update_shown(Commit& commit, const Schedule& before, const Schedule& after);
+void erase_shown(Commit& commit, const Schedule& before);
 
 }  // namespace z4j::core

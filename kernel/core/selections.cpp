@@ -31,8 +31,8 @@ constexpr std::string_view kNotFound = "no such task, or it does not match the f
 constexpr std::string_view kExcluded = "excluded", kWaiting = "waiting";
 
 constexpr std::initializer_list<std::uint16_t> kFoundColumns = {
-    task_col::id,         task_col::engine,     task_col::task_id, task_col::name,
-    task_col::queue,      task_col::state,      task_col::sort_at, task_col::args_flags,
+    task_col::id,         task_col::engine,     task_col::task_id,      task_col::name,
+    task_col::queue,      task_col::state,      task_col::sort_at,      task_col::args_flags,
     task_col::args_stamp, task_col::retried_as, task_col::reconciled_as};
 
 // How many there are of each, the names bounded.
@@ -106,8 +106,8 @@ SelectionItem selection_item_of(const Row& row) {
   i.task_id = row.text(item_col::task_id);
   i.name = row.text(item_col::task_name);
   i.queue = row.text(item_col::queue);
-  i.state =
-      row.is_null(item_col::state) ? std::string("pending") : std::string(row.text(item_col::state));
+  i.state = row.is_null(item_col::state) ? std::string("pending")
+                                         : std::string(row.text(item_col::state));
   i.exclusion = row.text(item_col::exclusion);
   i.outcome = row.text(item_col::outcome);
   i.reason = row.text(item_col::reason);
@@ -386,15 +386,13 @@ base::Status Selections::build(const Selection& selection) {
     return fail(selection, "the tasks could not be read: " + found.error().message, nullptr);
   }
   if (b.is_over_max) {
-    auto matching =
-        store_.count(Table::tasks, b.filter.where(selection.project_id), kMostCounted);
+    auto matching = store_.count(Table::tasks, b.filter.where(selection.project_id), kMostCounted);
     const auto n = static_cast<std::int64_t>(matching ? *matching : std::uint64_t{0});
-    return fail(selection,
-                (n == 0 ? std::string("the filter finds more") : "the filter finds " +
-                                                                     std::to_string(n)) +
-                    " tasks; at most " + std::to_string(b.max) + " can be selected here",
-                json::Object{{"matching", n == 0 ? json::Value(nullptr) : json::Value(n)},
-                             {"max", b.max}});
+    return fail(
+        selection,
+        (n == 0 ? std::string("the filter finds more") : "the filter finds " + std::to_string(n)) +
+            " tasks; at most " + std::to_string(b.max) + " can be selected here",
+        json::Object{{"matching", n == 0 ? json::Value(nullptr) : json::Value(n)}, {"max", b.max}});
   }
   if (auto pushed = push(b); !pushed) return pushed;
   Commit commit;
@@ -535,8 +533,7 @@ void Selections::take(Building& b, SelectionItem item, const Row* task) {
 base::Status Selections::push(Building& b) {
   {
     const std::lock_guard lock(mutex_);
-    if (is_stopping_)
-      return base::Error{base::Code::cancelled, "the brain stops", {}, {}, 0};
+    if (is_stopping_) return base::Error{base::Code::cancelled, "the brain stops", {}, {}, 0};
   }
   if (b.rows.size() == 0) return {};
   Commit commit;

@@ -97,8 +97,7 @@ class Selections {
   // `max` none: as many as there may be. Keys that only the server may set are an error.
   [[nodiscard]] base::Result<Selection> create(const base::Uuid& project, BulkAction action,
                                                const base::json::Object& filter,
-                                               std::optional<std::int64_t> max,
-                                               const Actor& actor);
+                                               std::optional<std::int64_t> max, const Actor& actor);
   [[nodiscard]] base::Result<Selection> find(const base::Uuid& project, const base::Uuid& id);
   // Newest first.
   [[nodiscard]] base::Result<Page<Selection>> list(const base::Uuid& project,

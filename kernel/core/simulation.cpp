@@ -59,6 +59,30 @@ std::vector<Collision> collisions(const std::vector<SimulatedFire>& fires, base:
 
 }  // namespace
 
+base::Result<WhatIf> read_what_if(const base::json::Value& item) {
+  if (!item.is_object()) return refuse::invalid("what_if", "must be a list of objects");
+  const base::json::Object& members = item.get_object();
+  const auto named = [](base::Error error) {
+    return refuse::invalid("what_if", error.where + ": " + error.message);
+  };
+  WhatIf out;
+  if (const base::json::Value* id = members.if_contains("schedule_id");
+      id != nullptr && !id->is_null()) {
+    out.schedule = base::Uuid::parse(base::json::text(members, "schedule_id"));
+    if (!out.schedule) return refuse::invalid("what_if", "schedule_id must be a UUID");
+    auto patch = read_schedule_patch(members);
+    if (!patch) return named(patch.error());
+    out.members = std::move(*patch);
+    return out;
+  }
+  auto draft = read_schedule_draft(members, "dashboard");
+  if (!draft) return named(draft.error());
+  out.name = draft->name;
+  out.scheduler = draft->scheduler.value_or("");
+  out.members = std::move(draft->members);
+  return out;
+}
+
 base::Result<std::vector<base::TimeUs>> Simulator::next(const Schedule& schedule, base::TimeUs from,
                                                         std::uint32_t most) const {
   if (!preview_)

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/json.hpp"
 #include "base/result.hpp"
 #include "base/uuid.hpp"
 #include "core/schedule.hpp"
@@ -33,6 +34,10 @@ struct WhatIf {
   std::string name = {}, scheduler = {};  // of a new one
   SchedulePatch members = {};
 };
+
+// {"schedule_id"?, and the members that are to be others}, or all members of a new one. Error:
+// invalid.
+[[nodiscard]] base::Result<WhatIf> read_what_if(const base::json::Value& item);
 
 struct SimulationQuery {
   base::TimeUs from = 0, until = 0;        // behind `from`, up to `until`

@@ -11,6 +11,7 @@
 #include "gateway/socket_session.hpp"
 #include "gateway/state_round.hpp"
 #include "wire/action.hpp"
+#include "wire/external_schedule.hpp"
 #include "wire/keys.hpp"
 #include "wire/refusal.hpp"
 #include "wire/version.hpp"
@@ -47,6 +48,14 @@ std::optional<int> query_number(const std::vector<std::pair<std::string, std::st
     return number <= most ? std::optional(number) : std::nullopt;
   }
   return usual;
+}
+
+// A process that tells neither its number nor its start is another one with each connection.
+std::string process_of(const Session& session, const Facts& facts) {
+  if (!facts.worker_pid && !facts.worker_started_at) return session.id().text();
+  return facts.host_name + "\n" + facts.worker_id.value_or("") + "\n" +
+         std::to_string(facts.worker_pid.value_or(0)) + "\n" +
+         std::to_string(facts.worker_started_at.value_or(0));
 }
 
 net::Response detail(int status, std::string_view text) {
@@ -88,6 +97,7 @@ Gateway::Gateway(Options options)
               errands_,
               roster_,
               ledger_,
+              options_.take_schedules,
               options_.heartbeat_s,
               options_.max_frame_bytes,
               figures_} {
@@ -356,10 +366,15 @@ void Gateway::command_of(const base::Uuid& id, const base::Uuid& agent_id,
       wire::EngineCall{engine, verb, std::move(target), std::move(args->get_object())}, peer,
       clock_.now());
   if (!action) return answer(action.error());
-  Errand errand{id, agent_id, std::move(action).value(), clock_.steady_ms() + deadline_ms};
+  send(session, std::move(action).value(), deadline_ms, id, std::move(answer));
+}
+
+void Gateway::send(const SessionPtr& session, wire::Action action, int deadline_ms,
+                   const base::Uuid& id, plugin::Answer answer) {
+  Errand errand{id, session->who().agent_id, std::move(action), clock_.steady_ms() + deadline_ms};
   errand.action.timeout_seconds =
       std::clamp((deadline_ms + 999) / 1000, 1, wire::kMaxCommandSeconds);
-  if (wire::is_at_least(facts->agent_version, kKnowsDeliveryTokens))
+  if (wire::is_at_least(session->facts()->agent_version, kKnowsDeliveryTokens))
     errand.action.delivery_token = base::random_token();
   if (!errands_.add(errand, answer)) {
     return answer(base::Error{.code = base::Code::busy,
@@ -369,6 +384,56 @@ void Gateway::command_of(const base::Uuid& id, const base::Uuid& agent_id,
                               .retry_after_ms = 1000});
   }
   session->send(errand);
+}
+
+std::vector<HeldScheduler> Gateway::schedulers() const {
+  std::map<std::pair<base::Uuid, std::string>, std::pair<base::TimeUs, HeldScheduler>> found;
+  for (const SessionPtr& session : roster_.all()) {
+    if (session->is_over()) continue;
+    const auto facts = session->facts();
+    for (const std::string& scheduler : facts->schedulers) {
+      auto& [heard_at, held] = found[{session->who().agent_id, scheduler}];
+      if (!held.scheduler.empty() && session->heard_at() <= heard_at) continue;
+      heard_at = session->heard_at();
+      held.agent_id = session->who().agent_id;
+      held.project_id = session->who().project_id;
+      held.session = session->id();
+      held.agent_name = session->who().name;
+      held.scheduler = scheduler;
+      held.process = process_of(*session, *facts);
+      const auto told = facts->capabilities.find(scheduler);
+      held.capabilities =
+          told != facts->capabilities.end() ? told->second : std::vector<std::string>();
+      held.tells_on_demand = std::find(facts->features.begin(), facts->features.end(),
+                                       wire::kExternalScheduleFeature) != facts->features.end();
+    }
+  }
+  std::vector<HeldScheduler> out;
+  for (auto& [key, each] : found) out.push_back(std::move(each.second));
+  return out;
+}
+
+bool Gateway::is_connected(const base::Uuid& agent_id, const base::Uuid& session) const {
+  const std::vector<SessionPtr> all = roster_.of(agent_id);
+  return std::any_of(all.begin(), all.end(), [&](const SessionPtr& each) {
+    return each->id() == session && !each->is_over();
+  });
+}
+
+void Gateway::order(const base::Uuid& agent_id, const std::string& scheduler, wire::Action action,
+                    int deadline_ms, plugin::Answer answer,
+                    const std::optional<base::Uuid>& session) {
+  SessionPtr best;
+  for (const SessionPtr& each : roster_.of(agent_id)) {
+    if (each->is_over() || (session && each->id() != *session)) continue;
+    const auto facts = each->facts();
+    if (std::find(facts->schedulers.begin(), facts->schedulers.end(), scheduler) ==
+        facts->schedulers.end())
+      continue;
+    if (!best || each->heard_at() > best->heard_at()) best = each;
+  }
+  if (!best) return answer(not_connected());
+  send(best, std::move(action), deadline_ms, base::Uuid::random(), std::move(answer));
 }
 
 void Gateway::read_states(const base::Uuid& agent_id, const std::string& page_json, int deadline_ms,

@@ -47,6 +47,15 @@ namespace z4j::gateway {
 class PollSession;
 class SocketSession;
 
+// A scheduler that a process of an agent watches.
+struct HeldScheduler {
+  base::Uuid agent_id, project_id, session;
+  std::string agent_name, scheduler;
+  std::string process;  // the same for every connection of one process, as far as it can be told
+  std::vector<std::string> capabilities;  // as the agent names them
+  bool tells_on_demand = false;           // only once its stream is activated
+};
+
 class Gateway final : public core::HeldAgents {
  public:
   struct Options {
@@ -60,6 +69,9 @@ class Gateway final : public core::HeldAgents {
     std::function<base::Status(const core::EventSource&, const z4j_event_batch&,
                                core::Ingest::Receipt)>
         push;
+    // Events of schedulers; see Surroundings.
+    std::function<void(const Identity&, base::json::Array events, std::function<void(bool)> done)>
+        take_schedules;
     std::function<void(const base::Uuid& project, std::string_view topic)> on_changed;
     core::Redact redact;
     // Agents came that other brains may have asked something, or that somebody waits for.
@@ -108,9 +120,20 @@ class Gateway final : public core::HeldAgents {
   void read(const base::Uuid& agent_id, std::string_view what, std::string page_json,
             int deadline_ms, plugin::Answer answer) override;
 
+  // Once each for an agent and scheduler: of the process that was heard last.
+  [[nodiscard]] std::vector<HeldScheduler> schedulers() const;
+  [[nodiscard]] bool is_connected(const base::Uuid& agent_id, const base::Uuid& session) const;
+  // An action for a scheduler of the agent, to the process `session` when one is named. The answer
+  // is as an engine's, with `outcome`.
+  void order(const base::Uuid& agent_id, const std::string& scheduler, wire::Action action,
+             int deadline_ms, plugin::Answer answer, const std::optional<base::Uuid>& session = {});
+
   [[nodiscard]] Stats stats() const;
 
  private:
+  void send(const SessionPtr& session, wire::Action action, int deadline_ms, const base::Uuid& id,
+            plugin::Answer answer);
+
   using SocketPtr = std::shared_ptr<SocketSession>;
   using PollPtr = std::shared_ptr<PollSession>;
   using PollKey = std::pair<base::Uuid, std::string>;  // agent, session nonce

@@ -219,7 +219,10 @@ Session::Handled Session::take_events(const wire::Frame& frame, base::TimeUs at)
   verified.received = received;
   if (events != nullptr) {
     for (const base::json::Value& event : *events) {
-      if (verified.rows.add(event, at)) on_engine(base::json::text(event.get_object(), "engine"));
+      if (event.is_object() && wire::is_schedule_event(event.get_object()))
+        verified.schedules.push_back(event);
+      else if (verified.rows.add(event, at))
+        on_engine(base::json::text(event.get_object(), "engine"));
     }
   }
   verified_ = std::move(verified);
@@ -228,14 +231,26 @@ Session::Handled Session::take_events(const wire::Frame& frame, base::TimeUs at)
 
 Session::Handled Session::go_on() {
   Verified& frame = *verified_;
-  if (frame.rows.size() == 0) {
+  if (!around_.take_schedules) frame.schedules.clear();
+  const bool has_schedules = !frame.schedules.empty();
+  const bool has_rows = frame.rows.size() > 0;
+  if (!has_rows && !has_schedules) {
     const std::string id = frame.frame_id;
     const std::size_t received = frame.received;
     verified_.reset();
     settled(id, received, core::Ingest::Stored{});
     return Handled::yes;
   }
-  begins(frame.frame_id, {frame.received, frame.rows.size(), frame.rows.bytes()});
+  begins(frame.frame_id, {frame.received, frame.rows.size(), frame.rows.bytes(),
+                          (has_rows ? 1 : 0) + (has_schedules ? 1 : 0)});
+  if (!has_rows) {
+    waits(frame.frame_id);
+    const std::string id = frame.frame_id;
+    base::json::Array schedules = std::move(frame.schedules);
+    verified_.reset();
+    hand_over_schedules(id, std::move(schedules));
+    return Handled::yes;
+  }
   const auto receipt = [this, weak = weak_from_this(),
                         id = frame.frame_id](const std::optional<core::Ingest::Stored>& stored) {
     if (const auto self = weak.lock()) self->news([this, id, stored] { on_receipt(id, stored); });
@@ -244,7 +259,10 @@ Session::Handled Session::go_on() {
   if (pushed) {
     around_.figures.events += frame.rows.size();
     waits(frame.frame_id);
+    const std::string id = frame.frame_id;
+    base::json::Array schedules = std::move(frame.schedules);
     verified_.reset();
+    if (has_schedules) hand_over_schedules(id, std::move(schedules));
     return Handled::yes;
   }
   static_cast<void>(ends(frame.frame_id));
@@ -259,12 +277,36 @@ Session::Handled Session::go_on() {
   return Handled::yes;
 }
 
+void Session::hand_over_schedules(const std::string& frame_id, base::json::Array events) {
+  const std::size_t count = events.size();
+  around_.take_schedules(
+      who_, std::move(events), [weak = weak_from_this(), frame_id, count](bool is_stored) {
+        const auto self = std::static_pointer_cast<Session>(weak.lock());
+        if (!self) return;
+        self->news([session = self.get(), frame_id, count, is_stored] {
+          session->on_receipt(frame_id, is_stored ? std::optional(core::Ingest::Stored{count, 0, 0})
+                                                  : std::nullopt);
+        });
+      });
+}
+
 void Session::on_receipt(const std::string& frame_id,
                          const std::optional<core::Ingest::Stored>& stored) {
+  const auto part = under_way_.find(frame_id);
+  if (part == under_way_.end()) return;
+  UnderWay& whole = part->second;
+  whole.is_lost = whole.is_lost || !stored;
+  if (stored) {
+    whole.stored.inserted += stored->inserted;
+    whole.stored.repeated += stored->repeated;
+    whole.stored.set_aside += stored->set_aside;
+  }
+  if (--whole.parts > 0) return;
   const auto frame = ends(frame_id);
-  if (!frame) return;
-  if (stored) remember(frame_id);
-  settled(frame_id, frame->received, stored);
+  const std::optional<core::Ingest::Stored> all =
+      frame->is_lost ? std::nullopt : std::optional(frame->stored);
+  if (all) remember(frame_id);
+  settled(frame_id, frame->received, all);
   try_now();
 }
 

@@ -47,6 +47,9 @@ struct Surroundings {
   Errands& errands;
   Roster& roster;
   Ledger& ledger;
+  // Events of schedulers, as they came; `done` says whether they are stored. Empty: dropped.
+  std::function<void(const Identity&, base::json::Array events, std::function<void(bool)> done)>
+      take_schedules;
   int heartbeat_s = 10;
   std::size_t max_frame_bytes = wire::kMaxFrameBytes;
 
@@ -125,6 +128,7 @@ class Session : public Strand {
   [[nodiscard]] Handled dispatch(wire::Frame frame, base::TimeUs at);
   [[nodiscard]] Handled take_events(const wire::Frame& frame, base::TimeUs at);
   void on_receipt(const std::string& frame_id, const std::optional<core::Ingest::Stored>& stored);
+  void hand_over_schedules(const std::string& frame_id, base::json::Array events);
   void remember(const std::string& frame_id);
   [[nodiscard]] bool was_settled(const std::string& frame_id) const;
 
@@ -141,6 +145,9 @@ class Session : public Strand {
   std::optional<base::TimeUs> late_since_;
   struct UnderWay {
     std::size_t received = 0, rows = 0, bytes = 0;
+    int parts = 1;  // that are not stored yet
+    bool is_lost = false;
+    core::Ingest::Stored stored = {};
   };
   void begins(const std::string& frame_id, const UnderWay& frame);
   std::optional<UnderWay> ends(const std::string& frame_id);
@@ -153,6 +160,7 @@ class Session : public Strand {
     std::string frame_id;
     std::size_t received = 0;
     wire::EventRows rows;
+    base::json::Array schedules;  // events of schedulers
   };
   std::optional<Verified> verified_;  // waits for room in ingest
 };

@@ -851,6 +851,18 @@ void Host::schedules_trigger(const std::string& name, std::string id, int deadli
   inside_->call_scheduler(name, std::move(call), deadline_ms, std::move(answer));
 }
 
+std::string Host::find_scheduler(std::string_view scheduler) const {
+  const std::lock_guard lock(inside_->mutex);
+  for (const auto& [name, place] : inside_->places) {
+    const Instance* const instance = place.instance;
+    if (instance != nullptr && instance->scheduler != nullptr &&
+        text_of(instance->scheduler->scheduler_name) == scheduler &&
+        instance->state() == State::started)
+      return name;
+  }
+  return {};
+}
+
 base::Result<std::vector<std::int64_t>> Host::schedules_preview(const std::string& name,
                                                                 const std::string& schedule_json,
                                                                 std::int64_t from_us,

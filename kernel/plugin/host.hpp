@@ -148,6 +148,8 @@ class Host {
                         int deadline_ms, Answer answer);
   void schedules_trigger(const std::string& instance, std::string id, int deadline_ms,
                          Answer answer);
+  // The first running instance of that scheduler, by name; "" when there is none.
+  [[nodiscard]] std::string find_scheduler(std::string_view scheduler) const;
   // Its next due times behind `from_us`, at most `most`. Blocks for two seconds at most.
   [[nodiscard]] base::Result<std::vector<std::int64_t>> schedules_preview(
       const std::string& instance, const std::string& schedule_json, std::int64_t from_us,

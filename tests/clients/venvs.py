@@ -17,7 +17,7 @@ PACKAGES = {
     "fastapi": ["z4j-fastapi", "z4j-celery", "uvicorn"],
 }
 WORKERS = ["celery[redis]", "rq"]  # whatever is newest
-TOOLS = {"schemathesis": ["schemathesis>=4,<5"], "oidc": ["oidc-provider-mock>=0.3,<0.4"]}
+TOOLS = {"schemathesis": ["schemathesis>=4,<5"], "oidc": ["oidc-provider-mock>=0.3,<0.4"], "rq_schedulers": ["rq", "rq-scheduler"]}
 
 
 def python(name):

@@ -53,6 +53,7 @@ class EngineRqActionsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(pauses_the_whole_database);
   CPPUNIT_TEST(deletes_jobs);
   CPPUNIT_TEST(tells_states_and_results);
+  CPPUNIT_TEST(what_finished_never_counts_as_failed);
   CPPUNIT_TEST(lists_queues_jobs_workers_and_functions);
   CPPUNIT_TEST(says_what_it_can_and_cannot);
   CPPUNIT_TEST_SUITE_END();
@@ -474,6 +475,27 @@ class EngineRqActionsTest : public CppUnit::TestFixture {
     }));
     works(b, "reconcile_task", "native");
     works(b, "result_value", "conditional");
+  }
+
+  // RQ's maintenance may take a job for abandoned whose end it did not see.
+  void what_finished_never_counts_as_failed() {
+    Bench b;
+    b.start_worker("w1", {"default"});
+    const std::string id = b.enqueue("default", "add", "[41]");
+    CPPUNIT_ASSERT(wait_for_status(b, id, "finished"));
+    z4j::redis::Connection raw(z4j::redis::parse_url(b.redis.url()));
+    static_cast<void>(raw.pipeline({{"HSET", "rq:job:" + id, "status", "failed"},
+                                    {"XADD", "rq:results:" + id, "*", "type", "2"},
+                                    {"ZREM", "rq:finished:default", id},
+                                    {"ZADD", "rq:failed:default", "2000000000", id}}));
+    b.start_plugin();
+    CPPUNIT_ASSERT(b.told.wait_for_story(id, "sent started succeeded"));
+    CPPUNIT_ASSERT_EQUAL(1u, b.told.of(id)[2].attempt);
+    const json::Object states = b.snapshot("state", R"({"task_ids":[)" + as_json(id) + "]}");
+    const json::Object& state = items_of(states)[0].get_object();
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(state), std::string("success"), text(state, "state"));
+    CPPUNIT_ASSERT_EQUAL(std::string("42"), json::write(state.at("result")));
+    CPPUNIT_ASSERT(text(state, "evidence").find("abandoned") != std::string::npos);
   }
 
   void lists_queues_jobs_workers_and_functions() {

@@ -310,30 +310,84 @@ class StorageAhead : public StorageFixture {
   }
 
   void s39_a_schedule_fires_at_most_once() {
-    add_agents(1);  // last_connect_at stands for next_run_at
-    must(std::move(Commit()
-                       .update(Table::agents, Where(), {{agents::last_connect_at, kNow}}, 1)
-                       .insert(fact("fence", "7"))));
-    const auto fire = [](std::uint64_t n, const char* fence) {
-      Rows next(Table::agents), command(Table::commands);
-      next.begin()
-          .uuid(agents::id, id(0, 2))
-          .num(agents::last_connect_at, kNow + kMinuteUs)
-          .num(agents::updated_at, kNow);
-      command_row(command, n, "fire-" + std::to_string(kNow));
+    namespace schedules = model::schedules;
+    namespace fires = model::schedule_fires;
+    namespace leases = model::leases;
+    const base::Uuid schedule = id(1, 20), owner = id(1, 21);
+    Rows row(Table::schedules), lease(Table::leases);
+    row.begin()
+        .uuid(schedules::id, schedule)
+        .uuid(schedules::project_id, id(1, 1))
+        .text(schedules::scheduler, "z4j-scheduler")
+        .text(schedules::owner, "")
+        .text(schedules::name, "close")
+        .text(schedules::engine, "celery")
+        .text(schedules::task_name, "shop.close")
+        .text(schedules::kind, "interval")
+        .text(schedules::expression, "60")
+        .text(schedules::timezone, "UTC")
+        .text(schedules::priority, "normal")
+        .num(schedules::is_enabled, 1)
+        .text(schedules::catch_up, "skip")
+        .text(schedules::source, "dashboard")
+        .num(schedules::next_run_at, kNow)
+        .num(schedules::total_runs, 0)
+        .num(schedules::created_at, kNow)
+        .num(schedules::updated_at, kNow)
+        .num(schedules::revision, 3)
+        .num(schedules::is_planned, 1)
+        .num(schedules::failures, 0)
+        .num(schedules::read_only, 0);
+    lease.begin()
+        .text(leases::name, "schedules")
+        .uuid(leases::owner, owner)
+        .num(leases::fence, 7)
+        .num(leases::expires_at, 0);
+    must(std::move(Commit().insert(std::move(row)).insert(std::move(lease))));
+    const auto fire = [&](std::uint64_t n, base::TimeUs due, std::int64_t fence,
+                          std::int64_t revision) {
+      Rows next(Table::schedules), fired(Table::schedule_fires), command(Table::commands);
+      next.begin().uuid(schedules::id, schedule).num(schedules::next_run_at, due + kMinuteUs);
+      fired.begin()
+          .uuid(fires::id, id(n, 22))
+          .uuid(fires::schedule_id, schedule)
+          .uuid(fires::project_id, id(1, 1))
+          .text(fires::status, "delivered")
+          .text(fires::reason, "due")
+          .num(fires::scheduled_for, due)
+          .num(fires::fired_at, due)
+          .text(fires::engine, "celery");
+      command_row(command, n, "fire-" + std::to_string(n));
       Commit commit;
-      commit.check(Table::meta, is_fact("fence", fence), 1, 1);
+      commit.check(
+          Table::leases,
+          Where().eq(leases::name, "schedules").eq(leases::owner, owner).eq(leases::fence, fence),
+          1, 1);
+      commit.check(Table::schedules,
+                   Where()
+                       .in(schedules::id, {Cell(schedule)})
+                       .eq(schedules::revision, revision)
+                       .eq(schedules::is_enabled, true),
+                   1, 1);
+      commit.patch(std::move(next));
+      commit.update(Table::schedules, Where().eq(schedules::id, schedule),
+                    {{schedules::total_runs, 1, Z4J_M_ADD}});
+      commit.insert(std::move(fired));
       commit.insert(std::move(command));
-      commit.patch(std::move(next), Where().eq(agents::last_connect_at, kNow), true);
       commit.notice("schedules", "{}");
       return commit;
     };
-    within(1, 0, [&] { must(fire(1, "7")); });
-    lost(fire(2, "7"));  // by a holder that did not see it
-    lost(fire(3, "6"));  // by one that was taken over from
+    within(1, 0, [&] { must(fire(1, kNow, 7, 3)); });
+    lost(fire(1, kNow, 7, 3));              // by one that did not see it
+    lost(fire(2, kNow + kMinuteUs, 6, 3));  // by one that was taken over from
+    lost(fire(2, kNow + kMinuteUs, 7, 2));  // planned before an edit
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, count(Table::commands));
-    CPPUNIT_ASSERT_EQUAL(kNow + kMinuteUs,
-                         read(Query(Table::agents).all()).at(0).num(agents::last_connect_at));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, count(Table::schedule_fires));
+    const Row after = read(Query(Table::schedules).all()).at(0);
+    CPPUNIT_ASSERT_EQUAL(kNow + kMinuteUs, after.num(schedules::next_run_at));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, after.num(schedules::total_runs));
+    must(fire(2, kNow + kMinuteUs, 7, 3));
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, count(Table::commands));
   }
 
   void s40_buffered_fires_go_out_once() {

@@ -17,11 +17,13 @@ namespace z4j::testing {
 class RabbitMQ {
  public:
   // A user with rights on "/" and on the vhosts v0, v1, ... With the files of a certificate and its
-  // key it is served over TLS too, under the name localhost.
-  explicit RabbitMQ(int vhosts, const std::string& certificate = {}, const std::string& key = {}) {
+  // key it is served over TLS too, under the name localhost. `policies` as in rabbitmq.py.
+  explicit RabbitMQ(int vhosts, const std::string& certificate = {}, const std::string& key = {},
+                    const std::vector<std::string>& policies = {}) {
     std::vector<std::string> words = {"/usr/bin/python3", "-B",
                                       Z4J_SOURCE_DIR "/tests/support/rabbitmq.py"};
     for (int i = 0; i < vhosts; ++i) words.push_back("--vhost=v" + std::to_string(i));
+    for (const std::string& policy : policies) words.push_back("--policy=" + policy);
     if (!certificate.empty()) words.insert(words.end(), {"--certificate", certificate, key});
     std::vector<char*> argv;
     for (std::string& w : words) argv.push_back(w.data());

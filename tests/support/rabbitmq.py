@@ -5,7 +5,7 @@
         broker.url_of("other vhost")
 
 It has its own node name, cookie, Erlang port mapper and data, and shares nothing with another server of the machine. As a
-program, `rabbitmq.py [--vhost=NAME ...] [--certificate FILE KEY]` runs one until its input ends: it prints a JSON line about it once it
+program, `rabbitmq.py [--vhost=NAME ...] [--policy=JSON ...] [--certificate FILE KEY]` runs one until its input ends: it prints a JSON line about it once it
 answers, and "done" after each line "stop" or "start" that it is given.
 """
 
@@ -35,8 +35,8 @@ def free_port():
 
 
 class RabbitMQ:
-    def __init__(self, vhosts=(), certificate=None, port=None, management=False):
-        """`certificate`: (certificate, key) files; then `tls_port` is served too."""
+    def __init__(self, vhosts=(), certificate=None, port=None, management=False, policies=()):
+        """`certificate`: (certificate, key) files; then `tls_port` is served too. `policies`: [{"pattern", "definition"}], of every vhost."""
         if not os.path.exists(SERVER):
             raise RuntimeError("rabbitmq-server is not there: install Debian's package of that name")
         self.user, self.password = "z4j", secrets.token_hex(12)
@@ -46,7 +46,7 @@ class RabbitMQ:
         self._dist_port, self._epmd_port = free_port(), free_port()
         self.folder = tempfile.mkdtemp(prefix="z4j_rabbit_")
         self._server = self._mapper = None
-        self._write_configuration(certificate)
+        self._write_configuration(certificate, policies)
         try:
             self.start()
         except BaseException:
@@ -113,7 +113,7 @@ class RabbitMQ:
         except OSError:
             return False
 
-    def _write_configuration(self, certificate):
+    def _write_configuration(self, certificate, policies):
         lines = [f"listeners.tcp.1 = 127.0.0.1:{self.port}", f"load_definitions = {self.folder}/definitions.json", "log.console = true",
                  "log.console.level = warning", "log.file = false", "disk_free_limit.absolute = 1MB", "vm_memory_high_watermark.absolute = 2GB"]
         if certificate:
@@ -126,6 +126,8 @@ class RabbitMQ:
             "users": [{"name": self.user, "password": self.password, "tags": "administrator"}],
             "vhosts": [{"name": name} for name in self.vhosts],
             "permissions": [{"user": self.user, "vhost": name, "configure": ".*", "write": ".*", "read": ".*"} for name in self.vhosts],
+            "policies": [{"vhost": name, "name": f"p{i}", "apply-to": "queues", "priority": 1, **policy} for name in self.vhosts
+                         for i, policy in enumerate(policies)],
         }
         plugins = "[rabbitmq_management]." if self.management_port else "[]."
         for name, text in (("rabbitmq.conf", "\n".join(lines) + "\n"), ("definitions.json", json.dumps(definitions)), ("plugins", plugins),
@@ -153,8 +155,9 @@ class RabbitMQ:
 def serve(words):
     certificate = words[words.index("--certificate") + 1:][:2] if "--certificate" in words else None
     vhosts = [w.split("=", 1)[1] for w in words if w.startswith("--vhost=")]
+    policies = [json.loads(w.split("=", 1)[1]) for w in words if w.startswith("--policy=")]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with RabbitMQ(vhosts, certificate) as broker:
+    with RabbitMQ(vhosts, certificate, policies=policies) as broker:
         print(json.dumps({"url": broker.url, "port": broker.port, "tls_port": broker.tls_port, "user": broker.user, "password": broker.password}),
               flush=True)
         for line in sys.stdin:

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
+#include <set>
 
 #include "api/api.hpp"
 #include "api/key_networks.hpp"
@@ -17,6 +18,8 @@
 #include "app/brain/identity_provider.hpp"
 #include "app/brain/outgoing.hpp"
 #include "app/brain/plugin_runner.hpp"
+#include "app/brain/schedule_backends.hpp"
+#include "app/brain/schedule_desk.hpp"
 #include "core/account_mail.hpp"
 #include "core/agent_accounts.hpp"
 #include "core/agents.hpp"
@@ -46,6 +49,8 @@
 #include "core/remote_reconcile.hpp"
 #include "core/retention.hpp"
 #include "core/revocations.hpp"
+#include "core/schedule_streams.hpp"
+#include "core/schedule_sync.hpp"
 #include "core/schedules.hpp"
 #include "core/sealed.hpp"
 #include "core/setup.hpp"
@@ -69,6 +74,7 @@ constexpr const char* kTimeOutsLease = "command time-outs";
 constexpr const char* kFleetLease = "fleet sweep";
 constexpr const char* kOutboxLease = "outbox";
 constexpr const char* kAlertsLease = "alerts";
+constexpr const char* kFiresLease = "schedule fires";
 constexpr const char* kBulkLease = "bulk";
 // Bodies that may be longer than others: commands carry arguments, plugins their settings.
 constexpr std::size_t kProjectBodyBytes = 256u << 10, kPluginBodyBytes = 128u << 10;
@@ -151,6 +157,7 @@ struct Brain::Parts {
   std::unique_ptr<core::Notices> notices;
   std::unique_ptr<core::PluginOverrides> overrides;
   std::unique_ptr<core::AgentAccounts> accounts;
+  std::unique_ptr<PluginSchedulers> schedulers;
   std::unique_ptr<core::Schedules> schedules;
   std::unique_ptr<core::Ingest> ingest;
   std::unique_ptr<core::LocalAgents> agents;
@@ -162,10 +169,13 @@ struct Brain::Parts {
   std::unique_ptr<core::Commands> commands;
   std::unique_ptr<core::Bulk> bulk;
   std::unique_ptr<core::Revocations> revocations;
+  std::unique_ptr<ScheduleDesk> desk;
   std::unique_ptr<core::RemoteReconcile> remote_reconcile;
   core::BackgroundTasks background;
   std::unique_ptr<core::Retention> retention;
   std::unique_ptr<PluginRunner> runner;
+  std::unique_ptr<core::ScheduleSync> schedule_sync;
+  std::unique_ptr<core::ScheduleStreams> schedule_streams;
   std::int64_t next_prune_ms = 0;         // on the agents' thread
   core::WorkerLossSweep worker_losses;    // likewise
   std::atomic<bool> hears_others{false};  // all that other brains' notices touch is there
@@ -180,8 +190,10 @@ struct Brain::Parts {
   core::MembershipSteps membership_steps();
   void make_notifications();
   void make_schedules();
+  void make_desk(core::Redact redact);
   [[nodiscard]] core::Bulk::Options bulk_options(core::Redact redact);
   void schedule_edited(const base::Uuid& schedule);
+  [[nodiscard]] base::Result<core::ScheduleResync> resync_schedules(const base::Uuid& project);
   base::Status open();
   base::Status watch();
   base::Status listen();
@@ -237,6 +249,21 @@ plugin::Callbacks Brain::Parts::callbacks() {
     if (pass && hears_others) notices->heard(channel, payload);
   };
   out.outgoing = outgoing->services();
+  out.scheduling.submit = [this](const std::string& instance, plugin::Submission submission,
+                                 std::function<void(base::Result<std::string>)> done) {
+    const auto pass = hearing.enter();
+    if (pass && hears_others) return desk->submit(instance, std::move(submission), std::move(done));
+    return base::Status(base::Error{.code = base::Code::unavailable,
+                                    .message = "the brain is not ready to send tasks",
+                                    .where = {},
+                                    .hint = {},
+                                    .retry_after_ms = 1000});
+  };
+  out.scheduling.schedules = [this]() -> std::shared_ptr<plugin::ScheduleStore> {
+    const auto pass = std::make_shared<plugin::Gate::Pass>(hearing.enter());
+    if (!*pass || !hears_others) return nullptr;
+    return {pass, &desk->schedules()};  // not taken away while somebody uses it
+  };
   out.notices_gap = [this] {
     const auto pass = hearing.enter();
     if (pass && hears_others) notices->gap();
@@ -255,7 +282,9 @@ void Brain::Parts::tell(const base::Uuid& project, std::string_view topic) {
 
 // Here, or at another brain.
 void Brain::Parts::changed(const base::Uuid& project, std::string_view topic) {
-  if (hears_others) revocations->changed(project, topic);
+  if (!hears_others) return;
+  revocations->changed(project, topic);
+  if (topic == core::kCommandChanged) desk->look();
 }
 
 // Agents came that others may have asked something, or that somebody waits for.
@@ -293,7 +322,7 @@ void Brain::Parts::sweep_agents(const std::optional<core::Fence>& fence) {
   const base::TimeUs kept_since = clock.now() - loaded.settings.event_retention_days * base::kDayUs;
   const auto let_go = core::forget_worker_losses(*store, kept_since, fence);
   if (!let_go) log.warn("old losses of workers not deleted", {{"why", let_go.error().text()}});
-  const auto cleared = bulk->sweep(leases->held(kBulkLease));
+  const auto cleared = bulk->sweep(fence);
   background.ended("bulk", cleared);
   if (!cleared) log.warn("old selections not deleted", {{"why", cleared.error().text()}});
   const auto forgot = core::sweep_notifications(*store, {}, clock.now(), fence);
@@ -315,9 +344,8 @@ void Brain::Parts::make_leases() {
     notices->tell(commit, core::Notices::About::leases);
   };
   leases = std::make_unique<core::Leases>(*store, clock, log, std::move(holding));
-  for (const char* lease :
-       {kRetentionLease, kTimeOutsLease, kFleetLease, kAuditLease, kOutboxLease, kAlertsLease,
-        kBulkLease})
+  for (const char* lease : {kRetentionLease, kTimeOutsLease, kFleetLease, kAuditLease, kOutboxLease,
+                            kAlertsLease, kBulkLease, kFiresLease})
     leases->want(lease);
 
   core::Notices::Handlers hear;
@@ -436,10 +464,26 @@ core::Bulk::Options Brain::Parts::bulk_options(core::Redact redact) {
 }
 
 // Nil: any may be.
-void Brain::Parts::schedule_edited(const base::Uuid&) {}
+void Brain::Parts::schedule_edited(const base::Uuid& schedule) {
+  if (!hears_others) return;
+  schedule_sync->look(schedule);
+  plugins->schedules_edited(core::kOwnScheduler,
+                            schedule.is_nil() ? std::nullopt : std::optional(schedule));
+}
 
 void Brain::Parts::make_schedules() {
+  schedulers = std::make_unique<PluginSchedulers>(*plugins, *leases, *projects, loaded.plugins);
   core::Schedules::Options options;
+  options.places = [this] { return schedulers->places(); };
+  options.preview = [this](const std::string& scheduler, const base::Uuid& project,
+                           const base::json::Object& schedule, base::TimeUs from,
+                           std::uint32_t most) {
+    return schedulers->preview(scheduler, project, schedule, from, most);
+  };
+  options.fire_now = [this](const base::Uuid& project, const base::Uuid& schedule,
+                            const core::Actor& actor, const std::optional<std::string>& key) {
+    return desk->fires().fire_now(project, schedule, actor, key);
+  };
   options.on_edited = [this](const base::Uuid& schedule) { schedule_edited(schedule); };
   options.tell_others = [this](core::Commit& commit, const base::Uuid& schedule) {
     notices->tell(commit, core::Notices::About::schedules,
@@ -455,6 +499,45 @@ void Brain::Parts::make_schedules() {
   schedules = std::make_unique<core::Schedules>(*store, *audit, clock, std::move(options));
 }
 
+void Brain::Parts::make_desk(core::Redact redact) {
+  ScheduleDesk::Hooks hooks;
+  hooks.redact = std::move(redact);
+  hooks.on_changed = [this](const base::Uuid& project, std::string_view topic) {
+    tell(project, topic);
+  };
+  hooks.on_edited = [this](const base::Uuid& schedule) { schedule_edited(schedule); };
+  hooks.tell_others = [this](core::Commit& commit, const base::Uuid& schedule) {
+    notices->tell(commit, core::Notices::About::schedules, schedule.text());
+  };
+  hooks.on_occasion = [this](core::Occasion occasion) {
+    notifications->alerts.fire(std::move(occasion));
+  };
+  hooks.may_count = holding(kFiresLease);
+  hooks.on_counted = [this](const base::Status& status) {
+    background.ended("schedule_fires", status);
+  };
+  desk = std::make_unique<ScheduleDesk>(
+      loaded.settings,
+      ScheduleDesk::Around{*store, *audit, *relay, *commands, *leases, *projects, loaded.plugins,
+                           clock, log},
+      std::move(hooks));
+}
+
+base::Result<core::ScheduleResync> Brain::Parts::resync_schedules(const base::Uuid& project) {
+  core::ScheduleResync out;
+  std::set<std::string> names;
+  for (std::string& scheduler : schedule_sync->list_now(project)) {
+    ++out.instances;
+    names.insert(std::move(scheduler));
+  }
+  for (std::string& scheduler : schedule_streams->resync(project)) {
+    ++out.agents;
+    names.insert(std::move(scheduler));
+  }
+  out.schedulers.assign(names.begin(), names.end());
+  return out;
+}
+
 // The database and what stands on it alone.
 base::Status Brain::Parts::open() {
   const config::Settings& settings = loaded.settings;
@@ -463,6 +546,7 @@ base::Status Brain::Parts::open() {
   outgoing = std::move(made_ways).value();
   plugins = make_host(settings, callbacks(), log, clock);
   add_own_notifiers(settings, plugins->offered(), loaded.plugins);
+  add_own_scheduler(plugins->offered(), loaded.plugins);
   courier = std::make_unique<PluginCourier>(*plugins, outgoing->guard());
   auto opened = open_store(*plugins, settings);
   if (!opened) return std::move(opened).error();
@@ -567,6 +651,11 @@ gateway::Gateway::Options Brain::Parts::gateway_options(Changed on_changed, core
                     core::Ingest::Receipt receipt) {
     return ingest->push(source, batch, std::move(receipt));
   };
+  out.take_schedules = [this](const gateway::Identity& from, base::json::Array events,
+                              std::function<void(bool)> done) {
+    schedule_streams->take({from.agent_id, from.project_id, from.name}, std::move(events),
+                           std::move(done));
+  };
   out.on_changed = std::move(on_changed);
   out.redact = std::move(redact);
   out.on_held = [this] { holds_more(); };
@@ -670,8 +759,34 @@ base::Status Brain::Parts::watch() {
   retention->start();
   runner = std::make_unique<PluginRunner>(*plugins, *agents, *overrides, *leases, loaded.plugins,
                                           log, clock);
+  schedulers->with_agents(*gateway);
+  core::ScheduleSync::Options syncing;
+  syncing.on_changed = on_changed;
+  syncing.redact = redact;
+  syncing.on_listed = [this](const base::Status& status) {
+    background.ended("schedule_sync", status);
+  };
+  schedule_sync = std::make_unique<core::ScheduleSync>(*store, *audit, *schedulers, clock, log,
+                                                       std::move(syncing));
+  make_desk(redact);
+  core::ScheduleStreams::Options hearing_schedules;
+  hearing_schedules.brain = leases->brain().text();
+  hearing_schedules.on_changed = on_changed;
+  hearing_schedules.redact = redact;
+  hearing_schedules.watched = [this] { return schedulers->watched(); };
+  hearing_schedules.is_connected = [this](const base::Uuid& agent, const base::Uuid& session) {
+    return gateway->is_connected(agent, session);
+  };
+  hearing_schedules.order = [this](const core::WatchedScheduler& at, wire::Action action,
+                                   int deadline_ms, plugin::Answer answer) {
+    gateway->order(at.agent_id, at.scheduler, std::move(action), deadline_ms, std::move(answer),
+                   at.session);
+  };
+  schedule_streams =
+      std::make_unique<core::ScheduleStreams>(*store, clock, log, std::move(hearing_schedules));
   hears_others = true;
   revocations->start();
+  desk->start();
   bulk->start();
   core::RemoteReconcile::Options looking;
   looking.may_ask = holding(kFleetLease);
@@ -691,6 +806,8 @@ base::Status Brain::Parts::watch() {
   remote_reconcile->start();
   if (auto heard = notices->start(); !heard) return heard;
   if (auto started = runner->start(); !started) return started;
+  schedule_sync->start();
+  schedule_streams->start();
   leases->start();
   upkeep->start();
   notifications->start();
@@ -730,6 +847,7 @@ void Brain::Parts::write_metrics(core::MetricText& out) const {
   notifications->alerts.write(out);
   notifications->outbox.write(out);
   commands->write_metrics(out);
+  desk->write_metrics(out);
   bulk->write_metrics(out);
   background.write(out);
   out.family("z4j_revocations_asserted_total", "counter", "cancels said again to new workers")
@@ -805,6 +923,10 @@ api::Parts Brain::Parts::api_parts() {
   out.notifications = notifications.get();
   out.bulk = bulk.get();
   out.schedules = schedules.get();
+  out.own_schedules = [this](const std::string& instance) {
+    return schedulers->own_form(instance);
+  };
+  out.resync_schedules = [this](const base::Uuid& project) { return resync_schedules(project); };
   out.fetch = [this](const std::string& url, std::size_t most_bytes,
                      int timeout_ms) -> base::Result<std::string> {
     net::OutgoingRequest request;
@@ -945,7 +1067,10 @@ void Brain::stop() {
   if (p.bulk) p.bulk->stop();
   if (p.relay) p.relay->stop();
   if (p.commands) p.commands->stop();
+  if (p.schedule_streams) p.schedule_streams->stop();
+  if (p.schedule_sync) p.schedule_sync->stop();
   if (p.runner) p.runner->stop();
+  if (p.desk) p.desk->stop();
   if (p.agents) p.agents->stop();
   if (p.ingest) p.ingest->stop(kDrainMs);
   if (p.notifications) p.notifications->stop();
@@ -955,7 +1080,10 @@ void Brain::stop() {
   (void)p.hearing.close(kDrainMs);
   p.server.reset();
   p.api.reset();
+  p.schedule_streams.reset();
+  p.schedule_sync.reset();
   p.runner.reset();
+  p.desk.reset();
   p.retention.reset();
   p.remote_reconcile.reset();
   p.revocations.reset();
@@ -967,6 +1095,7 @@ void Brain::stop() {
   p.agents.reset();
   p.ingest.reset();
   p.schedules.reset();
+  p.schedulers.reset();
   p.accounts.reset();
   p.overrides.reset();
   p.upkeep.reset();

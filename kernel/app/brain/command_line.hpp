@@ -64,8 +64,10 @@ void add_config_commands(CommandLine& line);
 void add_plugin_commands(CommandLine& line);
 void add_account_commands(CommandLine& line);
 void add_agent_commands(CommandLine& line);
+void add_schedule_commands(CommandLine& line);
 void add_operation_commands(CommandLine& line);
 void add_audit_commands(CommandLine& line);
+void add_simulate_command(CommandLine& line);
 void add_smtp_command(CommandLine& line);
 void add_storage_commands(CommandLine& line);
 void add_help_commands(CommandLine& line);  // version, completion, man

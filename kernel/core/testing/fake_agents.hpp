@@ -83,8 +83,14 @@ class FakeAgents final : public HeldAgents {
       if (holds_back_) return;
       now = answer_;
     }
+    if (on_command) {
+      const Asked what = asked().back();
+      now = on_command(what);
+    }
     answer(std::move(now));
   }
+  // What commands are answered instead, where they are not held back; set while nobody asks.
+  std::function<base::Result<std::string>(const Asked&)> on_command;
   // What read() answers for a page; none: "{}".
   std::function<base::Result<std::string>(std::string_view what, const std::string& page)> on_read;
   void read(const base::Uuid&, std::string_view what, std::string page, int,

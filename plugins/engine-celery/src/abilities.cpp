@@ -49,7 +49,9 @@ class Abilities {
       by_broker("requeue_dead_letter", "conditional", Ability::dead_letters);
     }
     by_worker("rate_limit", "native", can_always);
-    by_worker("time_limit", "native", can_always);
+    by_worker("time_limit", "conditional", can_always,
+              "a worker gives new limits to tasks once its pool was restarted or it has connected "
+              "to the broker anew");
     by_worker("pool_resize", "native", [](const WorkerAnswer& w, const WorkerSettings*) {
       return cannot_resize(w.stats);
     });
@@ -102,7 +104,8 @@ class Abilities {
   }
 
   // `why` answers "" for a worker that can do it.
-  void by_worker(const char* action, const char* how, const Why& why) {
+  void by_worker(const char* action, const char* how, const Why& why,
+                 const std::string& condition = {}) {
     std::size_t able = 0;
     std::string first;
     json::Object unlike;
@@ -117,7 +120,7 @@ class Abilities {
       if (unlike.size() < kMaxNamed) unlike[name] = std::move(reason);
     }
     if (workers_.empty()) first = "no worker answers";
-    json::Object& item = add(action, how, able > 0, able > 0 ? "" : first);
+    json::Object& item = add(action, how, able > 0, able > 0 ? condition : first);
     if (able > 0 && !unlike.empty()) item["reason"] = "not at every worker; " + first;
     if (!unlike.empty()) item["workers"] = std::move(unlike);
   }

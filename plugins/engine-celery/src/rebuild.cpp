@@ -81,6 +81,10 @@ class Rebuild {
   }
 
   void look_at_queues(const std::vector<std::string>& queues) {
+    if (!lines_.broker->looks_for_free()) {
+      incomplete("the broker does not show what waits in its queues, nor what is unacknowledged");
+      return;
+    }
     std::size_t seen = 0;
     for (const std::string& queue : queues) {
       constexpr std::size_t kPage = 500;

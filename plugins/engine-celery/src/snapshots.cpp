@@ -249,12 +249,13 @@ json::Object Snapshots::queues(const Page& page) {
   for (const auto& [name, answer] : answers) {
     for (const std::string& queue : answer.queues()) ++consumers[queue];
   }
-  const std::vector<std::string> names = queue_names(settings_, shared_);
   count_in_flight();
+  std::vector<std::string> names;
   std::map<std::string, celery::Depth> depths;
-  for (celery::Depth& d : lines_.broker->depths(names)) {
-    const std::string queue = d.queue;
-    depths[queue] = std::move(d);
+  for (celery::Depth& d : lines_.broker->depths(queue_names(settings_, shared_))) {
+    if (!d.exists) continue;
+    names.push_back(d.queue);
+    depths[names.back()] = std::move(d);
   }
   for (auto it = heads_.begin(); it != heads_.end();)
     it = depths.count(it->first) == 0 ? heads_.erase(it) : std::next(it);
@@ -275,6 +276,8 @@ json::Object Snapshots::queues(const Page& page) {
       item["unacked"] = in_flight_[name].unacked;
       item["scheduled"] = in_flight_[name].scheduled;
     }
+    if (d.unacked) item["unacked"] = *d.unacked;
+    if (d.consumers) item["consumers"] = *d.consumers;
     return item;
   });
 }
@@ -282,6 +285,8 @@ json::Object Snapshots::queues(const Page& page) {
 json::Object Snapshots::waiting(const Page& page) {
   const std::string queue =
       page.queue.empty() ? settings_.default_queue : checked_queue(page.queue);
+  if (const std::string why = lines_.broker->cannot(celery::Ability::look_at_waiting); !why.empty())
+    throw Error(Z4J_UNSUPPORTED, why);
   const std::size_t from = place_in(page.cursor);
   return page_by_place(lines_.broker->peek(queue, from, page.limit), from, page.limit,
                        [&](const std::string& message, std::size_t place) {
@@ -381,7 +386,7 @@ json::Object Snapshots::state(const Page& page) {
     }
   }
   for (const std::string& queue : queue_names(settings_, shared_)) {
-    if (open.empty()) break;
+    if (open.empty() || !lines_.broker->looks_for_free()) break;
     constexpr std::size_t kLookAt = 2000;
     for (const std::string& message : lines_.broker->peek(queue, 0, kLookAt)) {
       try {

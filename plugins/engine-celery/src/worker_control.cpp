@@ -20,6 +20,11 @@ constexpr int kSlowAskMs = 4000;  // what makes a worker start or stop processes
 constexpr int kFreshMs = 3000;
 constexpr char kSilent[] = "it was told and did not answer in time";
 constexpr char kNotSeen[] = "it agreed, and does not show it yet";
+// Celery hands a task's limits to the pool as they were when it built its way of running that task,
+// whatever it answers: nothing less has an effect.
+constexpr char kLater[] =
+    "it has the new limits, and gives them to tasks once its pool was restarted or it has connected "
+    "to the broker anew";
 
 json::Object no_answer(const std::string& worker) {
   return refused("worker " + worker + " does not answer");
@@ -29,7 +34,9 @@ json::Object unseen(const std::string& worker, const char* outcome, std::string 
   return {{"outcome", outcome}, {"reason", "worker " + worker + ": " + std::move(reason)}};
 }
 
-bool agreed(const std::string& word) { return word.empty() || word == kNotSeen; }
+bool agreed(const std::string& word) {
+  return word.empty() || word == kNotSeen || word == kLater;
+}
 
 // The answer for several workers: done when all are as wished, refused when none was changed.
 json::Object summed_up(const std::map<std::string, std::string>& words) {
@@ -363,9 +370,7 @@ json::Object WorkerControl::limit_rate(const std::string& task, const json::Obje
     return right.size() == told.size();
   };
   if (!told.empty()) static_cast<void>(see(as_wished));
-  for (const std::string& worker : told) {
-    if (right.count(worker) == 0) out[worker] = kNotSeen;
-  }
+  for (const std::string& worker : told) out[worker] = right.count(worker) != 0 ? kLater : kNotSeen;
   return summed_up(out);
 }
 
@@ -417,9 +422,7 @@ json::Object WorkerControl::limit_time(const std::string& task, const json::Obje
     return right.size() == told.size();
   };
   if (!told.empty()) static_cast<void>(see(as_wished));
-  for (const std::string& worker : told) {
-    if (right.count(worker) == 0) out[worker] = kNotSeen;
-  }
+  for (const std::string& worker : told) out[worker] = right.count(worker) != 0 ? kLater : kNotSeen;
   return summed_up(out);
 }
 
@@ -447,29 +450,39 @@ json::Object WorkerControl::set_autoscale(const std::string& worker, const json:
 json::Object WorkerControl::restart(const std::string& worker) {
   const std::optional<json::Object> before = stats(worker);
   if (!before) return no_answer(worker);
+  const PoolKind kind = pool_kind(*before);
+  if (kind != PoolKind::prefork)
+    return refused("worker " + worker + ": its pool is " + std::string(pool_name(kind)) +
+                   ", which cannot be restarted");
   const auto& settings = facts_.settings(lines_, shared_, kFreshMs);
   if (const auto s = settings.find(worker); s != settings.end() && !s->second.pool_restarts) {
     return refused("worker " + worker +
                    " has worker_pool_restarts switched off; shutting it down lets whoever "
                    "supervises it start it again");
   }
-  const PoolKind kind = pool_kind(*before);
-  if (kind != PoolKind::prefork)
-    return refused("worker " + worker + ": its pool is " + std::string(pool_name(kind)) +
-                   ", which cannot be restarted");
   const std::set<std::int64_t> old = processes_in(*before);
   const Said said = tell("pool_restart", {{"reload", false}}, {worker}, kSlowAskMs)[worker];
   if (!said.answered) return unseen(worker, "unknown", kSilent);
   if (!said.error.empty()) return refused("worker " + worker + ": " + said.error);
-  const bool done = see([&] {
+  // A process ends when it has something to do next; the worker sees to it that one has.
+  std::size_t fresh = 0, all = 0;
+  const auto count = [&] {
     const std::optional<json::Object> after = stats(worker);
-    if (!after) return false;
+    if (!after) return;
     const std::set<std::int64_t> now = processes_in(*after);
-    return !now.empty() && std::none_of(now.begin(), now.end(), [&](std::int64_t pid) {
-      return old.count(pid) != 0;
-    });
-  });
-  return done ? json::Object{{"outcome", "done"}} : unseen(worker, "sent", kNotSeen);
+    all = now.size();
+    fresh = static_cast<std::size_t>(std::count_if(
+        now.begin(), now.end(), [&](std::int64_t pid) { return old.count(pid) == 0; }));
+  };
+  static_cast<void>(see([&] {
+    count();
+    return fresh > 0;
+  }));
+  if (fresh == 0) return unseen(worker, "sent", kNotSeen);
+  if (fresh == all) return {{"outcome", "done"}};
+  return unseen(worker, "sent",
+                std::to_string(fresh) + " of " + std::to_string(all) +
+                    " processes are new; the others are replaced as they take up their next task");
 }
 
 json::Object WorkerControl::shut_down(const std::string& worker) {

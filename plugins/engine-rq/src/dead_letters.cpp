@@ -86,7 +86,11 @@ json::Object letter_item(Bench& bench, const Sighting& s, const Letter& letter) 
   if (letter.ended_us > 0) o["dead_at"] = static_cast<double>(letter.ended_us) / 1e6;
   const std::string& trace =
       s.last_result.exc_string.empty() ? s.job.exc_info : s.last_result.exc_string;
-  if (!trace.empty()) o["why"] = last_line(trace);
+  if (s.has_succeeded) {
+    o["why"] = "RQ took it for abandoned, but its run left a result";
+  } else if (!trace.empty()) {
+    o["why"] = last_line(trace);
+  }
   return o;
 }
 

@@ -32,7 +32,7 @@ class JobReport {
         before_(before),
         now_(now),
         sink_(sink),
-        status_(status_of(job_.status)) {
+        status_(sighting.status()) {
     call_ = rq::decode_call(job_.data, kShownBudget);
     name_ = call_.form == rq::Form::unknown ? rq::name_in_description(job_.description)
                                             : call_.display_name;

@@ -16,8 +16,13 @@ namespace z4j::engine_rq {
 // One job as it was just read.
 struct Sighting {
   rq::Job job;
-  rq::Result last_result;     // the newest run that has one
-  std::int64_t results = 0;   // how many runs have one
+  rq::Result last_result;      // the newest run that has one
+  std::int64_t results = 0;    // how many runs have one
+  bool has_succeeded = false;  // RQ calls it failed, but its run left a result
+
+  [[nodiscard]] Status status() const {
+    return has_succeeded ? Status::finished : status_of(job.status);
+  }
   Place place = Place::none;  // where it was listed
   std::int64_t mark = 0;
   std::int64_t score_us =

@@ -36,7 +36,19 @@ Sighting sighting_of(const Wanted& wanted, const redis::Reply& reply) {
   }
   s.job = rq::job_from_fields(wanted.id, reply.items[0]);
   s.results = reply.items[1].integer;
-  if (!reply.items[2].is_nil()) s.last_result = rq::result_from_entry(reply.items[2]);
+  for (const redis::Reply& entry : reply.items[2].items) {
+    const rq::Result result = rq::result_from_entry(entry);
+    if (s.last_result.type == rq::ResultType::none) s.last_result = result;
+    // RQ's maintenance takes a job whose end it did not see for abandoned. What the run left proves
+    // otherwise.
+    const bool is_of_this_run = s.job.started_at && result.written_at >= s.job.started_at;
+    if (status_of(s.job.status) == Status::failed && result.type == rq::ResultType::success &&
+        is_of_this_run) {
+      if (s.last_result.type != rq::ResultType::success) --s.results;
+      s.last_result = result;
+      s.has_succeeded = true;
+    }
+  }
   return s;
 }
 

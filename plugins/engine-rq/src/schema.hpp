@@ -4,8 +4,7 @@
 #include "lib/rq/redis_setting.hpp"
 
 #define Z4J_ENGINE_RQ_SCHEMA                                                                                         \
-  R"({"type":"object","required":["redis_url"],"additionalProperties":false,"properties":{)"                         \
-  Z4J_RQ_REDIS_PROPERTIES                                                                                            \
+  R"({"type":"object","required":["redis_url"],"additionalProperties":false,"properties":{)" Z4J_RQ_REDIS_PROPERTIES \
   R"(,)"                                                                                                             \
   R"("poll_seconds":{"type":"number","minimum":0.1,"maximum":60,"default":0.5,"description":)"                       \
   R"("how often to look for changes; twice as often while there are some"},)"                                        \

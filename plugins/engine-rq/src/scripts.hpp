@@ -9,7 +9,7 @@ namespace z4j::engine_rq::scripts {
 
 // KEYS: job, results, job, results, ...  ARGV: most bytes of one value, bytes after which to stop,
 // number of small fields, their names, names of the large fields. Changes nothing. Answers for as
-// many jobs as fit, at least one: {values, number of results, newest result or false}; a value that
+// many jobs as fit, at least one: {values, number of results, the two newest results}; a value that
 // is too large is "".
 inline constexpr std::string_view kReadJobs = R"lua(
 local most, budget, small = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -36,14 +36,14 @@ for k = 1, #KEYS, 2 do
       values[f - 3] = value
     end
   end
-  local count, newest = redis.pcall('XLEN', KEYS[k + 1]), false
+  local count, newest = redis.pcall('XLEN', KEYS[k + 1]), {}
   if type(count) ~= 'number' then count = 0 end
   if count > 0 then
-    newest = redis.call('XREVRANGE', KEYS[k + 1], '+', '-', 'COUNT', 1)[1] or false
-    if newest then
-      for i, part in ipairs(newest[2]) do
-        if #part > 2 * most then newest[2][i] = '' end
-        used = used + #newest[2][i]
+    newest = redis.call('XREVRANGE', KEYS[k + 1], '+', '-', 'COUNT', 2)
+    for _, result in ipairs(newest) do
+      for i, part in ipairs(result[2]) do
+        if #part > 2 * most then result[2][i] = '' end
+        used = used + #result[2][i]
       end
     end
   end

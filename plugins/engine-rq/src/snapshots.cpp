@@ -183,14 +183,14 @@ json::Object waiting_page(Bench& bench, const PageAsked& asked, const std::strin
                    wanted.size() == asked.limit ? std::to_string(first + limit) : std::string());
 }
 
-const char* kernel_state(const rq::Job& job) {
-  switch (status_of(job.status)) {
+const char* kernel_state(const Sighting& s) {
+  switch (s.status()) {
     case Status::created:
     case Status::queued:
     case Status::deferred:
       return "pending";
     case Status::scheduled:
-      return job.started_at ? "retry" : "pending";
+      return s.job.started_at ? "retry" : "pending";
     case Status::started:
       return "started";
     case Status::finished:
@@ -208,14 +208,16 @@ const char* kernel_state(const rq::Job& job) {
 
 json::Object state_item(const Sighting& s) {
   const rq::Job& job = s.job;
-  json::Object o{{"task_id", job.id}, {"state", kernel_state(job)}};
+  json::Object o{{"task_id", job.id}, {"state", kernel_state(s)}};
   if (!job.exists()) {
     o["evidence"] = "RQ has no such job: it expired, was deleted, or never was";
     return o;
   }
   std::string evidence =
       "the job's status in RQ is " + (job.status.empty() ? std::string("not set") : job.status);
-  const Status status = status_of(job.status);
+  const Status status = s.status();
+  if (s.has_succeeded)
+    evidence += ", as its maintenance took it for abandoned, but its run left a result";
   if (status == Status::started && job.last_heartbeat)
     evidence += ", last heartbeat " + rq::format_time(*job.last_heartbeat);
   if (is_final(status)) {

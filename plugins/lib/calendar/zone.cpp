@@ -139,8 +139,8 @@ Zone Zone::from_tzif(std::string_view bytes) {
     add(at[i], offsets[kind]);
   }
 
-  std::string_view footer = width == 8 ? in.rest() : std::string_view();
-  if (footer.empty()) return zone;
+  if (width == 4) return zone;  // of the first version: nothing follows
+  std::string_view footer = in.rest();
   if (footer.size() < 2 || footer.front() != '\n' || footer.back() != '\n')
     corrupt("its last line is cut");
   footer = footer.substr(1, footer.size() - 2);

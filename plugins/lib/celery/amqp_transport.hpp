@@ -35,6 +35,7 @@ class AmqpTransport : public Transport {
   [[nodiscard]] std::string kind() const override { return "rabbitmq"; }
   [[nodiscard]] std::string hint() const override { return hint_; }
   [[nodiscard]] std::string cannot(Ability what) const override;
+  [[nodiscard]] bool looks_for_free() const override { return false; }
   [[nodiscard]] bool serves_highest_first() const override { return true; }
 
   std::int64_t broadcast(const std::string& request) override;

@@ -76,6 +76,9 @@ class Transport {
   // "" when it can; otherwise the reason, for people. What cannot be done answers as if there were
   // nothing (look_at_waiting, remove_one, see_unacked) or throws Z4J_UNSUPPORTED.
   [[nodiscard]] virtual std::string cannot(Ability what) const = 0;
+  // Whether peek() and find() leave no trace; otherwise they are for what a person asks for, never for
+  // a timer.
+  [[nodiscard]] virtual bool looks_for_free() const { return true; }
   // Whether a larger priority goes first.
   [[nodiscard]] virtual bool serves_highest_first() const { return false; }
 

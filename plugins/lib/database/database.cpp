@@ -93,7 +93,7 @@ Error sqlite_error(int result, const std::string& said, const std::string& shown
     case SQLITE_NOMEM:
       return Error(Z4J_NO_MEMORY, "out of memory");
     default:
-      if (begins(said, "no such table"))
+      if (said.find("no such table") != std::string::npos)
         return Error(Z4J_BAD_CONFIG, shown + " has no such table (" + said + ")", "/database_url");
       return Error(Z4J_INTERNAL, "unexpected answer of SQLite: " + said);
   }

@@ -167,6 +167,9 @@ json::Value to_fixture(const DjangoRow& row) {
                       {"one_off", json::boolean(s.options, "one_off")},
                       {"start_time", time_value(s.starts_at)},
                       {"enabled", s.is_enabled},
+                      {"last_run_at", time_value(s.last_run_at)},
+                      {"total_run_count", s.total_runs.value_or(0)},
+                      {"date_changed", text::format_iso_time(now_us())},
                       {"description", s.description}};
   const json::Object* headers = json::object(s.options, "headers");
   fields["headers"] = headers != nullptr ? json::write(*headers) : "{}";

@@ -17,6 +17,8 @@ namespace z4j::celery_beat {
 namespace {
 
 constexpr std::int64_t kMaxInt = 2'147'483'647;
+// Longer than beat sleeps between two looks.
+constexpr std::int64_t kTellAgainAfterUs = 7'000'000;
 
 struct KnownTable {
   const char* name;
@@ -143,7 +145,9 @@ Schedule DjangoStore::finished(DjangoRow row) const {
     s.read_only_reason = "not_permitted: " + foreign_;
     s.capabilities = {"trigger"};
   }
-  if (!s.is_enabled || s.options.contains("problem")) return s;
+  // An interval begins when beat first sees it, which nobody else knows.
+  const bool is_open = s.kind == "interval" && !s.last_run_at;
+  if (!s.is_enabled || is_open || s.options.contains("problem")) return s;
   try {
     const auto next = next_times(s, now_us(), 1);
     if (!next.empty()) s.next_run_at = static_cast<double>(next[0]) / 1e6;
@@ -155,6 +159,7 @@ Schedule DjangoStore::finished(DjangoRow row) const {
 
 Listing DjangoStore::list(const schedule::Page& page) {
   learn();
+  tell_beat_again();
   if (!page.cursor.empty() && !is_id(page.cursor)) schedule::invalid("no such cursor", "/cursor");
   std::string where = "WHERE p.id>" + (page.cursor.empty() ? std::string("-1") : page.cursor);
   if (!page.ids.empty()) {
@@ -473,8 +478,25 @@ std::string DjangoStore::now_text() const {
   return db_.is_sqlite() ? times_.write(now_us()) : std::string("now");
 }
 
+// The next listing comes within seconds.
+void DjangoStore::tell_beat_again() {
+  if (!tell_again_us_ || now_us() < *tell_again_us_) return;
+  tell_again_us_.reset();
+  try {
+    database::Transaction transaction(db_);
+    tell_beat();
+    transaction.commit();
+  } catch (const Error& e) {
+    if (e.code != Z4J_BUSY && e.code != Z4J_TIMEOUT) throw;
+    tell_again_us_ = now_us() + kTellAgainAfterUs;
+    return;
+  }
+  tell_again_us_.reset();
+}
+
 // Beat compares with what it saw last, so the time must be later than any before it.
 void DjangoStore::tell_beat() {
+  tell_again_us_ = now_us() + kTellAgainAfterUs;
   if (!db_.is_sqlite()) {
     db_.change(
         "INSERT INTO django_celery_beat_periodictasks AS t (ident,last_update) VALUES "

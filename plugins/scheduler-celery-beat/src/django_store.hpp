@@ -3,6 +3,9 @@
 // Every write is one transaction that also moves django_celery_beat_periodictasks on, strictly
 // later, which is how a running beat learns of it. Rows of interval, crontab, solar and clocked
 // schedules may be shared by several tasks: they are found or made, never changed.
+//
+// A beat that has just started does not compare: what changes in its first seconds, or before that
+// row was there at all, it would miss. So it is told once more, some seconds later.
 #pragma once
 
 #include "lib/database/database.hpp"
@@ -55,12 +58,14 @@ class DjangoStore : public Store {
   std::string find_or_make(const std::string& table,
                            const std::vector<std::pair<std::string, std::string>>& values);
   void tell_beat();
+  void tell_beat_again();
   [[nodiscard]] std::string now_text() const;
 
   database::Session db_;
   DjangoTimes times_;
   std::string select_;
   std::uint64_t known_generation_ = 0;
+  std::optional<std::int64_t> tell_again_us_;
   std::string foreign_;  // why these tables can't be written
 };
 

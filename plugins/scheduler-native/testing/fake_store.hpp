@@ -221,10 +221,10 @@ class FakeStore {
             for (std::uint32_t i = 0; i < count; ++i) outcomes[i] = of(ctx).plan_one(plans[i]);
           });
         },
-        [](void* ctx, std::uint64_t fence, const z4j_fire* fires, std::uint32_t count,
+        [](void* ctx, std::uint64_t fence, const z4j_fire* asked, std::uint32_t count,
            std::uint8_t* outcomes, z4j_error* e) -> z4j_status {
           return of(ctx).write(fence, e, [&] {
-            for (std::uint32_t i = 0; i < count; ++i) outcomes[i] = of(ctx).fire_one(fires[i]);
+            for (std::uint32_t i = 0; i < count; ++i) outcomes[i] = of(ctx).fire_one(asked[i]);
           });
         }};
     return kTable;

@@ -295,15 +295,15 @@ Schedule schedule_of(const Entry& e, const Settings& settings) {
   return s;
 }
 
-std::string etag_of(const Schedule& schedule) {
+std::string version_of(const Schedule& schedule) {
   Schedule still = schedule;
   still.options.erase(kRepeat);
   return schedule::etag_of(still);
 }
 
-json::Object to_json(const Schedule& schedule) {
+json::Object json_of(const Schedule& schedule) {
   json::Object o = schedule::to_json(schedule);
-  o["etag"] = etag_of(schedule);
+  o["etag"] = version_of(schedule);
   return o;
 }
 
@@ -422,7 +422,7 @@ Change edited(const Entry& entry, const Wanted& w, const Settings& settings, dou
     if (w.task) after.task = *w.task;
     if (w.args) after.args = *w.args;
     if (w.kwargs) after.kwargs = *w.kwargs;
-    if (needs_meta || etag_of(after) != etag_of(before))
+    if (needs_meta || version_of(after) != version_of(before))
       throw Error(Z4J_DENIED, before.read_only_reason);
   }
   refuse_what_it_has_not(w, settings, kind);

@@ -50,10 +50,10 @@ struct Entry {
 [[nodiscard]] const redis::Args& entry_fields();
 [[nodiscard]] Entry entry_of(std::string id, const redis::Reply& values);
 
-// The schedule; its etag is etag_of_entry(), since the remaining number of runs counts down.
+// The schedule; its etag is version_of(), since the remaining number of runs counts down.
 [[nodiscard]] schedule::Schedule schedule_of(const Entry& entry, const Settings& settings);
-[[nodiscard]] std::string etag_of(const schedule::Schedule& schedule);
-[[nodiscard]] json::Object to_json(const schedule::Schedule& schedule);
+[[nodiscard]] std::string version_of(const schedule::Schedule& schedule);
+[[nodiscard]] json::Object json_of(const schedule::Schedule& schedule);
 // As a call of rq-scheduler's own methods would have it, and back to what a put asks for.
 [[nodiscard]] json::Value own_form(const schedule::Schedule& schedule);
 [[nodiscard]] schedule::Wanted from_own_form(const json::Value& own);

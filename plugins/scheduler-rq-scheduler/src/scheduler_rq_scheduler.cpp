@@ -62,7 +62,7 @@ class SchedulerRqScheduler {
     ask(op, [this, page = std::move(page)](Op& o) {
       const Store::Listing listing = store_->list(page);
       json::Array items;
-      for (const schedule::Schedule& s : listing.items) items.emplace_back(to_json(s));
+      for (const schedule::Schedule& s : listing.items) items.emplace_back(json_of(s));
       json::Object answer;
       answer["items"] = std::move(items);
       answer["next"] = listing.next ? json::Value(*listing.next) : json::Value(nullptr);
@@ -72,7 +72,7 @@ class SchedulerRqScheduler {
   void put(Op& op, std::string_view schedule_json, std::string_view etag) {
     schedule::Wanted wanted = schedule::read_wanted(schedule_json);
     ask(op, [this, wanted = std::move(wanted), etag = std::string(etag)](Op& o) {
-      o.ok(json::write(json::Object{{"schedule", to_json(store_->put(wanted, etag))}}));
+      o.ok(json::write(json::Object{{"schedule", json_of(store_->put(wanted, etag))}}));
     });
   }
   void remove(Op& op, std::string_view id, std::string_view etag) {

@@ -2,6 +2,7 @@
 
 #include "lib/calendar/timetable.hpp"
 #include "lib/json/json.hpp"
+#include "lib/schedule/interval.hpp"
 #include "lib/schedule/schedule.hpp"
 
 #include <z4j/plugin.hpp>
@@ -108,15 +109,10 @@ std::vector<std::int64_t> preview(std::string_view schedule_json, std::int64_t f
   std::vector<std::int64_t> out;
   double at = static_cast<double>(from_us) / static_cast<double>(kMicros);
   if (kind == "interval") {
-    // It counts from the run that is planned.
-    const double step = static_cast<double>(calendar::read_interval(expression));
     const json::Value root = json::parse(schedule_json, 1u << 20);
-    double due = json::number(root.get_object(), "next_run_at", -1);
-    if (due < 0 || due > 1e12) due = at + step;
-    if (due <= at) due += std::floor((at - due) / step + 1) * step;
-    for (; out.size() < most; due += step)
-      out.push_back(std::llround(due * static_cast<double>(kMicros)));
-    return out;
+    return schedule::interval_times(calendar::read_interval(expression),
+                                    json::number(root.get_object(), "next_run_at", -1), from_us,
+                                    most);
   }
   while (out.size() < most) {
     const std::optional<double> next = next_due(kind, expression, timezone, at);
