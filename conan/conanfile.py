@@ -45,6 +45,7 @@ class Z4j(ConanFile):
         self.requires("argon2/[>=20171227]")
         self.requires("zlib/[>=1.2.13 <2]")
         self.requires("libxlsxwriter/[>=1.1.4 <2]")
+        self.requires("rabbitmq-c/[>=0.11 <1]")
         if self.options.postgresql:
             self.requires("libpq/[>=15 <17]")
 

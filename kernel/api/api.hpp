@@ -23,7 +23,6 @@
 #include "core/api_keys.hpp"
 #include "core/audit.hpp"
 #include "core/auth.hpp"
-#include "core/bulk.hpp"
 #include "core/commands.hpp"
 #include "core/invitations.hpp"
 #include "core/live.hpp"
@@ -46,6 +45,9 @@
 
 namespace z4j::base {
 class LogScope;
+}
+namespace z4j::core {
+struct Bulk;
 }
 
 namespace z4j::api {

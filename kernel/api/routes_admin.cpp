@@ -145,6 +145,18 @@ net::Response list_schedulers(Site& site, Call&) {
     if (base::json::boolean(one, "ok")) ++healthy;
     out.push_back(std::move(one));
   }
+  if (site.parts.schedules != nullptr) {
+    for (const core::SchedulerPlace& place : site.parts.schedules->places()) {
+      if (place.is_running) ++healthy;
+      out.push_back(Object{{"url", "plugin:" + place.instance},
+                           {"ok", place.is_running},
+                           {"info", Object{{"instance_id", place.instance},
+                                           {"scheduler", place.scheduler},
+                                           {"keeps_schedules_here", place.is_of_store},
+                                           {"ready", place.is_running}}},
+                           {"error", base::json::text_or_null(place.why_not)}});
+    }
+  }
   const std::size_t total = out.size();
   return json_answer(
       200, Object{{"schedulers", std::move(out)}, {"total", total}, {"healthy", healthy}});

@@ -118,8 +118,7 @@ Object to_json(const core::Schedule& s, const Standing& standing) {
           {"blocked", standing.blocked(s)},
           {"pending", pending_of(s)},
           {"applied_at", s.edit ? time_or_null(s.edit->applied_at) : Value(nullptr)},
-          {"drift", s.drift},
-          {"seen_at", time_or_null(s.seen_at)}};
+          {"drift", s.drift}};
 }
 
 Object to_json(const core::ScheduleFire& f) {
@@ -437,8 +436,7 @@ constexpr std::string_view kScheduleShape =
     "text?, options: any, starts_at: time?, ends_at: time?, catch_up_limit: int?, "
     "catch_up_deadline_seconds: int?, jitter_seconds: int?, overlap: text?, max_failures: int?, "
     "failures: int, stopped_why: text?, read_only: bool, read_only_reason: text?, capabilities: "
-    "[text], blocked: text?, pending: SchedulePending?, applied_at: time?, drift: any, seen_at: "
-    "time?}";
+    "[text], blocked: text?, pending: SchedulePending?, applied_at: time?, drift: any}";
 
 #define Z4J_SCHEDULE_MEMBERS                                                                  \
   "timezone?: text(0..64), queue?: text(0..200), priority?: "                                 \

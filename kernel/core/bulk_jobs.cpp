@@ -17,7 +17,7 @@ namespace sel = model::selections;
 namespace json = base::json;
 
 constexpr std::uint32_t kJobsAtOnce = 64;  // looked at
-constexpr std::chrono::milliseconds kJobsRound{15'000};
+constexpr std::chrono::milliseconds kJobsRound{60'000}, kJobsAgain{2'000};
 constexpr std::size_t kMostWord = 200;
 
 base::Status check_word(const json::Object& params, std::string_view key) {
@@ -295,6 +295,7 @@ bool BulkJobs::work() {
     log_.warn("bulk jobs not read", {{"why", rows.error().text()}});
     return false;
   }
+  waits_ = !rows->empty();
   for (const Row& row : *rows) {
     BulkJob job = bulk_job_of(row);
     const base::Uuid id = job.id;
@@ -329,7 +330,10 @@ void BulkJobs::look() {
 void BulkJobs::start() {
   if (!threads_.empty()) return;
   is_stopping_ = false;
-  for (unsigned i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { loop(); });
+  for (unsigned i = 0; i < options_.threads; ++i) {
+    // One of them looks by itself now and then.
+    threads_.emplace_back([this, looks = i == 0] { loop(looks); });
+  }
 }
 
 void BulkJobs::stop() {
@@ -342,12 +346,16 @@ void BulkJobs::stop() {
   threads_.clear();
 }
 
-void BulkJobs::loop() {
+void BulkJobs::loop(bool looks) {
   std::uint64_t seen = 0;
   for (;;) {
     {
       std::unique_lock lock(mutex_);
-      wake_.wait_for(lock, kJobsRound, [&] { return is_stopping_ || looks_ != seen; });
+      const auto has_news = [&] { return is_stopping_ || looks_ != seen; };
+      if (looks)
+        wake_.wait_for(lock, waits_ ? kJobsAgain : kJobsRound, has_news);
+      else
+        wake_.wait(lock, has_news);
       if (is_stopping_) return;
       seen = looks_;
     }

@@ -19,6 +19,7 @@
 // refusal.hpp; else the store's.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -151,7 +152,7 @@ class BulkJobs {
   class Run;  // one job at work; bulk_run.cpp
 
   [[nodiscard]] bool is_stopping() const;
-  void loop();
+  void loop(bool looks);
 
   Store& store_;
   Audit& audit_;
@@ -162,6 +163,7 @@ class BulkJobs {
   CounterFamily items_{
       "z4j_bulk_items_total", "tasks that bulk jobs worked off", {"action", "outcome"}};
 
+  std::atomic<bool> waits_ = false;  // some job is not over
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::set<base::Uuid> at_work_;  // guarded by mutex_, as are those below

@@ -59,6 +59,11 @@ class EngineRoutes {
   // Adds to the commit of a pending command what makes the brain that holds the agent take it, not
   // later than that. For routes that are not here, and for commands that wait.
   virtual void hand_over(Commit&, const HandedCommand&, int /*expires_in_ms*/) {}
+  // The same of many that end together.
+  virtual void hand_over_all(Commit& commit, const std::vector<HandedCommand>& commands,
+                             int expires_in_ms) {
+    for (const HandedCommand& command : commands) hand_over(commit, command, expires_in_ms);
+  }
   // Adds what gives this brain the right to take such a command: its commit is a conflict when
   // another brain took it, or holds the agent by now. Stands before all other steps.
   virtual void claim(Commit&, const base::Uuid& /*agent_id*/, const base::Uuid& /*command*/) {}

@@ -23,7 +23,7 @@ constexpr std::int64_t kCopyPage = 200;
 constexpr std::size_t kCopyPageBytes = std::size_t{64} << 20;
 constexpr std::int64_t kPartBytes = std::int64_t{16} << 20;  // engines take no more back at once
 constexpr std::uint32_t kCopiesAtOnce = 50;
-constexpr std::chrono::milliseconds kCopiesRound{15'000}, kCopyWait{100}, kCopyLate{5'000};
+constexpr std::chrono::milliseconds kCopiesRound{60'000}, kCopyWait{100}, kCopyLate{5'000};
 constexpr std::chrono::milliseconds kRestingRound{1'000};
 constexpr std::int64_t kFirstPauseMs = 500, kLongestPauseMs = 60'000;
 constexpr std::size_t kCopyReason = 900;

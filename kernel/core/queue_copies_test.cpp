@@ -164,7 +164,9 @@ class QueueCopiesTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(copy.id.text(), std::string(json::text(result, "copy_id")));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{kMessages}, copy.messages);
     Query parts(Table::queue_copy_parts);
-    for (const Row& part : w.f.store->read(parts.all()).value()) {
+    const std::vector<Row> stored = w.f.store->read(parts.all()).value();
+    CPPUNIT_ASSERT_EQUAL(std::size_t{3}, stored.size());
+    for (const Row& part : stored) {
       CPPUNIT_ASSERT(part.text(model::queue_copy_parts::body).find("bWVzc2FnZQ") ==
                      std::string_view::npos);  // sealed
     }

@@ -24,30 +24,39 @@ constexpr std::uint32_t kRequestsAtOnce = 100;
 constexpr std::size_t kRelayedBytes = std::size_t{2} << 20;
 constexpr int kAnswerTries = 20;
 constexpr std::int64_t kMsUs = 1000;
+constexpr std::string_view kCommand = "command";
 constexpr std::string_view kQueued = "queued";  // what: a command that waits for an agent
 constexpr std::uint32_t kWaitingAtOnce = 200;
 constexpr std::size_t kAskedById = 500;  // agents; of more, all requests are read
 
-// Adds the row. Its end is by the store's clock, which all brains share.
-void add_request(Commit& commit, const base::Uuid& brain, std::string_view what,
-                 const HandedCommand& asked, int expires_in_ms) {
+// Adds the rows. Their end is by the store's clock, which all brains share.
+struct NewRequest {
+  std::string_view what;
+  const HandedCommand* asked;
+};
+void add_requests(Commit& commit, const base::Uuid& brain, const std::vector<NewRequest>& requests,
+                  int expires_in_ms) {
   Rows rows(Table::engine_requests);
-  rows.begin()
-      .uuid(req::id, asked.id)
-      .uuid(req::agent_id, asked.agent_id)
-      .text(req::engine, asked.engine)
-      .text(req::what, what)
-      .num(req::verb, static_cast<std::int64_t>(asked.verb))
-      .text(req::target, asked.target)
-      .text(req::args, asked.args_json)
-      .text(req::more, json::write(asked.more))
-      .uuid(req::asked_by, brain)
-      .num(req::expires_at, 0)
-      .num(req::deadline_ms, asked.deadline_ms);
+  std::vector<Cell> ids;
+  for (const auto& [what, asked] : requests) {
+    rows.begin()
+        .uuid(req::id, asked->id)
+        .uuid(req::agent_id, asked->agent_id)
+        .text(req::engine, asked->engine)
+        .text(req::what, what)
+        .num(req::verb, static_cast<std::int64_t>(asked->verb))
+        .text(req::target, asked->target)
+        .text(req::args, asked->args_json)
+        .text(req::more, json::write(asked->more))
+        .uuid(req::asked_by, brain)
+        .num(req::expires_at, 0)
+        .num(req::deadline_ms, asked->deadline_ms);
+    ids.emplace_back(asked->id);
+  }
   commit.insert(std::move(rows));
-  Where self;
-  self.eq(req::id, asked.id);
-  commit.update(Table::engine_requests, std::move(self),
+  Where these;
+  these.in(req::id, std::move(ids));
+  commit.update(Table::engine_requests, std::move(these),
                 {{req::expires_at, Cell::now(expires_in_ms * kMsUs)}});
 }
 
@@ -202,7 +211,18 @@ void Relay::read(const base::Uuid& agent_id, std::string_view what, std::string 
 }
 
 void Relay::hand_over(Commit& commit, const HandedCommand& command, int expires_in_ms) {
-  add_request(commit, options_.brain, command.waits ? kQueued : "command", command, expires_in_ms);
+  add_requests(commit, options_.brain, {{command.waits ? kQueued : kCommand, &command}},
+               expires_in_ms);
+  notices_.tell(commit, Notices::About::requests);
+}
+
+void Relay::hand_over_all(Commit& commit, const std::vector<HandedCommand>& commands,
+                          int expires_in_ms) {
+  if (commands.empty()) return;
+  std::vector<NewRequest> requests;
+  for (const HandedCommand& command : commands)
+    requests.push_back({command.waits ? kQueued : kCommand, &command});
+  add_requests(commit, options_.brain, requests, expires_in_ms);
   notices_.tell(commit, Notices::About::requests);
 }
 
@@ -237,9 +257,9 @@ void Relay::ask(const base::Uuid& agent_id, const std::string& engine, std::stri
   }
   const base::Uuid id = base::Uuid::random();
   Commit commit;
-  add_request(commit, options_.brain, what,
-              {id, agent_id, engine, verb, std::string(target), std::string(args), {}, deadline_ms},
-              deadline_ms);
+  const HandedCommand asked{id, agent_id,   engine, verb, std::string(target), std::string(args),
+                            {}, deadline_ms};
+  add_requests(commit, options_.brain, {{what, &asked}}, deadline_ms);
   notices_.tell(commit, Notices::About::requests);
   commit.relaxed();
   {
@@ -253,13 +273,13 @@ void Relay::ask(const base::Uuid& agent_id, const std::string& engine, std::stri
     }
     waiting_[id] = Waiting{answer, clock_.steady_ms() + deadline_ms + kWayMs, verb == 0};
   }
-  auto asked = store_.commit(commit);
-  if (asked || asked.error().code == base::Code::unknown) return;
+  auto told = store_.commit(commit);
+  if (told || told.error().code == base::Code::unknown) return;
   {
     const std::lock_guard lock(waiting_mutex_);
     if (waiting_.erase(id) == 0) return;  // answered
   }
-  answer(std::move(asked).error());
+  answer(std::move(told).error());
 }
 
 // --- answers to own requests --------------------------------------------------------------------
@@ -375,7 +395,7 @@ bool Relay::take_requests() {
 base::Status Relay::carry_out(const Request& request) {
   const HandedCommand& c = request.command;
   Commit claimed;
-  if (request.what == "command") {
+  if (request.what == kCommand) {
     if (!take_command_) return {};
     claim(claimed, c.agent_id, c.id);
     return take_command_(c, std::move(claimed));

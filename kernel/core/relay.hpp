@@ -57,6 +57,8 @@ class Relay final : public EngineRoutes {
                   std::uint64_t verb, std::string target, std::string args_json, int deadline_ms,
                   plugin::Answer answer) override;
   void hand_over(Commit& commit, const HandedCommand& command, int expires_in_ms) override;
+  void hand_over_all(Commit& commit, const std::vector<HandedCommand>& commands,
+                     int expires_in_ms) override;
   void claim(Commit& commit, const base::Uuid& agent_id, const base::Uuid& command) override;
   [[nodiscard]] base::Result<std::vector<HandedCommand>> waiting() override;
 

@@ -343,22 +343,25 @@ void ScheduleFires::add_rows(Commit& commit, const Shots& shots, base::TimeUs no
   }
   commit.insert(std::move(fires));
   if (commands.size() > 0) commit.insert(std::move(commands));
+  std::map<std::int64_t, std::vector<HandedCommand>> handed;  // by how long they last
   for (const Shot& shot : shots) {
     if (shot.way != Shot::Way::elsewhere && shot.way != Shot::Way::waits) continue;
-    HandedCommand handed;
-    handed.id = shot.id;
-    handed.engine = shot.route.engine;
-    handed.verb = Z4J_ENGINE_ENQUEUE;
-    handed.target = shot.schedule->task_name;
-    handed.args_json = shot.args_json();
-    handed.more = {{"task_name", shot.schedule->task_name}, {"due", shot.due}};
-    handed.waits = shot.way == Shot::Way::waits;
-    if (!handed.waits) handed.agent_id = shot.route.agent_id;
-    handed.deadline_ms = std::max(1000, options_.timeout_s * 1000 - 2000);
-    const std::int64_t wait_ms = shot.timeout_s(options_.timeout_s) * 1000;
-    routes_.hand_over(commit, handed,
-                      static_cast<int>(handed.waits ? wait_ms : handed.deadline_ms));
+    HandedCommand command;
+    command.id = shot.id;
+    command.engine = shot.route.engine;
+    command.verb = Z4J_ENGINE_ENQUEUE;
+    command.target = shot.schedule->task_name;
+    command.args_json = shot.args_json();
+    command.more = {{"task_name", shot.schedule->task_name}, {"due", shot.due}};
+    command.waits = shot.way == Shot::Way::waits;
+    if (!command.waits) command.agent_id = shot.route.agent_id;
+    command.deadline_ms = std::max(1000, options_.timeout_s * 1000 - 2000);
+    const std::int64_t lasts_ms =
+        command.waits ? shot.timeout_s(options_.timeout_s) * 1000 : command.deadline_ms;
+    handed[lasts_ms].push_back(std::move(command));
   }
+  for (const auto& [lasts_ms, commands_of] : handed)
+    routes_.hand_over_all(commit, commands_of, static_cast<int>(lasts_ms));
 }
 
 // Each schedule as it was read, held until the commit is done.

@@ -17,7 +17,7 @@ namespace {
 
 namespace col = model::schedules;
 namespace json = base::json;
-using State = ScheduleEdit::State;
+using EditState = ScheduleEdit::State;
 
 constexpr auto kSyncRound = std::chrono::milliseconds(250);
 constexpr std::size_t kWritesAtOnce = 500, kWishesAtOnce = 200, kMostCalls = 1'000;
@@ -352,7 +352,7 @@ base::Status ScheduleSync::apply(Place& place) {
       }
       // A wish that is not over is looked at with each listing.
       const bool is_open =
-          after.edit && (after.edit->is_open() || after.edit->state == State::unknown);
+          after.edit && (after.edit->is_open() || after.edit->state == EditState::unknown);
       learnt.emplace_back(change.id,
                           Known{after.id, is_open ? std::string(kOtherDigest) : change.digest});
     }
@@ -408,10 +408,10 @@ bool ScheduleSync::look_for_wishes() {
   const base::TimeUs now = clock_.now();
   for (Schedule& s : found) {
     if (!s.edit || s.is_of_store()) continue;
-    if (s.edit->change == "create" && s.edit->state == State::failed &&
+    if (s.edit->change == "create" && s.edit->state == EditState::failed &&
         now - s.edit->since > kFailedCreationKeptUs)
       forget_creation(store_, s);
-    if (s.edit->state != State::waiting || calls_.count(s.edit->id) != 0) continue;
+    if (s.edit->state != EditState::waiting || calls_.count(s.edit->id) != 0) continue;
     if (calls_.size() >= kMostCalls) break;
     did = true;
     if (auto done = carry_out(std::move(s)); !done && done.error().code != base::Code::conflict)
@@ -429,7 +429,7 @@ base::Status ScheduleSync::carry_out(Schedule schedule) {
   if (at == places_.end()) return {};  // another brain's
   Place& place = at->second;
   const Schedule before = schedule;
-  schedule.edit->state = State::sent;
+  schedule.edit->state = EditState::sent;
   schedule.revision = before.revision + 1;
   Commit commit;
   if (place.backend.fence) place.backend.fence->guard(commit);
@@ -487,18 +487,18 @@ void ScheduleSync::finish(const base::Uuid& edit_id, const Answered& answer) {
     const base::Error& error = answer.error();
     const bool is_unknown =
         error.code == base::Code::unknown || (error.code == base::Code::timeout && before.agent_id);
-    edit.state = is_unknown ? State::unknown : State::failed;
+    edit.state = is_unknown ? EditState::unknown : EditState::failed;
     edit.why = clean_text(error.message, kMostWhy);
     edit.code = base::to_string(error.code);
   } else if (edit.change == "trigger") {
-    edit.state = State::applied;
+    edit.state = EditState::applied;
     edit.applied_at = clock_.now();
     if (!given.contains("outcome")) given["outcome"] = "unknown";
     edit.answer = std::move(given);
   } else if (edit.change == "delete") {
     is_gone = true;
   } else {
-    edit.state = State::written;
+    edit.state = EditState::written;
     if (const json::Object* shown = json::object(given, "schedule")) {
       Schedule read_back = after;
       if (read_schedule(*shown, read_back)) {
@@ -514,7 +514,7 @@ void ScheduleSync::finish(const base::Uuid& edit_id, const Answered& answer) {
       edit.values = {{"is_enabled", after.is_enabled}};
     }
   }
-  if (edit.state == State::failed || edit.state == State::unknown) {
+  if (edit.state == EditState::failed || edit.state == EditState::unknown) {
     AuditEntry entry = AuditEntry::of({edit.by, std::nullopt, {}, {}}, "schedule.edit_failed",
                                       "schedule", before.id.text(), before.project_id);
     entry.result = "failed";

@@ -25,7 +25,7 @@ constexpr std::size_t kMostNamesCounted = 10'000;
 constexpr std::uint32_t kBuildTimeoutMs = 120'000;
 constexpr std::uint64_t kMostCounted = 1'000'000;
 constexpr std::uint32_t kSweptAtOnce = 50;
-constexpr std::chrono::milliseconds kSelectionRound{5'000};
+constexpr std::chrono::milliseconds kSelectionRound{60'000}, kSelectionAgain{2'000};
 constexpr std::int64_t kArgumentsUnsure = 4 | 8;  // args_flags: redacted, cut
 constexpr std::string_view kNotFound = "no such task, or it does not match the filter";
 constexpr std::string_view kExcluded = "excluded", kWaiting = "waiting";
@@ -315,6 +315,7 @@ bool Selections::guard(Commit& commit) const {
 
 bool Selections::work() {
   const std::lock_guard round(work_mutex_);
+  waits_ = false;
   if (options_.may_work && !options_.may_work()) return false;
   Query query(Table::selections);
   query.where.eq(sel::state, "building").gt(sel::expires_at, clock_.now());
@@ -326,6 +327,7 @@ bool Selections::work() {
   if (!row->has_value()) return false;
   const Selection selection = selection_of(**row);
   if (auto done = build(selection); !done) {
+    waits_ = true;
     if (done.error().code != base::Code::conflict)
       log_.warn("selection not built",
                 {{"selection", selection.id.text()}, {"why", done.error().text()}});
@@ -616,7 +618,8 @@ void Selections::run() {
   for (;;) {
     {
       std::unique_lock lock(mutex_);
-      wake_.wait_for(lock, kSelectionRound, [this] { return is_stopping_ || is_poked_; });
+      wake_.wait_for(lock, waits_ ? kSelectionAgain : kSelectionRound,
+                     [this] { return is_stopping_ || is_poked_; });
       if (is_stopping_) return;
       is_poked_ = false;
     }

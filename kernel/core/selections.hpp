@@ -12,6 +12,7 @@
 // refusal.hpp; else the store's.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -142,7 +143,8 @@ class Selections {
   base::Log& log_;
   const Options options_;
 
-  std::mutex work_mutex_;  // one set at a time
+  std::mutex work_mutex_;            // one set at a time
+  std::atomic<bool> waits_ = false;  // a set could not be built yet
   std::mutex mutex_;
   std::condition_variable wake_;
   bool is_poked_ = true, is_stopping_ = false;  // guarded by mutex_

@@ -15,7 +15,7 @@ constexpr std::int64_t kLongestMs = 10'000;  // of a whole simulation
 constexpr std::size_t kMostCollisions = 50, kMostNames = 10, kMostMissed = 50;
 constexpr std::uint32_t kMostFiresCompared = 200'000;
 
-base::Status check(const SimulationQuery& query) {
+base::Status check_window(const SimulationQuery& query) {
   if (query.until <= query.from) return refuse::invalid("until", "until must be later than from");
   if (query.until - query.from > Simulator::kLongestWindow)
     return refuse::invalid("until", "a window has at most 400 days");
@@ -188,7 +188,7 @@ void Simulator::add_times(const Schedule& schedule, std::size_t index, std::size
 
 base::Result<Simulation> Simulator::run(const base::Uuid& project,
                                         const SimulationQuery& query) const {
-  if (auto good = check(query); !good) return std::move(good).error();
+  if (auto good = check_window(query); !good) return std::move(good).error();
   Simulation out;
   out.from = query.from;
   out.until = query.until;

@@ -11,18 +11,18 @@ namespace run_col = model::task_hours;
 namespace worker_col = model::workers;
 
 constexpr base::TimeUs kRunsOf = 7 * base::kDayUs;
-constexpr std::int64_t kLongestRunUs = base::kDayUs;
+constexpr std::int64_t kLongestForecastRunUs = base::kDayUs;
 
 // A run begins (+1) or ends (-1).
-struct Turn {
+struct RunTurn {
   base::TimeUs at = 0;
   int by = 0;
 };
 
 // Walks through time and keeps, per bucket, how many ran and for how long.
-class Buckets {
+class LoadBuckets {
  public:
-  Buckets(base::TimeUs begin, base::TimeUs end, base::TimeUs size)
+  LoadBuckets(base::TimeUs begin, base::TimeUs end, base::TimeUs size)
       : begin_(begin), size_(size), at_(begin) {
     buckets_.resize(static_cast<std::size_t>((end - begin + size - 1) / size));
     for (std::size_t i = 0; i < buckets_.size(); ++i)
@@ -84,7 +84,7 @@ base::Result<Simulator::Runtimes> Simulator::runtimes(const base::Uuid& project)
   auto done = store_.each(query, [&](const Row& row) {
     if (row.num(2) > 0)
       out[{std::string(row.text(0)), std::string(row.text(1))}] =
-          std::clamp<std::int64_t>(row.num(3) / row.num(2), 0, kLongestRunUs);
+          std::clamp<std::int64_t>(row.num(3) / row.num(2), 0, kLongestForecastRunUs);
     return true;
   });
   if (!done) return std::move(done).error();
@@ -105,7 +105,7 @@ base::Status Simulator::add_load(const base::Uuid& project, std::int64_t bucket_
   });
   if (!done) return done;
 
-  std::map<std::string, std::vector<Turn>> turns;
+  std::map<std::string, std::vector<RunTurn>> turns;
   std::map<std::string, std::int64_t> without;
   for (SimulatedSchedule& s : out.schedules) {
     if (const auto run = runs->find({s.engine, s.task_name}); run != runs->end())
@@ -122,9 +122,9 @@ base::Status Simulator::add_load(const base::Uuid& project, std::int64_t bucket_
   for (auto& [engine, list] : turns) {
     // What ends makes room for what begins in the same instant, unless it began there itself.
     std::stable_sort(list.begin(), list.end(),
-                     [](const Turn& a, const Turn& b) { return a.at < b.at; });
-    Buckets buckets(out.from, out.until, bucket_s * base::kSecondUs);
-    for (const Turn& turn : list) {
+                     [](const RunTurn& a, const RunTurn& b) { return a.at < b.at; });
+    LoadBuckets buckets(out.from, out.until, bucket_s * base::kSecondUs);
+    for (const RunTurn& turn : list) {
       buckets.go_to(std::min(turn.at, out.until));
       buckets.change(turn.by);
       if (turn.by > 0) buckets.count_fire(turn.at);

@@ -155,8 +155,7 @@ class SimulationTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, load.without_runtime);
     CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, load.concurrency);
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, load.buckets.size());
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{(4 * 15 + 10) * 60'000},
-                         load.buckets[0].busy_ms);
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{(4 * 15 + 10) * 60'000}, load.buckets[0].busy_ms);
   }
 
   void changed_schedules_are_tried_and_not_stored() {

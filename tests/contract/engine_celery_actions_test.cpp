@@ -493,10 +493,23 @@ class EngineCeleryActionsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(
         std::string("invalid"),
         word(b.command(Z4J_ENGINE_COPY, "idle", R"({"copy": "../x", "step": "drop"})"), "error"));
+    // A purge that could not be kept is undone: what was there stands before what came since.
+    json::Object undone = {{"copy", "1b4f1c52-5f0e-4f3a-9d1c-0123456789ab"}, {"step", "take"}};
+    assert_done(b.command(Z4J_ENGINE_COPY, "idle", written(undone)));
+    const std::string latest =
+        b.send(R"([{"task": "add", "args": [6, 0], "options": {"queue": "idle"}}])").front();
+    undone["step"] = "restore";
+    assert_done(b.command(Z4J_ENGINE_COPY, "idle", written(undone)));
+    assert_done(b.command(Z4J_ENGINE_COPY, "idle", written(undone)));
+    const json::Array again = b.snapshot("waiting", R"({"queue": "idle"})").at("items").get_array();
+    const std::vector<std::string> as_before = {late, ids[0], ids[1], ids[3], "", latest, ids[2]};
+    CPPUNIT_ASSERT_EQUAL(as_before.size(), again.size());
+    for (std::size_t i = 0; i < as_before.size(); ++i)
+      CPPUNIT_ASSERT_EQUAL(as_before[i], word(again[i].get_object(), "task_id"));
     // Workers die of it, with or without us.
     redis.command({"LREM", "idle", "1", "nobody can read this"});
     b.start_worker("w1", "idle,celery", "1");
-    for (const char* run : {"add 1 0", "add 2 0", "add 3 0", "add 4 0", "add 5 0"}) {
+    for (const char* run : {"add 1 0", "add 2 0", "add 3 0", "add 4 0", "add 5 0", "add 6 0"}) {
       CPPUNIT_ASSERT_MESSAGE(run, b.wait_for_runs(run, 1));
       CPPUNIT_ASSERT_EQUAL(1, b.runs(run));
     }

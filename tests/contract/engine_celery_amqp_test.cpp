@@ -163,7 +163,6 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
     assert_outcome(answer, "done");
     CPPUNIT_ASSERT_EQUAL(std::string("repr"), text(answer, "source"));
     CPPUNIT_ASSERT(r.bench.wait_for_runs("boom no luck", 2));
-    // A result that went away with its asker is no reason to run with empty arguments.
     assert_outcome(r.bench.command(Z4J_ENGINE_RETRY, "never-seen", "{}"), "refused");
     assert_outcome(r.bench.command(Z4J_ENGINE_ENQUEUE, "engine_celery_tasks.take",
                                    R"({"args": [{"n": 12345678901234567890123}], "kwargs": {}})"),
@@ -193,7 +192,7 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("engine_celery_tasks.take"), text(dead, "name"));
     CPPUNIT_ASSERT(number(dead, "dead_at") > 1'000'000'000);
     const std::string id = text(dead, "task_id");
-    // Where it came from it would die again; it still lies among the dead afterwards.
+    // What cannot go where it is sent still lies among the dead afterwards.
     assert_outcome(
         r.bench.command(Z4J_ENGINE_DEAD_LETTERS, id, R"({"queue": "dead", "to": "nowhere"})"),
         "refused");
@@ -441,8 +440,10 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
     r.start_plugin({{"queues", {"idle"}}});
     r.bench.start_worker("w1");
     CPPUNIT_ASSERT(r.bench.wait_for_live_events());
-    r.bench.send(R"([{"task": "add", "args": [1, 1], "options": {"queue": "idle"}}])");
-    static_cast<void>(r.bench.snapshot("queues"));
+    r.probe("declare", "idle", "{}");
+    assert_outcome(r.bench.command(Z4J_ENGINE_ENQUEUE, "engine_celery_tasks.add",
+                                   R"({"args": [1, 1], "kwargs": {}, "queue": "idle"})"),
+                   "done");
     r.server.broker.stop();
     CPPUNIT_ASSERT(r.bench.told.wait_for_health(Health::degraded, ""));
     r.server.broker.start();

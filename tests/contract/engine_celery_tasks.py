@@ -8,6 +8,13 @@ import time
 
 from celery import Celery, chain, group
 
+if __name__ == "__main__":
+    # The tasks are named after the module that the worker imports, and stand in one module only.
+    import engine_celery_tasks
+
+    engine_celery_tasks.send(json.loads(sys.argv[2]))
+    sys.exit()
+
 URL = os.environ.get("Z4J_TEST_REDIS", "")
 PREFIX = os.environ.get("Z4J_TEST_PREFIX", "")
 
@@ -76,10 +83,3 @@ def send(jobs):
         if "group_of" in job:
             signature = group(signature for _ in range(job["group_of"]))
         print(signature.apply_async(**options).id, flush=True)
-
-
-if __name__ == "__main__":
-    # The tasks are named after the module that the worker imports.
-    import engine_celery_tasks
-
-    engine_celery_tasks.send(json.loads(sys.argv[2]))

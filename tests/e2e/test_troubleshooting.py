@@ -308,5 +308,55 @@ class OwnAgentTest(unittest.TestCase):
         self.assertEqual(json.loads(done.stdout)["first_failure"], "tcp", done.stdout)
 
 
+class SchedulesTest(unittest.TestCase):
+    """Schedules that can't be changed from here."""
+    SHELF = """
+import sys
+from celery import Celery
+from celery.beat import PersistentScheduler
+app = Celery(broker="memory://")
+app.conf.beat_schedule = {"nightly": {"task": "shop.report", "schedule": 3600.0}}
+beat = PersistentScheduler(app, schedule_filename=sys.argv[1])
+beat.schedule
+beat.sync()
+beat.close()
+"""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.brain = Brain.with_admin()
+        cls.addClassCleanup(cls.brain.remove)
+        shelf = os.path.join(cls.brain.home, "celerybeat-schedule")
+        subprocess.run(["/usr/bin/python3", "-c", cls.SHELF, shelf], check=True, timeout=60)
+        cls.brain.config.write_text(f'[plugin.static]\nplugin = "scheduler-celery-beat"\n[plugin.static.settings]\nstore = "persistent"\npath = "{shelf}"\n')
+        cls.brain.start().sign_in()
+
+    def schedules(self):
+        return {s["name"]: s for s in self.brain.project("/schedules")["items"]}
+
+    def test_row_24_a_read_only_schedule_says_so_and_why(self):
+        static = wait_until(lambda: self.schedules().get("nightly"), 60)
+        self.assertEqual((static["read_only"], static["capabilities"]), (True, ["trigger"]))
+        self.assertRegex(static["read_only_reason"], "^beat_static_schedule: .")
+        status, refused = self.brain.ask("POST", f"/api/v1/projects/default/schedules/{static['id']}/disable")
+        self.assertEqual((status, refused["details"]["reason"]), (409, "beat_static_schedule"))
+
+    def test_row_25_each_backend_says_what_it_can(self):
+        agent = WireAgent(self.brain.url, self.brain.mint("row-25"))
+        self.addCleanup(agent.close)
+        agent.connect(schedulers=["rq-scheduler"], runtime_features=[], capabilities={"rq-scheduler": ["list", "disable", "trigger_now", "delete"]})
+        row = {"name": "hourly", "scheduler": "rq-scheduler", "engine": "rq", "task_name": "shop.report", "kind": "interval", "expression": "3600"}
+        agent.acked(agent.send_events({"id": None, "engine": "rq-scheduler", "task_id": "", "kind": "schedule.snapshot", "occurred_at": None,
+                                       "data": {"scheduler": "rq-scheduler", "schedules": [row], "reason": "boot"}}))
+        told = self.schedules()["hourly"]
+        self.assertEqual((told["read_only"], told["capabilities"]), (True, ["delete", "trigger"]))
+        self.assertRegex(told["read_only_reason"], "^not_permitted: .")
+
+    def test_row_26_the_overview_of_schedulers_explains_every_reason(self):
+        page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "operate" / "schedules.md").read_text(encoding="utf-8")
+        for word in ("beat_static_schedule", "declared_in_code", "store_not_watched", "opaque_payload", "not_permitted", "backend_offline"):
+            self.assertIn(f"| `{word}` |", page)
+
+
 if __name__ == "__main__":
     unittest.main()

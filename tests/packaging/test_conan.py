@@ -10,7 +10,7 @@ import unittest
 from packaging import COMPILERS, SOURCE, PackagingTest
 
 # What the CMake files of the tree look for, by the recipe's names.
-NEEDED = {"boost", "poco", "openssl", "soci", "sqlite3", "tomlplusplus", "cli11", "re2", "argon2", "zlib", "libxlsxwriter", "libpq", "cppunit", "cmake", "ninja"}
+NEEDED = {"boost", "poco", "openssl", "soci", "sqlite3", "tomlplusplus", "cli11", "re2", "argon2", "zlib", "libxlsxwriter", "rabbitmq-c", "libpq", "cppunit", "cmake", "ninja"}
 
 
 class Conan(PackagingTest):

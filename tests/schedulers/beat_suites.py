@@ -2,10 +2,13 @@
 import datetime
 import json
 import os
+import pathlib
+import shutil
 import signal
+import sqlite3
 import subprocess
+import tempfile
 import time
-import urllib.parse
 
 from desk import HERE, Beat, Desk, Redis, wait_until
 
@@ -40,13 +43,23 @@ class DjangoBeat(Place):
     ENVIRONMENT = {}
 
     def database(self):
+        """Django's settings and the plugin's URL of a new database."""
+        raise NotImplementedError
+
+    def is_migrated(self):
+        """Whether it came with the tables: migrations are slow."""
+        raise NotImplementedError
+
+    def keep_migrated(self):
         raise NotImplementedError
 
     def setUp(self):
         super().setUp()
         django, self.url = self.database()
         self.environment = {"DJANGO_SETTINGS_MODULE": "django_settings", "Z4J_DJANGO_DATABASE": json.dumps(django), **self.ENVIRONMENT}
-        self.manage("migrate", "-v", "0")
+        if not self.is_migrated():
+            self.manage("migrate", "-v", "0")
+            self.keep_migrated()
 
     def manage(self, *words, text=None):
         done = subprocess.run([self.PYTHON, "-m", "django", *words], env={**os.environ, **self.environment, "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"},
@@ -291,12 +304,28 @@ class DjangoBeat(Place):
         self.assertEqual(desk.ask("trigger", "12345")["error"], "not_found")
 
 
-def postgres_database(server, name):
-    """A new database on that server: Django's settings and the plugin's URL."""
-    server.sql(f"CREATE DATABASE {name}")
-    parts = urllib.parse.urlsplit(server.url)
-    return ({"ENGINE": "django.db.backends.postgresql", "NAME": name, "USER": parts.username, "PASSWORD": parts.password, "HOST": server.folder},
-            server.url_of(name))
+class OnSqlite(DjangoBeat):
+    migrated = None
+
+    def database(self):
+        folder = tempfile.mkdtemp(prefix="z4j_django_")
+        self.addCleanup(shutil.rmtree, folder, True)
+        self.path = os.path.join(folder, "db.sqlite3")
+        if self.migrated:
+            pathlib.Path(self.path).write_bytes(self.migrated)
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": self.path, "OPTIONS": {"timeout": 20}}, "sqlite:///" + self.path
+
+    def is_migrated(self):
+        return self.migrated is not None
+
+    def keep_migrated(self):
+        type(self).migrated = pathlib.Path(self.path).read_bytes()
+
+    def add_required_column(self):
+        with sqlite3.connect(self.path) as db:
+            db.execute("ALTER TABLE django_celery_beat_intervalschedule RENAME TO old")
+            db.execute("CREATE TABLE django_celery_beat_intervalschedule (id integer PRIMARY KEY, every integer NOT NULL, period varchar(24) NOT NULL, tenant varchar(9) NOT NULL)")
+            db.execute("INSERT INTO django_celery_beat_intervalschedule SELECT id, every, period, 'x' FROM old")
 
 
 class PersistentBeat(Place):

@@ -3,10 +3,9 @@ import os
 import pathlib
 import shutil
 import subprocess
-import tempfile
 import unittest
 
-from beat_suites import DjangoBeat, PersistentBeat, RedbeatBeat
+from beat_suites import OnSqlite, PersistentBeat, RedbeatBeat
 
 FOLDER = pathlib.Path(os.environ["Z4J_BUILD"]) / "clients" / "beat"
 PYTHON = str(FOLDER / "bin" / "python")
@@ -28,16 +27,8 @@ class PersistentTest(PersistentBeat, unittest.TestCase):
     PYTHON, STATIC = PYTHON, "solar"
 
 
-class DjangoTest(DjangoBeat, unittest.TestCase):
+class DjangoTest(OnSqlite, unittest.TestCase):
     PYTHON = PYTHON
-
-    test_refuses_tables_that_require_what_it_does_not_know = None
-
-    def database(self):
-        folder = tempfile.mkdtemp(prefix="z4j_django_")
-        self.addCleanup(shutil.rmtree, folder, True)
-        path = os.path.join(folder, "db.sqlite3")
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": path, "OPTIONS": {"timeout": 20}}, "sqlite:///" + path
 
 
 if __name__ == "__main__":

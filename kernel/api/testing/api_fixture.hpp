@@ -16,6 +16,7 @@
 #include "api/router.hpp"
 #include "api/testing/answer_check.hpp"
 #include "core/audit.hpp"
+#include "core/bulk.hpp"
 #include "core/engine_routes.hpp"
 #include "core/mail.hpp"
 #include "core/passwords.hpp"

@@ -115,7 +115,7 @@ base::Result<core::SimulationQuery> query_of(const SimulateRequest& request, bas
   return out;
 }
 
-std::string shown(const std::string& text) { return core::clean_text(text, 60); }
+std::string short_text(const std::string& text) { return core::clean_text(text, 60); }
 
 void print_collisions(const core::Simulation& s, const std::vector<core::Collision>& list,
                       const char* what) {
@@ -123,25 +123,26 @@ void print_collisions(const core::Simulation& s, const std::vector<core::Collisi
   std::printf("\n%s:\n", what);
   for (const core::Collision& c : list) {
     std::printf("  %s  %4zu fires:", base::format_time(c.at).c_str(), c.fires);
-    for (const std::size_t i : c.schedules) std::printf(" %s", shown(s.schedules[i].name).c_str());
+    for (const std::size_t i : c.schedules)
+      std::printf(" %s", short_text(s.schedules[i].name).c_str());
     std::printf("\n");
   }
 }
 
-void print(const core::Simulation& s, bool is_compared) {
+void print_simulation(const core::Simulation& s, bool is_compared) {
   std::printf("%s to %s: %zu schedules, %lld fires%s\n\n", base::format_time(s.from).c_str(),
               base::format_time(s.until).c_str(), s.schedules.size(),
               static_cast<long long>(s.fires_count), s.is_cut ? " (cut: there are more)" : "");
   for (const core::SimulatedFire& f : s.fires) {
     const core::SimulatedSchedule& of = s.schedules[f.schedule];
-    std::printf("  %s  %-40s  %s\n", base::format_time(f.at).c_str(), shown(of.name).c_str(),
-                shown(of.task_name).c_str());
+    std::printf("  %s  %-40s  %s\n", base::format_time(f.at).c_str(), short_text(of.name).c_str(),
+                short_text(of.task_name).c_str());
   }
   print_collisions(s, s.instants, "in the same instant");
   print_collisions(s, s.minutes, "in the same minute");
   for (const core::EngineLoad& load : s.load) {
     std::printf("\nload of %s: %lld tasks at once at most, its workers take %lld",
-                shown(load.engine).c_str(), static_cast<long long>(load.peak_running),
+                short_text(load.engine).c_str(), static_cast<long long>(load.peak_running),
                 static_cast<long long>(load.concurrency));
     if (load.without_runtime > 0)
       std::printf("; %lld fires of tasks that never ran",
@@ -155,13 +156,13 @@ void print(const core::Simulation& s, bool is_compared) {
   }
   for (const core::SimulatedSchedule& each : s.schedules) {
     if (!each.why_not.empty())
-      std::printf("\n%s: %s\n", shown(each.name).c_str(), shown(each.why_not).c_str());
+      std::printf("\n%s: %s\n", short_text(each.name).c_str(), short_text(each.why_not).c_str());
   }
   if (!is_compared) return;
   std::printf("\nwhat was fired:\n");
   for (const core::FireComparison& c : s.comparisons) {
     std::printf("  %-40s  %lld of %lld, %lld skipped, %lld missed%s\n",
-                shown(s.schedules[c.schedule].name).c_str(), static_cast<long long>(c.fired),
+                short_text(s.schedules[c.schedule].name).c_str(), static_cast<long long>(c.fired),
                 static_cast<long long>(c.expected), static_cast<long long>(c.skipped),
                 static_cast<long long>(c.missed_count), c.was_edited ? " (edited meanwhile)" : "");
     for (const base::TimeUs at : c.missed)
@@ -189,7 +190,7 @@ int simulate(const Given& config, core::Store& store, const SimulateRequest& req
         "%s\n",
         base::json::write(api::simulation_json(*simulation, request.against_fires)).c_str());
   else
-    print(*simulation, request.against_fires);
+    print_simulation(*simulation, request.against_fires);
   return kDone;
 }
 

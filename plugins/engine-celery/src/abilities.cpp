@@ -8,7 +8,7 @@
 namespace z4j::engine_celery {
 namespace {
 
-constexpr int kFactsAgeMs = 30'000, kSettingsAgeMs = 60'000;
+constexpr int kAbilityFactsAgeMs = 30'000, kAbilitySettingsAgeMs = 60'000;
 constexpr std::size_t kMaxNamed = 200;  // workers named one by one
 
 constexpr char kArguments[] =
@@ -143,8 +143,8 @@ class Abilities {
 }  // namespace
 
 json::Array abilities(Lines& lines, Shared& shared, WorkerFacts& facts) {
-  const auto& settings = facts.settings(lines, shared, kSettingsAgeMs);
-  return Abilities(lines, facts.get(lines, shared, kFactsAgeMs), settings).all();
+  const auto& settings = facts.settings(lines, shared, kAbilitySettingsAgeMs);
+  return Abilities(lines, facts.get(lines, shared, kAbilityFactsAgeMs), settings).all();
 }
 
 }  // namespace z4j::engine_celery

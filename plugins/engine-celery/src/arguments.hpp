@@ -22,6 +22,7 @@ struct RetryWish {
   std::string override_args, override_kwargs;  // JSON texts, "" when not said
   std::string args_repr, kwargs_repr;          // recorded, whole as far as the kernel knows
   std::string recorded_queue;
+  std::string new_id;  // for the new run; "" when any will do
   std::optional<int> priority, recorded_priority;
   std::optional<std::int64_t> eta_us;
 };

@@ -132,13 +132,19 @@ json::Object Purges::take(const std::string& queue, const std::string& copy,
 
 json::Object Purges::restore(const std::string& queue, const std::string& copy,
                              const json::Object& args) {
-  const json::Array* given = json::array(args, "messages");
-  if (given == nullptr || given->empty() || given->size() > kMaxPutBack)
+  if (!given(args, "messages")) {
+    return attempted([&]() -> json::Object {
+      lines_.broker->undo_aside(queue, copy);
+      return {{"outcome", "done"}};
+    });
+  }
+  const json::Array* listed = json::array(args, "messages");
+  if (listed == nullptr || listed->empty() || listed->size() > kMaxPutBack)
     throw Error(Z4J_INVALID, "messages must hold 1 to 500 texts");
   const std::int64_t part = number_in(args, "part", 0, 1'000'000'000);
   std::vector<std::string> messages;
   std::size_t bytes = 0;
-  for (const json::Value& v : *given) {
+  for (const json::Value& v : *listed) {
     const json::String* s = v.if_string();
     std::optional<std::string> message =
         s == nullptr ? std::nullopt : text::base64_decode({s->data(), s->size()});

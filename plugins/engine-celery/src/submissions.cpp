@@ -76,6 +76,8 @@ RetryWish Submissions::read_wish(const OneOfMany& task) const {
   wish.override_kwargs = arguments_in(task.args, "override_kwargs", Shape::object);
   wish.priority = priority_in(*args, served(lines_));
   wish.eta_us = eta_in(*args);
+  if (given(*args, "new_task_id"))
+    wish.new_id = checked_name(json::text(*args, "new_task_id"), "new_task_id");
   if (const json::Object* recorded = json::object(*args, "recorded")) {
     wish.args_repr = json::text(*recorded, "args_repr");
     wish.kwargs_repr = json::text(*recorded, "kwargs_repr");
@@ -145,7 +147,7 @@ std::vector<json::Object> Submissions::retry(const std::vector<OneOfMany>& tasks
     }
     json::Array warnings = texts(source.warnings);
     if (!here.warning.empty()) warnings.emplace_back(here.warning);
-    const std::string new_id = text::new_uuid();
+    const std::string new_id = wishes[k].new_id.empty() ? text::new_uuid() : wishes[k].new_id;
     try {
       ready.push_back({places[k],
                        {source.queue,

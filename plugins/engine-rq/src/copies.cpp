@@ -20,8 +20,7 @@ constexpr std::size_t kMaxTexts = 10'000;
 constexpr std::size_t kMaxMessages = 5000;
 constexpr std::int64_t kDropAtOnce = 500, kPutBackAtOnce = 5000;
 constexpr std::int64_t kMostInPage = 500;
-// As base64 in JSON a page stays below what an answer may be.
-constexpr std::size_t kPageBytes = 4u << 20;
+// As base64 in JSON it stays below what an answer may be.
 constexpr std::size_t kMostBodyBytes = 5u << 20;
 constexpr int kBetweenChunksMs = 2;
 

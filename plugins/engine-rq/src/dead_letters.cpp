@@ -49,6 +49,10 @@ Cursor cursor_of(const std::string& text) {
   return c;
 }
 
+std::string cursor_text(std::int64_t window, const Letter& last) {
+  return std::to_string(window) + ":" + std::to_string(last.ended_us) + ":" + last.id;
+}
+
 // The part of all failed registries, one after another, from `first` on.
 std::vector<Letter> window_of(Bench& bench, const std::vector<std::string>& queues,
                               const std::vector<redis::Reply>& counts, std::int64_t first) {
@@ -106,15 +110,16 @@ json::Object dead_letters_page(Bench& bench, const PageAsked& asked,
   std::int64_t total = 0;
   for (const redis::Reply& count : counts) total += count.integer;
   std::vector<Letter> shown;
+  std::int64_t window = 0;  // where they are
   std::string next;
   while (shown.empty() && cursor.window * kWindow < total) {
     const std::vector<Letter> letters = window_of(bench, queues, counts, cursor.window * kWindow);
     auto at = cursor.inside ? std::upper_bound(letters.begin(), letters.end(), cursor.last, before)
                             : letters.begin();
     for (; at != letters.end() && shown.size() < asked.limit; ++at) shown.push_back(*at);
+    window = cursor.window;
     if (at != letters.end()) {
-      next = std::to_string(cursor.window) + ":" + std::to_string(shown.back().ended_us) + ":" +
-             shown.back().id;
+      next = cursor_text(window, shown.back());
       break;
     }
     cursor = Cursor{cursor.window + 1, {}, false};
@@ -122,12 +127,18 @@ json::Object dead_letters_page(Bench& bench, const PageAsked& asked,
   }
   std::vector<Wanted> wanted;
   for (const Letter& letter : shown) wanted.push_back({letter.id, Place::failed, 0, 0});
-  const std::vector<Sighting> jobs =
-      read_jobs(bench.redis, bench.settings.keys, wanted, bench.shared.gate);
   json::Array items;
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    if (jobs[i].job.exists()) items.emplace_back(letter_item(bench, jobs[i], shown[i]));
-  }
+  std::size_t bytes = 0;
+  visit_jobs(bench.redis, bench.settings.keys, wanted, bench.shared.gate,
+             [&](std::size_t i, Sighting&& s) {
+               if (s.job.exists()) {
+                 items.emplace_back(letter_item(bench, s, shown[i]));
+                 bytes += json::write(items.back()).size();
+               }
+               if (bytes < kPageBytes || i + 1 == shown.size()) return true;
+               next = cursor_text(window, shown[i]);
+               return false;
+             });
   return answer_of(std::move(items), next);
 }
 

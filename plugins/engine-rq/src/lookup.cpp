@@ -15,6 +15,7 @@ constexpr std::size_t kBatch = 50;
 constexpr std::size_t kMostValueBytes = 1u << 20;
 constexpr std::size_t kReplyBudget = 8u << 20;
 constexpr std::size_t kMaxIdBytes = 200;
+constexpr std::int64_t kResultClock = 1000;  // a result's time is in whole milliseconds
 
 redis::Args read_arguments() {
   const std::vector<std::string>& all = rq::job_fields();
@@ -41,7 +42,8 @@ Sighting sighting_of(const Wanted& wanted, const redis::Reply& reply) {
     if (s.last_result.type == rq::ResultType::none) s.last_result = result;
     // RQ's maintenance takes a job whose end it did not see for abandoned. What the run left proves
     // otherwise.
-    const bool is_of_this_run = s.job.started_at && result.written_at >= s.job.started_at;
+    const bool is_of_this_run = s.job.started_at && result.written_at &&
+                                *result.written_at + kResultClock > *s.job.started_at;
     if (status_of(s.job.status) == Status::failed && result.type == rq::ResultType::success &&
         is_of_this_run) {
       if (s.last_result.type != rq::ResultType::success) --s.results;
@@ -59,23 +61,34 @@ bool usable_id(std::string_view id) {
          pickle::valid_utf8(id);
 }
 
-std::vector<Sighting> read_jobs(redis::Connection& redis, const rq::Keys& keys,
-                                const std::vector<Wanted>& wanted, const Gate& gate) {
+void visit_jobs(redis::Connection& redis, const rq::Keys& keys, const std::vector<Wanted>& wanted,
+                const Gate& gate, const std::function<bool(std::size_t, Sighting&&)>& each) {
   static const redis::Args arguments = read_arguments();
-  std::vector<Sighting> out;
-  out.reserve(wanted.size());
-  while (out.size() < wanted.size() && !gate.stopping()) {
-    const std::size_t end = std::min(wanted.size(), out.size() + kBatch);
+  for (std::size_t done = 0; done < wanted.size() && !gate.stopping();) {
+    const std::size_t end = std::min(wanted.size(), done + kBatch);
     redis::Args names;
-    for (std::size_t i = out.size(); i < end; ++i) {
+    for (std::size_t i = done; i < end; ++i) {
       names.push_back(keys.job(wanted[i].id));
       names.push_back(keys.results(wanted[i].id));
     }
     const redis::Reply reply = redis.eval(scripts::kReadJobs, names, arguments);
-    if (reply.items.empty() || reply.items.size() > end - out.size())
+    if (reply.items.empty() || reply.items.size() > end - done)
       throw Error(Z4J_CORRUPT, "Redis answered a script with another number of jobs");
-    for (const redis::Reply& job : reply.items) out.push_back(sighting_of(wanted[out.size()], job));
+    for (const redis::Reply& job : reply.items) {
+      if (!each(done, sighting_of(wanted[done], job))) return;
+      ++done;
+    }
   }
+}
+
+std::vector<Sighting> read_jobs(redis::Connection& redis, const rq::Keys& keys,
+                                const std::vector<Wanted>& wanted, const Gate& gate) {
+  std::vector<Sighting> out;
+  out.reserve(wanted.size());
+  visit_jobs(redis, keys, wanted, gate, [&](std::size_t, Sighting&& s) {
+    out.push_back(std::move(s));
+    return true;
+  });
   return out;
 }
 

@@ -7,7 +7,9 @@
 #include "src/seen.hpp"
 #include "src/shared.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,10 @@ struct Wanted {
 // gate stops. Throws what Connection throws.
 [[nodiscard]] std::vector<Sighting> read_jobs(redis::Connection& redis, const rq::Keys& keys,
                                               const std::vector<Wanted>& wanted, const Gate& gate);
+// The same, few at a time, for many that need not be held together: `each` sees the place in
+// `wanted` and the job, and ends it with false.
+void visit_jobs(redis::Connection& redis, const rq::Keys& keys, const std::vector<Wanted>& wanted,
+                const Gate& gate, const std::function<bool(std::size_t, Sighting&&)>& each);
 [[nodiscard]] Sighting read_job(redis::Connection& redis, const rq::Keys& keys,
                                 const std::string& id);
 

@@ -218,17 +218,7 @@ Prepared prepare_retry(Bench& bench, const rq::Job& job, const json::Object& arg
   return copy_job(bench, job, id_for_new(args), std::move(plan), data, description, "operator");
 }
 
-json::Object only(std::vector<json::Object> answers) { return std::move(answers.front()); }
-
-}  // namespace
-
-json::Object retry_job(Bench& bench, const Asked& asked) {
-  const rq::Job job =
-      reading([&] { return read_job(bench.redis, bench.settings.keys, asked.id).job; });
-  return only(run_steps(bench, {prepare_retry(bench, job, asked.args)}));
-}
-
-std::vector<json::Object> retry_jobs(Bench& bench, const std::vector<Asked>& asked) {
+std::vector<json::Object> retry_some(Bench& bench, const std::vector<Asked>& asked) {
   std::vector<Wanted> wanted;
   for (const Asked& one : asked) wanted.push_back({one.id, Place::none, 0, 0});
   const std::vector<Sighting> jobs = reading(
@@ -248,6 +238,20 @@ std::vector<json::Object> retry_jobs(Bench& bench, const std::vector<Asked>& ask
     }
   }
   return run_steps(bench, std::move(prepared));
+}
+
+json::Object only(std::vector<json::Object> answers) { return std::move(answers.front()); }
+
+}  // namespace
+
+json::Object retry_job(Bench& bench, const Asked& asked) {
+  const rq::Job job =
+      reading([&] { return read_job(bench.redis, bench.settings.keys, asked.id).job; });
+  return only(run_steps(bench, {prepare_retry(bench, job, asked.args)}));
+}
+
+std::vector<json::Object> retry_jobs(Bench& bench, const std::vector<Asked>& asked) {
+  return in_parts(asked, [&](const std::vector<Asked>& some) { return retry_some(bench, some); });
 }
 
 json::Object enqueue_job(Bench& bench, const std::string& function, const json::Object& args) {

@@ -226,7 +226,8 @@ class Revocations {
 }  // namespace
 
 std::vector<json::Object> revoke_jobs(Bench& bench, const std::vector<Asked>& asked) {
-  return Revocations(bench, asked).run();
+  return in_parts(asked,
+                  [&](const std::vector<Asked>& some) { return Revocations(bench, some).run(); });
 }
 
 json::Object revoke_job(Bench& bench, const Asked& asked) {

@@ -18,6 +18,8 @@ namespace {
 constexpr std::int64_t kDefaultLimit = 500, kMaxLimit = 1000;
 constexpr std::size_t kMaxStateIds = 500;
 constexpr std::size_t kMaxListedQueues = 2000;
+// 500 of them are one answer.
+constexpr pickle::Budget kResultBudget{.nodes = 1000, .bytes = 8u << 10, .depth = 64};
 constexpr pickle::Budget kSnapshotBudget{.nodes = 2000, .bytes = 16u << 10, .depth = 64};
 
 double unix_time(std::int64_t us) { return static_cast<double>(us) / 1e6; }
@@ -171,16 +173,24 @@ json::Object waiting_page(Bench& bench, const PageAsked& asked, const std::strin
                         rq::parse_epoch(pairs.items[i + 1].text).value_or(0)});
     }
   }
-  const std::vector<Sighting> jobs = read_jobs(bench.redis, keys, wanted, bench.shared.gate);
   json::Array items;
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    if (!jobs[i].job.exists() || !usable_id(jobs[i].job.id)) continue;
-    json::Object item = job_item(jobs[i], queue, bench.shared);
-    item["position"] = first + static_cast<std::int64_t>(i);
-    items.emplace_back(std::move(item));
-  }
-  return answer_of(std::move(items),
-                   wanted.size() == asked.limit ? std::to_string(first + limit) : std::string());
+  std::size_t bytes = 0;
+  std::int64_t next = first + static_cast<std::int64_t>(wanted.size());
+  bool has_more = wanted.size() == asked.limit;
+  visit_jobs(bench.redis, keys, wanted, bench.shared.gate, [&](std::size_t i, Sighting&& s) {
+    const std::int64_t position = first + static_cast<std::int64_t>(i);
+    if (s.job.exists() && usable_id(s.job.id)) {
+      json::Object item = job_item(s, queue, bench.shared);
+      item["position"] = position;
+      bytes += json::write(json::Value(item)).size();
+      items.emplace_back(std::move(item));
+    }
+    if (bytes < kPageBytes || i + 1 == wanted.size()) return true;
+    next = position + 1;
+    has_more = true;
+    return false;
+  });
+  return answer_of(std::move(items), has_more ? std::to_string(next) : std::string());
 }
 
 const char* kernel_state(const Sighting& s) {
@@ -228,7 +238,7 @@ json::Object state_item(const Sighting& s) {
     const std::string& raw =
         s.last_result.return_value.empty() ? job.result : s.last_result.return_value;
     if (!raw.empty()) {
-      rq::Payload result = rq::decode_value(raw, kSnapshotBudget);
+      rq::Payload result = rq::decode_value(raw, kResultBudget);
       o["result"] = std::move(result.value);
       if (!result.exact) o["result_is_repr"] = true;
     }
@@ -252,8 +262,11 @@ json::Object state_page(Bench& bench, const json::Object& page) {
     std::string id(v.get_string().data(), v.get_string().size());
     if (usable_id(id)) wanted.push_back({std::move(id), Place::none, 0, 0});
   }
-  for (const Sighting& s : read_jobs(bench.redis, bench.settings.keys, wanted, bench.shared.gate))
-    items.emplace_back(state_item(s));
+  visit_jobs(bench.redis, bench.settings.keys, wanted, bench.shared.gate,
+             [&](std::size_t, Sighting&& s) {
+               items.emplace_back(state_item(s));
+               return true;
+             });
   return answer_of(std::move(items), {});
 }
 

@@ -17,6 +17,9 @@ namespace z4j::engine_rq {
 [[nodiscard]] json::Object take_snapshot(Bench& bench, std::string_view what,
                                          const json::Object& page);
 
+// Where a page of jobs ends early, so that its answer is not too large.
+inline constexpr std::size_t kPageBytes = 4u << 20;
+
 struct PageAsked {
   std::size_t limit = 0;
   std::string cursor;

@@ -11,7 +11,7 @@
 namespace z4j::engine_rq {
 namespace {
 
-constexpr std::size_t kStepsAtOnce = 100;
+constexpr std::size_t kStepsAtOnce = 100, kAskedAtOnce = 50;
 
 // Redis says these before it runs anything.
 bool changed_nothing(const std::string& error) {
@@ -108,6 +108,24 @@ std::vector<json::Object> run_steps(Bench& bench, std::vector<Prepared> prepared
   const Step& step = std::get<Step>(prepared.front());
   return {
       changing([&] { return step.finish(bench.redis.eval(step.script, step.keys, step.args)); })};
+}
+
+std::vector<json::Object> in_parts(
+    const std::vector<Asked>& asked,
+    const std::function<std::vector<json::Object>(const std::vector<Asked>&)>& some) {
+  std::vector<json::Object> answers;
+  for (std::size_t from = 0; from < asked.size(); from += kAskedAtOnce) {
+    const std::size_t end = std::min(asked.size(), from + kAskedAtOnce);
+    const auto at = [&](std::size_t i) { return asked.begin() + static_cast<std::ptrdiff_t>(i); };
+    try {
+      for (json::Object& answer : some({at(from), at(end)})) answers.push_back(std::move(answer));
+    } catch (const Error& e) {
+      if (from == 0) throw;
+      answers.resize(asked.size(), refused(std::string("not tried: ") + e.what()));
+      break;
+    }
+  }
+  return answers;
 }
 
 }  // namespace z4j::engine_rq

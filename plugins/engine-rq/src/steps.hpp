@@ -23,4 +23,10 @@ using Prepared = std::variant<json::Object, Step>;
 // is not tried. Thrown: what Connection throws while nothing has been changed.
 [[nodiscard]] std::vector<json::Object> run_steps(Bench& bench, std::vector<Prepared> prepared);
 
+// `some` answers for a part of what was asked; parts are small, since each job may be large. What
+// comes behind a part that failed is not tried.
+[[nodiscard]] std::vector<json::Object> in_parts(
+    const std::vector<Asked>& asked,
+    const std::function<std::vector<json::Object>(const std::vector<Asked>&)>& some);
+
 }  // namespace z4j::engine_rq

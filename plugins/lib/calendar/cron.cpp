@@ -12,8 +12,8 @@
 namespace z4j::calendar {
 namespace {
 
-constexpr Seconds kDay = 86'400;
-constexpr Seconds kFarthest = 5 * 366 * kDay;
+constexpr Seconds kCronDay = 86'400;
+constexpr Seconds kFarthest = 5 * 366 * kCronDay;
 constexpr std::size_t kLongest = 500;  // bytes
 
 struct Field {
@@ -155,7 +155,7 @@ Seconds highest_wall_before(const Segment& segment, const Zone& zone) {
   // Two days are more than any two offsets differ by; files change at most a few times in that
   // time.
   for (int i = 0;
-       i < 8 && begin != std::numeric_limits<Seconds>::min() && begin > segment.from - 2 * kDay;
+       i < 8 && begin != std::numeric_limits<Seconds>::min() && begin > segment.from - 2 * kCronDay;
        ++i) {
     const Segment before = zone.segment(begin - 1);
     highest = std::max(highest, before.until + before.offset);
@@ -214,9 +214,9 @@ std::optional<Seconds> Cron::next_label(Seconds wall, Seconds limit) const {
   using namespace std::chrono;
   if (wall >= limit) return std::nullopt;
   sys_days date = floor<days>(sys_seconds(seconds(wall)));
-  Seconds second_of_day = wall - Seconds{date.time_since_epoch().count()} * kDay;
+  Seconds second_of_day = wall - Seconds{date.time_since_epoch().count()} * kCronDay;
   for (;;) {
-    if (Seconds{date.time_since_epoch().count()} * kDay >= limit) return std::nullopt;
+    if (Seconds{date.time_since_epoch().count()} * kCronDay >= limit) return std::nullopt;
     const year_month_day ymd(date);
     if ((fields_.months >> static_cast<unsigned>(ymd.month()) & 1u) == 0) {
       date = sys_days((ymd.year() / ymd.month() + months(1)) / std::chrono::day(1));
@@ -237,8 +237,8 @@ std::optional<Seconds> Cron::next_label(Seconds wall, Seconds limit) const {
           if (static_cast<unsigned>(minute) != m) s = 0;
           m = static_cast<unsigned>(minute);
           if (const int second = first_from(fields_.seconds, s); second >= 0) {
-            const Seconds label = Seconds{date.time_since_epoch().count()} * kDay + hour * 3600 +
-                                  minute * 60 + second;
+            const Seconds label = Seconds{date.time_since_epoch().count()} * kCronDay +
+                                  hour * 3600 + minute * 60 + second;
             return label < limit ? std::optional(label) : std::nullopt;
           }
           ++m, s = 0;

@@ -5,7 +5,7 @@
 namespace z4j::calendar {
 namespace {
 
-constexpr Seconds kDay = 86'400;
+constexpr Seconds kRuleDay = 86'400;
 
 // Takes the text apart from the left; after the first thing that does not fit, nothing fits.
 class RuleText {
@@ -95,16 +95,16 @@ Seconds YearlyDay::in(int year) const {
   };
   const std::chrono::year y(year);
   const Seconds new_year = days_of(y / January / 1);
-  if (form == Form::kZeroBased) return (new_year + day) * kDay + time;
+  if (form == Form::kZeroBased) return (new_year + day) * kRuleDay + time;
   if (form == Form::kJulian)
-    return (new_year + day - (y.is_leap() && day >= 60 ? 0 : 1)) * kDay + time;
+    return (new_year + day - (y.is_leap() && day >= 60 ? 0 : 1)) * kRuleDay + time;
   const std::chrono::month m(static_cast<unsigned>(month));
   const std::chrono::weekday w(static_cast<unsigned>(day));
   const Seconds found =
       week == 5
           ? Seconds{sys_days(y / m / w[last]).time_since_epoch().count()}
           : Seconds{sys_days(y / m / w[static_cast<unsigned>(week)]).time_since_epoch().count()};
-  return found * kDay + time;
+  return found * kRuleDay + time;
 }
 
 std::optional<PosixRule> read_posix_rule(std::string_view text) {

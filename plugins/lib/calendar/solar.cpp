@@ -11,7 +11,7 @@
 namespace z4j::calendar {
 namespace {
 
-constexpr double kDay = 86'400;
+constexpr double kSolarDay = 86'400;
 constexpr double kRadians = std::numbers::pi / 180;
 // The upper limb on the horizon: the sun's radius and the refraction there.
 constexpr double kHorizon = -0.8333;
@@ -26,7 +26,7 @@ struct SunAt {
 
 // Series in Julian centuries since 2000 (Meeus, chapter 25, as NOAA's calculator has it).
 SunAt sun_at(double unix_time) {
-  const double t = (unix_time / kDay + 2'440'587.5 - 2'451'545.0) / 36'525;
+  const double t = (unix_time / kSolarDay + 2'440'587.5 - 2'451'545.0) / 36'525;
   const double mean_longitude = around(280.46646 + t * (36'000.76983 + t * 0.0003032));
   const double anomaly = (357.52911 + t * (35'999.05029 - t * 0.0001537)) * kRadians;
   const double centre = std::sin(anomaly) * (1.914602 - t * (0.004817 + t * 0.000014)) +
@@ -48,7 +48,7 @@ SunAt sun_at(double unix_time) {
 
 // Degrees behind the sun's highest stand, -180 to 180.
 double hour_angle(double unix_time, double longitude, const SunAt& sun) {
-  return signed_around(unix_time / kDay * 360 - 180 + longitude + sun.equation_of_time);
+  return signed_around(unix_time / kSolarDay * 360 - 180 + longitude + sun.equation_of_time);
 }
 
 double altitude(double unix_time, double latitude, double longitude) {
@@ -63,7 +63,7 @@ double altitude(double unix_time, double latitude, double longitude) {
 double transit_near(double guess, double longitude, double angle) {
   double time = guess;
   for (int i = 0; i < 4; ++i)
-    time -= signed_around(hour_angle(time, longitude, sun_at(time)) - angle) / 360 * kDay;
+    time -= signed_around(hour_angle(time, longitude, sun_at(time)) - angle) / 360 * kSolarDay;
   return time;
 }
 
@@ -134,14 +134,14 @@ Solar Solar::read(std::string_view expression) {
 std::optional<Seconds> Solar::next(Seconds after) const {
   const auto begin = static_cast<double>(after);
   // The day before may hold it still: each day here runs from one midnight of the sun to the next.
-  double noon = transit_near(begin - kDay, longitude_, 0);
-  for (int day = 0; day < 367; ++day, noon = transit_near(noon + kDay, longitude_, 0)) {
+  double noon = transit_near(begin - kSolarDay, longitude_, 0);
+  for (int day = 0; day < 367; ++day, noon = transit_near(noon + kSolarDay, longitude_, 0)) {
     double found = noon;
     if (way_ == Way::kLowest) {
-      found = transit_near(noon + kDay / 2, longitude_, 180);
+      found = transit_near(noon + kSolarDay / 2, longitude_, 180);
     } else if (way_ != Way::kHighest) {
       // Between its lowest and its highest stand the sun passes each altitude at most once.
-      double low = transit_near(way_ == Way::kRising ? noon - kDay / 2 : noon + kDay / 2,
+      double low = transit_near(way_ == Way::kRising ? noon - kSolarDay / 2 : noon + kSolarDay / 2,
                                 longitude_, 180),
              high = noon;
       if (altitude(low, latitude_, longitude_) >= altitude_ ||

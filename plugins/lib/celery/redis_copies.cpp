@@ -50,6 +50,30 @@ for i = 3, #ARGV, 2 do redis.call('LPUSH', KEYS[tonumber(ARGV[i])], ARGV[i + 1])
 return 1
 )";
 
+// KEYS: the note of the copy, the lists of the queue, as many places. ARGV: for how long to remember
+// the copy. What came since stays behind what was there before.
+constexpr char kUndoScript[] = R"(
+local half = (#KEYS - 1) / 2
+for i = 2, half + 1 do
+  local kind = redis.call('TYPE', KEYS[i]).ok
+  if kind ~= 'list' and kind ~= 'none' then return redis.error_reply('ERR the queue is not a list') end
+end
+for i = 2, half + 1 do
+  local place = KEYS[half + i]
+  local n = redis.call('LLEN', place)
+  if n > 0 and redis.call('EXISTS', KEYS[i]) == 0 then
+    redis.call('RENAME', place, KEYS[i])
+  elseif n > 0 then
+    for at = 0, n - 1, 100 do
+      redis.call('RPUSH', KEYS[i], unpack(redis.call('LRANGE', place, at, at + 99)))
+    end
+    redis.call('DEL', place)
+  end
+end
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return 1
+)";
+
 int priority_of(const std::string& message) {
   try {
     return parse_message(message).priority;
@@ -104,6 +128,13 @@ bool RedisTransport::put_back(const std::string& queue, const std::string& copy,
     args.push_back(message);
   }
   return connection_.eval(kPutBackScript, keys, args).integer == 1;
+}
+
+void RedisTransport::undo_aside(const std::string& queue, const std::string& copy) {
+  redis::Args keys = {copy_note(copy)};
+  for (std::string& key : keys_.queue_lists(queue)) keys.push_back(std::move(key));
+  for (std::string& key : copy_lists(copy)) keys.push_back(std::move(key));
+  connection_.eval(kUndoScript, keys, {kRememberSeconds});
 }
 
 }  // namespace z4j::celery

@@ -69,6 +69,7 @@ class RedisTransport : public Transport {
   void drop_aside(const std::string& queue, const std::string& copy) override;
   bool put_back(const std::string& queue, const std::string& copy, std::uint64_t part,
                 const std::vector<std::string>& messages) override;
+  void undo_aside(const std::string& queue, const std::string& copy) override;
   std::vector<Unacked> unacked(std::size_t limit, bool& truncated) override;
 
  private:

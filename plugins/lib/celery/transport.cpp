@@ -56,6 +56,19 @@ bool Transport::put_back(const std::string&, const std::string&, std::uint64_t,
   refuse(*this, Ability::set_aside);
 }
 
+void Transport::undo_aside(const std::string& queue, const std::string& copy) {
+  constexpr std::size_t kPage = 500;
+  constexpr std::uint64_t kFirstPart = 1'000'000'000'000;  // beyond those that anybody else counts
+  std::size_t from = 0;
+  for (std::uint64_t part = kFirstPart;; ++part) {
+    const std::vector<std::string> page = read_aside(queue, copy, from, kPage);
+    if (!page.empty()) put_back(queue, copy, part, page);
+    from += page.size();
+    if (page.size() < kPage) break;
+  }
+  drop_aside(queue, copy);
+}
+
 std::vector<DeadLetter> Transport::dead_letters(const std::string&, std::size_t, std::size_t) {
   refuse(*this, Ability::dead_letters);
 }

@@ -131,6 +131,9 @@ class Transport {
   // put back before. Throws Z4J_UNKNOWN when that cannot be told any more.
   virtual bool put_back(const std::string& queue, const std::string& copy, std::uint64_t part,
                         const std::vector<std::string>& messages);
+  // All that is still aside, as if it had never been taken as far as the broker allows; then the
+  // copy is gone.
+  virtual void undo_aside(const std::string& queue, const std::string& copy);
 
   // Dead letters. All throw Z4J_UNSUPPORTED unless dead_letters can be done. `queue` is the one
   // they lie in; "" is all that are known. Newest first.

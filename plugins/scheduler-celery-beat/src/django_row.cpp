@@ -88,6 +88,28 @@ std::int64_t unit_us(const std::string& period) {
   return 0;
 }
 
+std::int64_t floor_seconds(std::int64_t us) {
+  return us >= 0 ? us / kSecond : (us - kSecond + 1) / kSecond;
+}
+std::int64_t instant_of(const calendar::Zone& zone, std::int64_t wall_us) {
+  const std::int64_t seconds = floor_seconds(wall_us);
+  return zone.instant_of(seconds) * kSecond + (wall_us - seconds * kSecond);
+}
+
+// "2026-11-23 20:52:23.375445", as SQLite has it.
+std::int64_t wall_of(const std::string& text) {
+  std::string iso = text;
+  if (iso.size() > 10) iso[10] = 'T';
+  const auto wall = z4j::text::parse_iso_time(iso);
+  if (!wall) corrupt("'" + text.substr(0, 40) + "' as a time");
+  return *wall;
+}
+std::string text_of(std::int64_t wall_us) {
+  std::string out = z4j::text::format_iso_time(wall_us).substr(0, 26);
+  out[10] = ' ';
+  return wall_us % kSecond == 0 ? out.substr(0, 19) : out;
+}
+
 class Reader {
  public:
   Reader(const database::Row& row, const DjangoTimes& times) : row_(row), times_(times) {}
@@ -191,21 +213,24 @@ std::string DjangoTimes::column(const std::string& name) const {
 
 std::optional<std::int64_t> DjangoTimes::read(const database::Text& text) const {
   if (!text || text->empty()) return std::nullopt;
-  if (kind_ == database::Kind::postgresql) return integer_of(text, "a time");
-  std::string iso = *text;
-  if (iso.size() > 10) iso[10] = 'T';
-  const auto wall = z4j::text::parse_iso_time(iso);
-  if (!wall) corrupt("'" + text->substr(0, 40) + "' as a time");
-  const std::int64_t seconds = *wall >= 0 ? *wall / kSecond : (*wall - kSecond + 1) / kSecond;
-  return zone_->instant_of(seconds) * kSecond + (*wall - seconds * kSecond);
+  if (is_sqlite()) return wall_of(*text);
+  const std::int64_t us = integer_of(text, "a time");
+  return us + zone_->offset_at(floor_seconds(us)) * kSecond;
 }
 
 std::string DjangoTimes::write(std::int64_t us) const {
-  if (kind_ == database::Kind::postgresql) return text::format_iso_time(us);
-  const std::int64_t seconds = us >= 0 ? us / kSecond : (us - kSecond + 1) / kSecond;
-  std::string out = text::format_iso_time(us + zone_->offset_at(seconds) * kSecond).substr(0, 26);
-  out[10] = ' ';
-  return us % kSecond == 0 ? out.substr(0, 19) : out;
+  if (is_sqlite()) return text_of(us);
+  return text::format_iso_time(instant_of(*zone_, us));
+}
+
+std::optional<std::int64_t> DjangoTimes::read_stamp(const database::Text& text) const {
+  if (!text || text->empty()) return std::nullopt;
+  return is_sqlite() ? instant_of(*zone_, wall_of(*text)) : integer_of(text, "a time");
+}
+
+std::string DjangoTimes::write_stamp(std::int64_t us) const {
+  return is_sqlite() ? text_of(us + zone_->offset_at(floor_seconds(us)) * kSecond)
+                     : text::format_iso_time(us);
 }
 
 std::string django_select(const DjangoTimes& times) {

@@ -15,8 +15,9 @@
 
 namespace z4j::celery_beat {
 
-// How this database writes times. PostgreSQL keeps instants; Django writes UTC into SQLite unless
-// USE_TZ is off, then the wall clock of a zone.
+// How this database writes times: instants in PostgreSQL, UTC in SQLite. With USE_TZ off Django
+// means the wall clock of its TIME_ZONE, in the columns that it fills by itself; beat means UTC in
+// all that it reads and writes, whatever the column's owner thinks.
 class DjangoTimes {
  public:
   DjangoTimes(database::Kind kind, const std::string& naive_times_in);
@@ -27,10 +28,15 @@ class DjangoTimes {
   [[nodiscard]] std::optional<std::int64_t> read(const database::Text& text) const;
   // As Django does: without a fraction when there is none.
   [[nodiscard]] std::string write(std::int64_t us) const;
+  // The same for what Django fills by itself: date_changed, last_update.
+  [[nodiscard]] std::optional<std::int64_t> read_stamp(const database::Text& text) const;
+  [[nodiscard]] std::string write_stamp(std::int64_t us) const;
 
  private:
+  [[nodiscard]] bool is_sqlite() const { return kind_ == database::Kind::sqlite; }
+
   database::Kind kind_;
-  std::shared_ptr<const calendar::Zone> zone_;
+  std::shared_ptr<const calendar::Zone> zone_;  // of naive times; UTC when there are none
 };
 
 inline constexpr std::size_t kDjangoColumns = 31;

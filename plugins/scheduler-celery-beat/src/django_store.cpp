@@ -346,11 +346,11 @@ void DjangoStore::fill(Change& c, const Wanted& w, const Schedule& now, bool is_
   }
   if (is_switched_on) {
     // From its last run, long ago, it would be due at once.
-    c.set("last_run_at", now_text());
+    c.set("last_run_at", times_.write(now_us()));
     // Beat switches off what is to run once and has.
     if (is_once) c.set("total_run_count", number_text(0));
   }
-  c.set("date_changed", now_text());
+  c.set("date_changed", times_.write_stamp(now_us()));
 }
 
 void DjangoStore::fill_options(Change& c, const json::Object& options, bool is_once) {
@@ -474,10 +474,6 @@ std::string DjangoStore::find_or_make(
   return made.at(0).at(0).value_or("");
 }
 
-std::string DjangoStore::now_text() const {
-  return db_.is_sqlite() ? times_.write(now_us()) : std::string("now");
-}
-
 // The next listing comes within seconds.
 void DjangoStore::tell_beat_again() {
   if (!tell_again_us_ || now_us() < *tell_again_us_) return;
@@ -509,11 +505,11 @@ void DjangoStore::tell_beat() {
       "SELECT CAST(last_update AS TEXT) FROM django_celery_beat_periodictasks WHERE ident=1", {},
       1);
   std::int64_t at = now_us();
-  if (!last.empty()) at = std::max(at, times_.read(last[0][0]).value_or(0) + 1);
+  if (!last.empty()) at = std::max(at, times_.read_stamp(last[0][0]).value_or(0) + 1);
   db_.change(
       "INSERT INTO django_celery_beat_periodictasks (ident,last_update) VALUES (1,:p1) "
       "ON CONFLICT (ident) DO UPDATE SET last_update=excluded.last_update",
-      {times_.write(at)});
+      {times_.write_stamp(at)});
 }
 
 }  // namespace z4j::celery_beat

@@ -59,7 +59,6 @@ class DjangoStore : public Store {
                            const std::vector<std::pair<std::string, std::string>>& values);
   void tell_beat();
   void tell_beat_again();
-  [[nodiscard]] std::string now_text() const;
 
   database::Session db_;
   DjangoTimes times_;

@@ -1,7 +1,7 @@
 #include "src/persistent_store.hpp"
 
-#include "lib/calendar/zone.hpp"
 #include "lib/pickle/pickle.hpp"
+#include "lib/schedule/python_objects.hpp"
 #include "lib/text/text.hpp"
 #include "src/crontab.hpp"
 #include "src/shelf.hpp"
@@ -20,14 +20,10 @@ namespace {
 constexpr pickle::Limits kLimits{32u << 20, 2'000'000};
 constexpr std::int64_t kSecond = 1'000'000;
 
-bool ends_with(std::string_view text, std::string_view with) {
-  return text.size() >= with.size() && text.substr(text.size() - with.size()) == with;
-}
-
 class EntryReader {
  public:
   EntryReader(const pickle::Document& doc, const std::string& zone, bool in_own_form)
-      : doc_(doc), timezone_(zone), in_own_form_(in_own_form) {}
+      : doc_(doc), objects_(doc), timezone_(zone), in_own_form_(in_own_form) {}
 
   // ScheduleEntry(name, task, last_run_at, total_run_count, schedule, args, kwargs, options)
   [[nodiscard]] Schedule read(const std::string& name, pickle::NodeId id) const {
@@ -36,13 +32,14 @@ class EntryReader {
     s.name = s.id;
     s.engine = "celery";
     s.read_only_reason = PersistentStore::kReason;
-    const std::vector<pickle::NodeId> parts = arguments(id, "Entry");
+    const std::vector<pickle::NodeId> parts = objects_.arguments(id, "Entry");
     if (parts.size() < 8) {
       unreadable(s, "it is no entry of celery beat");
       return s;
     }
     s.task = text::clean(doc_[parts[1]].text, schedule::kMaxTask);
-    s.last_run_at = time_of(parts[2]);
+    if (const auto at = objects_.datetime_us(parts[2]))
+      s.last_run_at = static_cast<double>(*at) / 1e6;
     if (doc_[parts[3]].kind == pickle::Kind::integer) s.total_runs = doc_[parts[3]].integer;
     const std::string timing = read_timing(s, parts[4]);
     const pickle::Shown args = pickle::show(doc_, parts[5], pickle::TopTuple::as_array),
@@ -96,21 +93,6 @@ class EntryReader {
     return out + "'";
   }
 
-  // What a class of that name was called with.
-  [[nodiscard]] std::vector<pickle::NodeId> arguments(pickle::NodeId id,
-                                                      std::string_view name_ends) const {
-    if (id >= doc_.nodes.size()) return {};
-    const pickle::Node& node = doc_[id];
-    if (node.kind != pickle::Kind::object || !ends_with(node.text, name_ends) ||
-        node.args >= doc_.nodes.size())
-      return {};
-    return doc_[node.args].items;
-  }
-  [[nodiscard]] std::optional<std::int64_t> integer_at(const std::vector<pickle::NodeId>& parts,
-                                                       std::size_t i) const {
-    if (i >= parts.size() || doc_[parts[i]].kind != pickle::Kind::integer) return std::nullopt;
-    return doc_[parts[i]].integer;
-  }
   [[nodiscard]] std::string field(pickle::NodeId id) const {
     const pickle::Node& node = doc_[id];
     if (node.kind == pickle::Kind::text) return node.text;
@@ -125,19 +107,9 @@ class EntryReader {
     return node.kind == pickle::Kind::integer ? std::to_string(node.integer) : node.text;
   }
 
-  [[nodiscard]] std::optional<std::int64_t> delta_us(pickle::NodeId id) const {
-    const auto parts = arguments(id, "timedelta");
-    const auto days = integer_at(parts, 0), seconds = integer_at(parts, 1),
-               us = integer_at(parts, 2);
-    if (!days || !seconds || !us || *days < 0 || *days > 40'000 || *seconds < 0 ||
-        *seconds > 86'400 || *us < 0 || *us > kSecond)
-      return std::nullopt;
-    return (*days * 86'400 + *seconds) * kSecond + *us;
-  }
-
   // Sets kind and expression; answers the call that makes it in Python.
   std::string read_timing(Schedule& s, pickle::NodeId id) const {
-    if (const auto parts = arguments(id, ".crontab"); parts.size() >= 5) {
+    if (const auto parts = objects_.arguments(id, ".crontab"); parts.size() >= 5) {
       s.kind = "cron";
       s.timezone = timezone_;
       const Crontab c{field(parts[0]), field(parts[1]), field(parts[3]), field(parts[4]),
@@ -147,7 +119,7 @@ class EntryReader {
              ", day_of_week=" + quoted(c.day_of_week) + ", day_of_month=" + quoted(c.day_of_month) +
              ", month_of_year=" + quoted(c.month_of_year) + ")";
     }
-    if (const auto parts = arguments(id, ".solar"); parts.size() >= 3) {
+    if (const auto parts = objects_.arguments(id, ".solar"); parts.size() >= 3) {
       s.kind = "solar";
       const auto degrees = [&](pickle::NodeId n) {
         char out[40];
@@ -161,8 +133,8 @@ class EntryReader {
       s.expression = event + ":" + degrees(parts[1]) + ":" + degrees(parts[2]);
       return "solar(" + quoted(event) + ", " + degrees(parts[1]) + ", " + degrees(parts[2]) + ")";
     }
-    const auto parts = arguments(id, ".schedule");
-    const auto every = parts.empty() ? std::nullopt : delta_us(parts[0]);
+    const auto parts = objects_.arguments(id, ".schedule");
+    const auto every = parts.empty() ? std::nullopt : objects_.timedelta_us(parts[0]);
     if (!every) {
       unreadable(s, "its schedule is of a class that is not known here");
       return pickle::to_repr(doc_, id);
@@ -175,45 +147,8 @@ class EntryReader {
            ")";
   }
 
-  // datetime(b"...", tz)
-  [[nodiscard]] std::optional<double> time_of(pickle::NodeId id) const {
-    const auto parts = arguments(id, "datetime.datetime");
-    if (parts.empty() || doc_[parts[0]].text.size() != 10) return std::nullopt;
-    const std::string& b = doc_[parts[0]].text;
-    const auto byte = [&](std::size_t i) {
-      return static_cast<int>(static_cast<unsigned char>(b[i]));
-    };
-    char iso[64];
-    std::snprintf(iso, sizeof iso, "%04d-%02d-%02dT%02d:%02d:%02d.%06d", byte(0) * 256 + byte(1),
-                  byte(2) & 0x7f, byte(3), byte(4), byte(5), byte(6),
-                  byte(7) * 65'536 + byte(8) * 256 + byte(9));
-    const auto wall = text::parse_iso_time(iso);
-    if (!wall) return std::nullopt;
-    const auto offset =
-        parts.size() > 1 ? offset_us(parts[1], *wall) : std::optional<std::int64_t>(0);
-    if (!offset) return std::nullopt;
-    return static_cast<double>(*wall - *offset) / 1e6;
-  }
-  [[nodiscard]] std::optional<std::int64_t> offset_us(pickle::NodeId id,
-                                                      std::int64_t wall_us) const {
-    const pickle::Node& zone = doc_[id];
-    if (zone.kind == pickle::Kind::global || zone.text == "pytz._UTC")
-      return 0;  // datetime.timezone.utc
-    if (zone.text == "datetime.timezone") {
-      const auto parts = arguments(id, "timezone");
-      return parts.empty() ? std::nullopt : delta_us(parts[0]);
-    }
-    const auto parts = arguments(id, "");
-    if (parts.empty() || doc_[parts[0]].kind != pickle::Kind::text) return std::nullopt;
-    try {
-      const std::int64_t seconds = wall_us / kSecond;
-      return (seconds - calendar::zone_named(doc_[parts[0]].text)->instant_of(seconds)) * kSecond;
-    } catch (const Error&) {
-      return std::nullopt;
-    }
-  }
-
   const pickle::Document& doc_;
+  schedule::PythonObjects objects_;
   const std::string& timezone_;
   bool in_own_form_;
 };

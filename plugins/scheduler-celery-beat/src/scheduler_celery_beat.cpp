@@ -11,6 +11,7 @@
 
 #include "lib/json/json.hpp"
 #include "lib/schedule/requests.hpp"
+#include "lib/schedule/store_health.hpp"
 #include "lib/schedule/trigger.hpp"
 #include "src/django_store.hpp"
 #include "src/persistent_store.hpp"
@@ -53,7 +54,7 @@ std::uint64_t abilities(StoreKind kind) {
 class SchedulerCeleryBeat {
  public:
   SchedulerCeleryBeat(Host host, std::string_view config)
-      : host_(host), config_(config), requests_(host) {}
+      : host_(host), config_(config), health_(host), requests_(host) {}
   ~SchedulerCeleryBeat() { stop(0); }
   SchedulerCeleryBeat(const SchedulerCeleryBeat&) = delete;
   SchedulerCeleryBeat& operator=(const SchedulerCeleryBeat&) = delete;
@@ -75,7 +76,7 @@ class SchedulerCeleryBeat {
     store_ = make_store(settings);
     requests_.start([this] {
       try {
-        watch_health([this] { static_cast<void>(store_->list(schedule::Page{1, {}, {}, false})); });
+        look([this] { static_cast<void>(store_->list(schedule::Page{1, {}, {}, false})); });
       } catch (const Error&) {  // told already
       }
     });
@@ -90,30 +91,32 @@ class SchedulerCeleryBeat {
 
   void list(Op& op, std::string_view page_json) {
     schedule::Page page = schedule::read_page(page_json);
-    ask(op, [this, page = std::move(page)](Op& o) {
-      const Listing listing = store_->list(page);
+    requests_.add(op, [this, page = std::move(page)](Op& o) {
+      Listing listing;
+      look([&] { listing = store_->list(page); });
       o.ok(json::write(schedule::page_answer(listing.items, listing.next)));
     });
   }
   void put(Op& op, std::string_view schedule_json, std::string_view etag) {
     must_write();
     Wanted wanted = schedule::read_wanted(schedule_json);
-    ask(op, [this, wanted = std::move(wanted), etag = std::string(etag)](Op& o) {
-      const Schedule made = store_->put(wanted, etag);
+    requests_.add(op, [this, wanted = std::move(wanted), etag = std::string(etag)](Op& o) {
+      Schedule made;
+      change([&] { made = store_->put(wanted, etag); });
       o.ok(json::write(json::Object{{"schedule", schedule::to_json(made)}}));
     });
   }
   void remove(Op& op, std::string_view id, std::string_view etag) {
     must_write();
-    ask(op, [this, id = std::string(id), etag = std::string(etag)](Op& o) {
-      store_->remove(id, etag);
+    requests_.add(op, [this, id = std::string(id), etag = std::string(etag)](Op& o) {
+      change([&] { store_->remove(id, etag); });
       o.ok("{}");
     });
   }
   void trigger(Op& op, std::string_view id) {
     requests_.add(op, [this, id = std::string(id)](Op& o) {
       Schedule s;
-      watch_health([&] { s = store_->read(id); });
+      look([&] { s = store_->read(id); });
       if (s.options.contains("problem"))
         return schedule::refuse_trigger(
             o, "beat can't make sense of it: " + std::string(json::text(s.options, "problem")));
@@ -157,36 +160,20 @@ class SchedulerCeleryBeat {
     if ((abilities_ & Z4J_SCHED_WRITE) == 0) throw Error(Z4J_DENIED, PersistentStore::kReason);
   }
 
-  void ask(Op& op, schedule::RequestThread::Run run) {
-    requests_.add(op, [this, run = std::move(run)](Op& o) { watch_health([&] { run(o); }); });
-  }
-  // Runs it, and tells whether the store was there.
   template <class F>
-  void watch_health(F&& run) {
-    try {
-      run();
-      const std::string worry = store_->worry();
-      tell(worry.empty() ? Z4J_HEALTH_OK : Z4J_HEALTH_DEGRADED,
-           worry.empty() ? "reads its store" : worry);
-    } catch (const Error& e) {
-      if (e.code >= Z4J_BUSY || e.code == Z4J_BAD_CONFIG)
-        tell(Z4J_HEALTH_DEGRADED, std::string("backend_offline: ") + e.what());
-      throw;
-    }
+  void look(F&& run) {
+    health_.watch_look(run, [this] { return store_->worry(); });
   }
-  void tell(std::int32_t state, const std::string& why) {
-    if (state == told_state_ && why == told_why_) return;
-    told_state_ = state;
-    told_why_ = why;
-    host_.health(state, why);
+  template <class F>
+  void change(F&& run) {
+    health_.watch(run, [this] { return store_->worry(); });
   }
 
   Host host_;
   std::string config_;
   std::uint64_t abilities_ = 0;
   std::unique_ptr<Store> store_;
-  std::int32_t told_state_ = -1;  // of the thread of requests
-  std::string told_why_;
+  schedule::StoreHealth health_;  // of the thread of requests
   schedule::RequestThread requests_;
 };
 

@@ -12,7 +12,7 @@
   R"("schema":{"type":"string","maxLength":63,"description":"django: the PostgreSQL schema of its tables, when )"     \
   R"(the server's search_path does not lead there: one instance for each tenant"},)"                                  \
   R"("naive_times_in":{"type":"string","maxLength":100,"description":)"                                               \
-  R"("django with USE_TZ off on SQLite: the IANA zone of its times"},)"                                               \
+  R"("django with USE_TZ off: the TIME_ZONE of its settings"},)"                                                      \
   R"("redis_url":{"type":"string","minLength":1,"maxLength":4096,"x-z4j-secret":true,"description":)"                 \
   R"("redbeat: redis://[user:password@]host[:port][/db], rediss:// for TLS, unix:///path?db=n or sentinel://"},)"     \
   R"("sentinel_master":{"type":"string","maxLength":200,"description":"the master's name, with sentinel:// only"},)"  \

@@ -17,7 +17,7 @@ enum class StoreKind : std::uint8_t { django, redbeat, persistent };
 struct Settings {
   StoreKind store = StoreKind::django;
   database::Options database;       // django
-  std::string naive_times_in;       // django: the zone of its times in SQLite
+  std::string naive_times_in;       // django with USE_TZ off: its TIME_ZONE
   redis::Options redis;             // redbeat
   std::string prefix = "redbeat:";  // redbeat
   bool expects_lock = true;         // redbeat

@@ -11,6 +11,7 @@
 #include "lib/calendar/zone.hpp"
 #include "lib/json/json.hpp"
 #include "lib/rq/redis_setting.hpp"
+#include "lib/schedule/health.hpp"
 #include "lib/schedule/requests.hpp"
 #include "lib/schedule/trigger.hpp"
 #include "src/mirror.hpp"
@@ -46,18 +47,13 @@ Settings read_settings(std::string_view config_json, const Host* host) {
 class SchedulerRqCron {
  public:
   SchedulerRqCron(Host host, std::string_view config)
-      : host_(host), config_(config), requests_(host) {}
+      : host_(host), config_(config), health_(host), requests_(host) {}
   ~SchedulerRqCron() { stop(0); }
   SchedulerRqCron(const SchedulerRqCron&) = delete;
   SchedulerRqCron& operator=(const SchedulerRqCron&) = delete;
 
   static void validate(std::string_view config, const z4j_sink& problems) {
-    try {
-      static_cast<void>(read_settings(config, nullptr));
-    } catch (const Error& e) {
-      const std::string problem = json::write(json::Object{{"at", e.where}, {"message", e.what()}});
-      problems.put(problems.ctx, str(problem));
-    }
+    schedule::put_problem(problems, [&] { static_cast<void>(read_settings(config, nullptr)); });
   }
 
   // Redis need not be there: until it is, the health says why.
@@ -65,13 +61,8 @@ class SchedulerRqCron {
     stop(0);
     settings_ = read_settings(config_, &host_);
     redis_ = std::make_unique<redis::Connection>(settings_.where.redis);
-    requests_.start([this] {
-      try {
-        static_cast<void>(read());
-      } catch (const std::exception&) {
-        // The health tells it.
-      }
-    });
+    requests_.start(
+        [this] { health_.watch_quietly([this] { static_cast<void>(read_schedulers()); }); });
   }
   void stop(std::uint32_t) {
     requests_.stop([this] {
@@ -127,21 +118,10 @@ class SchedulerRqCron {
     throw Error(Z4J_DENIED, "declared_in_code: schedules of rq cron stand in its config file");
   }
 
-  // Tells whether Redis was there.
   std::vector<schedule::Schedule> read() {
-    try {
-      std::vector<CronScheduler> schedulers = read_schedulers();
-      const bool some_are_silent =
-          std::any_of(schedulers.begin(), schedulers.end(),
-                      [](const CronScheduler& s) { return s.cron_jobs.empty(); });
-      std::vector<schedule::Schedule> out = schedules_of(schedulers, settings_.timezone);
-      tell(Z4J_HEALTH_OK,
-           some_are_silent ? "an rq cron older than RQ 2.7 does not tell its jobs" : "");
-      return out;
-    } catch (const Error& e) {
-      tell(Z4J_HEALTH_DEGRADED, std::string("backend_offline: ") + e.what());
-      throw;
-    }
+    std::vector<schedule::Schedule> out;
+    health_.watch([&] { out = schedules_of(read_schedulers(), settings_.timezone); });
+    return out;
   }
 
   // Those that live, the one heard of last first.
@@ -168,19 +148,11 @@ class SchedulerRqCron {
     return out;
   }
 
-  void tell(std::int32_t state, const std::string& why) {
-    if (state == told_state_ && why == told_why_) return;
-    told_state_ = state;
-    told_why_ = why;
-    host_.health(state, why);
-  }
-
   Host host_;
   std::string config_;
   Settings settings_;
   std::unique_ptr<redis::Connection> redis_;
-  std::int32_t told_state_ = -1;  // of the thread of requests
-  std::string told_why_;
+  schedule::HealthVoice health_;  // of the thread of requests
   schedule::RequestThread requests_;
 };
 

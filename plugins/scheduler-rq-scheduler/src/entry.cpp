@@ -90,7 +90,8 @@ Timing timing_of(const Meta& meta, double due) {
 }
 
 void refuse_what_it_has_not(const Wanted& w, const Settings& settings, const std::string& kind) {
-  if (w.priority && *w.priority) invalid("RQ has no priorities", "/priority");
+  if (w.priority && *w.priority && **w.priority != "normal")
+    invalid("RQ has no priorities", "/priority");
   if (w.ends_at && *w.ends_at) invalid("rq-scheduler knows no end; use options.repeat", "/ends_at");
   if (kind != "cron" && kind != "interval" && kind != "clocked")
     invalid("the kind must be cron, interval or clocked", "/kind");
@@ -118,23 +119,32 @@ void set_timing(Meta& meta, const std::string& kind, const std::string& expressi
   }
 }
 
-std::optional<std::int64_t> option_given(const json::Object& options, const char* key,
-                                         std::int64_t least, const char* at) {
+// Absent ones stay, null takes one away.
+enum class Option { absent, none, given };
+Option option_given(const json::Object& options, const char* key, std::int64_t least,
+                    const char* at, std::int64_t& value) {
   const json::Value* v = options.if_contains(key);
-  if (v == nullptr || v->is_null()) return std::nullopt;
-  const std::int64_t n = json::integer(options, key, INT64_MIN);
-  if (!v->is_number() || n < least || n > 1'000'000'000) invalid("it must be a whole number", at);
-  return n;
+  if (v == nullptr) return Option::absent;
+  if (v->is_null()) return Option::none;
+  value = json::integer(options, key, INT64_MIN);
+  if (value < least || value > 1'000'000'000) invalid("it must be a whole number", at);
+  return Option::given;
 }
 
 void set_options(Entry& e, Meta& meta, const json::Object& options, const std::string& kind) {
-  const std::optional<std::int64_t> repeat = option_given(options, kRepeat, 1, "/options/repeat");
-  if (repeat && kind == "clocked") invalid("what runs once has no repeats", "/options/repeat");
-  meta.set(kRepeat, repeat ? json::Value(*repeat) : json::Value(nullptr));
-  const auto timeout = option_given(options, "timeout", -1, "/options/timeout");
-  const auto ttl = option_given(options, "result_ttl", -1, "/options/result_ttl");
-  e.timeout = timeout ? std::to_string(*timeout) : std::string();
-  e.result_ttl = ttl ? std::to_string(*ttl) : std::string();
+  std::int64_t n = 0;
+  if (const Option o = option_given(options, kRepeat, 1, "/options/repeat", n);
+      o != Option::absent) {
+    if (o == Option::given && kind == "clocked")
+      invalid("what runs once has no repeats", "/options/repeat");
+    meta.set(kRepeat, o == Option::given ? json::Value(n) : json::Value(nullptr));
+  }
+  const std::pair<const char*, std::string*> kFields[] = {{"timeout", &e.timeout},
+                                                          {"result_ttl", &e.result_ttl}};
+  for (const auto& [key, field] : kFields) {
+    const Option o = option_given(options, key, -1, "/options", n);
+    if (o != Option::absent) *field = o == Option::given ? std::to_string(n) : std::string();
+  }
 }
 
 std::string described(const rq::Call& call) {
@@ -273,8 +283,6 @@ Schedule schedule_of(const Entry& e, const Settings& settings) {
   } else if (call.form != rq::Form::unknown) {
     s.options["kwargs_repr"] = json::write(call.kwargs.value);
   }
-  if (const std::int64_t repeat = json::integer(meta.shown(), kRepeat); repeat > 0)
-    s.options[kRepeat] = repeat;
   if (const auto n = whole(e.timeout)) s.options["timeout"] = *n;
   if (const auto n = whole(e.result_ttl)) s.options["result_ttl"] = *n;
   if (json::Object others = meta_of_others(meta); !others.empty())
@@ -295,19 +303,8 @@ Schedule schedule_of(const Entry& e, const Settings& settings) {
   return s;
 }
 
-std::string version_of(const Schedule& schedule) {
-  Schedule still = schedule;
-  still.options.erase(kRepeat);
-  return schedule::etag_of(still);
-}
-
-json::Object json_of(const Schedule& schedule) {
-  json::Object o = schedule::to_json(schedule);
-  o["etag"] = version_of(schedule);
-  return o;
-}
-
-json::Value own_form(const Schedule& s) {
+json::Value own_form(const Entry& entry, const Settings& settings) {
+  const Schedule s = schedule_of(entry, settings);
   json::Object o{{"id", s.id},         {"func", s.task},        {"args", s.args},
                  {"kwargs", s.kwargs}, {"queue_name", s.queue}, {"description", s.description}};
   if (s.kind == "interval") {
@@ -317,9 +314,11 @@ json::Value own_form(const Schedule& s) {
   }
   if (s.kind != "cron")
     o["scheduled_time"] = s.next_run_at ? iso_time(*s.next_run_at) : s.expression;
-  for (const char* key : {kRepeat, "timeout", "result_ttl", "meta"}) {
+  for (const char* key : {"timeout", "result_ttl", "meta"}) {
     if (const json::Value* v = s.options.if_contains(key)) o[key] = *v;
   }
+  if (const Meta meta = Meta::read(entry.meta); json::integer(meta.shown(), kRepeat) > 0)
+    o[kRepeat] = json::integer(meta.shown(), kRepeat);
   return o;
 }
 
@@ -422,7 +421,7 @@ Change edited(const Entry& entry, const Wanted& w, const Settings& settings, dou
     if (w.task) after.task = *w.task;
     if (w.args) after.args = *w.args;
     if (w.kwargs) after.kwargs = *w.kwargs;
-    if (needs_meta || version_of(after) != version_of(before))
+    if (needs_meta || schedule::etag_of(after) != schedule::etag_of(before))
       throw Error(Z4J_DENIED, before.read_only_reason);
   }
   refuse_what_it_has_not(w, settings, kind);
@@ -433,8 +432,7 @@ Change edited(const Entry& entry, const Wanted& w, const Settings& settings, dou
     Meta meta = Meta::read(e.meta);
     if (new_options) {
       const json::Object* others = json::object(*w.options, "meta");
-      if (json::Value(others != nullptr ? *others : json::Object()) !=
-          json::Value(meta_of_others(meta)))
+      if (others != nullptr && json::Value(*others) != json::Value(meta_of_others(meta)))
         invalid("the application's own meta can't be changed from here", "/options/meta");
       set_options(e, meta, *w.options, kind);
     }

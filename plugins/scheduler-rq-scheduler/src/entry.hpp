@@ -50,12 +50,10 @@ struct Entry {
 [[nodiscard]] const redis::Args& entry_fields();
 [[nodiscard]] Entry entry_of(std::string id, const redis::Reply& values);
 
-// The schedule; its etag is version_of(), since the remaining number of runs counts down.
+// How often it still runs is not shown: that counts down by itself, and would look like an edit.
 [[nodiscard]] schedule::Schedule schedule_of(const Entry& entry, const Settings& settings);
-[[nodiscard]] std::string version_of(const schedule::Schedule& schedule);
-[[nodiscard]] json::Object json_of(const schedule::Schedule& schedule);
 // As a call of rq-scheduler's own methods would have it, and back to what a put asks for.
-[[nodiscard]] json::Value own_form(const schedule::Schedule& schedule);
+[[nodiscard]] json::Value own_form(const Entry& entry, const Settings& settings);
 [[nodiscard]] schedule::Wanted from_own_form(const json::Value& own);
 
 // What to write for a put. `due` is set when the time it runs next changes.

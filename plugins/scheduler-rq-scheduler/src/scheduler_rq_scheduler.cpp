@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "lib/json/json.hpp"
+#include "lib/schedule/health.hpp"
 #include "lib/schedule/requests.hpp"
 #include "lib/schedule/schedule.hpp"
 #include "src/schema.hpp"
@@ -20,18 +21,13 @@ namespace z4j::rq_scheduler {
 class SchedulerRqScheduler {
  public:
   SchedulerRqScheduler(Host host, std::string_view config)
-      : host_(host), config_(config), requests_(host) {}
+      : host_(host), config_(config), health_(host), requests_(host) {}
   ~SchedulerRqScheduler() { stop(0); }
   SchedulerRqScheduler(const SchedulerRqScheduler&) = delete;
   SchedulerRqScheduler& operator=(const SchedulerRqScheduler&) = delete;
 
   static void validate(std::string_view config, const z4j_sink& problems) {
-    try {
-      static_cast<void>(read_settings(config, nullptr));
-    } catch (const Error& e) {
-      const std::string problem = json::write(json::Object{{"at", e.where}, {"message", e.what()}});
-      problems.put(problems.ctx, str(problem));
-    }
+    schedule::put_problem(problems, [&] { static_cast<void>(read_settings(config, nullptr)); });
   }
 
   // Redis need not be there: until it is, the health says why.
@@ -39,11 +35,9 @@ class SchedulerRqScheduler {
     stop(0);
     store_ = std::make_unique<Store>(read_settings(config_, &host_));
     requests_.start([this] {
-      try {
-        watch_health([this] { static_cast<void>(store_->list(schedule::Page{1, {}, {}, false})); });
-      } catch (const std::exception&) {
-        // The health tells it.
-      }
+      health_.watch_quietly([this] {
+        static_cast<void>(store_->list(schedule::Page{1, {}, {}, false}));
+      });
     });
   }
   void stop(std::uint32_t) {
@@ -61,19 +55,21 @@ class SchedulerRqScheduler {
     schedule::Page page = schedule::read_page(page_json);
     ask(op, [this, page = std::move(page)](Op& o) {
       const Store::Listing listing = store_->list(page);
-      json::Array items;
-      for (const schedule::Schedule& s : listing.items) items.emplace_back(json_of(s));
-      json::Object answer;
-      answer["items"] = std::move(items);
-      answer["next"] = listing.next ? json::Value(*listing.next) : json::Value(nullptr);
-      o.ok(json::write(answer));
+      o.ok(json::write(schedule::page_answer(listing.items, listing.next)));
     });
   }
   void put(Op& op, std::string_view schedule_json, std::string_view etag) {
     schedule::Wanted wanted = schedule::read_wanted(schedule_json);
-    ask(op, [this, wanted = std::move(wanted), etag = std::string(etag)](Op& o) {
-      o.ok(json::write(json::Object{{"schedule", json_of(store_->put(wanted, etag))}}));
-    });
+    const json::Value root = json::parse(schedule_json, 1u << 20);
+    if (json::text(root.get_object(), "engine", "rq") != "rq")
+      schedule::invalid("rq-scheduler has tasks of RQ only", "/engine");
+    ask(
+        op,
+        [this, wanted = std::move(wanted), etag = std::string(etag)](Op& o) {
+          const schedule::Schedule made = store_->put(wanted, etag);
+          o.ok(json::write(json::Object{{"schedule", schedule::to_json(made)}}));
+        },
+        Denied::by_plugin);
   }
   void remove(Op& op, std::string_view id, std::string_view etag) {
     ask(op, [this, id = std::string(id), etag = std::string(etag)](Op& o) {
@@ -92,33 +88,17 @@ class SchedulerRqScheduler {
   }
 
  private:
-  void ask(Op& op, schedule::RequestThread::Run run) {
-    requests_.add(op, [this, run = std::move(run)](Op& o) { watch_health([&] { run(o); }); });
-  }
-  // Runs it, and tells whether Redis was there.
-  template <class F>
-  void watch_health(F&& run) {
-    try {
-      run();
-      tell(Z4J_HEALTH_OK, "");
-    } catch (const Error& e) {
-      if (e.code >= Z4J_BUSY || e.code == Z4J_DENIED || e.code == Z4J_BAD_CONFIG)
-        tell(Z4J_HEALTH_DEGRADED, std::string("backend_offline: ") + e.what());
-      throw;
-    }
-  }
-  void tell(std::int32_t state, const std::string& why) {
-    if (state == told_state_ && why == told_why_) return;
-    told_state_ = state;
-    told_why_ = why;
-    host_.health(state, why);
+  using Denied = schedule::HealthVoice::Denied;
+  void ask(Op& op, schedule::RequestThread::Run run, Denied denied = Denied::by_store) {
+    requests_.add(op, [this, denied, run = std::move(run)](Op& o) {
+      health_.watch([&] { run(o); }, denied);
+    });
   }
 
   Host host_;
   std::string config_;
   std::unique_ptr<Store> store_;
-  std::int32_t told_state_ = -1;  // of the thread of requests
-  std::string told_why_;
+  schedule::HealthVoice health_;  // of the thread of requests
   schedule::RequestThread requests_;
 };
 

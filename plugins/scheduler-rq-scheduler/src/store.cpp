@@ -137,7 +137,7 @@ Store::Listing Store::list(const schedule::Page& page) {
   }
   for (const Entry& e : read(ids)) {
     Schedule s = schedule_of(e, settings_);
-    if (page.in_own_form) s.own = own_form(s);
+    if (page.in_own_form) s.own = own_form(e, settings_);
     out.items.push_back(std::move(s));
   }
   return out;
@@ -204,7 +204,7 @@ Schedule Store::put(const schedule::Wanted& asked, const std::string& etag) {
   // A fire counts `repeat` down between the look and the step: that is no edit.
   for (int tries = 0; tries < kMostTries; ++tries) {
     const Entry before = read_one(wanted.id);
-    if (version_of(schedule_of(before, settings_)) != etag) conflict();
+    if (schedule::etag_of(schedule_of(before, settings_)) != etag) conflict();
     if (before.too_large) throw Error(Z4J_DENIED, "opaque_payload: it is too large to be read");
     if (write(before, edited(before, wanted, settings_, now_seconds())))
       return schedule_of(read_one(wanted.id), settings_);
@@ -214,7 +214,7 @@ Schedule Store::put(const schedule::Wanted& asked, const std::string& etag) {
 
 void Store::remove(const std::string& id, const std::string& etag) {
   const Entry e = read_one(id);
-  if (!etag.empty() && version_of(schedule_of(e, settings_)) != etag) conflict();
+  if (!etag.empty() && schedule::etag_of(schedule_of(e, settings_)) != etag) conflict();
   const Keys k = keys();
   const redis::Reply r = redis_.eval(
       scripts::kRemove,
