@@ -420,6 +420,10 @@ net::Response resync_schedules(Site& site, Call& call) {
                         "nobody who keeps schedules elsewhere is online",
                         Object{{"reason", reason}, {"online_agent_count", online}});
   }
+  core::AuditEntry entry = core::AuditEntry::of(call.actor(), "schedule.resync", "project",
+                                                call.project->slug, call.project->id);
+  entry.metadata = {{"agents", asked->agents}, {"instances", asked->instances}};
+  site.parts.audit.record(std::move(entry));
   Array schedulers;
   for (const std::string& name : asked->schedulers) schedulers.emplace_back(name);
   return json_answer(202, Object{{"agents_dispatched", asked->agents},

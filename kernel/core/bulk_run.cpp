@@ -27,6 +27,7 @@ using std::chrono::steady_clock;
 constexpr double kPiecesPerSecond = 4;
 constexpr std::size_t kResultItemsBytes = std::size_t{2} << 20;  // of a command's result
 constexpr std::size_t kResultReasonBytes = 200, kKeptReasonBytes = 900;
+constexpr std::size_t kCallBytes = std::size_t{1} << 20;  // of arguments, but for one task's
 constexpr std::size_t kManyAnswerBytes = std::size_t{16} << 20;
 constexpr std::uint32_t kResultRows = 2000, kLookedUp = 250;
 constexpr std::chrono::milliseconds kLateAnswer{5'000}, kStoreRest{500}, kShortWait{50};
@@ -319,9 +320,15 @@ bool BulkJobs::Run::send(std::vector<Turned>& piece) {
       calls.push_back({*route, false, {i}});
       continue;
     }
-    const auto [at, is_new] = many.emplace(std::pair(route->agent_id, route->engine), calls.size());
+    const std::size_t bytes = json::write(piece[i].args).size();
+    auto [at, is_new] = many.emplace(std::pair(route->agent_id, route->engine), calls.size());
+    if (!is_new && calls[at->second].bytes + bytes > kCallBytes) {
+      at->second = calls.size();
+      is_new = true;
+    }
     if (is_new) calls.push_back({*route, true, {}});
     calls[at->second].places.push_back(i);
+    calls[at->second].bytes += bytes;
   }
   const int deadline_ms =
       std::max(kLeastDeadlineMs, of_.options_.timeout_s * 1000 - kDeadlineMarginMs);

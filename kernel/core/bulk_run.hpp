@@ -37,6 +37,7 @@ class BulkJobs::Run {
     EngineRoute route;
     bool takes_many = false;
     std::vector<std::size_t> places;
+    std::size_t bytes = 0;  // of their arguments
   };
   struct Answers;  // outlives this object while engines owe some
   enum class Stored {

@@ -16,8 +16,8 @@ namespace {
 namespace col = model::schedules;
 namespace json = base::json;
 
-// A whole import is one read and one commit.
-constexpr std::size_t kNamesAtOnce = 2'000, kStepsAtOnce = 2'000;
+// An import is one read; all that it makes is one commit, which also changes and deletes some.
+constexpr std::size_t kNamesAtOnce = 2'000, kWritesInCommit = 900;
 // Only what came from files may be deleted because a file has it no more.
 constexpr std::array<std::string_view, 16> kReplaceable{
     "declarative",         "declarative:django",   "declarative:flask",
@@ -68,18 +68,20 @@ struct Schedules::Step {
   std::size_t index = 0;  // of the item
   Schedule before, after;
 
-  void add(Commit& commit, const Actor& actor, base::TimeUs now) const;
+  // In steps of a commit, beside the one for all that is new.
+  [[nodiscard]] std::size_t weight() const noexcept {
+    return kind == Kind::insert ? 0 : kind == Kind::erase ? 2 : 1;
+  }
+  void add(Commit& commit, Rows& fresh, const Actor& actor, base::TimeUs now) const;
 };
 
-void Schedules::Step::add(Commit& commit, const Actor& actor, base::TimeUs now) const {
+void Schedules::Step::add(Commit& commit, Rows& fresh, const Actor& actor, base::TimeUs now) const {
   if (kind == Kind::unchanged) return;
   const bool is_of_store = kind == Kind::erase ? before.is_of_store() : after.is_of_store();
   Schedule s = kind == Kind::erase ? before : after;
   if (kind == Kind::insert) {
     if (!is_of_store) s.edit = creation(s, actor, now);
-    Rows rows(Table::schedules);
-    put_schedule(rows, s);
-    commit.insert_new(std::move(rows), true);
+    put_schedule(fresh, s);
   } else if (!is_of_store) {
     s = before;
     s.edit = edit_for(kind == Kind::erase ? "delete" : "update", actor, now);
@@ -225,7 +227,9 @@ base::Status Schedules::take(const std::vector<const Step*>& steps, AuditEntry e
                              const Actor& actor) {
   const base::TimeUs now = clock_.now();
   return audit_.commit({std::move(entry)}, [&](Commit& c) {
-    for (const Step* step : steps) step->add(c, actor, now);
+    Rows fresh(Table::schedules);
+    for (const Step* step : steps) step->add(c, fresh, actor, now);
+    if (fresh.size() > 0) c.insert_new(std::move(fresh), true);
     if (options_.tell_others) options_.tell_others(c, base::Uuid());
   });
 }
@@ -268,11 +272,12 @@ base::Result<ImportReport> Schedules::import_all(const Project& project,
        : step.kind == Step::Kind::update ? report.updated
                                          : report.deleted);
   };
-  for (std::size_t from = 0; from < writing.size(); from += kStepsAtOnce) {
-    const auto first = writing.begin() + static_cast<std::ptrdiff_t>(from);
-    const auto last = writing.begin() +
-                      static_cast<std::ptrdiff_t>(std::min(from + kStepsAtOnce, writing.size()));
-    const std::vector<const Step*> some(first, last);
+  for (auto next = writing.begin(); next != writing.end();) {
+    std::vector<const Step*> some;
+    for (std::size_t weight = 0; next != writing.end() && weight < kWritesInCommit; ++next) {
+      weight += (*next)->weight();
+      some.push_back(*next);
+    }
     auto done = take(some, entry_for(some), actor);
     if (done) {
       for (const Step* step : some) count(*step);

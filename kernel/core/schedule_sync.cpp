@@ -30,6 +30,14 @@ std::string digest_of(const json::Object& item) {
   return {digest.begin(), digest.end()};
 }
 
+// What an agent says of a change that it did not make.
+std::optional<base::Error> told_refusal(const json::Object& given) {
+  const std::string_view outcome = json::text(given, "outcome");
+  if (outcome != "refused" && outcome != "unknown") return std::nullopt;
+  const base::Code code = outcome == "refused" ? base::Code::conflict : base::Code::unknown;
+  return refuse::error(code, "agent", std::string(json::text(given, "reason", "no reason given")));
+}
+
 }  // namespace
 
 struct ScheduleSync::Inbox {
@@ -482,14 +490,18 @@ void ScheduleSync::finish(const base::Uuid& edit_id, const Answered& answer) {
     auto parsed = json::parse(answer->empty() ? "{}" : *answer);
     if (parsed && parsed->is_object()) given = std::move(parsed->get_object());
   }
+  std::optional<base::Error> error;
+  if (!answer)
+    error = answer.error();
+  else if (before.agent_id && edit.change != "trigger")
+    error = told_refusal(given);
   bool is_gone = false;
-  if (!answer) {
-    const base::Error& error = answer.error();
-    const bool is_unknown =
-        error.code == base::Code::unknown || (error.code == base::Code::timeout && before.agent_id);
+  if (error) {
+    const bool is_unknown = error->code == base::Code::unknown ||
+                            (error->code == base::Code::timeout && before.agent_id);
     edit.state = is_unknown ? EditState::unknown : EditState::failed;
-    edit.why = clean_text(error.message, kMostWhy);
-    edit.code = base::to_string(error.code);
+    edit.why = clean_text(error->message, kMostWhy);
+    edit.code = base::to_string(error->code);
   } else if (edit.change == "trigger") {
     edit.state = EditState::applied;
     edit.applied_at = clock_.now();

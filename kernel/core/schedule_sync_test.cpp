@@ -62,7 +62,7 @@ class FakeScheduleBackend final : public ScheduleBackends {
              plugin::Answer answer) override {
     ordered.push_back(change + " " + schedule.name);
     if (fails) return answer(*fails);
-    answer(std::string(R"({"outcome":"done"})"));
+    answer(order_answer);
   }
 
   json::Object& add(const std::string& id, json::Object more) {
@@ -89,6 +89,7 @@ class FakeScheduleBackend final : public ScheduleBackends {
   int listed = 0, version = 0;
   std::optional<base::Error> fails;
   std::vector<std::string> puts, ordered;
+  std::string order_answer = R"({"outcome":"done"})";
 };
 
 class ScheduleSyncTest : public CppUnit::TestFixture {
@@ -363,6 +364,11 @@ class ScheduleSyncTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("disable x"), backend_.ordered.back());
     CPPUNIT_ASSERT(!row("x")->is_enabled);
     CPPUNIT_ASSERT(row("x")->edit->state == ScheduleEdit::State::written);
+    backend_.order_answer = R"({"outcome":"refused","reason":"no such schedule"})";
+    CPPUNIT_ASSERT(schedules_->enable(project_, s.id, true, f_.actor).ok());
+    settle();
+    CPPUNIT_ASSERT(row("x")->edit->state == ScheduleEdit::State::failed);
+    CPPUNIT_ASSERT_EQUAL(std::string("no such schedule"), row("x")->edit->why);
     auto refused = schedules_->remove(project_, s.id, f_.actor);
     CPPUNIT_ASSERT(!refused && refused.error().code == base::Code::conflict);
   }

@@ -370,7 +370,9 @@ json::Object WorkerControl::limit_rate(const std::string& task, const json::Obje
     return right.size() == told.size();
   };
   if (!told.empty()) static_cast<void>(see(as_wished));
-  for (const std::string& worker : told) out[worker] = right.count(worker) != 0 ? kLater : kNotSeen;
+  for (const std::string& worker : told) {
+    if (right.count(worker) == 0) out[worker] = kNotSeen;
+  }
   return summed_up(out);
 }
 

@@ -57,9 +57,8 @@ class BeatSettingsTest : public CppUnit::TestFixture {
   }
 
   void repeats_no_password() {
-    for (const char* config :
-         {R"({"store":"django","database_url":"postgresql://u:hush@h"})",
-          R"({"store":"redbeat","redis_url":"redis://:hush@h:notaport/x"})"}) {
+    for (const char* config : {R"({"store":"django","database_url":"postgresql://u:hush@h"})",
+                               R"({"store":"redbeat","redis_url":"redis://:hush@h:notaport/x"})"}) {
       try {
         static_cast<void>(read_settings(config, nullptr));
         CPPUNIT_FAIL("accepted");

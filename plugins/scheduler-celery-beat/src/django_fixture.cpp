@@ -15,7 +15,7 @@
 namespace z4j::celery_beat {
 namespace {
 
-constexpr const char* kAt = "/own";
+constexpr const char* kOwn = "/own";
 constexpr std::array<std::pair<const char*, const char*>, 4> kTables = {
     {{"interval", "interval"}, {"cron", "crontab"}, {"solar", "solar"}, {"clocked", "clocked"}}};
 
@@ -82,7 +82,7 @@ std::string text_field(const json::Object& fields, const char* key) {
   if (v == nullptr || v->is_null()) return {};
   if (v->is_string()) return std::string(v->get_string().data(), v->get_string().size());
   if (v->is_number()) return json::write(*v);
-  schedule::invalid(std::string(key) + " of the fixture must be a text", kAt);
+  schedule::invalid(std::string(key) + " of the fixture must be a text", kOwn);
 }
 
 json::Value json_field(const json::Object& fields, const char* key, const char* otherwise) {
@@ -90,7 +90,7 @@ json::Value json_field(const json::Object& fields, const char* key, const char* 
   try {
     return json::parse(given.empty() ? otherwise : given, schedule::kMaxArguments);
   } catch (const Error& e) {
-    schedule::invalid(std::string(key) + " of the fixture: " + e.what(), kAt);
+    schedule::invalid(std::string(key) + " of the fixture: " + e.what(), kOwn);
   }
 }
 
@@ -104,7 +104,7 @@ const json::Object& row_of(const json::Array& rows, const std::string& model,
     if (const json::Object* fields = json::object(*o, "fields")) return *fields;
   }
   schedule::invalid("the fixture has no row of django_celery_beat." + model + " that is meant",
-                    kAt);
+                    kOwn);
 }
 
 void read_timing(const json::Array& rows, const json::Object& task, schedule::Wanted& w) {
@@ -134,14 +134,14 @@ void read_timing(const json::Array& rows, const json::Object& task, schedule::Wa
     }
     return;
   }
-  schedule::invalid("the periodic task of the fixture names no schedule", kAt);
+  schedule::invalid("the periodic task of the fixture names no schedule", kOwn);
 }
 
 std::optional<double> time_field(const json::Object& fields, const char* key) {
   const std::string given = text_field(fields, key);
   if (given.empty()) return std::nullopt;
   const auto us = text::parse_iso_time(given);
-  if (!us) schedule::invalid(std::string(key) + " of the fixture is no time", kAt);
+  if (!us) schedule::invalid(std::string(key) + " of the fixture is no time", kOwn);
   return static_cast<double>(*us) / 1e6;
 }
 
@@ -188,18 +188,18 @@ schedule::Wanted from_fixture(const json::Value& own) {
   const json::Array* rows = own.if_array();
   if (rows == nullptr || rows->size() > 10'000)
     schedule::invalid(
-        "a fixture is a list of rows, as manage.py dumpdata django_celery_beat writes it", kAt);
+        "a fixture is a list of rows, as manage.py dumpdata django_celery_beat writes it", kOwn);
   const json::Object& f = row_of(*rows, "periodictask", nullptr);
   schedule::Wanted w;
   read_timing(*rows, f, w);
   w.name = text_field(f, "name");
   w.task = text_field(f, "task");
   if (w.name->empty() || w.task->empty())
-    schedule::invalid("the periodic task needs a name and a task", kAt);
+    schedule::invalid("the periodic task needs a name and a task", kOwn);
   const json::Value args = json_field(f, "args", "[]"), kwargs = json_field(f, "kwargs", "{}");
   const json::Value headers = json_field(f, "headers", "{}");
   if (!args.is_array() || !kwargs.is_object() || !headers.is_object())
-    schedule::invalid("args must be a list, kwargs and headers objects", kAt);
+    schedule::invalid("args must be a list, kwargs and headers objects", kOwn);
   w.args = args.get_array();
   w.kwargs = kwargs.get_object();
   w.queue = text_field(f, "queue");

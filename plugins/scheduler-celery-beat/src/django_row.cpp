@@ -12,8 +12,6 @@
 namespace z4j::celery_beat {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000;
-
 // In the order of django_select().
 enum Column : std::size_t {
   kId,

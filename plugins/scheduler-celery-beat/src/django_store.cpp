@@ -59,9 +59,6 @@ const std::vector<KnownTable>& known_tables() {
   return tables;
 }
 
-// Beat writes this one anew at each start, but for whether it is enabled.
-constexpr std::string_view kCleanup = "celery.backend_cleanup";
-
 database::Text number_text(std::int64_t n) { return std::to_string(n); }
 database::Text flag_text(bool is) { return std::string(is ? "1" : "0"); }
 database::Text or_null(const std::string& text) {

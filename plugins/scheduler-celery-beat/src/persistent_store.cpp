@@ -18,8 +18,6 @@ namespace z4j::celery_beat {
 namespace {
 
 constexpr pickle::Limits kLimits{32u << 20, 2'000'000};
-constexpr std::int64_t kSecond = 1'000'000;
-
 class EntryReader {
  public:
   EntryReader(const pickle::Document& doc, const std::string& zone, bool in_own_form)

@@ -14,9 +14,6 @@
 namespace z4j::celery_beat {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000;
-constexpr std::size_t kMaxDefinition = 256u << 10;
-
 std::optional<std::int64_t> read_datetime(const json::Object& o) {
   if (json::text(o, "__type__") != "datetime") return std::nullopt;
   char iso[80];

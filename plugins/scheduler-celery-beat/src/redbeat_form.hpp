@@ -4,12 +4,15 @@
 #include "lib/json/json.hpp"
 #include "lib/schedule/schedule.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace z4j::celery_beat {
+
+inline constexpr std::size_t kMaxDefinition = 256u << 10;
 
 struct RedbeatMeta {
   std::optional<std::int64_t> last_run_us;

@@ -14,9 +14,8 @@
 namespace z4j::celery_beat {
 namespace {
 
-constexpr std::size_t kMaxSchedules = 100'000, kMaxDefinition = 256u << 10;
+constexpr std::size_t kMaxSchedules = 100'000;
 constexpr int kTries = 5;
-constexpr std::string_view kCleanup = "celery.backend_cleanup";
 constexpr const char* kStatic =
     "beat_static_schedule: it stands in the application's beat_schedule, which beat writes anew at "
     "each start; "

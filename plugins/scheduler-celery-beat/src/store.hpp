@@ -17,6 +17,9 @@ namespace z4j::celery_beat {
 using schedule::Schedule;
 using schedule::Wanted;
 
+// Made by Celery itself; beat writes it anew at each start.
+inline constexpr std::string_view kCleanup = "celery.backend_cleanup";
+
 struct Listing {
   std::vector<Schedule> items;
   std::optional<std::string> next;

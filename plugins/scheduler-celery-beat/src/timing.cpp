@@ -17,7 +17,6 @@
 namespace z4j::celery_beat {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000;
 constexpr std::int64_t kLongest = 100LL * 366 * 86'400 * kSecond;
 constexpr std::array<std::string_view, 9> kSolarEvents = {
     "dawn_astronomical", "dawn_nautical", "dawn_civil",       "sunrise", "solar_noon", "sunset",

@@ -14,6 +14,8 @@ namespace z4j::celery_beat {
 
 using schedule::Schedule;
 
+inline constexpr std::int64_t kSecond = 1'000'000;  // in microseconds
+
 // "90", "0.25", "30s", "5m", "2h", "1d" in microseconds. Throws Z4J_INVALID at /expression.
 [[nodiscard]] std::int64_t interval_us(std::string_view expression);
 // The shortest way to write it: "30s", "5m", "0.25".
