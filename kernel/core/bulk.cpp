@@ -6,6 +6,7 @@ namespace {
 BulkJobs::Options job_options(const Bulk::Options& o) {
   BulkJobs::Options out;
   out.timeout_s = o.timeout_s;
+  out.engine_grace = o.engine_grace;
   out.keep_days = o.keep_days;
   out.may_work = o.may_work;
   out.tell_others = o.tell_others;

@@ -19,6 +19,7 @@ struct Bulk {
     std::int64_t max_items = 100'000, selection_ttl_s = 3600, keep_days = 30;
     double rate_per_s = 50;
     int timeout_s = 60;
+    std::chrono::milliseconds engine_grace{60'000};
     QueueCopies::Limits copies = {};
     std::function<std::optional<Fence>()> may_work = {};  // empty: nobody else is there
     std::function<void(Commit&)> tell_others = {};

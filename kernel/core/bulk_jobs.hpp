@@ -9,7 +9,7 @@
 // over, and stays `unknown` when neither knows. A repetition gets an id that follows from job and
 // place where the engine lets us choose it, so that its events prove it.
 //
-// Three unknown outcomes in a row pause a job, and so does an engine that goes away; a person
+// Three unknown outcomes in a row pause a job, and so does an engine that stays away; a person
 // resumes it. A job that stands for a command (bulk-retry) is not paused: what can't be sent is
 // refused, and the command's result tells of each task at the end.
 //
@@ -20,6 +20,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -97,8 +98,9 @@ class BulkJobs {
                                   std::string page_json, int deadline_ms, plugin::Answer answer)>;
 
   struct Options {
-    unsigned threads = 4;  // jobs at work at the same time
-    int timeout_s = 60;    // of one call to an engine
+    unsigned threads = 4;                            // jobs at work at the same time
+    int timeout_s = 60;                              // of one call to an engine
+    std::chrono::milliseconds engine_grace{60'000};  // so long an engine is waited for
     std::int64_t keep_days = 30;
     // The right to run jobs; none: another brain does. Empty: nobody else is there.
     std::function<std::optional<Fence>()> may_work = {};

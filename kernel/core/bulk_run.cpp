@@ -32,6 +32,8 @@ constexpr std::size_t kManyAnswerBytes = std::size_t{16} << 20;
 constexpr std::uint32_t kResultRows = 2000, kLookedUp = 250;
 constexpr std::chrono::milliseconds kLateAnswer{5'000}, kStoreRest{500}, kShortWait{50};
 constexpr int kStateDeadlineMs = 10'000, kLeastDeadlineMs = 1'000, kDeadlineMarginMs = 2'000;
+constexpr std::chrono::milliseconds kEngineRest{500};
+constexpr std::uint32_t kAwayMs = 1'000;
 constexpr std::uint32_t kLeastBusyMs = 100, kMostBusyMs = 10'000;
 constexpr base::TimeUs kCommandMarginUs = 3 * base::kSecondUs;  // before the sweeper comes
 constexpr std::string_view kStarted = "started", kChanged = "changed";
@@ -144,10 +146,23 @@ void BulkJobs::Run::run_pieces() {
     }
     if (piece->empty()) {
       if (store(std::exchange(over_, {}), nullptr) == Stored::lost) return;
-      if (!look_up("unknown", false)) return;
+      if (!look_up("unknown", true)) return;
       return end("done", {});
     }
     prepare(*piece);
+    if (!away_.empty()) {
+      const bool waits = is_worth_waiting();
+      const std::string why = std::exchange(away_, {});
+      if (waits) {
+        if (store(std::exchange(over_, {}), nullptr) == Stored::lost || !rest(kEngineRest)) return;
+        continue;
+      }
+      if (!is_of_command_) trouble_ = why;
+      for (Turned& turned : *piece) {
+        if (is_of_command_ && !turned.route && !turned.outcome)
+          turned.outcome = refused_outcome(why);
+      }
+    }
     switch (store(over_, &*piece)) {
       case Stored::yes:
         break;
@@ -164,6 +179,14 @@ void BulkJobs::Run::run_pieces() {
     from_ = piece->back().item.number + 1;
     if (!send(*piece)) return;
     over_ = std::move(*piece);
+    if (away_.empty()) {
+      away_since_.reset();
+    } else if (is_worth_waiting()) {
+      away_.clear();
+      busy_ms_ = std::max(busy_ms_, kAwayMs);
+    } else {
+      trouble_ = std::exchange(away_, {});
+    }
     if (of_.options_.on_changed) of_.options_.on_changed(job_.project_id);
   }
 }
@@ -171,6 +194,12 @@ void BulkJobs::Run::run_pieces() {
 bool BulkJobs::Run::rest(std::chrono::milliseconds how_long) {
   std::unique_lock lock(of_.mutex_);
   return !of_.wake_.wait_for(lock, how_long, [this] { return of_.is_stopping_; });
+}
+
+bool BulkJobs::Run::is_worth_waiting() {
+  const auto now = steady_clock::now();
+  if (!away_since_) away_since_ = now;
+  return now - *away_since_ < of_.options_.engine_grace;
 }
 
 bool BulkJobs::Run::wait_turn() {
@@ -257,7 +286,13 @@ void BulkJobs::Run::prepare_one(Turned& turned, const std::vector<EngineRoute>& 
   const EngineRoute* route = best_route(routes, item.engine, verb_of(job_.action), job_.agent_id,
                                         turned.task ? turned.task->agent_id : std::nullopt, &why);
   if (route == nullptr) {
-    if (is_of_command_)
+    const bool is_there = std::any_of(routes.begin(), routes.end(), [&](const EngineRoute& one) {
+      return one.engine == item.engine && one.is_online &&
+             (!job_.agent_id || one.agent_id == *job_.agent_id);
+    });
+    if (!is_there)
+      away_ = why;
+    else if (is_of_command_)
       turned.outcome = refused_outcome(why);
     else
       trouble_ = why;
@@ -391,10 +426,10 @@ void BulkJobs::Run::take_answer(std::vector<Turned>& piece, const Call& call,
     const base::Error& e = answer.error();
     if (e.code == base::Code::busy) {
       busy_ms_ = std::max(busy_ms_, std::clamp(e.retry_after_ms, kLeastBusyMs, kMostBusyMs));
-    } else if (!is_of_command_) {
-      trouble_ = e.message;
     }
-    if (e.code == base::Code::busy || !is_of_command_) {
+    if (e.code == base::Code::unavailable && (!is_of_command_ || is_worth_waiting()))
+      away_ = e.message;
+    if (e.code == base::Code::busy || !away_.empty()) {
       from_ = std::min(from_, piece[call.places.front()].item.number);  // their turn comes again
       return;
     }
@@ -651,6 +686,7 @@ bool BulkJobs::Run::look_up(std::string_view outcome, bool asks_engine) {
     if (found.empty()) return true;
     from = found.back().item.number + 1;
     if (asks_engine) ask_engines(found);
+    if (of_.is_stopping()) return false;
     for (Turned& turned : found) {
       if (!turned.outcome && !turned.was_unknown)
         turned.outcome = unknown_outcome(
@@ -718,7 +754,7 @@ void BulkJobs::Run::judge(Turned& turned, std::string_view state, bool is_repeti
 
 void BulkJobs::Run::ask_engines(std::vector<Turned>& of) {
   if (!of_.options_.read || job_.action == BulkAction::requeue) return;
-  const std::vector<EngineRoute> routes = of_.routes_.routes(job_.project_id);
+  std::vector<EngineRoute> routes = of_.routes_.routes(job_.project_id);
   std::map<std::string, std::map<std::string, std::pair<Turned*, bool>>> ids;  // engine -> id
   for (Turned& turned : of) {
     if (turned.outcome) continue;
@@ -727,9 +763,17 @@ void BulkJobs::Run::ask_engines(std::vector<Turned>& of) {
     if (job_.action == BulkAction::retry) of_engine[new_id_of(turned.item)] = {&turned, true};
   }
   for (const auto& [engine, asked] : ids) {
-    const EngineRoute* route =
-        best_route(routes, engine, verb_of(job_.action), job_.agent_id, {}, nullptr);
+    const auto find = [&] {
+      return best_route(routes, engine, verb_of(job_.action), job_.agent_id, {}, nullptr);
+    };
+    const EngineRoute* route = find();
+    while (route == nullptr && is_worth_waiting()) {
+      if (!rest(kEngineRest)) return;
+      routes = of_.routes_.routes(job_.project_id);
+      route = find();
+    }
     if (route == nullptr) continue;
+    away_since_.reset();
     json::Array list;
     for (const auto& [id, about] : asked) list.emplace_back(id);
     auto answered = std::make_shared<std::promise<base::Result<std::string>>>();

@@ -68,6 +68,8 @@ class BulkJobs::Run {
                                              const std::vector<Turned>* next);
   // Until the rate allows the next piece.
   [[nodiscard]] bool wait_turn();
+  // An engine that is away may come: it does after a start of the brain.
+  [[nodiscard]] bool is_worth_waiting();
   [[nodiscard]] bool rest(std::chrono::milliseconds how_long);  // false: the brain stops
   // What was sent before somebody died, and what nobody knew the outcome of.
   [[nodiscard]] bool look_up(std::string_view outcome, bool asks_engine);
@@ -90,6 +92,8 @@ class BulkJobs::Run {
   std::vector<Turned> over_;             // not stored yet
   unsigned unknown_in_row_ = 0;
   std::string trouble_;  // why it is to be paused
+  std::string away_;     // which engine does not answer now
+  std::optional<std::chrono::steady_clock::time_point> away_since_;
   std::uint32_t busy_ms_ = 0;
   bool is_lost_ = false;  // it is not ours any more, or the store takes nothing
   std::chrono::steady_clock::time_point next_;

@@ -67,6 +67,7 @@ class BulkTest : public CppUnit::TestFixture {
     bulk_.reset();
     Bulk::Options o;
     o.max_items = max_items;
+    o.engine_grace = std::chrono::milliseconds(0);
     o.read = [this](const base::Uuid& agent, std::string_view what, std::string page,
                     int deadline_ms, plugin::Answer answer) {
       f_.agents.read(agent, what, std::move(page), deadline_ms, std::move(answer));

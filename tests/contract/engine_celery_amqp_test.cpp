@@ -83,6 +83,24 @@ void assert_outcome(const json::Object& answer, const std::string& outcome) {
   CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(answer), outcome, text(answer, "outcome"));
 }
 
+json::Object ability(Bench& b, const std::string& action) {
+  const json::Object item = item_named(b.snapshot("abilities"), "action", action);
+  CPPUNIT_ASSERT_MESSAGE(action, !item.empty());
+  return item;
+}
+
+// A cell of the capability matrix, with the version that the workers say they are.
+void note(Bench& b, const std::string& action, const char* result) {
+  if (std::getenv("Z4J_CELLS") == nullptr) return;
+  std::string version;
+  for (const json::Value& w : items_of(b.snapshot("workers"))) {
+    if (version.empty()) version = text(w.get_object(), "version");
+  }
+  const json::Object told = ability(b, action);
+  z4j::testing::note_cell({"celery", "rabbitmq", version.empty() ? "5.2.6" : version, action,
+                           text(told, "how"), result, text(told, "reason")});
+}
+
 // Workers and plugin on a vhost of the test's own.
 struct Rabbit {
   Server& server = Server::get();
@@ -134,6 +152,8 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(puts_a_queue_aside_and_back);
   CPPUNIT_TEST(serves_priorities_and_refuses_a_queue_that_is_not_there);
   CPPUNIT_TEST(shows_queues_as_the_broker_counts_them);
+  CPPUNIT_TEST(asks_workers_to_change);
+  CPPUNIT_TEST(says_what_tasks_and_workers_are);
   CPPUNIT_TEST(works_over_tls);
   CPPUNIT_TEST(says_why_the_broker_is_out_of_sight);
   CPPUNIT_TEST(shows_a_gap_when_the_broker_was_away);
@@ -168,8 +188,7 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
                                    R"({"args": [{"n": 12345678901234567890123}], "kwargs": {}})"),
                    "done");
     CPPUNIT_ASSERT(r.bench.wait_for_runs(R"(take {"n": 12345678901234567890123})", 1));
-    z4j::testing::note_cell(
-        {"celery", "rabbitmq", "5.2", "retry_task", "conditional", "works", ""});
+    note(r.bench, "retry_task", "works");
   }
 
   void runs_a_chain_again_from_a_dead_letter() {
@@ -217,8 +236,7 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
     r.bench.start_worker("w2", "idle");
     CPPUNIT_ASSERT(r.bench.wait_for_runs("take \"one\"", 1));
     CPPUNIT_ASSERT(r.bench.wait_for_runs("add 20 22", 1));
-    z4j::testing::note_cell(
-        {"celery", "rabbitmq", "5.2", "requeue_dead_letter", "conditional", "works", ""});
+    note(r.bench, "requeue_dead_letter", "works");
   }
 
   void runs_a_waiting_message_again_where_looking_is_allowed() {
@@ -243,8 +261,7 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(r.bench.wait_for_runs("take \"one\"", 1));
     CPPUNIT_ASSERT(r.bench.wait_for_runs("add 20 22", 1));
     CPPUNIT_ASSERT(eventually([&] { return r.depth("idle") == "1"; }));
-    z4j::testing::note_cell({"celery", "rabbitmq", "5.2", "list_waiting", "conditional", "works",
-                             "only with look_at_most"});
+    note(r.bench, "list_waiting", "works");
   }
 
   void cancels_waiting_reserved_and_running_tasks() {
@@ -278,9 +295,8 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
         r.bench.command(Z4J_ENGINE_REVOKE, "whatever", R"({"terminate": false})");
     assert_outcome(nobody, "refused");
     CPPUNIT_ASSERT_MESSAGE(shown(nobody), nobody.contains("nobody_listens"));
-    z4j::testing::note_cell({"celery", "rabbitmq", "5.2", "cancel_waiting", "native", "works", ""});
-    z4j::testing::note_cell(
-        {"celery", "rabbitmq", "5.2", "terminate_running", "native", "works", ""});
+    note(r.bench, "cancel_waiting", "works");
+    note(r.bench, "terminate_running", "works");
   }
 
   void purges_and_tells_what_went() {
@@ -307,7 +323,7 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
         std::string("invalid"),
         text(r.bench.command(Z4J_ENGINE_PURGE, "w1@test.celery.pidbox", R"({"force": true})"),
              "error"));
-    z4j::testing::note_cell({"celery", "rabbitmq", "5.2", "purge_queue", "native", "works", ""});
+    note(r.bench, "purge_queue", "works");
   }
 
   void puts_a_queue_aside_and_back() {
@@ -354,8 +370,7 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
     }
     assert_outcome(step("take"), "done");
     CPPUNIT_ASSERT_EQUAL(std::string("250"), r.depth("idle"));  // that copy was taken before
-    z4j::testing::note_cell(
-        {"celery", "rabbitmq", "5.2", "purge_with_copy", "emulated", "works", ""});
+    note(r.bench, "purge_with_copy", "works");
   }
 
   void serves_priorities_and_refuses_a_queue_that_is_not_there() {
@@ -380,7 +395,7 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
                         R"({"args": [1], "kwargs": {}, "queue": "not-there"})");
     assert_outcome(missing, "refused");
     CPPUNIT_ASSERT_EQUAL(std::string("none"), r.depth("not-there"));
-    z4j::testing::note_cell({"celery", "rabbitmq", "5.2", "submit_task", "native", "works", ""});
+    note(r.bench, "submit_task", "works");
   }
 
   void shows_queues_as_the_broker_counts_them() {
@@ -404,7 +419,115 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_MESSAGE(shown(page), item_named(page, "name", "not-there").empty());
     CPPUNIT_ASSERT_EQUAL(std::string("online"),
                          text(item_named(r.bench.snapshot("workers"), "name", "w1@test"), "state"));
-    z4j::testing::note_cell({"celery", "rabbitmq", "5.2", "list_queues", "native", "works", ""});
+    note(r.bench, "list_queues", "works");
+  }
+
+  void asks_workers_to_change() {
+    Rabbit r({"Z4J_TEST_RESTARTS=1"});
+    Bench& b = r.bench;
+    r.start_plugin();
+    b.start_worker("w1");
+    b.start_worker_with("w2", {"-Q", "scaled", "--autoscale=3,1"});
+    CPPUNIT_ASSERT(b.wait_for_live_events());
+    const std::string add = "engine_celery_tasks.add";
+    assert_outcome(b.command(Z4J_ENGINE_RATE, add, R"({"rate": "10/m", "worker": "w1@test"})"),
+                   "done");
+    assert_outcome(b.command(Z4J_ENGINE_RATE, add, R"({"rate": "0"})"), "done");
+    note(b, "rate_limit", "works");
+    const json::Object grown = b.command(Z4J_ENGINE_POOL, "w1@test", R"({"delta": 1})");
+    assert_outcome(grown, "done");
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, number(grown, "size"));
+    assert_outcome(b.command(Z4J_ENGINE_POOL, "w1@test", R"({"delta": -1})"), "done");
+    note(b, "pool_resize", "works");
+    assert_outcome(b.command(Z4J_ENGINE_AUTOSCALE, "w2@test", R"({"min": 2, "max": 5})"), "done");
+    note(b, "autoscale", "works");
+
+    const auto send_to = [&](const std::string& queue, int x) {
+      b.send(R"([{"task": "add", "args": [)" + std::to_string(x) +
+             R"(, 1], "options": {"queue": ")" + queue + R"("}}])");
+    };
+    send_to("extra", 1);
+    CPPUNIT_ASSERT_EQUAL(std::string("1"), r.depth("extra"));
+    assert_outcome(b.command(Z4J_ENGINE_POOL, "w1@test", R"({"add_consumer": "extra"})"), "done");
+    CPPUNIT_ASSERT(b.wait_for_runs("add 1 1", 1));
+    note(b, "add_consumer", "works");
+    assert_outcome(b.command(Z4J_ENGINE_POOL, "w1@test", R"({"cancel_consumer": "extra"})"),
+                   "done");
+    send_to("extra", 2);
+    CPPUNIT_ASSERT(eventually([&] { return r.depth("extra") == "1"; }));
+    note(b, "cancel_consumer", "works");
+    assert_outcome(b.command(Z4J_ENGINE_PAUSE, "other", R"({"pause": true})"), "done");
+    send_to("other", 3);
+    CPPUNIT_ASSERT(eventually([&] { return r.depth("other") == "1"; }));
+    assert_outcome(b.command(Z4J_ENGINE_PAUSE, "other", R"({"pause": false})"), "done");
+    CPPUNIT_ASSERT(b.wait_for_runs("add 3 1", 1));
+    note(b, "pause_queue", "works");
+
+    const json::Object limits = b.command(Z4J_ENGINE_TIME_LIMIT, "engine_celery_tasks.slow",
+                                          R"({"soft": 1, "hard": 30, "worker": "w1@test"})");
+    assert_outcome(limits, "sent");
+    assert_outcome(b.command(Z4J_ENGINE_RESTART, "w1@test", "{}"), "done");
+    const std::string limited = b.send(R"([{"task": "slow", "args": ["limited"]}])").front();
+    const ToldEvent failed = b.told.wait_for_kind(limited, Z4J_EV_FAILED);
+    CPPUNIT_ASSERT_MESSAGE(shown(failed.attrs),
+                           text(failed.attrs, "exception").find("SoftTimeLimitExceeded") == 0);
+    note(b, "time_limit", "works");
+    note(b, "restart_worker", "works");
+    note(b, "delete_task", "refused");
+    CPPUNIT_ASSERT_EQUAL(std::string("unsupported"),
+                         text(b.command(Z4J_ENGINE_DELETE, "x", "{}"), "error"));
+    assert_outcome(b.command(Z4J_ENGINE_SHUTDOWN, "w2@test", "{}"), "done");
+    CPPUNIT_ASSERT(eventually([&] { return b.has_ended("w2"); }));
+    note(b, "shutdown_worker", "works");
+    assert_outcome(b.command(Z4J_ENGINE_PAUSE, "", R"({"pause": true, "worker": "w1@test"})"),
+                   "done");
+    send_to("celery", 4);
+    CPPUNIT_ASSERT(eventually([&] { return r.depth("celery") == "1"; }));
+    note(b, "pause_engine", "works");
+  }
+
+  void says_what_tasks_and_workers_are() {
+    Rabbit r;
+    Bench& b = r.bench;
+    r.start_plugin();
+    b.start_worker("w1");
+    CPPUNIT_ASSERT(b.wait_for_live_events());
+    CPPUNIT_ASSERT(!item_named(b.snapshot("registry"), "name", "engine_celery_tasks.add").empty());
+    note(b, "task_registry", "works");
+    note(b, "list_workers", "works");
+    const std::vector<std::string> ids =
+        b.send(R"([{"task": "add", "args": [40, 2]}, {"task": "boom", "args": ["b"]}])");
+    static_cast<void>(b.told.wait_for_kind(ids[0], Z4J_EV_SUCCEEDED));
+    static_cast<void>(b.told.wait_for_kind(ids[1], Z4J_EV_FAILED));
+    const json::Object page =
+        b.snapshot("state", shown({{"task_ids", {ids[0], ids[1], "never-seen"}}}));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{42}, number(item_named(page, "task_id", ids[0]), "result"));
+    CPPUNIT_ASSERT_EQUAL(std::string("failure"),
+                         text(item_named(page, "task_id", ids[1]), "state"));
+    CPPUNIT_ASSERT_EQUAL(std::string("unknown"),
+                         text(item_named(page, "task_id", "never-seen"), "state"));
+    note(b, "reconcile_task", "works");
+    note(b, "result_value", "works");
+
+    json::Array items;
+    for (int i = 0; i < 100; ++i) {
+      items.push_back(json::Object{{"target", "old-" + std::to_string(i)},
+                                   {"recorded",
+                                    {{"task_name", "engine_celery_tasks.add"},
+                                     {"queue", i == 7 ? "not-there" : "other"},
+                                     {"args_repr", "(" + std::to_string(1000 + i) + ", 1)"},
+                                     {"kwargs_repr", "{}"}}}});
+    }
+    items[3].get_object()["override_args"] = json::Array{1, 5000};
+    const json::Object many = b.command(Z4J_ENGINE_RETRY, "", shown({{"items", items}}));
+    assert_outcome(many, "done");
+    const json::Array told = items_of(many);
+    for (std::size_t i = 0; i < 100; ++i)
+      assert_outcome(told.at(i).get_object(), i == 7 ? "refused" : "done");
+    CPPUNIT_ASSERT(b.wait_for_runs("add 1099 1", 1));
+    CPPUNIT_ASSERT(b.wait_for_runs("add 1 5000", 1));
+    note(b, "bulk_retry", "works");
+    note(b, "retry_edited", "works");
   }
 
   void works_over_tls() {

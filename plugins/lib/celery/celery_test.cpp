@@ -61,6 +61,7 @@ class CeleryTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(reads_arrays_of_events);
   CPPUNIT_TEST(odd_events_are_counted_or_kept);
   CPPUNIT_TEST(reads_every_reply);
+  CPPUNIT_TEST(reads_numbers_that_only_python_has);
   CPPUNIT_TEST(never_sends_an_election);
   CPPUNIT_TEST(reads_every_result);
   CPPUNIT_TEST(reads_unacked_messages);
@@ -398,6 +399,19 @@ class CeleryTest : public CppUnit::TestFixture {
         bad{"", "w", R"j({"error": "KeyError('x')"})j"};
     CPPUNIT_ASSERT(celery::is_ok(good) && !celery::is_ok(bad));
     CPPUNIT_ASSERT_EQUAL(std::string("KeyError('x')"), celery::error_in(bad));
+  }
+
+  void reads_numbers_that_only_python_has() {
+    const std::string body =
+        R"({"w1@h": {"a": Infinity, "b": [-Infinity, NaN], "c": "NaN \" Infinity", "d": -1}})";
+    const std::string message = R"({"body": ")" + z4j::text::base64_encode(body) +
+                                R"(", "headers": {"ticket": "t"}, "properties": )"
+                                R"({"body_encoding": "base64"}})";
+    const std::vector<celery::Reply> replies = celery::read_replies(message);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, replies.size());
+    CPPUNIT_ASSERT_EQUAL(
+        std::string(R"({"a": null, "b": [null, null], "c": "NaN \" Infinity", "d": -1})"),
+        replies[0].value);
   }
 
   void never_sends_an_election() {

@@ -9,6 +9,36 @@
 #include <utility>
 
 namespace z4j::celery {
+namespace {
+
+// Python writes numbers that JSON does not have, as in the settings that a worker tells; here they
+// become null.
+std::string without_odd_numbers(std::string text) {
+  bool in_string = false;
+  std::string out;
+  std::size_t copied = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+      continue;
+    }
+    in_string = c == '"';
+    if (c != 'I' && c != 'N' && c != '-') continue;
+    for (const std::string_view odd : {"-Infinity", "Infinity", "NaN"}) {
+      if (text.compare(i, odd.size(), odd) != 0) continue;
+      out.append(text, copied, i - copied).append("null");
+      i += odd.size() - 1;
+      copied = i + 1;
+      break;
+    }
+  }
+  if (copied == 0) return text;
+  return out.append(text, copied, std::string::npos);
+}
+
+}  // namespace
 
 std::string write_request(const Request& request) {
   if (request.method == "election")
@@ -44,11 +74,12 @@ std::string write_request(const Request& request) {
 
 std::vector<Reply> read_replies(std::string_view message) {
   const Envelope envelope = parse_envelope(message);
-  const json::Value checked = json::parse(envelope.body, kMaxMessageBytes);
+  const std::string body = without_odd_numbers(envelope.body);
+  const json::Value checked = json::parse(body, kMaxMessageBytes);
   if (!checked.is_object()) throw Error(Z4J_INVALID, "the reply is not an object");
   const std::string ticket = text::clean(json::text(envelope.headers(), "ticket"), kMaxNameBytes);
   std::vector<Reply> out;
-  for (const auto& [key, value] : raw_members(envelope.body)) {
+  for (const auto& [key, value] : raw_members(body)) {
     const json::Value name = json::parse("\"" + std::string(key) + "\"");
     const std::string_view worker(name.get_string().data(), name.get_string().size());
     out.push_back({ticket, text::clean(worker, kMaxNameBytes), std::string(value)});
