@@ -12,9 +12,9 @@ namespace agent_col = model::agents;
 namespace task_col = model::tasks;
 namespace json = base::json;
 
-constexpr std::uint32_t kMostAgents = 20'000, kMostScanned = 5'000;
+constexpr std::uint32_t kMostRemoteAgents = 20'000, kMostScanned = 5'000;
 constexpr std::size_t kAgentsAtOnce = 20;
-constexpr auto kStopCheck = std::chrono::milliseconds(100);
+constexpr auto kRemoteStopCheck = std::chrono::milliseconds(100);
 // An agent takes one task at a time. Of a task that waits in a queue agents know nothing.
 constexpr Reconcile::Pace kRemotePace{.states = 1, .at_once = 50, .per_pass = 100};
 
@@ -31,7 +31,7 @@ base::Result<std::vector<RemoteReconcile::Agent>> RemoteReconcile::agents_with_s
   Query online(Table::agents);
   online.where.eq(agent_col::is_local, false).eq(agent_col::state, "online");
   auto read = store_.each(
-      online.columns({agent_col::id, agent_col::project_id, agent_col::name}).limit(kMostAgents),
+      online.columns({agent_col::id, agent_col::project_id, agent_col::name}).limit(kMostRemoteAgents),
       [&names](const Row& row) {
         names[row.uuid(agent_col::project_id)].emplace(row.uuid(agent_col::id),
                                                        row.text(agent_col::name));
@@ -77,7 +77,7 @@ std::size_t RemoteReconcile::ask(const Agent& agent, Reconcile& reconcile,
     relay_.read(
         agent.agent_id, "state", json::write(*page), question->deadline_ms,
         [answered](base::Result<std::string> text) { answered->set_value(std::move(text)); });
-    while (answer.wait_for(kStopCheck) != std::future_status::ready) {
+    while (answer.wait_for(kRemoteStopCheck) != std::future_status::ready) {
       const std::lock_guard lock(mutex_);
       if (is_stopping_) return asked;
     }

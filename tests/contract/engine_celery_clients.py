@@ -7,8 +7,8 @@ import subprocess
 import sys
 import tempfile
 
-# The release most people run, and whatever is newest.
-WANTED = ["celery[redis]>=5.4,<5.5", "celery[redis]"]
+# A release in wide use (its kombu does not name all that it imports), and whatever is newest.
+WANTED = [["celery[redis]>=5.4,<5.5", "packaging"], ["celery[redis]"]]
 
 
 def main(program):
@@ -17,7 +17,7 @@ def main(program):
         with tempfile.TemporaryDirectory(prefix="z4j-celery-") as folder:
             subprocess.run(["/usr/bin/python3", "-m", "venv", folder], check=True, timeout=120)
             python = os.path.join(folder, "bin", "python")
-            subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", wanted],
+            subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", *wanted],
                            check=True, timeout=300)
             version = subprocess.run([python, "-c", "import celery; print(celery.__version__)"], check=True,
                                      capture_output=True, text=True, timeout=60).stdout.strip()

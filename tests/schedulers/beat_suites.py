@@ -37,10 +37,11 @@ class Place:
         return desk
 
 
-class DjangoBeat(Place):
-    """django-celery-beat; a class says where its database is: DATABASE for Django, URL for the plugin."""
+class DjangoPlace(Place):
+    """An application with django-celery-beat; a class says where its database is."""
 
     ENVIRONMENT = {}
+    SETTINGS = {}
 
     def database(self):
         """Django's settings and the plugin's URL of a new database."""
@@ -74,13 +75,15 @@ class DjangoBeat(Place):
     def open(self):
         return self.desk(store="django", database_url=self.url, **self.SETTINGS)
 
-    SETTINGS = {}
-
     def run_beat(self, desk):
         beat = self.beat("django_celery_beat.schedulers:DatabaseScheduler", self.environment).start()
         beat.meanwhile = desk.page
         wait_until(lambda: "beat: Starting" in beat.log(), tell=beat.log)
         return beat
+
+
+class DjangoBeat:
+    """What every django-celery-beat must do, beside a DjangoPlace."""
 
     # Shown
 
@@ -151,6 +154,21 @@ class DjangoBeat(Place):
         settled = len(beat.sent("shop.third"))
         beat.wait_sent("shop.probe", 4)
         self.assertEqual(len(beat.sent("shop.third")), settled)
+
+    def test_what_beat_undoes_by_a_stale_save_is_made_again(self):
+        desk = self.open()
+        made = desk.made(name="a", task="first", kind="interval", expression="1h")
+        gone = desk.made(name="b", task="first", kind="interval", expression="1h")
+        code = "old = list(PeriodicTask.objects.order_by('id'))\nimport sys\nprint('read', flush=True)\nsys.stdin.readline()\nfor t in old: t.no_changes = True; t.save()\n"
+        stale = subprocess.Popen([self.PYTHON, "-c", "import django\ndjango.setup()\nfrom django_celery_beat.models import *\n" + code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                 env={**os.environ, **self.environment, "PYTHONPATH": str(HERE)})
+        self.addCleanup(stale.stdout.close)
+        self.assertEqual(stale.stdout.readline(), "read\n")
+        desk.changed(made, task="second")
+        desk.remove(gone)
+        stale.communicate("\n", timeout=60)
+        self.assertEqual(self.orm("print([(t.name, t.task) for t in PeriodicTask.objects.order_by('id')])"), "[('a', 'first'), ('b', 'first')]")
+        wait_until(lambda: [(s["name"], s["task"]) for s in desk.all()] == [("a", "second")], tell=desk.all)
 
     def test_a_beat_that_was_away_fires_what_was_made_meanwhile(self):
         desk = self.open()
@@ -269,9 +287,6 @@ class DjangoBeat(Place):
         self.assertEqual(fresh.put(seen["etag"], id=seen["id"], task="u")["error"], "denied")
         self.assertEqual(fresh.health()["state"], "degraded")
 
-    def add_required_column(self):
-        raise NotImplementedError
-
     # Moved
 
     def test_moves_in_djangos_own_form(self):
@@ -306,7 +321,7 @@ class DjangoBeat(Place):
         self.assertEqual(desk.ask("trigger", "12345")["error"], "not_found")
 
 
-class OnSqlite(DjangoBeat):
+class OnSqlite(DjangoPlace):
     migrated = None
 
     def database(self):
@@ -500,10 +515,14 @@ class RedbeatBeat(Place):
             client.hset(f"redbeat:{name}", "definition", definition)
             client.zadd("redbeat::schedule", {f"redbeat:{name}": 5})
         client.zadd("redbeat::schedule", {"redbeat:gone": 5, "elsewhere": 6})
+        for name in (b"bytes\xff\xfe", b"long" * 200):
+            client.hset(b"redbeat:" + name, "definition", b'{"name":"\xff","task":"t","schedule":{"__type__":"interval","every":5}}')
+            client.zadd("redbeat::schedule", {b"redbeat:" + name: 5})
         desk = self.open()
         desk.made(name="sound", task="t", kind="interval", expression="5s")
         seen = {s["name"]: s for s in desk.all()}
-        self.assertEqual(sorted(seen), ["big", "deep", "list", "nojson", "notype", "sound"])
+        self.assertEqual([n[:5] for n in sorted(seen)], ["big", "bytes", "deep", "list", "longl", "nojso", "notyp", "sound"])
+        self.assertEqual(len(desk.all(form="own")), 8)
         self.assertTrue(seen["deep"]["read_only_reason"].startswith("opaque_payload: "))
         self.assertEqual(desk.put(seen["deep"]["etag"], id="deep", task="x")["error"], "denied")
         self.assertEqual(desk.trigger(seen["deep"])["outcome"], "refused")

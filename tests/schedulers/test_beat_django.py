@@ -4,12 +4,12 @@ import sqlite3
 import subprocess
 import unittest
 
-from beat_suites import DjangoBeat, OnSqlite
+from beat_suites import DjangoBeat, DjangoPlace, OnSqlite
 from desk import wait_until
 from postgres import PrivatePostgres
 
 
-class SqliteTest(OnSqlite, unittest.TestCase):
+class SqliteTest(OnSqlite, DjangoBeat, unittest.TestCase):
     def test_waits_for_a_lock_and_says_busy(self):
         desk = self.open()
         made = desk.made(name="a", task="t", kind="interval", expression="10s")
@@ -33,7 +33,7 @@ class SqliteTest(OnSqlite, unittest.TestCase):
         self.assertEqual(desk.health()["state"], "ok")
 
 
-class NaiveTest(OnSqlite, unittest.TestCase):
+class NaiveTest(OnSqlite, DjangoBeat, unittest.TestCase):
     """USE_TZ off: what Django fills by itself is the wall clock of a zone; beat means UTC all the same."""
 
     ENVIRONMENT = {"Z4J_USE_TZ": "0", "Z4J_DJANGO_ZONE": "Asia/Tokyo", "Z4J_BEAT_TIMEZONE": "Asia/Tokyo"}
@@ -52,7 +52,7 @@ class NaiveTest(OnSqlite, unittest.TestCase):
         self.assertEqual(self.orm("import datetime\nprint(abs(PeriodicTasks.last_change() - datetime.datetime.now()) < datetime.timedelta(minutes=10))"), "True")
 
 
-class PostgresTest(DjangoBeat, unittest.TestCase):
+class PostgresTest(DjangoPlace, DjangoBeat, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

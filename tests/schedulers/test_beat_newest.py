@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import unittest
 
-from beat_suites import OnSqlite, PersistentBeat, RedbeatBeat
+from beat_suites import DjangoBeat, OnSqlite, PersistentBeat, RedbeatBeat
 
 FOLDER = pathlib.Path(os.environ["Z4J_BUILD"]) / "clients" / "beat"
 PYTHON = str(FOLDER / "bin" / "python")
@@ -27,7 +27,7 @@ class PersistentTest(PersistentBeat, unittest.TestCase):
     PYTHON, STATIC = PYTHON, "solar"
 
 
-class DjangoTest(OnSqlite, unittest.TestCase):
+class DjangoTest(OnSqlite, DjangoBeat, unittest.TestCase):
     PYTHON = PYTHON
 
 

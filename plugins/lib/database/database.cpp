@@ -150,9 +150,20 @@ struct Session::Soci {
 Session::Session(Options options) : options_(std::move(options)) {}
 Session::~Session() = default;
 
-void Session::forget() noexcept { soci_.reset(); }
+void Session::forget() noexcept {
+  soci_.reset();
+  in_transaction_ = false;
+}
+
+// Which file stands under that name; 0: none.
+std::uint64_t Session::file_id() const noexcept {
+  struct stat found {};
+  return ::stat(options_.address.connect.c_str(), &found) == 0 ? found.st_ino : 0;
+}
 
 void Session::open() {
+  if (soci_ && is_sqlite() && !in_transaction_ && generation_ > 0 && file_id() != file_id_)
+    forget();
   if (soci_) return;
   const auto left =
       std::chrono::duration_cast<std::chrono::milliseconds>(next_try_ - Clock::now()).count();
@@ -161,9 +172,9 @@ void Session::open() {
   const Address& a = options_.address;
   try {
     if (is_sqlite()) {
-      struct stat found {};
+      file_id_ = file_id();
       // SQLite would make an empty one.
-      if (::stat(a.connect.c_str(), &found) != 0)
+      if (file_id_ == 0)
         throw Error(Z4J_UNAVAILABLE, a.shown + " is not there", "/database_url", 1000);
       soci_ = std::make_unique<Soci>(soci::sqlite3,
                                      "dbname=\"" + a.connect + "\" timeout=" +
@@ -303,12 +314,14 @@ Transaction::Transaction(Session& session) : session_(session) {
   session.open();
   session.change(session.is_sqlite() ? "BEGIN IMMEDIATE" : "BEGIN");
   generation_ = session.generation();
+  session.in_transaction_ = true;
 }
 
 Transaction::~Transaction() {
   if (over_ || !session_.soci_ || session_.generation() != generation_) return;
   try {
     session_.change("ROLLBACK");
+    session_.in_transaction_ = false;
   } catch (const std::exception&) {
     session_.forget();
   }
@@ -316,6 +329,7 @@ Transaction::~Transaction() {
 
 void Transaction::commit() {
   session_.change("COMMIT");
+  session_.in_transaction_ = false;
   over_ = true;
 }
 

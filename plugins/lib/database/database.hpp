@@ -57,7 +57,7 @@ class Session {
   // Counts connections made: another number than before means that what was learnt may be old.
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
 
-  // Connects unless connected.
+  // Connects unless connected; to an SQLite file anew when another one stands in its place.
   void open();
   // Rows of so many columns, each of them a text by the statement (CAST(x AS TEXT)); more rows than
   // `most` are Z4J_TOO_LARGE. Values are bound by place: :p1, :p2, ...
@@ -71,10 +71,13 @@ class Session {
   struct Soci;
   [[noreturn]] void fail(bool commits);
   void forget() noexcept;
+  [[nodiscard]] std::uint64_t file_id() const noexcept;
 
   Options options_;
   std::unique_ptr<Soci> soci_;
   std::uint64_t generation_ = 0;
+  std::uint64_t file_id_ = 0;
+  bool in_transaction_ = false;
   unsigned failures_ = 0;
   std::chrono::steady_clock::time_point next_try_;
   std::string why_;

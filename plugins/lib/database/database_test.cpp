@@ -21,6 +21,7 @@ class DatabaseTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(repeats_no_password);
   CPPUNIT_TEST(makes_no_file);
   CPPUNIT_TEST(keeps_rows_in_sqlite);
+  CPPUNIT_TEST(follows_a_file_that_was_replaced);
   CPPUNIT_TEST(keeps_rows_in_postgresql);
   CPPUNIT_TEST(says_busy_when_locked);
   CPPUNIT_TEST(comes_back_after_a_restart);
@@ -34,6 +35,9 @@ class DatabaseTest : public CppUnit::TestFixture {
   void tearDown() override { std::filesystem::remove_all(folder_); }
 
  private:
+  static Options options_of(const std::string& url, int timeout_ms) {
+    return Options{read_address(url), {}, timeout_ms};
+  }
   static z4j_status code_of(const std::function<void()>& what) {
     try {
       what();
@@ -57,7 +61,7 @@ class DatabaseTest : public CppUnit::TestFixture {
   void repeats_no_password() {
     try {
       static_cast<void>(read_address("postgresql://u:hush@h:port/x"));
-      Session session({read_address("postgresql://u:hush@127.0.0.1:1/x"), {}, 1000});
+      Session session(options_of("postgresql://u:hush@127.0.0.1:1/x", 1000));
       session.open();
       CPPUNIT_FAIL("connected");
     } catch (const z4j::Error& e) {
@@ -67,12 +71,12 @@ class DatabaseTest : public CppUnit::TestFixture {
 
   void makes_no_file() {
     const std::string path = folder_ + "/absent.sqlite3";
-    Session session({read_address("sqlite:///" + path), {}, 1000});
+    Session session(options_of("sqlite:///" + path, 1000));
     CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_UNAVAILABLE}, code_of([&] { session.open(); }));
     CPPUNIT_ASSERT(!std::filesystem::exists(path));
     std::ofstream(path)
         << "this is no database, whatever its name says; it is longer than a header";
-    Session other({read_address("sqlite:///" + path), {}, 1000});
+    Session other(options_of("sqlite:///" + path, 1000));
     CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_CORRUPT}, code_of([&] { other.open(); }));
   }
 
@@ -108,11 +112,27 @@ class DatabaseTest : public CppUnit::TestFixture {
   }
   void keeps_rows_in_sqlite() {
     std::ofstream(folder_ + "/db.sqlite3");
-    Session session({read_address("sqlite:///" + folder_ + "/db.sqlite3"), {}, 1000});
+    Session session(options_of("sqlite:///" + folder_ + "/db.sqlite3", 1000));
     keeps_rows(session);
   }
+  void follows_a_file_that_was_replaced() {
+    const std::string path = folder_ + "/db.sqlite3";
+    std::ofstream(path).close();
+    Session session(options_of("sqlite:///" + path, 1000));
+    session.change("CREATE TABLE old (x integer)");
+    std::filesystem::rename(path, path + ".old");
+    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_UNAVAILABLE}, code_of([&] { session.open(); }));
+    std::ofstream(path).close();
+    Session other(options_of("sqlite:///" + path, 1000));
+    other.change("CREATE TABLE fresh (x integer)");
+    std::filesystem::rename(path + ".old", path);
+    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_BAD_CONFIG}, code_of([&] {
+                           static_cast<void>(other.read("SELECT 'x' FROM fresh", {}, 1));
+                         }));
+    CPPUNIT_ASSERT(other.read("SELECT 'x' FROM old", {}, 1).empty());
+  }
   void keeps_rows_in_postgresql() {
-    Session session({read_address(z4j::testing::PrivatePostgres::shared().url()), {}, 5000});
+    Session session(options_of(z4j::testing::PrivatePostgres::shared().url(), 5000));
     keeps_rows(session);
     session.change("DROP TABLE things");
   }
@@ -127,7 +147,7 @@ class DatabaseTest : public CppUnit::TestFixture {
 
   void comes_back_after_a_restart() {
     z4j::testing::PrivatePostgres server;
-    Session session({read_address(server.url()), {}, 5000});
+    Session session(options_of(server.url(), 5000));
     session.open();
     server.stop(SIGINT);
     server.start();

@@ -15,20 +15,6 @@ namespace {
 constexpr std::size_t kMaxPage = 500, kMaxIds = 500, kMaxDescription = 10'000;
 constexpr double kLatestTime = 253'402'300'799;  // the year 9999
 
-std::string hex_digest(std::string_view text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int size = 0;
-  if (::EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
-    throw Error(Z4J_INTERNAL, "no SHA-256 in this OpenSSL");
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  for (unsigned int i = 0; i < 16; ++i) {
-    out += kDigits[digest[i] >> 4];
-    out += kDigits[digest[i] & 15];
-  }
-  return out;
-}
-
 json::Value time_or_null(const std::optional<double>& t) {
   return t ? json::Value(*t) : json::Value(nullptr);
 }
@@ -93,7 +79,21 @@ void check_size(const json::Value& v, std::size_t most, const char* at) {
 
 void invalid(const std::string& message, const char* at) { throw Error(Z4J_INVALID, message, at); }
 
-std::string etag_of(const Schedule& s) { return hex_digest(json::write(content_of(s))); }
+std::string digest_of(std::string_view text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  if (::EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
+    throw Error(Z4J_INTERNAL, "no SHA-256 in this OpenSSL");
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (unsigned int i = 0; i < 16; ++i) {
+    out += kDigits[digest[i] >> 4];
+    out += kDigits[digest[i] & 15];
+  }
+  return out;
+}
+
+std::string etag_of(const Schedule& s) { return digest_of(json::write(content_of(s))); }
 
 json::Object to_json(const Schedule& s) {
   json::Object o = content_of(s);

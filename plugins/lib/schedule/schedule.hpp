@@ -31,6 +31,9 @@ struct Schedule {
   std::optional<json::Value> own;  // in the backend's own form, when that was asked for
 };
 
+// A short digest, the same on every machine.
+[[nodiscard]] std::string digest_of(std::string_view text);
+
 // The backend's version of it: a digest of all but the runs and `own`.
 [[nodiscard]] std::string etag_of(const Schedule& schedule);
 [[nodiscard]] json::Object to_json(const Schedule& schedule);

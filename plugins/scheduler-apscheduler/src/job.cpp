@@ -41,7 +41,7 @@ class JobReader {
     const std::string name = text_of("name");
     const std::string both = name + " (" + s.id + ")";
     if (!name.empty() && name != s.id && both.size() <= schedule::kMaxName) s.name = both;
-    s.task = text::clean(text_of("func"), schedule::kMaxTask);
+    s.task = text_of("func");
     if (s.task.empty()) s.task = "a function without a name";
     show(
         "args", pickle::TopTuple::as_array,
@@ -71,7 +71,9 @@ class JobReader {
  private:
   [[nodiscard]] std::string text_of(const char* key) const {
     const auto id = objects_.member(doc_.root, key);
-    return id && doc_[*id].kind == pickle::Kind::text ? doc_[*id].text : std::string();
+    return id && doc_[*id].kind == pickle::Kind::text
+               ? text::clean(doc_[*id].text, schedule::kMaxTask)
+               : std::string();
   }
 
   template <class F>
@@ -91,7 +93,8 @@ class JobReader {
     const auto part = [&](const char* key) {
       return objects_.member(state, key).value_or(pickle::kNoNode);
     };
-    if (const auto zone = objects_.zone_name(part("timezone"))) s.timezone = *zone;
+    if (const auto zone = objects_.zone_name(part("timezone")))
+      s.timezone = text::clean(*zone, 100);
     const auto seconds = [&](const char* key) -> std::optional<double> {
       const auto us = objects_.datetime_us(part(key));
       return us ? std::optional<double>(static_cast<double>(*us) / 1e6) : std::nullopt;
@@ -176,7 +179,7 @@ class JobReader {
     for (const pickle::NodeId id : doc_[fields].items) {
       const auto name = objects_.member(doc_[id].state, "name");
       if (!name) schedule::invalid("its cron fields can't be read", "");
-      const std::string& key = doc_[*name].text;
+      const std::string key = text::clean(doc_[*name].text, 20);
       FieldText field = field_of(id, key);
       const bool is_foreign = (key == "year" || key == "week") && field.text != "*";
       is_plain = is_plain && field.is_plain && !is_foreign;

@@ -12,6 +12,8 @@
 namespace z4j::celery_beat {
 namespace {
 
+constexpr std::size_t kMaxText = 64u << 10;
+
 // In the order of django_select().
 enum Column : std::size_t {
   kId,
@@ -134,7 +136,8 @@ class Reader {
   }
 
  private:
-  std::string text(Column c) const { return row_[c].value_or(std::string()); }
+  std::string raw(Column c) const { return row_[c].value_or(std::string()); }
+  std::string text(Column c) const { return z4j::text::clean(raw(c), kMaxText); }
   void problem(const std::string& what) { problem_ += (problem_.empty() ? "" : "; ") + what; }
 
   void read_options() {
@@ -157,7 +160,7 @@ class Reader {
   json::Value value_of(Column c, const char* when_empty, const char* name) {
     const bool wants_list = *when_empty == '[';
     try {
-      const std::string given = text(c);
+      const std::string given = raw(c);
       json::Value v = json::parse(given.empty() ? when_empty : given, schedule::kMaxArguments);
       if (wants_list ? v.is_array() : v.is_object()) return v;
     } catch (const Error&) {
@@ -185,7 +188,7 @@ class Reader {
           text(kEvent) + ":" + degrees(row_[kLatitude]) + ":" + degrees(row_[kLongitude]);
     } else if (const auto at = times_.read(row_[kClockedTime])) {
       s.kind = "clocked";
-      s.expression = text::format_iso_time(*at);
+      s.expression = z4j::text::format_iso_time(*at);
     } else {
       s.kind = "clocked";
       s.expression = "1970-01-01T00:00:00+00:00";

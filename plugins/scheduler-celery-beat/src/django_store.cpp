@@ -19,6 +19,7 @@ namespace {
 constexpr std::int64_t kMaxInt = 2'147'483'647;
 // Longer than beat sleeps between two looks.
 constexpr std::int64_t kTellAgainAfterUs = 7'000'000;
+constexpr std::size_t kMaxFresh = 1000;
 
 struct KnownTable {
   const char* name;
@@ -234,6 +235,11 @@ Schedule DjangoStore::put(const Wanted& given, const std::string& etag) {
   auto made = find(id, false);
   if (!made) throw Error(Z4J_INTERNAL, "a written row is not there");
   transaction.commit();
+  if (etag.empty()) {
+    fresh_.erase(id);
+  } else {
+    remember(id, {std::move(wanted), etag});
+  }
   return std::move(*made);
 }
 
@@ -246,6 +252,7 @@ void DjangoStore::remove(const std::string& id, const std::string& etag) {
   db_.change("DELETE FROM django_celery_beat_periodictask WHERE id=" + id);
   tell_beat();
   transaction.commit();
+  remember(id, {std::nullopt, etag});
 }
 
 std::string DjangoStore::create(const Wanted& w) {
@@ -471,19 +478,32 @@ std::string DjangoStore::find_or_make(
   return made.at(0).at(0).value_or("");
 }
 
+void DjangoStore::remember(const std::string& id, Edit edit) {
+  if (fresh_.size() < kMaxFresh || fresh_.count(id) != 0) fresh_[id] = std::move(edit);
+}
+
+void DjangoStore::make_again(const std::string& id, const Edit& edit) {
+  const auto now = find(id, true);
+  if (!now || schedule::etag_of(*now) != edit.etag_before) return;
+  if (edit.wanted) return change(*now, *edit.wanted);
+  db_.change("DELETE FROM django_celery_beat_periodictask WHERE id=" + id);
+}
+
 // The next listing comes within seconds.
 void DjangoStore::tell_beat_again() {
   if (!tell_again_us_ || now_us() < *tell_again_us_) return;
-  tell_again_us_.reset();
   try {
     database::Transaction transaction(db_);
+    for (const auto& [id, edit] : fresh_) make_again(id, edit);
     tell_beat();
     transaction.commit();
   } catch (const Error& e) {
-    if (e.code != Z4J_BUSY && e.code != Z4J_TIMEOUT) throw;
     tell_again_us_ = now_us() + kTellAgainAfterUs;
-    return;
+    if (e.code == Z4J_BUSY || e.code == Z4J_TIMEOUT) return;
+    fresh_.clear();
+    throw;
   }
+  fresh_.clear();
   tell_again_us_.reset();
 }
 

@@ -5,12 +5,15 @@
 // schedules may be shared by several tasks: they are found or made, never changed.
 //
 // A beat that has just started does not compare: what changes in its first seconds, or before that
-// row was there at all, it would miss. So it is told once more, some seconds later.
+// row was there at all, it would miss. And beat saves what it ran by reading a whole row and
+// writing it back: an edit in between is undone, a removed row made again. So some seconds later it
+// is told once more, and an edit whose row stands exactly as before it is made again.
 #pragma once
 
 #include "lib/database/database.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,6 +37,11 @@ class DjangoStore : public Store {
   std::string worry() override { return foreign_; }
 
  private:
+  // An edit that beat may yet undo.
+  struct Edit {
+    std::optional<Wanted> wanted;  // none: removed
+    std::string etag_before;
+  };
   // Columns and their values, in the order they were given.
   struct Change {
     std::vector<std::pair<std::string, database::Text>> columns;
@@ -59,13 +67,16 @@ class DjangoStore : public Store {
                            const std::vector<std::pair<std::string, std::string>>& values);
   void tell_beat();
   void tell_beat_again();
+  void make_again(const std::string& id, const Edit& edit);
+  void remember(const std::string& id, Edit edit);
 
   database::Session db_;
   DjangoTimes times_;
   std::string select_;
   std::uint64_t known_generation_ = 0;
   std::optional<std::int64_t> tell_again_us_;
-  std::string foreign_;  // why these tables can't be written
+  std::map<std::string, Edit> fresh_;  // by id, bounded
+  std::string foreign_;                // why these tables can't be written
 };
 
 }  // namespace z4j::celery_beat

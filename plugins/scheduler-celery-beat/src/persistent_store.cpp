@@ -59,7 +59,7 @@ class EntryReader {
     if (is_plain && !s.options.contains("problem")) s.capabilities = {"trigger"};
     if (in_own_form_) {
       s.own =
-          json::Value(quoted(name) + ": {'task': " + quoted(s.task) + ", 'schedule': " + timing +
+          json::Value(quoted(s.name) + ": {'task': " + quoted(s.task) + ", 'schedule': " + timing +
                       ", 'args': " + pickle::to_repr(doc_, parts[5]) +
                       ", 'kwargs': " + pickle::to_repr(doc_, parts[6]) +
                       ", 'options': " + pickle::to_repr(doc_, parts[7]) + "},");
@@ -93,7 +93,7 @@ class EntryReader {
 
   [[nodiscard]] std::string field(pickle::NodeId id) const {
     const pickle::Node& node = doc_[id];
-    if (node.kind == pickle::Kind::text) return node.text;
+    if (node.kind == pickle::Kind::text) return text::clean(node.text, schedule::kMaxExpression);
     if (node.kind == pickle::Kind::integer) return std::to_string(node.integer);
     std::string out;
     for (const pickle::NodeId item : node.items)
@@ -102,7 +102,8 @@ class EntryReader {
   }
   [[nodiscard]] std::string field_of_list(pickle::NodeId id) const {
     const pickle::Node& node = doc_[id];
-    return node.kind == pickle::Kind::integer ? std::to_string(node.integer) : node.text;
+    return node.kind == pickle::Kind::integer ? std::to_string(node.integer)
+                                              : text::clean(node.text, 20);
   }
 
   // Sets kind and expression; answers the call that makes it in Python.

@@ -1,5 +1,6 @@
 #include "src/redbeat_store.hpp"
 
+#include "lib/text/text.hpp"
 #include "src/redbeat_form.hpp"
 #include "src/timing.hpp"
 
@@ -219,6 +220,11 @@ void RedbeatStore::describe(const std::string& name, Stored& stored) const {
     s.options["problem"] = e.what();
   }
   s.id = s.name = name;
+  if (text::clean(name, schedule::kMaxId) != name) {
+    s.id = s.name = text::clean(name, 150) + " (" + schedule::digest_of(name).substr(0, 16) + ")";
+    s.read_only_reason = "opaque_payload: its name is too long, or no UTF-8";
+    s.capabilities.clear();
+  }
   const RedbeatMeta meta = read_meta(stored.meta);
   if (meta.last_run_us) s.last_run_at = static_cast<double>(*meta.last_run_us) / 1e6;
   s.total_runs = meta.total_runs;
@@ -246,7 +252,7 @@ Listing RedbeatStore::list(const schedule::Page& page) {
       try {
         stored->schedule.own = parse_definition(stored->definition);
       } catch (const Error&) {
-        stored->schedule.own = json::Value(stored->definition);
+        stored->schedule.own = json::Value(text::clean(stored->definition, kMaxDefinition));
       }
     }
     out.items.push_back(std::move(stored->schedule));

@@ -21,7 +21,7 @@ namespace z4j::rq_cron {
 namespace {
 
 constexpr const char* kMostSchedulers = "100";
-constexpr std::int64_t kMaxJobsBytes = 8 << 20;
+constexpr std::int64_t kMaxMirrorBytes = 8 << 20;
 
 struct Settings {
   rq::RedisSetting where;
@@ -136,7 +136,7 @@ class SchedulerRqCron {
       fields.push_back({"HMGET", key, "name", "config_file", "cron_jobs"});
     }
     for (const redis::Reply& size : redis_->pipeline(sizes)) {
-      if (size.integer > kMaxJobsBytes)
+      if (size.integer > kMaxMirrorBytes)
         throw Error(Z4J_TOO_LARGE, "the jobs of an rq cron take more than 8 MiB");
     }
     std::vector<CronScheduler> out;
