@@ -20,7 +20,7 @@ using core::BulkJobs;
 
 constexpr std::uint32_t kReportPage = 1000;
 
-Value text_value(const std::string& text) { return base::json::text_or_null(text); }
+Value shown_text(const std::string& text) { return base::json::text_or_null(text); }
 
 std::string iso(base::TimeUs time) { return base::format_time(time); }
 
@@ -40,7 +40,7 @@ Object selection_json(const core::Selection& s, double usual_rate) {
           {"state", s.state},
           {"total", s.total},
           {"summary", s.summary},
-          {"error", text_value(s.error)},
+          {"error", shown_text(s.error)},
           {"estimated_seconds", estimated_seconds(s.total, usual_rate)},
           {"created_at", iso(s.created_at)},
           {"built_at", time_or_null(s.built_at)},
@@ -51,13 +51,13 @@ Object item_json(const core::SelectionItem& i) {
   return {{"number", i.number},
           {"engine", i.engine},
           {"task_id", i.task_id},
-          {"name", text_value(i.name)},
-          {"queue", text_value(i.queue)},
+          {"name", shown_text(i.name)},
+          {"queue", shown_text(i.queue)},
           {"state", i.state},
-          {"exclusion", text_value(i.exclusion)},
-          {"outcome", text_value(i.outcome)},
-          {"reason", text_value(i.reason)},
-          {"new_task_id", text_value(i.new_task_id)},
+          {"exclusion", shown_text(i.exclusion)},
+          {"outcome", shown_text(i.outcome)},
+          {"reason", shown_text(i.reason)},
+          {"new_task_id", shown_text(i.new_task_id)},
           {"finished_at", time_or_null(i.finished_at)}};
 }
 
@@ -82,7 +82,7 @@ Object job_json(const core::BulkJob& j) {
           {"left", left},
           {"estimated_seconds_left",
            j.is_over() ? Value(nullptr) : estimated_seconds(left, j.rate_per_second.value_or(0))},
-          {"error", text_value(j.error)},
+          {"error", shown_text(j.error)},
           {"created_at", iso(j.created_at)},
           {"started_at", time_or_null(j.started_at)},
           {"finished_at", time_or_null(j.finished_at)},
@@ -102,7 +102,7 @@ Object copy_json(const core::QueueCopy& c) {
           {"bytes", c.bytes},
           {"restored", c.restored},
           {"not_removed", c.untouched},
-          {"error", text_value(c.error)},
+          {"error", shown_text(c.error)},
           {"created_at", iso(c.created_at)},
           {"expires_at", iso(c.expires_at)},
           {"restored_at", time_or_null(c.restored_at)},
@@ -122,7 +122,7 @@ Named named(const Call& call, std::string_view param, std::string_view what) {
 }
 
 // May this person do to many what the action does to one?
-std::optional<net::Response> forbidden(const Call& call, core::BulkAction action) {
+std::optional<net::Response> not_allowed(const Call& call, core::BulkAction action) {
   const auto decision = core::decide(*call.principal, core::policy_of(action), &call.project->id);
   if (decision.allowed()) return std::nullopt;
   return refuse(call, decision.status().error());
@@ -143,7 +143,7 @@ net::Response create_selection(Site& site, Call& call) {
   if (word && !action)
     in.problem("action", "value_error", "must be retry, cancel, delete or requeue");
   if (!in.ok()) return in.refused(call.request);
-  if (auto no = forbidden(call, *action)) return std::move(*no);
+  if (auto no = not_allowed(call, *action)) return std::move(*no);
   auto made =
       site.parts.bulk->selections.create(call.project->id, *action, filter, max, call.actor());
   return made ? json_answer(201, selection_json(*made, usual_rate(site)))
@@ -224,7 +224,7 @@ net::Response create_job(Site& site, Call& call) {
   if (!in.ok()) return in.refused(call.request);
   auto selection = site.parts.bulk->selections.find(call.project->id, asked.selection_id);
   if (!selection) return refuse(call, selection.error());
-  if (auto no = forbidden(call, selection->action)) return std::move(*no);
+  if (auto no = not_allowed(call, selection->action)) return std::move(*no);
   auto job = site.parts.bulk->jobs.create(asked);
   return job ? json_answer(201, job_json(*job)) : refuse(call, job.error());
 }
@@ -262,7 +262,7 @@ net::Response list_job_items(Site& site, Call& call) {
 net::Response turn_job(Site& site, Call& call, BulkJobs::Turn turn) {
   auto job = find_job(site, call);
   if (!job) return refuse(call, job.error());
-  if (auto no = forbidden(call, job->action)) return std::move(*no);
+  if (auto no = not_allowed(call, job->action)) return std::move(*no);
   auto turned = site.parts.bulk->jobs.turn(call.project->id, job->id, turn, call.actor());
   return turned ? json_answer(200, job_json(*turned)) : refuse(call, turned.error());
 }

@@ -763,8 +763,8 @@ void BulkJobs::Run::ask_engines(std::vector<Turned>& of) {
     if (job_.action == BulkAction::retry) of_engine[new_id_of(turned.item)] = {&turned, true};
   }
   for (const auto& [engine, asked] : ids) {
-    const auto find = [&] {
-      return best_route(routes, engine, verb_of(job_.action), job_.agent_id, {}, nullptr);
+    const auto find = [&, &of_engine = engine] {
+      return best_route(routes, of_engine, verb_of(job_.action), job_.agent_id, {}, nullptr);
     };
     const EngineRoute* route = find();
     while (route == nullptr && is_worth_waiting()) {

@@ -251,7 +251,6 @@ json::Object retry_arguments(const RetryTask& asked, const std::optional<StoredT
   if (task) {
     if (!task->name.empty()) args["task_name"] = task->name;
     if (!task->queue.empty()) args["queue"] = task->queue;
-    if (!task->priority.empty()) args["priority"] = task->priority;
   }
   if (asked.override_args) args["override_args"] = *asked.override_args;
   if (asked.override_kwargs) args["override_kwargs"] = *asked.override_kwargs;
@@ -266,6 +265,7 @@ json::Object retry_arguments(const RetryTask& asked, const std::optional<StoredT
           recorded_repr(task->kwargs, (task->args_flags & kKwargsIsRepr) != 0);
     if (!task->name.empty()) recorded["task_name"] = task->name;
     if (!task->queue.empty()) recorded["queue"] = task->queue;
+    if (!task->priority.empty()) recorded["priority"] = task->priority;
     if (!recorded.empty()) args["recorded"] = std::move(recorded);
   }
   return args;

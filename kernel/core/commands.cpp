@@ -269,6 +269,23 @@ base::Result<Command> Commands::requeue_dead_letter(const CommandRequest& reques
   if (auto good = check(asked); !good) return std::move(good).error();
   Plan plan;
   plan.action = "requeue_dead_letter";
+  const std::vector<EngineRoute> routes = routes_.routes(request.project_id);
+  const auto offers = [&](std::uint64_t verb) {
+    return std::any_of(routes.begin(), routes.end(), [&](const EngineRoute& route) {
+      return route.is_online && route.engine == asked.engine && (route.capabilities & verb) != 0;
+    });
+  };
+  // Where a broker keeps no dead letters, the tasks that failed are the list.
+  if (!offers(Z4J_ENGINE_DEAD_LETTERS) && offers(Z4J_ENGINE_RETRY) && !asked.to) {
+    auto task = stored_task(request.project_id, asked.engine, asked.task_id);
+    if (!task) return std::move(task).error();
+    plan.verb = Z4J_ENGINE_RETRY;
+    RetryTask again;
+    again.engine = asked.engine;
+    again.task_id = asked.task_id;
+    plan.payload = retry_arguments(again, *task);
+    return order_task(request, std::move(plan), asked.engine, asked.task_id);
+  }
   plan.verb = Z4J_ENGINE_DEAD_LETTERS;
   plan.payload = {{"queue", asked.queue}, {"to", text_or_null_value(asked.to)}};
   return order_task(request, std::move(plan), asked.engine, asked.task_id);
@@ -471,9 +488,11 @@ base::Result<Command> Commands::issue(const CommandRequest& request, Plan plan, 
                        {}, deadline_ms,     false};
   handed.more = {{"task_name", plan.task_name}, {"user_agent", request.actor.user_agent}};
   const bool is_handed = !plan.is_bulk && !sends;
-  auto row =
-      insert(request, plan, hash, is_handed ? "pending" : "dispatched",
-             !plan.is_bulk ? route->agent_id : plan.agent ? plan.agent : request.agent_id, is_handed ? &handed : nullptr);
+  auto row = insert(request, plan, hash, is_handed ? "pending" : "dispatched",
+                    !plan.is_bulk ? route->agent_id
+                    : plan.agent  ? plan.agent
+                                  : request.agent_id,
+                    is_handed ? &handed : nullptr);
   if (!row) {
     if (sends) {
       const std::lock_guard lock(inbox_->mutex);

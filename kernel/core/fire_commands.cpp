@@ -98,10 +98,9 @@ struct FireCommands::Inbox {
   bool has_news = false, is_stopping = false;
 };
 
-FireCommands::FireCommands(Store& store, Audit& audit, EngineRoutes& routes,
-                           const base::Clock& clock, base::Log& log, Options options)
-    : store_(store),
-      audit_(audit),
+FireCommands::FireCommands(Audit& audit, EngineRoutes& routes, const base::Clock& clock,
+                           base::Log& log, Options options)
+    : audit_(audit),
       routes_(routes),
       clock_(clock),
       log_(log),

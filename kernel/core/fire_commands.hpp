@@ -67,8 +67,8 @@ class FireCommands {
     std::function<base::json::Value(base::json::Value)> redact = {};  // of results
   };
 
-  FireCommands(Store& store, Audit& audit, EngineRoutes& routes, const base::Clock& clock,
-               base::Log& log, Options options);
+  FireCommands(Audit& audit, EngineRoutes& routes, const base::Clock& clock, base::Log& log,
+               Options options);
   ~FireCommands();  // stop()
   FireCommands(const FireCommands&) = delete;
   FireCommands& operator=(const FireCommands&) = delete;
@@ -99,7 +99,6 @@ class FireCommands {
   [[nodiscard]] base::Status store_answers(const std::vector<Answer>& answers);
   void run();
 
-  Store& store_;
   Audit& audit_;
   EngineRoutes& routes_;
   const base::Clock& clock_;

@@ -25,7 +25,7 @@ constexpr std::int64_t kPartBytes = std::int64_t{16} << 20;  // engines take no 
 constexpr std::uint32_t kCopiesAtOnce = 50;
 constexpr std::chrono::milliseconds kCopiesRound{60'000}, kCopyWait{100}, kCopyLate{5'000};
 constexpr std::chrono::milliseconds kRestingRound{1'000};
-constexpr std::int64_t kFirstPauseMs = 500, kLongestPauseMs = 60'000;
+constexpr std::int64_t kFirstRestMs = 500, kLongestRestMs = 60'000;
 constexpr std::size_t kCopyReason = 900;
 constexpr base::TimeUs kRowKept = 30 * base::kDayUs;  // after its messages are gone
 constexpr int kCopyMarginMs = 2'000, kCopyLeastMs = 1'000;
@@ -214,7 +214,7 @@ bool QueueCopies::work() {
       if (next == Next::again) any = true;
     }
     if (next == Next::later) {
-      rest.pause_ms = std::clamp(rest.pause_ms * 2, kFirstPauseMs, kLongestPauseMs);
+      rest.pause_ms = std::clamp(rest.pause_ms * 2, kFirstRestMs, kLongestRestMs);
       rest.until_ms = clock_.steady_ms() + rest.pause_ms;
       continue;
     }

@@ -23,7 +23,7 @@ struct FiringBrain {
               ScheduleOutcomes::Options counting)
       : leases(*f.store, f.clock, f.log, std::move(leasing)),
         waits(*f.store, f.clock, f.log),
-        commands(*f.store, f.audit, f.relay, f.clock, f.log, {}),
+        commands(f.audit, f.relay, f.clock, f.log, {}),
         fires(*f.store, f.audit, f.relay, commands, waits, f.clock, options()),
         store(*f.store, leases, fires, f.clock, f.log),
         outcomes(*f.store, f.audit, f.clock, f.log, told(std::move(counting))) {}

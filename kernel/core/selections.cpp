@@ -24,7 +24,7 @@ constexpr std::size_t kNamedAtOnce = 250, kMostSplit = 100, kMostSamples = 20;
 constexpr std::size_t kMostNamesCounted = 10'000;
 constexpr std::uint32_t kBuildTimeoutMs = 120'000;
 constexpr std::uint64_t kMostCounted = 1'000'000;
-constexpr std::uint32_t kSweptAtOnce = 50;
+constexpr std::uint32_t kSelectionsSwept = 50;
 constexpr std::chrono::milliseconds kSelectionRound{60'000}, kSelectionAgain{2'000};
 constexpr std::int64_t kArgumentsUnsure = 4 | 8;  // args_flags: redacted, cut
 constexpr std::string_view kNotFound = "no such task, or it does not match the filter";
@@ -554,7 +554,7 @@ base::Status Selections::push(Building& b) {
 base::Result<std::uint64_t> Selections::sweep(const std::optional<Fence>& fence) {
   Query query(Table::selections);
   query.where.lt(sel::expires_at, clock_.now());
-  query.columns({sel::id}).order({sel::expires_at, sel::id}).limit(kSweptAtOnce);
+  query.columns({sel::id}).order({sel::expires_at, sel::id}).limit(kSelectionsSwept);
   auto expired = store_.read(query);
   if (!expired) return std::move(expired).error();
   std::uint64_t gone = 0;

@@ -22,7 +22,6 @@ class StateRound : public std::enable_shared_from_this<StateRound> {
              plugin::Answer answer)
       : errands_(errands),
         roster_(roster),
-        clock_(clock),
         question_(std::move(question)),
         until_ms_(clock.steady_ms() + question_.deadline_ms),
         answer_(std::move(answer)) {}
@@ -80,7 +79,6 @@ class StateRound : public std::enable_shared_from_this<StateRound> {
 
   Errands& errands_;
   Roster& roster_;
-  const base::Clock& clock_;
   const StateQuestion question_;
   const std::int64_t until_ms_;
   const plugin::Answer answer_;

@@ -98,9 +98,11 @@ base::Result<Action> retry(const EngineCall& call, const Peer& peer, base::TimeU
         "give override_args and override_kwargs");
   }
   std::string_view name = json::text(call.args, "task_name");
-  if (const json::Object* recorded = json::object(call.args, "recorded");
-      name.empty() && recorded != nullptr)
-    name = json::text(*recorded, "task_name");
+  std::string_view priority = json::text(call.args, "priority");
+  if (const json::Object* recorded = json::object(call.args, "recorded"); recorded != nullptr) {
+    if (name.empty()) name = json::text(*recorded, "task_name");
+    if (priority.empty()) priority = json::text(*recorded, "priority");
+  }
   if (name.empty() && (!is_native || call.engine == "rq")) {
     return refuse(base::Code::unsupported, "task_name",
                   "the task's name is not known, and the agent needs it for a retry");
@@ -117,7 +119,7 @@ base::Result<Action> retry(const EngineCall& call, const Peer& peer, base::TimeU
                     {"override_kwargs", member_or_null(call.args, "override_kwargs")},
                     {"eta_seconds", nullptr},
                     {"eta", nullptr},
-                    {"priority", member_or_null(call.args, "priority")}};
+                    {"priority", json::text_or_null(priority)}};
   // Old agents read only the absolute time, the newest either.
   if (const std::int64_t delay = json::integer(call.args, "eta_seconds"); delay > 0) {
     out.parameters["eta_seconds"] = delay;

@@ -47,6 +47,11 @@ bool PluginRunner::is_engine(const config::PluginEntry& entry) const {
   return described && described->kinds.find("engine") != std::string::npos;
 }
 
+bool PluginRunner::is_scheduler_elsewhere(const config::PluginEntry& entry) const {
+  const auto described = host_.describe(entry.plugin);
+  return described && !described->scheduler_name.empty() && !described->serves_the_store;
+}
+
 base::Status PluginRunner::start_one(const config::PluginEntry& entry) {
   auto wanted = effective(entry);
   if (!wanted) return std::move(wanted).error();
@@ -91,7 +96,9 @@ void PluginRunner::follow_leases() {
       pauses_.erase(entry.name);
       stop_one(entry.name);
     }
-    if (fence && tried_.find(entry.name) == tried_.end()) (void)start_one(entry);
+    // A scheduler plugin runs on every brain; its lease only says which of them reads it.
+    if (fence && tried_.find(entry.name) == tried_.end() && is_engine(entry))
+      (void)start_one(entry);
   }
 }
 
@@ -139,7 +146,8 @@ void PluginRunner::stop_one(const std::string& name) {
 
 base::Status PluginRunner::start() {
   for (const config::PluginEntry& entry : entries_) {
-    if (entry.enabled && is_engine(entry)) leases_.want(core::engine_lease(entry));
+    if (entry.enabled && (is_engine(entry) || is_scheduler_elsewhere(entry)))
+      leases_.want(core::engine_lease(entry));
   }
   if (auto taken = leases_.work(); !taken)
     log_.warn("leases not taken", {{"why", taken.error().text()}});

@@ -58,6 +58,8 @@ class PluginRunner {
   [[nodiscard]] base::Result<config::PluginEntry> effective(const config::PluginEntry& entry);
   [[nodiscard]] base::Status start_one(const config::PluginEntry& entry);
   [[nodiscard]] bool is_engine(const config::PluginEntry& entry) const;
+  // Keeps its schedules itself.
+  [[nodiscard]] bool is_scheduler_elsewhere(const config::PluginEntry& entry) const;
   void stop_one(const std::string& name);
   void run();
   void restart_faulted();

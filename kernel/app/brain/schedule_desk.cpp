@@ -67,8 +67,7 @@ base::Result<T> arguments(const std::string& text, const char* where) {
 ScheduleDesk::ScheduleDesk(const config::Settings& settings, Around around, Hooks hooks)
     : around_(around),
       waits_(around.store, around.clock, around.log),
-      commands_(around.store, around.audit, around.routes, around.clock, around.log,
-                sending(hooks)),
+      commands_(around.audit, around.routes, around.clock, around.log, sending(hooks)),
       fires_(around.store, around.audit, around.routes, commands_, waits_, around.clock,
              firing(settings, hooks)),
       store_(around.store, around.leases, fires_, around.clock, around.log),
