@@ -89,7 +89,8 @@ def main(arguments):
     after = page_of(columns, before)
     if update:
         page.write_text(after)
-    elif before != after:
+        return 0
+    if before != after:
         sys.stdout.writelines(difflib.unified_diff(before.splitlines(True), after.splitlines(True), "page", "found"))
         print("run the contract suites, then tests/docs/capabilities.py --update")
         return 1
