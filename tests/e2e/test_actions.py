@@ -5,8 +5,6 @@ import unittest
 from brain import Brain, wait_until
 from demo_fleet import DemoFleet
 
-EMPTY_QUEUE = "0"
-
 
 class ActionsTest(unittest.TestCase):
     @classmethod
@@ -44,7 +42,7 @@ class ActionsTest(unittest.TestCase):
             self.assertEqual((refused["available"], refused["how"]), (False, "impossible"), refused)
             self.assertTrue(refused["reason"], refused)
         status, answer = self.brain.ask("POST", "/api/v1/projects/default/commands/rate-limit", {"engine": "rq", "task_name": "rq_jobs.resize", "rate": "5/m"})
-        self.assertEqual((status, answer["error"]), (422, "capability_missing"), answer)
+        self.assertEqual((status, answer["details"]["reason"]), (409, "capability_missing"), answer)
 
     # Done
 
@@ -82,9 +80,9 @@ class ActionsTest(unittest.TestCase):
     def test_all_of_rq_is_paused_and_goes_on(self):
         self.done("pause-queue", engine="rq")
         self.addCleanup(self.brain.command, "resume-queue", engine="rq")
-        self.assertEqual(self.fleet.redis(1, "EXISTS", "rq:suspended"), ":1")
+        self.assertEqual(self.fleet.redis(1, "EXISTS", "rq:suspended"), "1")
         self.done("resume-queue", engine="rq")
-        self.assertEqual(self.fleet.redis(1, "EXISTS", "rq:suspended"), ":0")
+        self.assertEqual(self.fleet.redis(1, "EXISTS", "rq:suspended"), "0")
 
     def test_limits_are_read_back_from_the_worker_and_said_again_to_a_new_one(self):
         self.done("rate-limit", ("done", "sent"), engine="celery", task_name="shop.total", rate="100/m")
@@ -111,7 +109,7 @@ class ActionsTest(unittest.TestCase):
         job = self.fleet.send("rq", "rq_jobs.resize", "gone.png", 1)
         self.state("rq", job, {"success"})
         self.done("delete-task", engine="rq", task_id=job)
-        self.assertEqual(self.fleet.redis(1, "EXISTS", f"rq:job:{job}"), ":0")
+        self.assertEqual(self.fleet.redis(1, "EXISTS", f"rq:job:{job}"), "0")
 
     # Workers that go
 
