@@ -126,6 +126,7 @@ bool ScheduleStreams::work() {
     all.swap(inbox_->told);
     inbox_->bytes = 0;
   }
+  if (!all.empty()) watched_ = options_.watched();  // somebody new may have told
   for (Told& told : all) {
     bool is_done = true;
     for (const json::Value& event : told.events) {

@@ -151,7 +151,7 @@ class BackendTest(SchedulesCase):
     def test_edits_go_to_the_backend_and_are_confirmed(self):
         wait_until(lambda: self.brain.ask("POST", ALL, draft("report", scheduler="redbeat", args=[1]))[0] == 201, 60)
         made = self.applied(self.named("report"))
-        self.assertEqual((made["instance"], made["expression"], made["args"]), ("redbeat", "60", [1]), made)
+        self.assertEqual((made["instance"], made["expression"], made["args"]), ("redbeat", "1m", [1]), made)
         key = subprocess.run(["redis-cli", "-p", str(self.redis.port), "KEYS", "*report*"], env={**os.environ, "REDISCLI_AUTH": self.redis.password},
                              capture_output=True, text=True, check=True).stdout.split()
         self.assertTrue(key)

@@ -200,6 +200,16 @@ int list_schedules(ScheduleTools& tools, const core::Project& project,
   return kDone;
 }
 
+// An object or a list of them; a TOML text may begin with "[[".
+bool is_json(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos || text[first] != '[')
+    return first != std::string_view::npos && text[first] == '{';
+  const std::size_t second = text.find_first_not_of(kBlanks, first + 1);
+  return second != std::string_view::npos && (text[second] == '{' || text[second] == ']');
+}
+
 // What an import takes, and the source that plan and apply speak of.
 base::Result<core::ScheduleImport> read_schedule_file(const ScheduleRequest& request) {
   std::ifstream in(request.file, std::ios::binary);
@@ -211,8 +221,7 @@ base::Result<core::ScheduleImport> read_schedule_file(const ScheduleRequest& req
                        .hint = "check its path and permissions"};
   }
   json::Object root;
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
-  if (first != std::string::npos && (text[first] == '{' || text[first] == '[')) {
+  if (is_json(text)) {
     auto parsed = json::parse(text, {.max_bytes = kMostFileBytes, .max_depth = 64});
     if (!parsed)
       return core::refuse::invalid(request.file, "it is no JSON: " + parsed.error().message);
