@@ -160,7 +160,7 @@ void add_loss_routes(Router& router) {
       .gives(200, "WorkerLoss");
   router
       .add("POST", "/api/v1/projects/{slug}/worker-losses/{loss_id}/close",
-           {Gate::signed_in, Action::restart_worker, nullptr, "workers"}, close_loss)
+           {Gate::signed_in, Action::restart_worker, nullptr, "commands"}, close_loss)
       .does("Say that a vanished worker was seen to")
       .gives(200, "WorkerLoss");
   router
@@ -174,7 +174,7 @@ void add_loss_routes(Router& router) {
              "asserted: int})");
   router
       .add("DELETE", "/api/v1/projects/{slug}/worker-wishes/{wish_id}",
-           {Gate::signed_in, Action::restart_worker, nullptr, "workers"}, drop_wish)
+           {Gate::signed_in, Action::restart_worker, nullptr, "commands"}, drop_wish)
       .does("Do not say a wish again")
       .gives_nothing();
   router
