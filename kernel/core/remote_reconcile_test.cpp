@@ -44,12 +44,12 @@ class RemoteReconcileTest : public CppUnit::TestFixture {
     };
     return out;
   }
-  base::Uuid agent(const std::string& state = "online", bool is_local = false) {
-    const base::Uuid id = f_.add_agent("web", is_local);
+  base::Uuid agent(const std::string& name = "web") {
+    const base::Uuid id = f_.add_agent(name);
     Commit commit;
     Where self;
     self.eq(model::agents::id, id);
-    commit.update(Table::agents, std::move(self), {{model::agents::state, Cell(state)}});
+    commit.update(Table::agents, std::move(self), {{model::agents::state, Cell("online")}});
     f_.must(f_.store->commit(commit));
     f_.agents.on_read = [this](std::string_view what, const std::string& page) {
       CPPUNIT_ASSERT_EQUAL(std::string("state"), std::string(what));
@@ -84,7 +84,7 @@ class RemoteReconcileTest : public CppUnit::TestFixture {
   void young_tasks_offline_agents_and_local_ones_are_left_alone() {
     f_.add_task("celery", "young", "started", agent());
     CPPUNIT_ASSERT_EQUAL(std::size_t{0}, passes(3));
-    f_.add_task("celery", "over", "success", agent());
+    f_.add_task("celery", "over", "success", agent("other"));
     f_.add_task("celery", "theirs", "started", base::Uuid::random());
     Commit commit;
     commit.update(Table::agents, Where(), {{model::agents::state, Cell("offline")}});

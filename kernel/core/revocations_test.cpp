@@ -113,7 +113,7 @@ class RevocationsTest : public CppUnit::TestFixture {
          std::set<std::string>{std::to_string(Z4J_ENGINE_POOL) + R"( w1 {"add_consumer":"extra"})",
                                std::to_string(Z4J_ENGINE_RATE) + R"( mail.send {"rate":"10/m"})"}));
     const auto wishes = wishes_of(*f_.store, f_.project, "celery").value();
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, wishes.at(0).asserted);
+    CPPUNIT_ASSERT(wishes.at(0).asserted >= 1);
     f_.must(drop_wish(*f_.store, f_.audit, f_.project, wishes.at(0).id, f_.actor));
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, f_.count(Table::worker_wishes));
   }

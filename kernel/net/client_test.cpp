@@ -200,7 +200,8 @@ class ClientTest : public CppUnit::TestFixture {
     (void)second.heard.at(0);
     CPPUNIT_ASSERT(second.client->send("last"));
     second.client->close(1000, "done");
-    CPPUNIT_ASSERT_EQUAL(std::uint16_t{1000}, second.ended.at(0).close_code);
+    const ClientFailure done = second.ended.at(0);
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(done.why, std::uint16_t{1000}, done.close_code);
   }
 
   void a_refused_upgrade_tells_its_status() {

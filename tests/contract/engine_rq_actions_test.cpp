@@ -393,7 +393,8 @@ class EngineRqActionsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_MESSAGE(shown(answer),
                            text(answer, "outcome") == "done" || text(answer, "outcome") == "sent");
     CPPUNIT_ASSERT(eventually([&] {
-      for (const json::Value& w : items_of(b.snapshot("workers", "{}"))) {
+      const json::Object workers = b.snapshot("workers", "{}");
+      for (const json::Value& w : items_of(workers)) {
         if (text(w.get_object(), "state") == "online") return false;
       }
       return true;
