@@ -213,9 +213,10 @@ class SocketClient::Connection : public std::enable_shared_from_this<Connection>
 
   void look(Moment now) {
     if (is_closing_ || step_ != DialStep::open) {
-      if (now >= deadline_)
-        fail(is_closing_ ? "closed by us" : "no answer within the time allowed");
-      return;
+      if (now < deadline_) return;
+      // A peer that does not answer our close changes nothing about who closed.
+      if (is_closing_) return fail("closed by us", close_.code);
+      return fail("no answer within the time allowed");
     }
     if (options_.first_message_timeout_ms > 0 && !has_message_ && now >= deadline_)
       return fail("the peer says nothing");
