@@ -109,8 +109,13 @@ class Bare:
 
         self.command("pool-resize", "celery-worker", worker_name="c1@place", delta=1)
         wait_until(lambda: size() == 3, 30, tell=size)
-        self.command("pool-resize", "celery-worker", worker_name="c1@place", delta=-1)
-        wait_until(lambda: size() == 2, 30, tell=size)
+        for last_try in (False, False, True):  # a worker whose processes are all busy shrinks none
+            self.command("pool-resize", "celery-worker", worker_name="c1@place", delta=-1)
+            try:
+                return wait_until(lambda: size() == 2, 15, tell=size)
+            except AssertionError:
+                if last_try:
+                    raise
 
     def test_consumers_are_added_and_cancelled(self):
         def queues():
