@@ -428,7 +428,8 @@ const std::vector<Setting>& setting_table() {
       {"bulk.copy_keep_days", "Z4J_BULK_COPY_KEEP_DAYS",
        "messages that a purge took can be put back for so long", &S::bulk_copy_keep_days, 1, 365},
       {"bulk.copy_max_messages", "Z4J_BULK_COPY_MAX_MESSAGES",
-       "messages that a purge keeps, at most; a longer queue is purged without a copy or not at all",
+       "messages that a purge keeps, at most; a longer queue is purged without a copy or not at "
+       "all",
        &S::bulk_copy_max_messages, 1, 10'000'000},
       {"bulk.copy_max_bytes",
        "Z4J_BULK_COPY_MAX_BYTES",

@@ -229,8 +229,8 @@ class Commands {
                                                       const std::string& task_name,
                                                       const std::optional<std::string>& worker,
                                                       const std::optional<std::string>& engine);
-  // Makes the purge one that keeps a copy, if it is to be: queue_copies.hpp works it off. Whether it
-  // is. The error says why it can't be, though it is asked for.
+  // Makes the purge one that keeps a copy, if it is to be: queue_copies.hpp works it off. Whether
+  // it is. The error says why it can't be, though it is asked for.
   [[nodiscard]] base::Result<bool> plan_copy(const CommandRequest& request, const PurgeQueue& asked,
                                              Plan& plan);
   [[nodiscard]] base::Result<Command> order_worker(const CommandRequest& request, Plan plan,

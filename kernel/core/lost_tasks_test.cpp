@@ -26,8 +26,7 @@ class LostTasksTest : public CppUnit::TestFixture {
   }
   void note(const std::vector<LostTask>& tasks) {
     f_.clock.advance(301 * base::kSecondUs);
-    f_.must(
-        note_lost_tasks(*f_.store, f_.audit, f_.project, "celery", tasks, f_.clock.now(), {}));
+    f_.must(note_lost_tasks(*f_.store, f_.audit, f_.project, "celery", tasks, f_.clock.now(), {}));
   }
   TaskView view(const std::string& id) { return tasks_.find(f_.project, "celery", id).value(); }
 

@@ -30,13 +30,13 @@ base::Result<std::vector<RemoteReconcile::Agent>> RemoteReconcile::agents_with_s
   std::map<base::Uuid, std::map<base::Uuid, std::string>> names;  // by project, by agent
   Query online(Table::agents);
   online.where.eq(agent_col::is_local, false).eq(agent_col::state, "online");
-  auto read = store_.each(
-      online.columns({agent_col::id, agent_col::project_id, agent_col::name}).limit(kMostRemoteAgents),
-      [&names](const Row& row) {
-        names[row.uuid(agent_col::project_id)].emplace(row.uuid(agent_col::id),
-                                                       row.text(agent_col::name));
-        return true;
-      });
+  auto read = store_.each(online.columns({agent_col::id, agent_col::project_id, agent_col::name})
+                              .limit(kMostRemoteAgents),
+                          [&names](const Row& row) {
+                            names[row.uuid(agent_col::project_id)].emplace(
+                                row.uuid(agent_col::id), row.text(agent_col::name));
+                            return true;
+                          });
   if (!read) return std::move(read).error();
   std::vector<Agent> out;
   const base::TimeUs silent_since = clock_.now() - options_.silence;

@@ -71,7 +71,7 @@ class ScheduleOutcomes {
   };
   struct End {
     Open fire;
-    std::string state;  // of the task
+    std::string state;        // of the task
     bool is_failure = false;  // counts
     bool is_refusal = false;  // its engine did not take it
     std::string why;

@@ -114,7 +114,8 @@ class EngineCeleryActionsTest : public CppUnit::TestFixture {
                          word(b.command(Z4J_ENGINE_RATE, kAdd, R"({"rate": "fast"})"), "error"));
     note(b, "rate_limit", "works");
 
-    const json::Object grown = assert_done(b.command(Z4J_ENGINE_POOL, "w1@test", R"({"delta": 2})"));
+    const json::Object grown =
+        assert_done(b.command(Z4J_ENGINE_POOL, "w1@test", R"({"delta": 2})"));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, count(grown, "size"));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, processes(b, "w1@test"));
     assert_done(b.command(Z4J_ENGINE_POOL, "w1@test", R"({"delta": -3})"));
@@ -159,7 +160,8 @@ class EngineCeleryActionsTest : public CppUnit::TestFixture {
         std::string("invalid"),
         word(b.command(Z4J_ENGINE_POOL, "w1@test", R"({"add_consumer": "unacked"})"), "error"));
 
-    const json::Object paused = assert_done(b.command(Z4J_ENGINE_PAUSE, "other", R"({"pause": true})"));
+    const json::Object paused =
+        assert_done(b.command(Z4J_ENGINE_PAUSE, "other", R"({"pause": true})"));
     CPPUNIT_ASSERT(paused.at("paused").get_bool());
     CPPUNIT_ASSERT_EQUAL(std::string("done"), word(paused.at("workers").get_object(), "w1@test"));
     static_cast<void>(send_to("other", 3));
@@ -209,9 +211,12 @@ class EngineCeleryActionsTest : public CppUnit::TestFixture {
     b.start_worker_with("w2", {"-Q", "scaled", "--autoscale=3,1"});
     CPPUNIT_ASSERT(b.wait_for_live_events());
     assert_done(b.command(Z4J_ENGINE_AUTOSCALE, "w2@test", R"({"min": 2, "max": 5})"));
-    CPPUNIT_ASSERT_EQUAL(std::int64_t{5},
-                         named(b.snapshot("workers"), "name", "w2@test")
-                             .at("metadata").at("stats").at("autoscaler").at("max").as_int64());
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{5}, named(b.snapshot("workers"), "name", "w2@test")
+                                              .at("metadata")
+                                              .at("stats")
+                                              .at("autoscaler")
+                                              .at("max")
+                                              .as_int64());
     note(b, "autoscale", "works");
     assert_refused(b.command(Z4J_ENGINE_POOL, "w2@test", R"({"delta": 1})"), "autoscale");
     CPPUNIT_ASSERT_MESSAGE(
@@ -288,7 +293,8 @@ class EngineCeleryActionsTest : public CppUnit::TestFixture {
     b.signal_worker("w1", SIGSTOP);
     for (const auto& [verb, args] : worker_verbs())
       assert_refused(b.command(verb, "w1@test", args), "does not answer");
-    const std::string rate = word(b.command(Z4J_ENGINE_RATE, kAdd, R"({"rate": "1/s"})"), "outcome");
+    const std::string rate =
+        word(b.command(Z4J_ENGINE_RATE, kAdd, R"({"rate": "1/s"})"), "outcome");
     CPPUNIT_ASSERT_MESSAGE(rate, rate == "unknown" || rate == "refused");
     b.signal_worker("w1", SIGCONT);
   }
@@ -306,9 +312,9 @@ class EngineCeleryActionsTest : public CppUnit::TestFixture {
     const auto last_of = [&](const std::string& key) {
       return json::parse(redis.command({"LINDEX", key, "0"}).text).value().get_object();
     };
-    json::Object answer = assert_done(
-        b.command(Z4J_ENGINE_RETRY, ids[0],
-                  R"({"override_args": [10, 20], "recorded": {"priority": "low", "queue": "celery"}})"));
+    json::Object answer = assert_done(b.command(
+        Z4J_ENGINE_RETRY, ids[0],
+        R"({"override_args": [10, 20], "recorded": {"priority": "low", "queue": "celery"}})"));
     CPPUNIT_ASSERT_EQUAL(std::string("operator"), word(answer, "source"));
     const json::Object again = last_of(std::string("idle\x06\x16") + "6");
     CPPUNIT_ASSERT_EQUAL(word(answer, "new_task_id"), word(again.at("headers").get_object(), "id"));
@@ -326,20 +332,20 @@ class EngineCeleryActionsTest : public CppUnit::TestFixture {
                          word(pickled.at("headers").get_object(), "id"));
     CPPUNIT_ASSERT_EQUAL(std::string("application/x-python-serialize"),
                          word(pickled, "content-type"));
-    const json::Object shown =
-        named(b.snapshot("waiting", R"({"queue": "idle"})"), "task_id", word(answer, "new_task_id"));
+    const json::Object shown = named(b.snapshot("waiting", R"({"queue": "idle"})"), "task_id",
+                                     word(answer, "new_task_id"));
     CPPUNIT_ASSERT_EQUAL(std::string("[8,9]"), json::write(shown.at("args")));
-    assert_refused(b.command(Z4J_ENGINE_RETRY, ids[2],
-                             R"({"override_args": [8, 9], "override_kwargs": {}})"),
-                   "pickle");
+    assert_refused(
+        b.command(Z4J_ENGINE_RETRY, ids[2], R"({"override_args": [8, 9], "override_kwargs": {}})"),
+        "pickle");
     // Signed by the project's key.
     json::Object signed_one = last_of("idle");
     signed_one["content-type"] = "application/data";
     redis.command({"LPUSH", "idle", written(signed_one)});
     redis.command({"LREM", "idle", "1", redis.command({"LINDEX", "idle", "1"}).text});
-    assert_refused(b.command(Z4J_ENGINE_RETRY, ids[2],
-                             R"({"override_args": [8, 9], "override_kwargs": {}})"),
-                   "signed");
+    assert_refused(
+        b.command(Z4J_ENGINE_RETRY, ids[2], R"({"override_args": [8, 9], "override_kwargs": {}})"),
+        "signed");
     assert_done(b.command(Z4J_ENGINE_RETRY, ids[2], "{}"));
     note(b, "retry_edited", "works");
   }
@@ -401,10 +407,13 @@ class EngineCeleryActionsTest : public CppUnit::TestFixture {
     }
     CPPUNIT_ASSERT_EQUAL(std::string("sent"), word(ends[ends.size() - 1].get_object(), "outcome"));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, pending(b, "idle"));
-    CPPUNIT_ASSERT_EQUAL(
-        word(keep.get_object(), "target"),
-        word(b.snapshot("waiting", R"({"queue": "idle"})").at("items").get_array().at(0).get_object(),
-             "task_id"));
+    CPPUNIT_ASSERT_EQUAL(word(keep.get_object(), "target"),
+                         word(b.snapshot("waiting", R"({"queue": "idle"})")
+                                  .at("items")
+                                  .get_array()
+                                  .at(0)
+                                  .get_object(),
+                              "task_id"));
     static_cast<void>(b.told.wait_for_kind(new_ids.back(), Z4J_EV_REVOKED));
     note(b, "cancel_waiting", "works");
 
@@ -446,9 +455,7 @@ class EngineCeleryActionsTest : public CppUnit::TestFixture {
       args["copy"] = kCopyName;
       return b.command(Z4J_ENGINE_COPY, queue, written(args));
     };
-    CPPUNIT_ASSERT_EQUAL(
-        std::int64_t{5},
-        count(assert_done(copy({{"step", "take"}})), "taken"));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{5}, count(assert_done(copy({{"step", "take"}})), "taken"));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, pending(b, "idle"));
     static_cast<void>(b.told.wait_for_kind(ids[2], Z4J_EV_REVOKED));
     // What comes meanwhile is not part of it.
@@ -462,7 +469,8 @@ class EngineCeleryActionsTest : public CppUnit::TestFixture {
     json::Object page_of = {{"queue", "idle"}, {"copy", kCopyName}, {"limit", 2}};
     for (int i = 0; i < 4; ++i) {
       const json::Object page = b.snapshot("copy", written(page_of));
-      for (const json::Value& item : page.at("items").get_array()) kept.push_back(item.get_object());
+      for (const json::Value& item : page.at("items").get_array())
+        kept.push_back(item.get_object());
       if (page.at("next").is_null()) break;
       page_of["cursor"] = page.at("next");
     }
@@ -488,8 +496,9 @@ class EngineCeleryActionsTest : public CppUnit::TestFixture {
     const std::vector<std::string> order = {late, ids[0], ids[1], ids[3], "", ids[2]};
     for (std::size_t i = 0; i < order.size(); ++i)
       CPPUNIT_ASSERT_EQUAL(order[i], word(waiting[i].get_object(), "task_id"));
-    CPPUNIT_ASSERT_EQUAL(std::string("invalid"),
-                         word(copy({{"step", "restore"}, {"part", 2}, {"messages", {"%"}}}), "error"));
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("invalid"),
+        word(copy({{"step", "restore"}, {"part", 2}, {"messages", {"%"}}}), "error"));
     CPPUNIT_ASSERT_EQUAL(
         std::string("invalid"),
         word(b.command(Z4J_ENGINE_COPY, "idle", R"({"copy": "../x", "step": "drop"})"), "error"));
@@ -540,23 +549,23 @@ class EngineCeleryActionsTest : public CppUnit::TestFixture {
         b.send(R"([{"task": "add", "args": [2, 2], "options": {"queue": "idle"}}])").front();
     CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, pending(b, "idle"));
     note(b, "list_queues", "works");
-    CPPUNIT_ASSERT(
-        !named(b.snapshot("waiting", R"({"queue": "idle"})"), "task_id", idle).empty());
+    CPPUNIT_ASSERT(!named(b.snapshot("waiting", R"({"queue": "idle"})"), "task_id", idle).empty());
     note(b, "list_waiting", "works");
     CPPUNIT_ASSERT_EQUAL(std::string("online"),
                          word(named(b.snapshot("workers"), "name", "w1@test"), "state"));
     note(b, "list_workers", "works");
     CPPUNIT_ASSERT(!named(b.snapshot("registry"), "name", kAdd).empty());
     note(b, "task_registry", "works");
-    const json::Object state = named(
-        b.snapshot("state", written({{"task_ids", {failed}}})), "task_id", failed);
+    const json::Object state =
+        named(b.snapshot("state", written({{"task_ids", {failed}}})), "task_id", failed);
     CPPUNIT_ASSERT_EQUAL(std::string("failure"), word(state, "state"));
     note(b, "reconcile_task", "works");
     const std::string sum = b.send(R"([{"task": "add", "args": [40, 2]}])").front();
     static_cast<void>(b.told.wait_for_kind(sum, Z4J_EV_SUCCEEDED));
     CPPUNIT_ASSERT_EQUAL(
         std::int64_t{42},
-        count(named(b.snapshot("state", written({{"task_ids", {sum}}})), "task_id", sum), "result"));
+        count(named(b.snapshot("state", written({{"task_ids", {sum}}})), "task_id", sum),
+              "result"));
     note(b, "result_value", "works");
     CPPUNIT_ASSERT_EQUAL(std::int64_t{1},
                          count(assert_done(b.command(Z4J_ENGINE_PURGE, "idle", "{}")), "removed"));
@@ -564,12 +573,13 @@ class EngineCeleryActionsTest : public CppUnit::TestFixture {
 
     // Every action has its line, and whatever cannot be done says why.
     const std::set<std::string> wanted = {
-        "submit_task", "retry_task", "retry_edited", "bulk_retry", "cancel_waiting",
-        "terminate_running", "purge_queue", "purge_with_copy", "requeue_dead_letter", "rate_limit",
-        "time_limit", "pool_resize", "autoscale", "add_consumer", "cancel_consumer",
-        "restart_worker", "shutdown_worker", "pause_queue", "pause_engine", "list_queues",
-        "list_waiting", "list_workers", "task_registry", "reconcile_task", "result_value",
-        "delete_task"};
+        "submit_task",         "retry_task",        "retry_edited",    "bulk_retry",
+        "cancel_waiting",      "terminate_running", "purge_queue",     "purge_with_copy",
+        "requeue_dead_letter", "rate_limit",        "time_limit",      "pool_resize",
+        "autoscale",           "add_consumer",      "cancel_consumer", "restart_worker",
+        "shutdown_worker",     "pause_queue",       "pause_engine",    "list_queues",
+        "list_waiting",        "list_workers",      "task_registry",   "reconcile_task",
+        "result_value",        "delete_task"};
     std::set<std::string> told;
     const json::Object abilities = b.snapshot("abilities");
     for (const json::Value& item : abilities.at("items").get_array()) {

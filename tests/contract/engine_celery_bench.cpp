@@ -266,9 +266,9 @@ void Bench::start_worker_with(const std::string& name, const std::vector<std::st
   std::FILE* out = std::fopen(log.c_str(), "w");
   if (out == nullptr) throw std::runtime_error("cannot write " + log);
   auto child = std::make_unique<redis::testing::Child>();
-  std::vector<std::string> words = {python_with_celery(), "-m", "celery", "-A",
-                                    "engine_celery_tasks", "worker", "-n", name + "@test",
-                                    "--loglevel", "INFO"};
+  std::vector<std::string> words = {python_with_celery(),  "-m",     "celery", "-A",
+                                    "engine_celery_tasks", "worker", "-n",     name + "@test",
+                                    "--loglevel",          "INFO"};
   words.insert(words.end(), options.begin(), options.end());
   child->start(words, ::fileno(out), folder_, environment());
   std::fclose(out);

@@ -34,9 +34,7 @@ class Desk {
   Desk(const std::string& plugin, const json::Object& settings)
       : log_(
             base::Log::Form::console, base::Level::debug,
-            [](std::string_view line) {
-              std::fwrite(line.data(), 1, line.size(), stderr);
-            },
+            [](std::string_view line) { std::fwrite(line.data(), 1, line.size(), stderr); },
             clock_) {
     plugin::Callbacks callbacks;
     callbacks.health = [this](const std::string&, plugin::Health health, std::string_view why) {
@@ -48,8 +46,10 @@ class Desk {
                                          std::function<void(base::Result<std::string>)> done) {
       {
         const std::lock_guard lock(mutex_);
-        submitted_ = json::Object{{"engine", s.engine}, {"task", s.task},
-                                  {"queue", s.queue},   {"args", s.args_json},
+        submitted_ = json::Object{{"engine", s.engine},
+                                  {"task", s.task},
+                                  {"queue", s.queue},
+                                  {"args", s.args_json},
                                   {"kwargs", s.kwargs_json}};
       }
       done(std::string(R"({"outcome":"sent"})"));
@@ -76,20 +76,27 @@ class Desk {
       return health_;
     }
     if (verb == "list")
-      return wait([&](plugin::Answer a) { host_->schedules_list(kInstance, value(1), kDeadlineMs, a); });
+      return wait(
+          [&](plugin::Answer a) { host_->schedules_list(kInstance, value(1), kDeadlineMs, a); });
     if (verb == "put")
-      return wait([&](plugin::Answer a) { host_->schedules_put(kInstance, value(1), text(2), kDeadlineMs, a); });
+      return wait([&](plugin::Answer a) {
+        host_->schedules_put(kInstance, value(1), text(2), kDeadlineMs, a);
+      });
     if (verb == "remove")
-      return wait([&](plugin::Answer a) { host_->schedules_remove(kInstance, text(1), text(2), kDeadlineMs, a); });
+      return wait([&](plugin::Answer a) {
+        host_->schedules_remove(kInstance, text(1), text(2), kDeadlineMs, a);
+      });
     if (verb == "trigger") {
-      json::Object out = wait([&](plugin::Answer a) { host_->schedules_trigger(kInstance, text(1), kDeadlineMs, a); });
+      json::Object out = wait(
+          [&](plugin::Answer a) { host_->schedules_trigger(kInstance, text(1), kDeadlineMs, a); });
       const std::lock_guard lock(mutex_);
       if (!submitted_.empty()) out["submitted"] = std::exchange(submitted_, {});
       return out;
     }
     if (verb == "preview") {
-      const auto times = host_->schedules_preview(kInstance, value(1), words.at(2).to_number<std::int64_t>(),
-                                                  words.at(3).to_number<std::uint32_t>());
+      const auto times =
+          host_->schedules_preview(kInstance, value(1), words.at(2).to_number<std::int64_t>(),
+                                   words.at(3).to_number<std::uint32_t>());
       if (!times) return told(times.error());
       json::Array out;
       for (const std::int64_t t : times.value()) out.emplace_back(t);
@@ -100,7 +107,9 @@ class Desk {
 
  private:
   static json::Object told(const base::Error& e) {
-    return {{"error", std::string(base::to_string(e.code))}, {"message", e.message}, {"where", e.where}};
+    return {{"error", std::string(base::to_string(e.code))},
+            {"message", e.message},
+            {"where", e.where}};
   }
 
   template <class F>

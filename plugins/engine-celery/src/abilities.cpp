@@ -33,8 +33,7 @@ class Abilities {
     add("cancel_waiting", "native", true,
         lines_.broker->cannot(Ability::remove_one).empty()
             ? "taken out of its queue; workers that hold it drop it when its turn comes"
-            : "workers drop it when its turn comes; " +
-                  lines_.broker->cannot(Ability::remove_one));
+            : "workers drop it when its turn comes; " + lines_.broker->cannot(Ability::remove_one));
     by_worker("terminate_running", "native", [](const WorkerAnswer& w, const WorkerSettings*) {
       return cannot_terminate(pool_kind(w.stats));
     });
@@ -52,9 +51,8 @@ class Abilities {
     by_worker("time_limit", "conditional", can_always,
               "a worker gives new limits to tasks once its pool was restarted or it has connected "
               "to the broker anew");
-    by_worker("pool_resize", "native", [](const WorkerAnswer& w, const WorkerSettings*) {
-      return cannot_resize(w.stats);
-    });
+    by_worker("pool_resize", "native",
+              [](const WorkerAnswer& w, const WorkerSettings*) { return cannot_resize(w.stats); });
     by_worker("autoscale", "conditional", [](const WorkerAnswer& w, const WorkerSettings*) {
       return autoscales(w.stats) ? "" : "it was not started with autoscale";
     });
@@ -64,9 +62,8 @@ class Abilities {
       if (pool_kind(w.stats) != PoolKind::prefork)
         return "its pool is " + std::string(pool_name(pool_kind(w.stats))) +
                ", which cannot be restarted";
-      return std::string(s == nullptr || s->pool_restarts
-                             ? ""
-                             : "it has worker_pool_restarts switched off");
+      return std::string(
+          s == nullptr || s->pool_restarts ? "" : "it has worker_pool_restarts switched off");
     });
     by_worker("shutdown_worker", "native", can_always);
     by_worker("pause_queue", "emulated", can_always);
@@ -131,7 +128,8 @@ class Abilities {
       if (s.accepts_json) return {};
       accepts = s.accepts;
     }
-    return accepts.empty() ? "" : "the workers accept only " + accepts + ", and JSON is written here";
+    return accepts.empty() ? ""
+                           : "the workers accept only " + accepts + ", and JSON is written here";
   }
 
   Lines& lines_;

@@ -32,10 +32,8 @@ std::vector<OneOfMany> many_in(std::string_view args) {
 std::string Actions::run(std::uint64_t verb, std::string_view target, std::string_view args_text,
                          std::int64_t remaining_ms) {
   if (args_text.empty()) args_text = "{}";
-  const bool many =
-      target.empty() && (verb == Z4J_ENGINE_RETRY || verb == Z4J_ENGINE_REVOKE);
-  const json::Value args =
-      json::parse(args_text, many ? kMaxManyBytes : celery::kMaxMessageBytes);
+  const bool many = target.empty() && (verb == Z4J_ENGINE_RETRY || verb == Z4J_ENGINE_REVOKE);
+  const json::Value args = json::parse(args_text, many ? kMaxManyBytes : celery::kMaxMessageBytes);
   const json::Object* o = args.if_object();
   if (o == nullptr) throw Error(Z4J_INVALID, "the arguments of a command must be an object");
   if (many) {

@@ -143,8 +143,7 @@ std::vector<Source> find_arguments(Lines& lines, const Settings& settings, Share
   std::vector<std::string> ids;
   for (const std::size_t i : open) ids.push_back(wishes[i].task_id);
   const std::vector<std::string> results = results_of(lines, shared, ids);
-  for (std::size_t k = 0; k < open.size(); ++k)
-    found[open[k]] = from_result(results[k], ids[k]);
+  for (std::size_t k = 0; k < open.size(); ++k) found[open[k]] = from_result(results[k], ids[k]);
   for (const std::size_t i : open) {
     if (!found[i]) found[i] = from_worker(live().find(wishes[i].task_id));
     if (!found[i]) found[i] = from_repr(wishes[i]);

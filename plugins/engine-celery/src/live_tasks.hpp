@@ -28,8 +28,8 @@ enum class Arguments { values, reprs };
 
 struct LiveTasks {
   std::vector<LiveTask> tasks;
-  std::int64_t listeners = -1;  // 0: no worker is there
-  std::size_t answered = 0;     // workers
+  std::int64_t listeners = -1;                          // 0: no worker is there
+  std::size_t answered = 0;                             // workers
   std::unordered_map<std::string, std::size_t> places;  // in `tasks`, by id
   [[nodiscard]] const LiveTask* find(const std::string& id) const;
 };

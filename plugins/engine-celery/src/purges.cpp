@@ -83,8 +83,8 @@ void Purges::add_what_stays(const std::string& queue, json::Object& answer) {
 json::Object Purges::purge(const std::string& queue, const json::Object& args) {
   if (const std::string why = not_known(queue, args); !why.empty()) return refused(why);
   json::Object answer = attempted([&]() -> json::Object {
-    const std::uint64_t removed = lines_.broker->purge(
-        queue, kMaxToldOfPurge, [&](const std::string& message) {
+    const std::uint64_t removed =
+        lines_.broker->purge(queue, kMaxToldOfPurge, [&](const std::string& message) {
           tell_removed(emitter_, message, queue, "purged from the queue");
         });
     return {{"outcome", "done"}, {"removed", removed}};

@@ -160,9 +160,9 @@ void Revocations::ask_workers(std::vector<Wish>& wishes, std::int64_t remaining_
 void Revocations::decide(Wish& w, const LiveTasks& live, const std::string& result) {
   w.answer = {{"was", "unknown"}, {"removed_from_queue", 0}};
   if (w.held != nullptr) {
-    w.answer["was"] = w.running()                                     ? "running"
+    w.answer["was"] = w.running()                                   ? "running"
                       : w.held->where == LiveTask::Where::scheduled ? "scheduled"
-                                                                      : "reserved";
+                                                                    : "reserved";
   }
   if (live.listeners == 0) {
     w.answer["nobody_listens"] = true;
@@ -234,8 +234,8 @@ void Revocations::wait_for_ends(const std::vector<Wish*>& running, std::int64_t 
         lines_.results ? lines_.results->get(ids) : std::vector<std::string>(ids.size());
     for (std::size_t i = 0; i < open.size(); ++i) {
       const std::optional<celery::ResultMeta> meta = celery::read_result(results[i]);
-      open[i]->ended = (meta && meta->status == "REVOKED") ||
-                       shared_.revoked.time(open[i]->task_id).has_value();
+      open[i]->ended =
+          (meta && meta->status == "REVOKED") || shared_.revoked.time(open[i]->task_id).has_value();
     }
     open.erase(std::remove_if(open.begin(), open.end(), [](const Wish* w) { return w->ended; }),
                open.end());

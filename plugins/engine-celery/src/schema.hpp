@@ -5,11 +5,11 @@
   R"({"type":"object","required":["broker_url"],"additionalProperties":false,"properties":{)"                        \
   R"("broker_url":{"type":"string","minLength":1,"maxLength":4096,"x-z4j-secret":true,"description":)"               \
   R"("Celery's broker_url: redis://[user:password@]host[:port][/db], rediss:// for TLS, unix:///path?db=n )"         \
-  R"(or sentinel://host:port[;sentinel://host:port]/db; amqp://[user:password@]host[:port][/vhost] for RabbitMQ, )"   \
+  R"(or sentinel://host:port[;sentinel://host:port]/db; amqp://[user:password@]host[:port][/vhost] for RabbitMQ, )"  \
   R"(amqps:// for TLS"},)"                                                                                           \
   R"("result_backend":{"type":"string","maxLength":4096,"x-z4j-secret":true,"description":)"                         \
   R"("Celery's result_backend when it is a Redis; a Redis broker itself when not given; disabled when results are )" \
-  R"(kept elsewhere"},)"                                                                                                  \
+  R"(kept elsewhere"},)"                                                                                             \
   R"("sentinel_master":{"type":"string","maxLength":200,"description":"the master's name, with sentinel:// only"},)" \
   R"("sentinel_password":{"type":"string","maxLength":1000,"x-z4j-secret":true,"description":)"                      \
   R"("password of the sentinels themselves"},)"                                                                      \
@@ -23,7 +23,7 @@
   R"("queues to show even when no worker reads them"},)"                                                             \
   R"("priority_steps":{"type":"array","items":{"type":"integer","minimum":0,"maximum":255},"description":)"          \
   R"("the transport option of that name; 0, 3, 6, 9 when not given"},)"                                              \
-  R"("event_exchange":{"type":"string","minLength":1,"maxLength":200,"default":"celeryev","description":)"            \
+  R"("event_exchange":{"type":"string","minLength":1,"maxLength":200,"default":"celeryev","description":)"           \
   R"("Celery's setting of that name, with RabbitMQ"},)"                                                              \
   R"("look_at_most":{"type":"integer","minimum":0,"maximum":1000,"default":0,"description":)"                        \
   R"("with RabbitMQ: how many waiting messages of a queue may be taken out and put back to look at them; marks )"    \

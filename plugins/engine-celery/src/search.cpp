@@ -35,8 +35,8 @@ class Search {
         std::string id = m->id;
         std::string queue = u.routing_key.empty() ? m->routing_key : u.routing_key;
         open_.erase(id);
-        found_.emplace(std::move(id), FoundMessage{std::move(u.message), std::move(queue), false,
-                                                   std::move(*m)});
+        found_.emplace(std::move(id),
+                       FoundMessage{std::move(u.message), std::move(queue), false, std::move(*m)});
       }
     }
   }
@@ -70,8 +70,7 @@ class Search {
 
 std::map<std::string, FoundMessage> find_messages(Lines& lines, const Settings& settings,
                                                   const Shared& shared,
-                                                  const std::vector<Wanted>& wanted,
-                                                  LookIn where) {
+                                                  const std::vector<Wanted>& wanted, LookIn where) {
   Search search(lines, wanted);
   for (const Wanted& w : wanted) {
     if (!internal_key(w.hint)) search.look_in(w.hint);

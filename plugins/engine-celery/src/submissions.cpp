@@ -149,13 +149,13 @@ std::vector<json::Object> Submissions::retry(const std::vector<OneOfMany>& tasks
     if (!here.warning.empty()) warnings.emplace_back(here.warning);
     const std::string new_id = wishes[k].new_id.empty() ? text::new_uuid() : wishes[k].new_id;
     try {
-      ready.push_back({places[k],
-                       {source.queue,
-                        source.priority.value_or(0), write(source, wishes[k], new_id)},
-                       {{"outcome", "done"},
-                        {"new_task_id", new_id},
-                        {"source", source.name},
-                        {"warnings", std::move(warnings)}}});
+      ready.push_back(
+          {places[k],
+           {source.queue, source.priority.value_or(0), write(source, wishes[k], new_id)},
+           {{"outcome", "done"},
+            {"new_task_id", new_id},
+            {"source", source.name},
+            {"warnings", std::move(warnings)}}});
     } catch (const Error& e) {
       if (e.code != Z4J_UNSUPPORTED) throw;
       answer = refused(std::string("arguments not recoverable: ") + e.what());

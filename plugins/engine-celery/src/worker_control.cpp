@@ -23,7 +23,8 @@ constexpr char kNotSeen[] = "it agreed, and does not show it yet";
 // Celery hands a task's limits to the pool as they were when it built its way of running that task,
 // whatever it answers: nothing less has an effect.
 constexpr char kLater[] =
-    "it has the new limits, and gives them to tasks once its pool was restarted or it has connected "
+    "it has the new limits, and gives them to tasks once its pool was restarted or it has "
+    "connected "
     "to the broker anew";
 
 json::Object no_answer(const std::string& worker) {
@@ -34,9 +35,7 @@ json::Object unseen(const std::string& worker, const char* outcome, std::string 
   return {{"outcome", outcome}, {"reason", "worker " + worker + ": " + std::move(reason)}};
 }
 
-bool agreed(const std::string& word) {
-  return word.empty() || word == kNotSeen || word == kLater;
-}
+bool agreed(const std::string& word) { return word.empty() || word == kNotSeen || word == kLater; }
 
 // The answer for several workers: done when all are as wished, refused when none was changed.
 json::Object summed_up(const std::map<std::string, std::string>& words) {
@@ -50,7 +49,10 @@ json::Object summed_up(const std::map<std::string, std::string>& words) {
     some_silent = some_silent || why == kSilent;
   }
   json::Object out = {{"workers", std::move(workers)}};
-  out["outcome"] = first.empty() ? "done" : some_agreed ? "sent" : some_silent ? "unknown" : "refused";
+  out["outcome"] = first.empty() ? "done"
+                   : some_agreed ? "sent"
+                   : some_silent ? "unknown"
+                                 : "refused";
   if (!first.empty()) out["reason"] = first;
   return out;
 }
@@ -110,8 +112,8 @@ std::set<std::int64_t> processes_in(const json::Object& stats) {
 
 bool WorkerControl::has(std::uint64_t verb) {
   constexpr std::uint64_t kVerbs = Z4J_ENGINE_POOL | Z4J_ENGINE_RATE | Z4J_ENGINE_TIME_LIMIT |
-                                   Z4J_ENGINE_AUTOSCALE | Z4J_ENGINE_RESTART |
-                                   Z4J_ENGINE_SHUTDOWN | Z4J_ENGINE_PAUSE;
+                                   Z4J_ENGINE_AUTOSCALE | Z4J_ENGINE_RESTART | Z4J_ENGINE_SHUTDOWN |
+                                   Z4J_ENGINE_PAUSE;
   return (verb & kVerbs) != 0;
 }
 
@@ -145,8 +147,8 @@ json::Object WorkerControl::run(std::uint64_t verb, std::string_view target,
 
 celery::Control::Asked WorkerControl::ask(const celery::Control::Call& call, const Names& workers,
                                           int timeout_ms) {
-  celery::Control::Asked asked = lines_.control.ask({call}, workers, {}, timeout_ms,
-                                                    [&] { return !shared_.gate.stopping(); });
+  celery::Control::Asked asked =
+      lines_.control.ask({call}, workers, {}, timeout_ms, [&] { return !shared_.gate.stopping(); });
   for (const celery::Reply& reply : asked.replies.front()) shared_.fleet.answered(reply.worker);
   return asked;
 }
@@ -163,10 +165,9 @@ std::optional<json::Object> WorkerControl::stats(const std::string& worker) {
 WorkerControl::QueuesOf WorkerControl::queues_read(const Names& workers) {
   QueuesOf out;
   const celery::Control::Asked asked =
-      workers.empty()
-          ? lines_.control.ask({{"active_queues", {}}}, {}, shared_.fleet.live(), kAskMs,
-                               [&] { return !shared_.gate.stopping(); })
-          : ask({"active_queues", {}}, workers, kAskMs);
+      workers.empty() ? lines_.control.ask({{"active_queues", {}}}, {}, shared_.fleet.live(),
+                                           kAskMs, [&] { return !shared_.gate.stopping(); })
+                      : ask({"active_queues", {}}, workers, kAskMs);
   for (const celery::Reply& reply : asked.replies.front()) {
     const json::Value value = json::parse(reply.value, celery::kMaxMessageBytes);
     const json::Array* list = value.if_array();
@@ -395,9 +396,8 @@ json::Object WorkerControl::limit_time(const std::string& task, const json::Obje
       out[worker] = "it does not answer";
       continue;
     }
-    const Limits limits = {
-        soft.said ? soft.seconds : limit_of(here->second, "soft_time_limit"),
-        hard.said ? hard.seconds : limit_of(here->second, "time_limit")};
+    const Limits limits = {soft.said ? soft.seconds : limit_of(here->second, "soft_time_limit"),
+                           hard.said ? hard.seconds : limit_of(here->second, "time_limit")};
     if (limits.first && limits.second && *limits.first > *limits.second) {
       out[worker] = "the soft limit would lie above the hard one";
       continue;
@@ -434,10 +434,8 @@ json::Object WorkerControl::set_autoscale(const std::string& worker, const json:
   if (min > max) throw Error(Z4J_INVALID, "min must not be above max");
   const std::optional<json::Object> before = stats(worker);
   if (!before) return no_answer(worker);
-  if (!autoscales(*before))
-    return refused("worker " + worker + " was not started with autoscale");
-  const Said said =
-      tell("autoscale", {{"max", max}, {"min", min}}, {worker}, kSlowAskMs)[worker];
+  if (!autoscales(*before)) return refused("worker " + worker + " was not started with autoscale");
+  const Said said = tell("autoscale", {{"max", max}, {"min", min}}, {worker}, kSlowAskMs)[worker];
   if (!said.answered) return unseen(worker, "unknown", kSilent);
   if (!said.error.empty()) return refused("worker " + worker + ": " + said.error);
   const bool done = see([&] {
@@ -512,8 +510,7 @@ json::Object WorkerControl::pause(const std::string& queue, const json::Object& 
   const std::string only = worker_in(args);
   const QueuesOf read = queues_read(only.empty() ? Names() : Names{only});
   if (read.empty()) {
-    json::Object answer =
-        only.empty() ? refused("no worker answers") : no_answer(only);
+    json::Object answer = only.empty() ? refused("no worker answers") : no_answer(only);
     answer["nobody_listens"] = true;
     return answer;
   }

@@ -34,7 +34,8 @@ struct WorkerAnswer {
   [[nodiscard]] bool can_run(std::string_view task) const;
 };
 
-// Of a worker's settings only what is of use here: the rest may be secret, and is forgotten at once.
+// Of a worker's settings only what is of use here: the rest may be secret, and is forgotten at
+// once.
 struct WorkerSettings {
   bool pool_restarts = false;
   bool accepts_json = true;

@@ -316,8 +316,7 @@ std::string write_again(const Message& message, const Body& body, const Again& a
   if (body.has_chord && body.form != BodyForm::json)
     throw Error(Z4J_UNSUPPORTED,
                 "the task belongs to a chord, and its body is not JSON: it cannot be taken out");
-  if (const std::string why = change ? why_not_editable(message, body, again) : "";
-      !why.empty()) {
+  if (const std::string why = change ? why_not_editable(message, body, again) : ""; !why.empty()) {
     throw Error(Z4J_UNSUPPORTED, why);
   }
   json::Object root = message.envelope.root;
@@ -344,8 +343,8 @@ std::string write_again(const Message& message, const Body& body, const Again& a
                                                     : body.embed;
     headers.erase("compression");
     const bool pickled = body.form == BodyForm::pickle;
-    root["body"] = text::base64_encode(pickled ? pickle_body(args, kwargs)
-                                               : json_body(args, kwargs, embed));
+    root["body"] =
+        text::base64_encode(pickled ? pickle_body(args, kwargs) : json_body(args, kwargs, embed));
     root["content-encoding"] = pickled ? "binary" : "utf-8";
     if (new_args || message.protocol == 1) {
       headers["argsrepr"] = python_repr(args, Outer::as_tuple, kMaxRepr);

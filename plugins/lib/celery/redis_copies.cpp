@@ -50,8 +50,8 @@ for i = 3, #ARGV, 2 do redis.call('LPUSH', KEYS[tonumber(ARGV[i])], ARGV[i + 1])
 return 1
 )";
 
-// KEYS: the note of the copy, the lists of the queue, as many places. ARGV: for how long to remember
-// the copy. What came since stays behind what was there before.
+// KEYS: the note of the copy, the lists of the queue, as many places. ARGV: for how long to
+// remember the copy. What came since stays behind what was there before.
 constexpr char kUndoScript[] = R"(
 local half = (#KEYS - 1) / 2
 for i = 2, half + 1 do

@@ -141,8 +141,8 @@ std::vector<Published> RedisTransport::publish_many(const std::vector<Outgoing>&
   for (std::size_t from = 0; from < messages.size();) {
     std::vector<redis::Args> commands;
     std::size_t to = from;
-    for (std::size_t bytes = 0;
-         to < messages.size() && to - from < kAtOnce && bytes < kBytesAtOnce; ++to) {
+    for (std::size_t bytes = 0; to < messages.size() && to - from < kAtOnce && bytes < kBytesAtOnce;
+         ++to) {
       const Outgoing& m = messages[to];
       bytes += m.message.size();
       commands.push_back({"LPUSH", keys_.queue(m.queue, keys_.step_of(m.priority)), m.message});

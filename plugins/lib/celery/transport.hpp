@@ -76,8 +76,8 @@ class Transport {
   // "" when it can; otherwise the reason, for people. What cannot be done answers as if there were
   // nothing (look_at_waiting, remove_one, see_unacked) or throws Z4J_UNSUPPORTED.
   [[nodiscard]] virtual std::string cannot(Ability what) const = 0;
-  // Whether peek() and find() leave no trace; otherwise they are for what a person asks for, never for
-  // a timer.
+  // Whether peek() and find() leave no trace; otherwise they are for what a person asks for, never
+  // for a timer.
   [[nodiscard]] virtual bool looks_for_free() const { return true; }
   // Whether a larger priority goes first.
   [[nodiscard]] virtual bool serves_highest_first() const { return false; }
@@ -103,8 +103,8 @@ class Transport {
   virtual std::vector<std::string> find(const std::string& queue, const std::string& text) = 0;
   // Takes exactly this message out. False when it is not there any more.
   virtual bool remove(const std::string& queue, const std::string& message) = 0;
-  // The same for many, in one pass over the queue: each message once that may be one of these tasks;
-  // and which of these messages were taken out.
+  // The same for many, in one pass over the queue: each message once that may be one of these
+  // tasks; and which of these messages were taken out.
   virtual std::vector<std::string> find_many(const std::string& queue,
                                              const std::vector<std::string>& task_ids);
   virtual std::vector<bool> remove_many(const std::string& queue,
