@@ -29,7 +29,7 @@ struct ClientFailure {
   DialStep step = DialStep::resolve;
   std::string why;               // for people
   int http_status = 0;           // of an answer that is no upgrade
-  std::uint16_t close_code = 0;  // of the close frame, ours or the peer's, or of what we found wrong
+  std::uint16_t close_code = 0;  // of the close frame, or of what we found wrong
   std::string close_reason;
 };
 
