@@ -11,6 +11,7 @@
 namespace z4j::core {
 namespace {
 
+constexpr base::TimeUs kLastTime = 253'402'300'799 * base::kSecondUs;  // end of the year 9999
 constexpr std::uint32_t kMark = 0x326C707A;  // "zpl2"
 constexpr std::size_t kMaxNameBytes = 4 * 512;
 constexpr std::size_t kMaxNameCharacters = 512;
@@ -160,7 +161,8 @@ std::shared_ptr<Parcel> read_spill_body(const SpillHead& head, std::string_view 
   if (!fence->name.empty()) parcel->source.fence = std::move(fence);
   parcel->taken_at = in.number<std::int64_t>();
   const auto rows = in.number<std::uint32_t>();
-  if (!in.is_good() || rows == 0 || rows > in.left() / kLeastRowBytes) return nullptr;
+  const bool is_a_time = parcel->taken_at >= 0 && parcel->taken_at <= kLastTime;
+  if (!in.is_good() || !is_a_time || rows == 0 || rows > in.left() / kLeastRowBytes) return nullptr;
   parcel->events.resize(rows);
   for (RawEvent& e : parcel->events) {
     e.given_id = in.uuid();
