@@ -12,7 +12,7 @@ namespace z4j::core {
 namespace {
 
 constexpr base::TimeUs kLastTime = 253'402'300'799 * base::kSecondUs;  // end of the year 9999
-constexpr std::uint32_t kMark = 0x326C707A;  // "zpl2"
+constexpr std::uint32_t kMark = 0x326C707A;                            // "zpl2"
 constexpr std::size_t kMaxNameBytes = 4 * 512;
 constexpr std::size_t kMaxNameCharacters = 512;
 // The least that a row takes: two ids, six numbers and eight lengths.
