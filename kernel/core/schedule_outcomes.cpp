@@ -31,6 +31,8 @@ constexpr int kOutcomePages = 10;
 constexpr std::size_t kMostOpen = 200'000, kLooksAtOnce = 5'000, kOutcomeRows = 500;
 constexpr std::uint32_t kForgetRows = 2'000;
 constexpr std::int64_t kForgetEveryMs = 3'600'000;
+// After news the rounds go on for so long: a fire is read a little after it was made.
+constexpr std::int64_t kAwakeMs = 10'000, kOutcomeRestMs = 60'000;
 constexpr std::uint32_t kForgetProjects = 10'000;
 
 bool is_end_state(std::string_view state) {
@@ -368,13 +370,30 @@ void ScheduleOutcomes::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void ScheduleOutcomes::look() {
+  const std::lock_guard lock(mutex_);
+  has_news_ = true;
+}
+
+bool ScheduleOutcomes::has_open() {
+  const std::lock_guard round(work_mutex_);
+  return !open_.empty();
+}
+
 void ScheduleOutcomes::run() {
+  std::int64_t awake_until_ms = 0, next_ms = 0;
   for (;;) {
+    bool has_news = false;
     {
       std::unique_lock lock(mutex_);
       if (wake_.wait_for(lock, options_.every, [this] { return is_stopping_; })) return;
+      has_news = std::exchange(has_news_, false);
     }
     if (options_.every_round) options_.every_round();
+    const std::int64_t now_ms = clock_.steady_ms();
+    if (has_news) awake_until_ms = now_ms + kAwakeMs;
+    if (now_ms >= awake_until_ms && now_ms < next_ms && !has_open()) continue;
+    next_ms = now_ms + kOutcomeRestMs;
     const auto done = work();
     if (!done) log_.warn("what became of fires not looked up", {{"why", done.error().text()}});
     if (options_.on_ended) options_.on_ended(done);

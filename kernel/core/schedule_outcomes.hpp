@@ -7,7 +7,8 @@
 // counts once. A run has failed when its engine refused it or its task ended as failure; that no
 // engine was there is nobody's failure. Success sets the count back.
 //
-// Threads: thread-safe. start() runs one thread; tests may call work() instead.
+// Threads: thread-safe. start() runs one thread; tests may call work() instead. While no fire is
+// open the thread rests, until look() says that something may have fired.
 #pragma once
 
 #include <chrono>
@@ -59,6 +60,8 @@ class ScheduleOutcomes {
 
   void start();
   void stop();
+  // Something may have fired, on whichever brain. Does not block.
+  void look();
   // One round on this thread.
   [[nodiscard]] base::Status work();
 
@@ -84,6 +87,7 @@ class ScheduleOutcomes {
   void tell(std::string_view trigger, const std::vector<const Open*>& fires,
             const std::map<base::Uuid, std::string>& why);
   [[nodiscard]] base::Status forget_old();
+  [[nodiscard]] bool has_open();
   void run();
 
   Store& store_;
@@ -102,7 +106,7 @@ class ScheduleOutcomes {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  bool is_stopping_ = false;  // guarded by mutex_
+  bool is_stopping_ = false, has_news_ = true;  // guarded by mutex_
   std::thread thread_;
 };
 

@@ -68,6 +68,7 @@ namespace {
 constexpr std::size_t kMaxSocketPath = 100;  // sun_path holds 108 bytes
 constexpr int kDrainMs = 10'000;             // for events that wait when the brain stops
 constexpr std::int64_t kPruneEveryMs = 3'600'000;
+constexpr std::int64_t kLossesEveryMs = 60'000;  // sooner when something of workers changed
 // Leases of what one brain does for all.
 constexpr const char* kRetentionLease = "retention";
 constexpr const char* kTimeOutsLease = "command time-outs";
@@ -176,8 +177,10 @@ struct Brain::Parts {
   std::unique_ptr<PluginRunner> runner;
   std::unique_ptr<core::ScheduleSync> schedule_sync;
   std::unique_ptr<core::ScheduleStreams> schedule_streams;
-  std::int64_t next_prune_ms = 0;         // on the agents' thread
-  core::WorkerLossSweep worker_losses;    // likewise
+  std::int64_t next_prune_ms = 0;       // on the agents' thread
+  core::WorkerLossSweep worker_losses;  // likewise, as is the next
+  std::int64_t next_losses_ms = 0;
+  std::atomic<bool> workers_changed{true};
   std::atomic<bool> hears_others{false};  // all that other brains' notices touch is there
   std::unique_ptr<api::Api> api;
   std::unique_ptr<net::Server> server;
@@ -211,6 +214,7 @@ struct Brain::Parts {
   void changed(const base::Uuid& project, std::string_view topic);
   void holds_more();
   void sweep_agents(const std::optional<core::Fence>& fence);
+  void note_vanished_workers(const std::optional<core::Fence>& fence);
 };
 
 Brain::Brain(config::Loaded loaded, Environment environment, base::Log& log,
@@ -284,7 +288,10 @@ void Brain::Parts::tell(const base::Uuid& project, std::string_view topic) {
 void Brain::Parts::changed(const base::Uuid& project, std::string_view topic) {
   if (!hears_others) return;
   revocations->changed(project, topic);
-  if (topic == core::kCommandChanged) desk->look();
+  if (topic == core::kCommandChanged)
+    desk->look();
+  else if (topic != core::kTaskChanged)
+    workers_changed = true;
 }
 
 // Agents came that others may have asked something, or that somebody waits for.
@@ -295,16 +302,23 @@ void Brain::Parts::holds_more() {
   revocations->look();
 }
 
-void Brain::Parts::sweep_agents(const std::optional<core::Fence>& fence) {
-  if (!hears_others) return;
+void Brain::Parts::note_vanished_workers(const std::optional<core::Fence>& fence) {
   const auto vanished = core::sweep_worker_losses(*store, worker_losses, clock.now(), fence);
   background.ended("worker_losses", vanished ? base::Status() : base::Status(vanished.error()));
   if (!vanished) {
     log.warn("vanished workers not noted", {{"why", vanished.error().text()}});
-  } else {
-    for (const base::Uuid& project : *vanished) changed(project, core::kAgentChanged);
+    return;
   }
+  for (const base::Uuid& project : *vanished) tell(project, core::kAgentChanged);
+}
+
+void Brain::Parts::sweep_agents(const std::optional<core::Fence>& fence) {
+  if (!hears_others) return;
   const std::int64_t now_ms = clock.steady_ms();
+  if (workers_changed.exchange(false) || now_ms >= next_losses_ms) {
+    next_losses_ms = now_ms + kLossesEveryMs;
+    note_vanished_workers(fence);
+  }
   if (now_ms < next_prune_ms) return;
   next_prune_ms = now_ms + kPruneEveryMs;
   const auto gone = accounts->prune(loaded.settings.agent_stale_prune_days, fence);

@@ -70,7 +70,10 @@ class ScheduleDesk {
   [[nodiscard]] plugin::ScheduleStore& schedules() { return store_; }
   [[nodiscard]] core::ScheduleFires& fires() { return fires_; }
   // Commands have changed.
-  void look() { waits_.look(); }
+  void look() {
+    waits_.look();
+    outcomes_.look();
+  }
 
   void start();
   void stop();

@@ -10,7 +10,7 @@ namespace z4j::native {
 namespace {
 
 constexpr std::uint32_t kPage = 500;
-constexpr std::int64_t kFillAnewEvery = 60'000'000, kScanEvery = 30'000'000;
+constexpr std::int64_t kFillAnewEvery = 60'000'000, kScanEvery = 120'000'000;
 // How far the clocks of two brains may differ for an edit to be found by its time.
 constexpr std::int64_t kSkew = 120'000'000;
 constexpr std::int64_t kAskEvery = 1'000'000;  // for the lease of another
