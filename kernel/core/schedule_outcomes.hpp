@@ -106,7 +106,7 @@ class ScheduleOutcomes {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  bool is_stopping_ = false, has_news_ = true;  // guarded by mutex_
+  bool is_stopping_ = false, has_news_ = false;  // guarded by mutex_
   std::thread thread_;
 };
 

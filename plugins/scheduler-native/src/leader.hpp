@@ -27,7 +27,7 @@ class Leader {
     TurnRules rules;
     std::function<std::int64_t()> steady_us;  // a clock that never steps
     std::uint32_t lease_ms = 5000;
-    std::int64_t window_us = 20'000'000;  // how far ahead it reads
+    std::int64_t window_us = 60'000'000;  // how far ahead it reads
     std::size_t most_in_window = 20'000;  // at most so many, and a page
   };
   Leader(Host host, ScheduleStore store, Options options);
