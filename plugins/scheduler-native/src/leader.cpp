@@ -104,9 +104,10 @@ std::shared_ptr<const Schedule> Leader::schedule_in(const z4j_stored_schedule& r
   }
 }
 
+// What lies behind the place that was read up to is read in its turn: kept now, it would take the
+// room of what is due before it.
 bool Leader::is_soon(std::int64_t due_us, const Id& id) const {
-  if (due_us < filled_us_ || (due_us == filled_us_ && filled_id_ && id <= *filled_id_)) return true;
-  return window_.size() < options_.most_in_window && due_us <= now_ + options_.window_us;
+  return due_us < filled_us_ || (due_us == filled_us_ && filled_id_ && id <= *filled_id_);
 }
 
 void Leader::keep_if_soon(Entry entry) {
