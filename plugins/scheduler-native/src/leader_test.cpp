@@ -18,12 +18,14 @@ constexpr std::int64_t kLeaderSecond = 1'000'000, kHour = 3600 * kLeaderSecond;
 constexpr std::int64_t kStart = 1'792'800'000 * kLeaderSecond;  // 24 October 2026
 
 std::unique_ptr<Leader> leader_of(FakeStore& store, std::size_t who,
-                                  std::size_t most_in_window = 20'000) {
+                                  std::size_t most_in_window = 20'000,
+                                  std::int64_t window_us = 20 * kLeaderSecond) {
   const z4j::Host host = store.host(who);
   Leader::Options options;
   options.rules = {15 * kLeaderSecond, 1000};
   options.steady_us = [&store] { return store.steady; };
   options.most_in_window = most_in_window;
+  options.window_us = window_us;
   return std::make_unique<Leader>(host, z4j::ScheduleStore(host), options);
 }
 
@@ -37,6 +39,7 @@ class LeaderTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(missed_times_follow_their_policy);
   CPPUNIT_TEST(one_shots_fire_once_and_are_switched_off);
   CPPUNIT_TEST(only_the_next_seconds_are_in_memory);
+  CPPUNIT_TEST(what_is_due_later_takes_no_room_from_what_is_due);
   CPPUNIT_TEST(what_can_not_be_understood_stops_nothing);
   CPPUNIT_TEST_SUITE_END();
 
@@ -224,14 +227,30 @@ class LeaderTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!store.schedules.at(FakeStore::id(2)).is_enabled);
   }
 
-  void only_the_next_seconds_are_in_memory() {
-    FakeStore store;
+  static void add_due_at_once(FakeStore& store) {
     store.now = kStart;
     for (std::uint32_t n = 0; n < 4000; ++n) {
       auto& s = store.add(n, R"("kind":"interval","expression":"60")");
       s.is_planned = true;
       s.next_us = kStart + 2 * kLeaderSecond;
     }
+  }
+
+  void what_is_due_later_takes_no_room_from_what_is_due() {
+    FakeStore store;
+    add_due_at_once(store);
+    const auto leader = leader_of(store, 0, 1000, 60 * kLeaderSecond);  // their next times fit in
+    while (store.now < kStart + 20 * kLeaderSecond) {
+      for (int i = 0; i < 50 && leader->round() == 0; ++i)
+        CPPUNIT_ASSERT(leader->in_window() <= 2500);
+      store.advance(100'000);
+    }
+    CPPUNIT_ASSERT_EQUAL(std::size_t{4000}, store.fires.size());
+  }
+
+  void only_the_next_seconds_are_in_memory() {
+    FakeStore store;
+    add_due_at_once(store);
     const auto leader = leader_of(store, 0, 1000);
     while (store.now < kStart + 20 * kLeaderSecond) {
       for (int i = 0; i < 50 && leader->round() == 0; ++i)
