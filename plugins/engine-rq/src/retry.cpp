@@ -36,7 +36,7 @@ std::string id_for_new(const json::Object& args) {
 // Where and when a job is to run.
 struct Plan {
   std::string queue;
-  std::string due;  // Unix seconds, "" for now
+  std::string due;  // Unix seconds; empty: at once
   bool front = false;
   json::Array warnings;
 };

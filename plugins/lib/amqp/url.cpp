@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
+
+#include "lib/text/text.hpp"
 
 namespace z4j::amqp {
 namespace {
@@ -17,30 +20,13 @@ constexpr std::size_t kMaxUrlBytes = 4096, kMaxServers = 16, kMaxShortText = 255
                   "; expected amqp://[user:password@]host[:port][/vhost], or amqps:// for TLS");
 }
 
-int digit_of(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // At most 255 bytes, as everything that goes into a short text of the protocol.
 std::string unescaped(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    const int high = i + 1 < text.size() ? digit_of(text[i + 1]) : -1;
-    const int low = i + 2 < text.size() ? digit_of(text[i + 2]) : -1;
-    if (high < 0 || low < 0) bad_amqp_url("a '%' must be followed by two hexadecimal digits");
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  if (out.find('\0') != std::string::npos) bad_amqp_url("a zero byte");
-  if (out.size() > kMaxShortText) bad_amqp_url("a part is longer than 255 bytes");
-  return out;
+  std::optional<std::string> out = text::percent_decoded(text);
+  if (!out) bad_amqp_url("a '%' must be followed by two hexadecimal digits");
+  if (out->find('\0') != std::string::npos) bad_amqp_url("a zero byte");
+  if (out->size() > kMaxShortText) bad_amqp_url("a part is longer than 255 bytes");
+  return std::move(*out);
 }
 
 int number_in(std::string_view text, int most, const char* what) {

@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "lib/text/text.hpp"
+
 namespace z4j::redis {
 namespace {
 
@@ -16,28 +18,11 @@ namespace {
                                   "sentinel://host:port[;sentinel://host:port]/db");
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 std::string percent_decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    const int high = i + 1 < text.size() ? hex_digit(text[i + 1]) : -1;
-    const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-    if (high < 0 || low < 0) bad_url("a '%' must be followed by two hexadecimal digits");
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  if (out.find('\0') != std::string::npos) bad_url("a zero byte");
-  return out;
+  std::optional<std::string> out = text::percent_decoded(text);
+  if (!out) bad_url("a '%' must be followed by two hexadecimal digits");
+  if (out->find('\0') != std::string::npos) bad_url("a zero byte");
+  return std::move(*out);
 }
 
 int database_number(std::string_view text) {

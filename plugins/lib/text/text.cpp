@@ -22,6 +22,13 @@ int value64(char c) {
   return -1;
 }
 
+int value16(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
 // Reads exactly `digits` digits at `at`, or fails.
 bool fixed_digits(std::string_view text, std::size_t at, std::size_t digits, int& out) {
   if (text.size() < at + digits) return false;
@@ -101,6 +108,22 @@ std::string base64_encode(std::string_view bytes) {
     for (std::size_t k = 0; k < 3; ++k)
       bits = bits << 8 | (k < n ? static_cast<unsigned char>(bytes[i + k]) : 0u);
     for (std::size_t k = 0; k < 4; ++k) out += k <= n ? kDigits64[bits >> (18 - 6 * k) & 63u] : '=';
+  }
+  return out;
+}
+
+std::optional<std::string> percent_decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    const int high = i + 1 < text.size() ? value16(text[i + 1]) : -1;
+    const int low = i + 2 < text.size() ? value16(text[i + 2]) : -1;
+    if (high < 0 || low < 0) return std::nullopt;
+    out += static_cast<char>(high * 16 + low);
+    i += 2;
   }
   return out;
 }

@@ -13,6 +13,10 @@ namespace z4j::text {
 [[nodiscard]] std::optional<std::string> base64_decode(std::string_view text);
 [[nodiscard]] std::string base64_encode(std::string_view bytes);
 
+// Parts of a URL (RFC 3986, section 2.1). Nothing when a '%' is not followed by two hexadecimal
+// digits.
+[[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text);
+
 // zlib or gzip. Nothing when it is neither, is cut, or would be larger than `max_bytes`.
 [[nodiscard]] std::optional<std::string> inflate(std::string_view compressed,
                                                  std::size_t max_bytes);

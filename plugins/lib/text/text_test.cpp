@@ -11,6 +11,7 @@ namespace text = z4j::text;
 class TextTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(TextTest);
   CPPUNIT_TEST(base64_goes_both_ways);
+  CPPUNIT_TEST(percent_codes_are_two_hexadecimal_digits);
   CPPUNIT_TEST(times_with_and_without_an_offset);
   CPPUNIT_TEST(foreign_bytes_are_replaced_and_cut_between_characters);
   CPPUNIT_TEST(inflation_is_bounded);
@@ -23,6 +24,15 @@ class TextTest : public CppUnit::TestFixture {
     }
     CPPUNIT_ASSERT_EQUAL(std::string("YWI="), text::base64_encode("ab"));
     CPPUNIT_ASSERT(!text::base64_decode("a*b="));
+  }
+
+  void percent_codes_are_two_hexadecimal_digits() {
+    CPPUNIT_ASSERT_EQUAL(std::string(), text::percent_decoded("").value());
+    CPPUNIT_ASSERT_EQUAL(std::string("a/b:c+d"), text::percent_decoded("a%2fb%3Ac+d").value());
+    CPPUNIT_ASSERT_EQUAL(std::string("\0\xff", 2), text::percent_decoded("%00%fF").value());
+    for (const char* bad : {"%", "a%2", "%2g", "%g2", "%%41"}) {
+      CPPUNIT_ASSERT_MESSAGE(bad, !text::percent_decoded(bad));
+    }
   }
 
   void times_with_and_without_an_offset() {
