@@ -36,26 +36,49 @@ net::Response command_answer(const Call& call, const core::CommandRequest& asked
   return refuse(call, error);
 }
 
-net::Response retry_task(Site& site, Call& call) {
+// Reads what is asked for with `read` and gives it as a command.
+template <class Asked, class Read>
+net::Response give(Site& site, Call& call,
+                   base::Result<core::Command> (core::Commands::*command)(
+                       const core::CommandRequest&, const Asked&),
+                   const Read& read) {
   Input in = Input::of_body(call.request);
   const core::CommandRequest request = read_request(in, call);
-  core::RetryTask asked;
+  Asked asked;
+  read(in, asked);
+  if (!in.ok()) return in.refused(call.request);
+  return command_answer(call, request, (site.parts.commands.*command)(request, asked));
+}
+
+template <class Asked>
+void read_task(Input& in, Asked& asked) {
   asked.engine = in.text("engine", {1, 40}, Need::required).value_or("");
   asked.task_id = in.text("task_id", {1, 200}, Need::required).value_or("");
+}
+
+template <class Asked>
+void read_worker(Input& in, Asked& asked) {
+  asked.worker = in.text("worker_name", {1, 200}, Need::required).value_or("");
+  asked.engine = in.text("engine", {1, 40});
+}
+
+void read_retry(Input& in, core::RetryTask& asked) {
+  read_task(in, asked);
   asked.override_args = in.array("override_args");
   asked.override_kwargs = in.object("override_kwargs");
-  asked.eta_seconds = in.integer("eta_seconds", 0, core::kEtaMaxSeconds);
-  if (!in.ok()) return in.refused(call.request);
-  return command_answer(call, request, site.parts.commands.retry_task(request, asked));
+}
+
+net::Response retry_task(Site& site, Call& call) {
+  return give(site, call, &core::Commands::retry_task, [](Input& in, core::RetryTask& asked) {
+    read_retry(in, asked);
+    asked.eta_seconds = in.integer("eta_seconds", 0, core::kEtaMaxSeconds);
+  });
 }
 
 net::Response preview_retry(Site& site, Call& call) {
   Input in = Input::of_body(call.request);
   core::RetryTask asked;
-  asked.engine = in.text("engine", {1, 40}, Need::required).value_or("");
-  asked.task_id = in.text("task_id", {1, 200}, Need::required).value_or("");
-  asked.override_args = in.array("override_args");
-  asked.override_kwargs = in.object("override_kwargs");
+  read_retry(in, asked);
   if (!in.ok()) return in.refused(call.request);
   auto preview = site.parts.commands.preview_retry(call.project->id, asked);
   if (!preview) return refuse(call, preview.error());
@@ -87,53 +110,41 @@ net::Response preview_retry(Site& site, Call& call) {
 }
 
 net::Response submit_task(Site& site, Call& call) {
-  Input in = Input::of_body(call.request);
-  const core::CommandRequest request = read_request(in, call);
-  core::SubmitTask asked;
-  asked.engine = in.text("engine", {1, 40}, Need::required).value_or("");
-  asked.task_name = in.text("task_name", {1, 500}, Need::required).value_or("");
-  asked.args = in.array("args").value_or(base::json::Array());
-  asked.kwargs = in.object("kwargs").value_or(Object());
-  asked.queue = in.text("queue", {1, 200});
-  asked.priority = in.text("priority", {1, 20});
-  asked.eta_seconds = in.integer("eta_seconds", 0, core::kEtaMaxSeconds);
-  if (!in.ok()) return in.refused(call.request);
-  return command_answer(call, request, site.parts.commands.submit_task(request, asked));
+  return give(site, call, &core::Commands::submit_task, [](Input& in, core::SubmitTask& asked) {
+    asked.engine = in.text("engine", {1, 40}, Need::required).value_or("");
+    asked.task_name = in.text("task_name", {1, 500}, Need::required).value_or("");
+    asked.args = in.array("args").value_or(base::json::Array());
+    asked.kwargs = in.object("kwargs").value_or(Object());
+    asked.queue = in.text("queue", {1, 200});
+    asked.priority = in.text("priority", {1, 20});
+    asked.eta_seconds = in.integer("eta_seconds", 0, core::kEtaMaxSeconds);
+  });
 }
 
 net::Response requeue_dead_letter(Site& site, Call& call) {
-  Input in = Input::of_body(call.request);
-  const core::CommandRequest request = read_request(in, call);
-  core::RequeueDeadLetter asked;
-  asked.engine = in.text("engine", {1, 40}, Need::required).value_or("");
-  asked.task_id = in.text("task_id", {1, 200}, Need::required).value_or("");
-  asked.queue = in.text("queue", {1, 200}, Need::required).value_or("");
-  asked.to = in.text("to", {1, 200});
-  if (!in.ok()) return in.refused(call.request);
-  return command_answer(call, request, site.parts.commands.requeue_dead_letter(request, asked));
+  return give(site, call, &core::Commands::requeue_dead_letter,
+              [](Input& in, core::RequeueDeadLetter& asked) {
+                read_task(in, asked);
+                asked.queue = in.text("queue", {1, 200}, Need::required).value_or("");
+                asked.to = in.text("to", {1, 200});
+              });
 }
 
 net::Response delete_task(Site& site, Call& call) {
-  Input in = Input::of_body(call.request);
-  const core::CommandRequest request = read_request(in, call);
-  core::DeleteTask asked;
-  asked.engine = in.text("engine", {1, 40}, Need::required).value_or("");
-  asked.task_id = in.text("task_id", {1, 200}, Need::required).value_or("");
-  asked.queue = in.text("queue", {1, 200});
-  if (!in.ok()) return in.refused(call.request);
-  return command_answer(call, request, site.parts.commands.delete_task(request, asked));
+  return give(site, call, &core::Commands::delete_task, [](Input& in, core::DeleteTask& asked) {
+    read_task(in, asked);
+    asked.queue = in.text("queue", {1, 200});
+  });
 }
 
 net::Response change_pause(Site& site, Call& call, bool pause) {
-  Input in = Input::of_body(call.request);
-  const core::CommandRequest request = read_request(in, call);
-  core::PauseQueue asked;
-  asked.pause = pause;
-  asked.queue = in.text("queue", {1, 200});
-  asked.engine = in.text("engine", {1, 40});
-  if (pause) asked.seconds = in.integer("seconds", 1, core::kMostPauseSeconds);
-  if (!in.ok()) return in.refused(call.request);
-  return command_answer(call, request, site.parts.commands.pause_queue(request, asked));
+  return give(site, call, &core::Commands::pause_queue,
+              [pause](Input& in, core::PauseQueue& asked) {
+                asked.pause = pause;
+                asked.queue = in.text("queue", {1, 200});
+                asked.engine = in.text("engine", {1, 40});
+                if (pause) asked.seconds = in.integer("seconds", 1, core::kMostPauseSeconds);
+              });
 }
 
 net::Response pause_queue(Site& site, Call& call) { return change_pause(site, call, true); }
@@ -141,105 +152,70 @@ net::Response pause_queue(Site& site, Call& call) { return change_pause(site, ca
 net::Response resume_queue(Site& site, Call& call) { return change_pause(site, call, false); }
 
 net::Response shutdown_worker(Site& site, Call& call) {
-  Input in = Input::of_body(call.request);
-  const core::CommandRequest request = read_request(in, call);
-  core::RestartWorker asked;
-  asked.worker = in.text("worker_name", {1, 200}, Need::required).value_or("");
-  asked.engine = in.text("engine", {1, 40});
-  if (!in.ok()) return in.refused(call.request);
-  return command_answer(call, request, site.parts.commands.shutdown_worker(request, asked));
+  return give(site, call, &core::Commands::shutdown_worker,
+              [](Input& in, core::RestartWorker& asked) { read_worker(in, asked); });
 }
 
 net::Response autoscale(Site& site, Call& call) {
-  Input in = Input::of_body(call.request);
-  const core::CommandRequest request = read_request(in, call);
-  core::Autoscale asked;
-  asked.worker = in.text("worker_name", {1, 200}, Need::required).value_or("");
-  asked.engine = in.text("engine", {1, 40});
-  asked.min = in.integer("min", 0, core::kMostPoolProcesses, Need::required).value_or(0);
-  asked.max = in.integer("max", 1, core::kMostPoolProcesses, Need::required).value_or(1);
-  if (!in.ok()) return in.refused(call.request);
-  return command_answer(call, request, site.parts.commands.autoscale(request, asked));
+  return give(site, call, &core::Commands::autoscale, [](Input& in, core::Autoscale& asked) {
+    read_worker(in, asked);
+    asked.min = in.integer("min", 0, core::kMostPoolProcesses, Need::required).value_or(0);
+    asked.max = in.integer("max", 1, core::kMostPoolProcesses, Need::required).value_or(1);
+  });
 }
 
 net::Response limit_time(Site& site, Call& call) {
-  Input in = Input::of_body(call.request);
-  const core::CommandRequest request = read_request(in, call);
-  core::LimitTime asked;
-  asked.task_name = in.text("task_name", {1, 500}, Need::required).value_or("");
-  asked.soft = in.integer("soft", 1, core::kMostTimeLimitSeconds);
-  asked.hard = in.integer("hard", 1, core::kMostTimeLimitSeconds);
-  asked.worker = in.text("worker_name", {1, 200});
-  asked.engine = in.text("engine", {1, 40});
-  if (!in.ok()) return in.refused(call.request);
-  return command_answer(call, request, site.parts.commands.limit_time(request, asked));
+  return give(site, call, &core::Commands::limit_time, [](Input& in, core::LimitTime& asked) {
+    asked.task_name = in.text("task_name", {1, 500}, Need::required).value_or("");
+    asked.soft = in.integer("soft", 1, core::kMostTimeLimitSeconds);
+    asked.hard = in.integer("hard", 1, core::kMostTimeLimitSeconds);
+    asked.worker = in.text("worker_name", {1, 200});
+    asked.engine = in.text("engine", {1, 40});
+  });
 }
 
 net::Response cancel_task(Site& site, Call& call) {
-  Input in = Input::of_body(call.request);
-  const core::CommandRequest request = read_request(in, call);
-  core::CancelTask asked;
-  asked.engine = in.text("engine", {1, 40}, Need::required).value_or("");
-  asked.task_id = in.text("task_id", {1, 200}, Need::required).value_or("");
-  if (!in.ok()) return in.refused(call.request);
-  return command_answer(call, request, site.parts.commands.cancel_task(request, asked));
+  return give(site, call, &core::Commands::cancel_task,
+              [](Input& in, core::CancelTask& asked) { read_task(in, asked); });
 }
 
 net::Response bulk_retry(Site& site, Call& call) {
-  Input in = Input::of_body(call.request);
-  const core::CommandRequest request = read_request(in, call);
-  core::BulkRetry asked;
-  asked.filter = in.object("filter").value_or(Object());
-  asked.max = in.integer("max", 1, core::kBulkMax).value_or(asked.max);
-  if (!in.ok()) return in.refused(call.request);
-  return command_answer(call, request, site.parts.commands.bulk_retry(request, asked));
+  return give(site, call, &core::Commands::bulk_retry, [](Input& in, core::BulkRetry& asked) {
+    asked.filter = in.object("filter").value_or(Object());
+    asked.max = in.integer("max", 1, core::kBulkMax).value_or(asked.max);
+  });
 }
 
 net::Response purge_queue(Site& site, Call& call) {
-  Input in = Input::of_body(call.request);
-  const core::CommandRequest request = read_request(in, call);
-  core::PurgeQueue asked;
-  asked.queue = in.text("queue", {1, 200}, Need::required).value_or("");
-  asked.engine = in.text("engine", {1, 40});
-  asked.confirm_token = in.text("confirm_token", {1, 128});
-  asked.force = in.boolean("force", false);
-  if (in.has("copy") && !in.is_null("copy")) asked.copy = in.boolean("copy", true);
-  if (!in.ok()) return in.refused(call.request);
-  return command_answer(call, request, site.parts.commands.purge_queue(request, asked));
+  return give(site, call, &core::Commands::purge_queue, [](Input& in, core::PurgeQueue& asked) {
+    asked.queue = in.text("queue", {1, 200}, Need::required).value_or("");
+    asked.engine = in.text("engine", {1, 40});
+    asked.confirm_token = in.text("confirm_token", {1, 128});
+    asked.force = in.boolean("force", false);
+    if (in.has("copy") && !in.is_null("copy")) asked.copy = in.boolean("copy", true);
+  });
 }
 
 net::Response restart_worker(Site& site, Call& call) {
-  Input in = Input::of_body(call.request);
-  const core::CommandRequest request = read_request(in, call);
-  core::RestartWorker asked;
-  asked.worker = in.text("worker_name", {1, 200}, Need::required).value_or("");
-  asked.engine = in.text("engine", {1, 40});
-  if (!in.ok()) return in.refused(call.request);
-  return command_answer(call, request, site.parts.commands.restart_worker(request, asked));
+  return give(site, call, &core::Commands::restart_worker,
+              [](Input& in, core::RestartWorker& asked) { read_worker(in, asked); });
 }
 
 net::Response resize_pool(Site& site, Call& call) {
-  Input in = Input::of_body(call.request);
-  const core::CommandRequest request = read_request(in, call);
-  core::ResizePool asked;
-  asked.worker = in.text("worker_name", {1, 200}, Need::required).value_or("");
-  asked.engine = in.text("engine", {1, 40});
-  asked.delta =
-      in.integer("delta", -core::kMostPoolDelta, core::kMostPoolDelta, Need::required).value_or(0);
-  if (!in.ok()) return in.refused(call.request);
-  return command_answer(call, request, site.parts.commands.resize_pool(request, asked));
+  return give(site, call, &core::Commands::resize_pool, [](Input& in, core::ResizePool& asked) {
+    read_worker(in, asked);
+    asked.delta = in.integer("delta", -core::kMostPoolDelta, core::kMostPoolDelta, Need::required)
+                      .value_or(0);
+  });
 }
 
 net::Response change_consumer(Site& site, Call& call, core::ChangeConsumer::Change change) {
-  Input in = Input::of_body(call.request);
-  const core::CommandRequest request = read_request(in, call);
-  core::ChangeConsumer asked;
-  asked.change = change;
-  asked.worker = in.text("worker_name", {1, 200}, Need::required).value_or("");
-  asked.engine = in.text("engine", {1, 40});
-  asked.queue = in.text("queue", {1, 200}, Need::required).value_or("");
-  if (!in.ok()) return in.refused(call.request);
-  return command_answer(call, request, site.parts.commands.change_consumer(request, asked));
+  return give(site, call, &core::Commands::change_consumer,
+              [change](Input& in, core::ChangeConsumer& asked) {
+                asked.change = change;
+                read_worker(in, asked);
+                asked.queue = in.text("queue", {1, 200}, Need::required).value_or("");
+              });
 }
 
 net::Response add_consumer(Site& site, Call& call) {
@@ -251,15 +227,12 @@ net::Response cancel_consumer(Site& site, Call& call) {
 }
 
 net::Response limit_rate(Site& site, Call& call) {
-  Input in = Input::of_body(call.request);
-  const core::CommandRequest request = read_request(in, call);
-  core::LimitRate asked;
-  asked.task_name = in.text("task_name", {1, 500}, Need::required).value_or("");
-  asked.rate = in.text("rate", {1, 20}, Need::required).value_or("");
-  asked.worker = in.text("worker_name", {1, 200});
-  asked.engine = in.text("engine", {1, 40});
-  if (!in.ok()) return in.refused(call.request);
-  return command_answer(call, request, site.parts.commands.limit_rate(request, asked));
+  return give(site, call, &core::Commands::limit_rate, [](Input& in, core::LimitRate& asked) {
+    asked.task_name = in.text("task_name", {1, 500}, Need::required).value_or("");
+    asked.rate = in.text("rate", {1, 20}, Need::required).value_or("");
+    asked.worker = in.text("worker_name", {1, 200});
+    asked.engine = in.text("engine", {1, 40});
+  });
 }
 
 // What an agent wants to see before it purges a long queue; the depth is what was last reported.
