@@ -567,7 +567,7 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
     assert_outcome(r.bench.command(Z4J_ENGINE_ENQUEUE, "engine_celery_tasks.add",
                                    R"({"args": [1, 1], "kwargs": {}, "queue": "idle"})"),
                    "done");
-    r.server.broker.stop();
+    r.server.broker.kill();
     CPPUNIT_ASSERT(r.bench.told.wait_for_health(Health::degraded, ""));
     r.server.broker.start();
     CPPUNIT_ASSERT(r.bench.told.wait_for_health(Health::ok, ""));

@@ -64,8 +64,8 @@ class RabbitMQ {
   [[nodiscard]] const std::string& password() const { return password_; }
   [[nodiscard]] const std::string& port() const { return port_; }
 
-  // Killed; what is durable and was confirmed is there again after start().
-  void stop() { tell("stop\n"); }
+  // What was declared durable or confirmed before is there again after start().
+  void kill() { tell("kill\n"); }
   void start() { tell("start\n"); }
 
  private:

@@ -6,7 +6,7 @@
 
 It has its own node name, cookie, Erlang port mapper and data, and shares nothing with another server of the machine. As a
 program, `rabbitmq.py [--vhost=NAME ...] [--policy=JSON ...] [--certificate FILE KEY]` runs one until its input ends: it prints a JSON line about it once it
-answers, and "done" after each line "stop" or "start" that it is given.
+answers, and "done" after each line "kill" or "start" that it is given.
 """
 
 import ctypes
@@ -25,6 +25,7 @@ import urllib.parse
 
 PR_SET_PDEATHSIG = 1
 DEADLINE_S = 120
+DECLARATIONS_S = 2.5
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
 
@@ -60,7 +61,7 @@ class RabbitMQ:
         self.close()
 
     def close(self):
-        self.stop()
+        self._end()
         if self._mapper is not None:
             self._mapper.kill()
             self._mapper.wait()
@@ -94,10 +95,17 @@ class RabbitMQ:
                 raise RuntimeError("rabbitmq-server does not answer: " + self.log())
             time.sleep(0.05)
 
-    def stop(self, how=signal.SIGKILL):
-        """SIGKILL is a fault; what was confirmed and is durable is there again after start()."""
+    def kill(self):
+        """A fault: what was declared durable or confirmed before this call is there again after start().
+
+        Confirmed messages are on disk, but the log of declarations is written up to 2 s late (Erlang's disk_log).
+        """
+        time.sleep(DECLARATIONS_S)
+        self._end()
+
+    def _end(self):
         if self._server is not None:
-            os.killpg(self._server.pid, how)
+            os.killpg(self._server.pid, signal.SIGKILL)
             self._server.wait(DEADLINE_S)
             self._server = None
 
@@ -161,8 +169,8 @@ def serve(words):
         print(json.dumps({"url": broker.url, "port": broker.port, "tls_port": broker.tls_port, "user": broker.user, "password": broker.password}),
               flush=True)
         for line in sys.stdin:
-            if line.strip() == "stop":
-                broker.stop()
+            if line.strip() == "kill":
+                broker.kill()
             elif line.strip() == "start":
                 broker.start()
             print("done", flush=True)

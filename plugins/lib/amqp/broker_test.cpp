@@ -286,7 +286,7 @@ class AmqpBrokerTest : public CppUnit::TestFixture {
                                           }()})
                                           .front()
                                           .code);
-    server_.broker.stop();
+    server_.broker.kill();
     const int code = channel.publish({message_to("kept", "2")}).front().code;
     CPPUNIT_ASSERT(code == int{Z4J_UNKNOWN} || code == int{Z4J_UNAVAILABLE});
     CPPUNIT_ASSERT(!connection_.connected());
