@@ -139,7 +139,7 @@ class BulkTest(unittest.TestCase):
         path = f"/bulk-jobs/{job['id']}"
         self.assertEqual(self.post(path + "/pause")["state"], "paused")
         self.assertEqual(self.post(path + "/pause", wanted=[409])["details"]["reason"], "not_running")
-        self.assertEqual(self.post(path + "/resume")["state"], "waiting")
+        self.assertIn(self.post(path + "/resume")["state"], ("waiting", "running"))  # its runner may be at it already
         wait_until(lambda: self.worked_off(job) > 0, 30)
         self.post(path + "/cancel")
         wait_until(lambda: self.brain.project(path)["finished_at"], 30)
