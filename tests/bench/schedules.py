@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """What our own schedules cost, and how punctual they are.
 
-    schedules.py [--seconds N] [--rate FIRES]    so many fires a second into a Redis of its own: how late each was
+    schedules.py [--seconds N] [--rate FIRES]    so many fires a second into a Redis of its own: how late each was; by --jitter,
+                                                 spread over all of a second, else all at once each second
     schedules.py --million [N]                   so many schedules in the store: memory of the brain with and without them,
                                                  and whether an edit is in effect 100 ms later
 
@@ -26,6 +27,7 @@ SCHEDULES = "/api/v1/projects/default/schedules"
 WARM_S = 5
 EDITS = 30
 SETTLED_S = 90
+SPREAD_S = 20
 
 
 def at(values, share):
@@ -71,7 +73,7 @@ def database(brain):
     return sqlite3.connect(pathlib.Path(brain.home) / "brain.sqlite")
 
 
-def store(brain, count, every_s, next_at_s):
+def store(brain, count, every_s, next_at_s, jitter_s=None):
     """Writes that many copies of a schedule that the brain made; it must not run. next_at_s None: they are to be planned."""
     with database(brain) as db:
         columns = [row[1] for row in db.execute("PRAGMA table_info(schedules)")]
@@ -79,7 +81,7 @@ def store(brain, count, every_s, next_at_s):
 
         def rows():
             for n in range(count):
-                copy = dict(row, id=uuid.uuid4().bytes, name=f"bench {n}", expression=str(every_s), is_enabled=1)
+                copy = dict(row, id=uuid.uuid4().bytes, name=f"bench {n}", expression=str(every_s), is_enabled=1, jitter_seconds=jitter_s)
                 copy.update(is_planned=0 if next_at_s is None else 1, next_run_at=None if next_at_s is None else int((next_at_s + n % every_s) * 1e6))
                 yield [copy[name] for name in columns]
 
@@ -95,12 +97,15 @@ def brain_with_one(config=""):
     return brain, made["id"]
 
 
-def punctuality(seconds, rate):
+def punctuality(seconds, rate, spread):
     with PrivateRedis() as redis:
         brain, _ = brain_with_one(f'[plugin.celery]\nplugin = "engine-celery"\n[plugin.celery.settings]\nbroker_url = "{redis.url()}"\n')
         try:
             brain.stop()
-            store(brain, rate, 1, None)
+            if spread:  # a schedule's times may not come nearer than a second to the next one
+                store(brain, rate * SPREAD_S, SPREAD_S, None, jitter_s=SPREAD_S - 1)
+            else:
+                store(brain, rate, 1, None)
             brain.start()
             time.sleep(WARM_S + seconds)
             brain.stop()
@@ -147,12 +152,13 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--seconds", type=int, default=30)
     arguments.add_argument("--rate", type=int, default=1000)
+    arguments.add_argument("--jitter", action="store_true")
     arguments.add_argument("--million", type=int, nargs="?", const=1000000)
     asked = arguments.parse_args()
     if asked.million:
         memory(asked.million)
     else:
-        punctuality(asked.seconds, asked.rate)
+        punctuality(asked.seconds, asked.rate, asked.jitter)
 
 
 if __name__ == "__main__":

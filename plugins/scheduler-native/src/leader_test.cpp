@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 
 #include "testing/fake_store.hpp"
@@ -40,6 +41,7 @@ class LeaderTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(one_shots_fire_once_and_are_switched_off);
   CPPUNIT_TEST(only_the_next_seconds_are_in_memory);
   CPPUNIT_TEST(what_is_due_later_takes_no_room_from_what_is_due);
+  CPPUNIT_TEST(jitter_spreads_what_is_due_at_once);
   CPPUNIT_TEST(what_can_not_be_understood_stops_nothing);
   CPPUNIT_TEST_SUITE_END();
 
@@ -259,6 +261,26 @@ class LeaderTest : public CppUnit::TestFixture {
     }
     CPPUNIT_ASSERT_EQUAL(std::size_t{4000}, store.fires.size());
     CPPUNIT_ASSERT_EQUAL(std::size_t{0}, leader->in_window());
+  }
+
+  void jitter_spreads_what_is_due_at_once() {
+    FakeStore store;
+    store.now = kStart + 31 * kLeaderSecond;  // what was due before has been
+    for (std::uint32_t n = 0; n < 200; ++n)
+      store.add(n, R"("kind":"interval","expression":"60","jitter_seconds":30)");
+    const auto leader = leader_of(store, 0);
+    run(store, {leader.get()}, kStart + 119 * kLeaderSecond, 10);
+    std::set<std::int64_t> seconds, times;
+    for (std::uint32_t n = 0; n < 200; ++n) {
+      const std::vector<std::int64_t> of = store.times_of(n);
+      CPPUNIT_ASSERT_EQUAL(std::size_t{1}, of.size());
+      const std::int64_t put_off = of[0] - (kStart + 60 * kLeaderSecond);
+      CPPUNIT_ASSERT(put_off >= 0 && put_off <= 30 * kLeaderSecond);
+      seconds.insert(put_off / kLeaderSecond);
+      times.insert(put_off);
+    }
+    CPPUNIT_ASSERT(seconds.size() > 25);
+    CPPUNIT_ASSERT(times.size() > 190);
   }
 
   void what_can_not_be_understood_stops_nothing() {

@@ -15,6 +15,7 @@ namespace z4j::native {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000;
+constexpr std::int64_t kJitterStep = 1000;  // what is due in one second is spread over it too
 constexpr std::int64_t kMostJitter = 3600, kMostCatchUp = 10'000, kMostDeadline = 366 * 86'400;
 
 std::optional<std::int64_t> time_of(const json::Object& o, std::string_view key) {
@@ -103,12 +104,13 @@ Schedule Schedule::read(std::string_view schedule_json) {
 }
 
 std::int64_t Schedule::put_off(std::int64_t due_us) const {
-  std::int64_t room = jitter_seconds_;
+  std::int64_t room = jitter_seconds_ * kSecond;
   if (const std::optional<std::int64_t> follows = times_.next(due_us))
-    room = std::min(room, (*follows - due_us) / kSecond - 1);
+    room = std::min(room, *follows - due_us - kSecond);
   if (room <= 0) return due_us;
   const std::uint64_t dice = mixed(seed_ ^ mixed(static_cast<std::uint64_t>(due_us)));
-  return due_us + static_cast<std::int64_t>(dice % static_cast<std::uint64_t>(room + 1)) * kSecond;
+  const auto steps = static_cast<std::uint64_t>(room / kJitterStep);
+  return due_us + static_cast<std::int64_t>(dice % (steps + 1)) * kJitterStep;
 }
 
 std::optional<std::int64_t> Schedule::next(std::int64_t after_us) const {
