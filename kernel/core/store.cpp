@@ -538,6 +538,7 @@ struct RawQuery {
     raw.limit = query.limit_;
     raw.scan_limit = query.scan_limit_;
     raw.timeout_ms = query.timeout_ms_;
+    raw.flags = query.flags_;
   }
   std::vector<z4j_value> after;
   z4j_query raw{};

@@ -211,6 +211,11 @@ class Query {
     scan_limit_ = n;
     return *this;
   }
+  // The range of the order leaves few rows: each is looked at, no index of words or paths is asked.
+  Query& among_few() {
+    flags_ |= Z4J_QUERY_AMONG_FEW;
+    return *this;
+  }
   Query& timeout_ms(std::uint32_t n) {
     timeout_ms_ = n;
     return *this;
@@ -225,7 +230,7 @@ class Query {
   std::vector<std::uint16_t> order_;
   std::vector<Cell> after_;
   bool descending_ = false;
-  std::uint32_t limit_ = 0, timeout_ms_ = 10'000;
+  std::uint32_t limit_ = 0, timeout_ms_ = 10'000, flags_ = 0;
   std::uint64_t scan_limit_ = 0;
 };
 

@@ -317,7 +317,7 @@ base::Result<std::optional<Page<TaskView>>> Tasks::list_nearby(const Query& quer
     Query piece = query;
     piece.where = filter.where(project);
     piece.where.ge(task_col::sort_at, bottom).le(task_col::sort_at, top);
-    piece.timeout_ms(3 * quick_ms);
+    piece.among_few().timeout_ms(3 * quick_ms);
     if (after) piece.after({Cell(after->at), Cell(after->id)});
     auto page = read_task_page(store_, std::move(piece), limit);
     if (!page)
@@ -425,7 +425,7 @@ base::Result<Page<TaskView>> Tasks::search_back(const Query& query, const TaskFi
     } else {
       piece.where.lt(task_col::sort_at, top);
     }
-    piece.timeout_ms(static_cast<std::uint32_t>(options_.direct_ms));
+    piece.among_few().timeout_ms(static_cast<std::uint32_t>(options_.direct_ms));
     const std::int64_t piece_begun_ms = clock_.steady_ms();
     auto part =
         read_task_page(store_, piece, limit - static_cast<std::uint32_t>(page.items.size()));

@@ -280,6 +280,7 @@ class PostgresqlTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_dry_run_tells_that_the_extension_for_text_may_not_be_made);
   CPPUNIT_TEST(an_administrators_costs_are_left_alone);
   CPPUNIT_TEST(a_half_made_index_is_made_again);
+  CPPUNIT_TEST(indexes_of_words_move_to_the_table_beside);
   CPPUNIT_TEST(events_are_kept_in_days_and_days_go_whole);
   CPPUNIT_TEST(what_text_indexes_put_off_is_done_soon);
   CPPUNIT_TEST(append_only_holds_against_other_programs);
@@ -438,6 +439,41 @@ class PostgresqlTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("t"),
                          server().sql("SELECT indisvalid FROM pg_index WHERE indexrelid='" +
                                       schema + ".tasks_state'::regclass"));
+  }
+
+  // As a program left it that had them on the table itself; and the table beside follows.
+  void indexes_of_words_move_to_the_table_beside() {
+    const std::string schema = a_schema();
+    Brain brain(server().url(), schema);
+    brain.ready();
+    const auto told = [&](const std::string& what) {
+      return server().sql("SELECT " + what + " FROM " + schema + ".tasks_search");
+    };
+    server().sql("DROP TABLE " + schema + ".tasks_search");
+    for (const char* event : {"insert", "update", "delete", "truncate"}) {
+      server().sql("DROP FUNCTION " + schema + ".z4j_tasks_search_" + event + "() CASCADE");
+    }
+    server().sql("CREATE INDEX tasks_args ON " + schema + ".tasks USING gin (args jsonb_path_ops)");
+    server().sql("INSERT INTO " + schema +
+                 ".tasks (id,project_id,engine,task_id,name,sort_at,created_at,updated_at) SELECT "
+                 "gen_random_uuid(),gen_random_uuid(),'e',n::text,'old',now(),now(),now() FROM "
+                 "generate_series(1,3) n");
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(brain.error.message, z4j_status{Z4J_PENDING},
+                                 brain.migrate(model::schema()));
+    CPPUNIT_ASSERT_MESSAGE(brain.report, holds(brain.report, "create table tasks_search") &&
+                                             holds(brain.report, "create index tasks_args"));
+    CPPUNIT_ASSERT_EQUAL(std::string("tasks_search"),
+                         server().sql("SELECT tablename FROM pg_indexes WHERE schemaname='" +
+                                      schema + "' AND indexname='tasks_args'"));
+    CPPUNIT_ASSERT_EQUAL(std::string("3"), told("count(*)"));
+    server().sql("UPDATE " + schema + ".tasks SET name='new' WHERE task_id='2'");
+    CPPUNIT_ASSERT_EQUAL(std::string("old,new,old"), told("string_agg(name,',' ORDER BY task_id)"));
+    // What else changes writes nothing there.
+    const std::string place = told("string_agg(ctid::text,',' ORDER BY task_id)");
+    server().sql("UPDATE " + schema + ".tasks SET state='failure'");
+    CPPUNIT_ASSERT_EQUAL(place, told("string_agg(ctid::text,',' ORDER BY task_id)"));
+    server().sql("DELETE FROM " + schema + ".tasks WHERE task_id='1'");
+    CPPUNIT_ASSERT_EQUAL(std::string("2,3"), told("string_agg(task_id,',' ORDER BY task_id)"));
   }
 
   void events_are_kept_in_days_and_days_go_whole() {

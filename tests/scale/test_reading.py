@@ -26,7 +26,7 @@ RSS_LIMIT_MIB = 300
 COUNTED = 2_000_000  # tasks, for stats
 SETTINGS = ["shared_buffers=512MB", "max_wal_size=8GB", "wal_compression=lz4", "checkpoint_timeout=30min", "maintenance_work_mem=256MB",
             "synchronous_commit=off", "autovacuum_naptime=10s"]
-BIG_TABLES = re.compile(r"Seq Scan.*? on (events_p\d+|tasks)\b")
+BIG_TABLES = re.compile(r"Seq Scan.*? on (events_p\d+|tasks|tasks_search)\b")
 
 
 def percentile(values, share):

@@ -37,6 +37,18 @@ std::string key_list(const z4j_table& t, const z4j_key& key, std::string_view be
   return out;
 }
 
+std::string column_type(const z4j_column& c) {
+  return std::string(type_name(c.type)) + (c.type == Z4J_T_TEXT ? " COLLATE \"C\"" : "");
+}
+
+std::string create_word(const z4j_table& t) {
+  return (t.flags & Z4J_TBL_VOLATILE) != 0 && !is_by_day(t) ? "CREATE UNLOGGED TABLE "
+                                                            : "CREATE TABLE ";
+}
+
+// Keys whose index keeps new entries in a list.
+bool has_list(const z4j_key& key) { return key.kind == Z4J_K_TEXT || key.kind == Z4J_K_PATH; }
+
 // One line of a person's words.
 std::string one_line(std::string_view text) {
   std::string out(text);
@@ -198,6 +210,13 @@ class Builder {
 
   Statement out;
 
+  // What an index of words or paths serves is asked of the table that has it; `for_rows`: so is
+  // whether a column equals a text, if no key orders by it.
+  void ask_search_table(bool for_rows) {
+    asks_search_table_ = true;
+    asks_for_equal_ = for_rows;
+  }
+
   std::string param(Param p) {
     out.params.push_back(std::move(p));
     return "$" + std::to_string(out.params.size());
@@ -218,23 +237,28 @@ class Builder {
   // Predicates of one `any` become a group of OR where the first of them stands.
   void where(const z4j_pred* preds, std::uint32_t n, std::string_view first_word = " WHERE ") {
     std::vector<bool> done(n, false);
-    bool first = true;
+    std::string own, found;  // the table's own conditions, those for its search table
     for (std::uint32_t i = 0; i < n; ++i) {
       if (done[i]) continue;
-      out.text += first ? first_word : " AND ";
-      first = false;
-      if (preds[i].any == 0) {
-        out.text += one(preds[i]);
-        continue;
-      }
-      std::string group;
+      std::string unit;
+      bool is_served = true;
       for (std::uint32_t j = i; j < n; ++j) {
-        if (preds[j].any != preds[i].any) continue;
+        if (j != i && (preds[i].any == 0 || preds[j].any != preds[i].any)) continue;
         done[j] = true;
-        group += (group.empty() ? "" : " OR ") + one(preds[j]);
+        unit += (unit.empty() ? "" : " OR ") + one(preds[j]);
+        is_served = is_served && is_served_;
       }
-      out.text += "(" + group + ")";
+      std::string& list = is_served && asks_search_table_ ? found : own;
+      list += (list.empty() ? "" : " AND ") + (preds[i].any == 0 ? unit : "(" + unit + ")");
+      if (asks_for_equal_ && is_equal_to_text(preds[i]))
+        found += (found.empty() ? "" : " AND ") + unit;
     }
+    if (!found.empty()) {
+      const std::string key = key_list(table_, table_.keys[0]);
+      own += std::string(own.empty() ? "" : " AND ") + "(" + key + ") IN (SELECT " + key +
+             " FROM " + quoted_name(search_table(table_)) + " WHERE " + found + ")";
+    }
+    if (!own.empty()) out.text.append(first_word).append(own);
   }
 
  private:
@@ -261,6 +285,17 @@ class Builder {
     });
   }
 
+  // An index of trigrams finds what equals a text, too, but for very short ones.
+  [[nodiscard]] bool is_equal_to_text(const z4j_pred& p) const {
+    const auto orders_by = [&p](const z4j_key& key) {
+      const std::uint16_t* end = key.columns + key.column_count;
+      return !has_list(key) && std::find(key.columns, end, p.column) != end;
+    };
+    return p.any == 0 && p.cmp == Z4J_CMP_EQ && p.path.len == 0 && p.value_count == 1 &&
+           p.values[0].kind == Z4J_V_TEXT && p.values[0].text.len >= 3 && has_text_key(p.column) &&
+           std::none_of(table_.keys, table_.keys + table_.key_count, orders_by);
+  }
+
   // What a path index can answer: rows that hold one of these documents, perhaps some more. ""
   // without an index.
   std::string by_index(const z4j_pred& p, const std::vector<std::string>& inner) {
@@ -280,6 +315,7 @@ class Builder {
       out_text +=
           (out_text.empty() ? "" : " OR ") + column(p.column) + "@>" + param(json_param(document));
     }
+    is_served_ = true;
     return "(" + out_text + ") AND ";
   }
 
@@ -338,11 +374,15 @@ class Builder {
 
   std::string one(const z4j_pred& p) {
     const bool inside = p.path.len != 0;
+    is_served_ = false;
     switch (p.cmp) {
       case Z4J_CMP_EQ:
         return equal(p);
-      case Z4J_CMP_NE:
-        return "((" + equal(p) + ") IS NOT TRUE)";
+      case Z4J_CMP_NE: {
+        const std::string same = equal(p);
+        is_served_ = false;
+        return "((" + same + ") IS NOT TRUE)";
+      }
       case Z4J_CMP_HAS:
         return has(p);
       case Z4J_CMP_IS_NULL:
@@ -367,7 +407,8 @@ class Builder {
                                       : column(p.column);
         const std::string_view part = view(p.values[0].text);
         const std::string all = " ILIKE " + param(text_param(like_pattern(part)));
-        if (inside || whole || !is_long_id(part) || !has_text_key(p.column)) return x + all;
+        is_served_ = !inside && has_text_key(p.column);
+        if (!is_served_ || !is_long_id(part)) return x + all;
         // No index serves the whole of it.
         return "(" + x + " ILIKE " + param(text_param(ends_pattern(part))) + " AND (" + x +
                "||'')" + all + ")";
@@ -396,6 +437,8 @@ class Builder {
   const z4j_table& table_;
   std::string_view clock_;
   std::string qualifier_;
+  bool asks_search_table_ = false, asks_for_equal_ = false;
+  bool is_served_ = false;  // of the last predicate: by an index of words or paths
 };
 
 // What a merge makes of the stored value and the new one. All names mean the state before the
@@ -655,16 +698,13 @@ bool is_by_day(const z4j_table& t) noexcept {
 }
 
 std::string create_table(const z4j_table& t) {
-  std::string out = (t.flags & Z4J_TBL_VOLATILE) != 0 && !is_by_day(t) ? "CREATE UNLOGGED TABLE "
-                                                                       : "CREATE TABLE ";
-  out += quoted_name(view(t.name)) + " (";
+  std::string out = create_word(t) + quoted_name(view(t.name)) + " (";
   for (std::uint32_t i = 0; i < t.column_count; ++i) {
     const z4j_column& c = t.columns[i];
     if ((c.flags & Z4J_COL_RETIRED) != 0) continue;
     const bool required =
         (c.flags & Z4J_COL_REQUIRED) != 0 || store::in_primary(t, static_cast<std::uint16_t>(i));
-    out += quoted_name(view(c.name)) + " " + std::string(type_name(c.type)) +
-           (c.type == Z4J_T_TEXT ? " COLLATE \"C\"" : "") + (required ? " NOT NULL" : "") + ",";
+    out += quoted_name(view(c.name)) + " " + column_type(c) + (required ? " NOT NULL" : "") + ",";
   }
   out += "CONSTRAINT " + quoted_name(view(t.keys[0].name)) + " PRIMARY KEY (" +
          key_list(t, t.keys[0]) + "))";
@@ -691,7 +731,7 @@ std::vector<std::string> comments(const z4j_table& t) {
 
 std::string add_column(const z4j_table& t, const z4j_column& c) {
   return "ALTER TABLE " + quoted_name(view(t.name)) + " ADD COLUMN " + quoted_name(view(c.name)) +
-         " " + std::string(type_name(c.type)) + (c.type == Z4J_T_TEXT ? " COLLATE \"C\"" : "");
+         " " + column_type(c);
 }
 
 std::string create_index(const z4j_table& t, const z4j_key& key, std::string_view trigram_schema,
@@ -711,14 +751,73 @@ std::string create_index(const z4j_table& t, const z4j_key& key, std::string_vie
   // Rows order by columns without nulls only, so nulls at the end of a key are found by nobody and
   // need no entry.
   const std::uint16_t last = key.columns[key.column_count - 1];
-  const bool has_list = key.kind == Z4J_K_TEXT || key.kind == Z4J_K_PATH;
+  const bool is_listed = has_list(key);
   const bool sparse = key.kind == Z4J_K_ORDER && (t.columns[last].flags & Z4J_COL_REQUIRED) == 0 &&
                       !store::in_primary(t, last);
   return std::string("CREATE ") + (key.kind == Z4J_K_UNIQUE ? "UNIQUE " : "") + "INDEX " +
          (locking == Locking::concurrently ? "CONCURRENTLY " : "") + quoted_name(view(key.name)) +
-         " ON " + quoted_name(view(t.name)) + (has_list ? " USING gin (" : " (") + what + ")" +
-         (has_list ? std::string(kListOptions) : "") +
+         " ON " +
+         quoted_name(is_listed && has_search_table(t) ? search_table(t)
+                                                      : std::string(view(t.name))) +
+         (is_listed ? " USING gin (" : " (") + what + ")" +
+         (is_listed ? std::string(kListOptions) : "") +
          (sparse ? " WHERE " + name_of(t, last) + " IS NOT NULL" : "");
+}
+
+bool has_search_table(const z4j_table& t) noexcept {
+  return !is_by_day(t) && std::any_of(t.keys, t.keys + t.key_count, has_list);
+}
+
+std::string search_table(const z4j_table& t) { return std::string(view(t.name)) + "_search"; }
+
+std::vector<std::string> create_search_table(const z4j_table& t) {
+  const std::string table = quoted_name(view(t.name)), search = quoted_name(search_table(t));
+  const std::string key = key_list(t, t.keys[0]);
+  std::string declared, all = key, set, changed;
+  const auto declare = [&](std::uint16_t c) {
+    declared += name_of(t, c) + " " + column_type(t.columns[c]) + ",";
+  };
+  for (std::uint32_t i = 0; i < t.keys[0].column_count; ++i) declare(t.keys[0].columns[i]);
+  for (std::uint16_t c = 0; c < t.column_count; ++c) {
+    const bool is_searched = std::any_of(t.keys, t.keys + t.key_count, [c](const z4j_key& k) {
+      return has_list(k) &&
+             std::find(k.columns, k.columns + k.column_count, c) != k.columns + k.column_count;
+    });
+    if (!is_searched || store::in_primary(t, c)) continue;
+    const std::string name = name_of(t, c);
+    declare(c);
+    all += "," + name;
+    set += (set.empty() ? "" : ",") + name + "=NEW." + name;
+    changed += (changed.empty() ? "" : " OR ") + ("OLD." + name + " IS DISTINCT FROM NEW." + name);
+  }
+  const auto is_row = [&](const std::string& row) { return same_key(t, search + ".", row + "."); };
+  // A plan is kept for a session, and may have been made while the table was empty.
+  constexpr std::string_view kPlans = " SET enable_seqscan TO off";
+  std::vector<std::string> out;
+  out.push_back(create_word(t) + search + " (" + declared + "PRIMARY KEY (" + key + "))");
+  out.push_back("COMMENT ON TABLE " + search + " IS " +
+                quoted_text("what " + std::string(view(t.name)) +
+                            " is searched by, kept apart so that a row that changes otherwise "
+                            "costs its indexes nothing; kept by triggers"));
+  const auto trigger = [&](const std::string& event, const std::string& when,
+                           std::string_view plans, const std::string& body) {
+    const std::string name = quoted_name("z4j_" + search_table(t) + "_" + event);
+    out.push_back("CREATE OR REPLACE FUNCTION " + name +
+                  "() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT" +
+                  std::string(plans) + " AS $search$ BEGIN " + body +
+                  "; RETURN NULL; END $search$");
+    out.push_back("CREATE TRIGGER " + name + " AFTER " + event + " ON " + table + when +
+                  " EXECUTE FUNCTION " + name + "()");
+  };
+  trigger("insert", " REFERENCING NEW TABLE AS z4j_fresh FOR EACH STATEMENT", {},
+          "INSERT INTO " + search + "(" + all + ") SELECT " + all + " FROM z4j_fresh");
+  if (!set.empty())
+    trigger("update", " FOR EACH ROW WHEN (" + changed + ")", kPlans,
+            "UPDATE " + search + " SET " + set + " WHERE " + is_row("OLD"));
+  trigger("delete", " FOR EACH ROW", kPlans, "DELETE FROM " + search + " WHERE " + is_row("OLD"));
+  trigger("truncate", " FOR EACH STATEMENT", {}, "TRUNCATE " + search);
+  out.push_back("INSERT INTO " + search + "(" + all + ") SELECT " + all + " FROM " + table);
+  return out;
 }
 
 std::string create_guard_function() {
@@ -748,6 +847,7 @@ Statement select(const z4j_table& t, const z4j_query& q) {
   if (const auto loose = store::loose_scan(t, q)) return loose_select(t, q, *loose);
   Builder b(t, kQueryClock);
   const bool fold = store::folds(q);
+  if (has_search_table(t) && (q.flags & Z4J_QUERY_AMONG_FEW) == 0) b.ask_search_table(!fold);
   std::string list, groups;
   std::vector<std::string> outs;
   for (std::uint32_t i = 0; i < q.out_count; ++i) {

@@ -40,6 +40,13 @@ struct Statement {
 enum class Locking : std::uint8_t { table, concurrently };
 [[nodiscard]] std::string create_index(const z4j_table& table, const z4j_key& key,
                                        std::string_view trigram_schema, Locking locking);
+// Where a table with text or path keys has their indexes: its primary key and the columns of those
+// keys once more, kept equal by triggers. A row's other columns change often and each change would
+// cost every index of its table anew. Tables by day have such indexes themselves. The statements
+// belong into one transaction, which locks out writers and copies the rows that are there.
+[[nodiscard]] bool has_search_table(const z4j_table& table) noexcept;
+[[nodiscard]] std::string search_table(const z4j_table& table);
+[[nodiscard]] std::vector<std::string> create_search_table(const z4j_table& table);
 // What keeps an append-only table from changing: the function once for a schema, the triggers for
 // each such table. A transaction that sets z4j.retention to on may delete.
 [[nodiscard]] std::string create_guard_function();

@@ -40,6 +40,13 @@ z4j_value text_value(std::string_view s) {
   return v;
 }
 
+z4j_value number_value(std::int64_t n) {
+  z4j_value v{};
+  v.kind = Z4J_V_NUM;
+  v.num = n;
+  return v;
+}
+
 pg::Statement counted(const z4j_pred& p) {
   z4j_step step{};
   step.preds = &p;
@@ -57,6 +64,8 @@ class PgTextTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_table_by_time_is_kept_in_days_if_its_keys_hold_the_time);
   CPPUNIT_TEST(append_only_tables_are_guarded);
   CPPUNIT_TEST(text_keys_wait_for_their_extension);
+  CPPUNIT_TEST(what_is_searched_by_lies_in_a_table_of_its_own);
+  CPPUNIT_TEST(a_query_asks_the_search_table_unless_few_rows_are_left);
   CPPUNIT_TEST(rows_travel_as_one_array_per_column);
   CPPUNIT_TEST(merge_replaces_a_last_column_by_the_stored_stamp);
   CPPUNIT_TEST(number_of_values_does_not_change_the_text);
@@ -96,11 +105,73 @@ class PgTextTest : public CppUnit::TestFixture {
 
   void text_keys_wait_for_their_extension() {
     CPPUNIT_ASSERT_EQUAL(std::string(), pg::create_index(kTable, kKeys[1], "", pg::Locking::table));
-    CPPUNIT_ASSERT(holds(pg::create_index(kTable, kKeys[1], "ext", pg::Locking::concurrently),
-                         "INDEX CONCURRENTLY \"things_text\" ON \"things\" USING gin (\"state\" "
-                         "\"ext\".gin_trgm_ops)"));
+    CPPUNIT_ASSERT(
+        holds(pg::create_index(kTable, kKeys[1], "ext", pg::Locking::concurrently),
+              "INDEX CONCURRENTLY \"things_text\" ON \"things_search\" USING gin (\"state\" "
+              "\"ext\".gin_trgm_ops)"));
     CPPUNIT_ASSERT(holds(pg::create_index(kTable, kKeys[2], "", pg::Locking::table),
                          "(\"doc\" jsonb_path_ops)"));
+  }
+
+  void what_is_searched_by_lies_in_a_table_of_its_own() {
+    CPPUNIT_ASSERT(pg::has_search_table(kTable));
+    CPPUNIT_ASSERT(!pg::has_search_table(table_of(1, 0)));
+    CPPUNIT_ASSERT(!pg::has_search_table(table_of(3, Z4J_TBL_BY_TIME)));
+    std::string all;
+    for (const std::string& one : pg::create_search_table(kTable)) all += one + ";\n";
+    CPPUNIT_ASSERT(holds(all,
+                         "CREATE TABLE \"things_search\" (\"at\" timestamp with time zone,\"id\" "
+                         "uuid,\"state\" text COLLATE \"C\",\"doc\" jsonb,PRIMARY KEY "
+                         "(\"at\",\"id\"));"));
+    CPPUNIT_ASSERT(holds(all,
+                         "WHEN (OLD.\"state\" IS DISTINCT FROM NEW.\"state\" OR OLD.\"doc\" IS "
+                         "DISTINCT FROM NEW.\"doc\")"));
+    CPPUNIT_ASSERT(!holds(all, "\"stamp\""));
+  }
+
+  void a_query_asks_the_search_table_unless_few_rows_are_left() {
+    const z4j_value word = text_value("w"), id = text_value("i"), moment = number_value(1);
+    z4j_pred preds[4] = {};
+    for (z4j_pred& p : preds) p.value_count = 1;
+    preds[0].column = kState, preds[0].cmp = Z4J_CMP_CONTAINS, preds[0].values = &word;
+    preds[1].column = kAt, preds[1].cmp = Z4J_CMP_GE, preds[1].values = &moment;
+    preds[2].column = kDoc, preds[2].cmp = Z4J_CMP_EQ, preds[2].values = &id;
+    preds[2].path = lit("/a");
+    preds[3] = preds[2];
+    preds[3].cmp = Z4J_CMP_NE;
+    z4j_out out{};
+    out.column = kId;
+    z4j_query q{};
+    q.preds = preds;
+    q.pred_count = 4;
+    q.outs = &out;
+    q.out_count = 1;
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("SELECT \"id\" FROM \"things\" WHERE \"at\">=$2 AND ((((\"doc\"@>$6) AND "
+                    "(\"doc\"#>$7)=ANY($8))) IS NOT TRUE) AND (\"at\",\"id\") IN (SELECT "
+                    "\"at\",\"id\" FROM \"things_search\" WHERE \"state\" ILIKE $1 AND "
+                    "((\"doc\"@>$3) AND (\"doc\"#>$4)=ANY($5)))"),
+        pg::select(kTable, q).text);
+    q.flags = Z4J_QUERY_AMONG_FEW;
+    CPPUNIT_ASSERT(!holds(pg::select(kTable, q).text, "things_search"));
+    // What equals a text is asked of both, so that either index may lead.
+    const z4j_value whole = text_value("done");
+    preds[0].cmp = Z4J_CMP_EQ, preds[0].values = &whole;
+    q.flags = 0;
+    q.pred_count = 1;
+    CPPUNIT_ASSERT_EQUAL(std::string("SELECT \"id\" FROM \"things\" WHERE \"state\"=$1 AND "
+                                     "(\"at\",\"id\") IN (SELECT \"at\",\"id\" FROM "
+                                     "\"things_search\" WHERE \"state\"=$1)"),
+                         pg::select(kTable, q).text);
+    CPPUNIT_ASSERT(!holds(pg::select(table_of(4, 0), q).text, "things_search"));
+    preds[0].cmp = Z4J_CMP_CONTAINS, preds[0].values = &word;
+    // One of a group that no index serves keeps the whole group with the table.
+    q.flags = 0;
+    q.pred_count = 2;
+    preds[0].any = preds[1].any = 1;
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("SELECT \"id\" FROM \"things\" WHERE (\"state\" ILIKE $1 OR \"at\">=$2)"),
+        pg::select(kTable, q).text);
   }
 
   // One row of time, id, state and stamp.

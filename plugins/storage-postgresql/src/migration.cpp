@@ -194,6 +194,7 @@ class Migrator {
     } else {
       columns(t);
     }
+    if (pg::has_search_table(t) && names_.count(pg::search_table(t)) == 0) search(t);
     for (std::uint32_t k = 1; k < t.key_count; ++k) index(t, t.keys[k], fresh);
     for (const pg::Guard& guard : pg::create_guards(t)) {
       if (triggers_.count(guard.name) == 0) step("create trigger " + guard.name, guard.text);
@@ -217,6 +218,29 @@ class Migrator {
       grant(((t.flags & Z4J_TBL_APPEND) != 0 ? "SELECT,INSERT ON TABLE "
                                              : "SELECT,INSERT,UPDATE,DELETE ON TABLE ") +
             name);
+      if (!dry_run_) connection_.run("COMMIT");
+    } catch (const Error&) {
+      connection_.roll_back();
+      throw;
+    }
+  }
+
+  // The table beside this one that has its indexes of words and paths, which older programs made on
+  // the table itself.
+  void search(const z4j_table& t) {
+    const std::string name = pg::search_table(t);
+    std::string text = "BEGIN;";
+    for (std::uint32_t k = 0; k < t.key_count; ++k) {
+      const z4j_key& key = t.keys[k];
+      if (key.kind != Z4J_K_TEXT && key.kind != Z4J_K_PATH) continue;
+      text += "DROP INDEX IF EXISTS " + pg::quoted_name(view(key.name)) + ";";
+      names_.erase(std::string(view(key.name)));
+      broken_.erase(std::string(view(key.name)));
+    }
+    for (const std::string& one : pg::create_search_table(t)) text += one + ";";
+    try {
+      step("create table " + name, text);
+      grant("SELECT,INSERT,UPDATE,DELETE ON TABLE " + pg::quoted_name(name));
       if (!dry_run_) connection_.run("COMMIT");
     } catch (const Error&) {
       connection_.roll_back();

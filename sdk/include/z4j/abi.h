@@ -470,6 +470,8 @@ typedef struct z4j_out {                /* one output column */
   uint32_t reserved0;
   int64_t bucket;                       /* >0: floor(v / bucket) * bucket; INT, TIME */
 } z4j_out;
+enum { Z4J_QUERY_AMONG_FEW = 1u << 0    /* the range of the order leaves few rows: look
+                                           at each, ask no index of words or paths */ };
 typedef struct z4j_query {
   uint32_t struct_size;
   uint16_t table, reserved0;
@@ -480,7 +482,7 @@ typedef struct z4j_query {
   int32_t descending;                   /* all order columns alike, none null */
   uint32_t limit;                       /* 0 = all */
   uint64_t scan_limit;                  /* fold at most so many rows; 0 = all */
-  uint32_t timeout_ms; uint32_t reserved1;
+  uint32_t timeout_ms; uint32_t flags;  /* Z4J_QUERY_* */
 } z4j_query;
 
 /* 5e. Changing: steps in order, all or none; a step sees those before it. */
