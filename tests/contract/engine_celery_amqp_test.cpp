@@ -24,17 +24,18 @@ using z4j::celery_contract::ToldEvent;
 using z4j::plugin::Health;
 namespace json = z4j::base::json;
 
-constexpr int kVhosts = 16;
+constexpr int kVhosts = 24;
 
-// One broker for the program. In queues named "frail..." messages die after a moment and go to
-// the queue "dead".
+// One broker for the program. In queues named "frail..." messages die after a moment, those that
+// "spoiled..." rejects die at once; both go to the queue "dead".
 struct Server {
   std::string folder = make_folder();
   z4j::testing::RabbitMQ broker{
       kVhosts,
       folder + "/cert.pem",
       folder + "/key.pem",
-      {R"({"pattern": "^frail", "definition": {"message-ttl": 200, "dead-letter-exchange": "", "dead-letter-routing-key": "dead"}})"}};
+      {R"({"pattern": "^frail", "definition": {"message-ttl": 200, "dead-letter-exchange": "", "dead-letter-routing-key": "dead"}})",
+       R"({"pattern": "^spoiled", "definition": {"dead-letter-exchange": "", "dead-letter-routing-key": "dead"}})"}};
   int vhosts = 0;
 
   static Server& get() {
@@ -146,6 +147,10 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(EngineCeleryAmqpTest);
   CPPUNIT_TEST(tells_tasks_and_runs_them_again);
   CPPUNIT_TEST(runs_a_chain_again_from_a_dead_letter);
+  CPPUNIT_TEST(a_dead_member_of_a_chain_runs_again_and_so_does_what_follows);
+  CPPUNIT_TEST(a_dead_member_of_a_group_runs_again_with_its_callback);
+  CPPUNIT_TEST(a_dead_member_of_a_chord_goes_on_in_its_place);
+  CPPUNIT_TEST(a_member_that_its_chord_has_counted_runs_again_outside_of_it);
   CPPUNIT_TEST(runs_a_waiting_message_again_where_looking_is_allowed);
   CPPUNIT_TEST(cancels_waiting_reserved_and_running_tasks);
   CPPUNIT_TEST(purges_and_tells_what_went);
@@ -237,6 +242,82 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(r.bench.wait_for_runs("take \"one\"", 1));
     CPPUNIT_ASSERT(r.bench.wait_for_runs("add 20 22", 1));
     note(r.bench, "requeue_dead_letter", "works");
+  }
+
+  // Workers, a queue of dead letters that is known, and these jobs, of which one task has died;
+  // answers its id.
+  static std::string start_with_a_dead_task(Rabbit& r, const std::string& jobs) {
+    r.probe("declare", "dead", "{}");
+    r.start_plugin({{"dead_letter_queues", {"dead"}}});
+    r.bench.start_worker("w1", "celery,other,spoiled");
+    CPPUNIT_ASSERT(r.bench.wait_for_live_events());
+    r.bench.send(jobs);
+    std::string id;
+    CPPUNIT_ASSERT(eventually([&] {
+      const json::Array items = items_of(r.bench.snapshot("dead_letters"));
+      if (!items.empty()) id = text(items.front().get_object(), "task_id");
+      return !id.empty();
+    }));
+    return id;
+  }
+  static json::Object retry(Rabbit& r, const std::string& id, const std::string& args) {
+    const json::Object answer = r.bench.command(Z4J_ENGINE_RETRY, id, args);
+    assert_outcome(answer, "done");
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(answer), std::string("message"), text(answer, "source"));
+    return answer;
+  }
+
+  void a_dead_member_of_a_chain_runs_again_and_so_does_what_follows() {
+    Rabbit r;
+    const std::string id = start_with_a_dead_task(
+        r, R"([{"task": "add", "args": [1, 2], "then_plus": 10, "options": {"queue": "frail"}}])");
+    const json::Object answer = retry(r, id, R"({"queue": "other"})");
+    CPPUNIT_ASSERT(text(answer, "new_task_id") != id);
+    CPPUNIT_ASSERT(r.bench.wait_for_runs("add 1 2", 1));
+    CPPUNIT_ASSERT(r.bench.wait_for_runs("add 3 10", 1));
+    // It was looked at, and lies where it lay.
+    CPPUNIT_ASSERT(shown(answer).find("among the dead letters in dead") != std::string::npos);
+    CPPUNIT_ASSERT_EQUAL(
+        id, text(items_of(r.bench.snapshot("dead_letters")).at(0).get_object(), "task_id"));
+  }
+
+  void a_dead_member_of_a_group_runs_again_with_its_callback() {
+    Rabbit r;
+    const std::string id = start_with_a_dead_task(
+        r,
+        R"([{"task": "add", "args": [1, 2], "link_plus": 10, "beside": [[3, 4]], "options": {"queue": "frail"}}])");
+    CPPUNIT_ASSERT(r.bench.wait_for_runs("add 3 4", 1));
+    const json::Object answer = retry(r, id, R"({"queue": "other"})");
+    CPPUNIT_ASSERT(text(answer, "new_task_id") != id);
+    CPPUNIT_ASSERT(r.bench.wait_for_runs("add 3 10", 1));
+    CPPUNIT_ASSERT_EQUAL(1, r.bench.runs("add 3 4"));
+  }
+
+  void a_dead_member_of_a_chord_goes_on_in_its_place() {
+    Rabbit r;
+    const std::string id = start_with_a_dead_task(
+        r,
+        R"([{"task": "add", "args": [1, 2], "beside": [[3, 4], [5, 6]], "sum": true, "options": {"queue": "frail"}}])");
+    CPPUNIT_ASSERT(r.bench.wait_for_runs("add 3 4", 1));
+    CPPUNIT_ASSERT(r.bench.wait_for_runs("add 5 6", 1));
+    const json::Object answer = retry(r, id, R"({"queue": "other"})");
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(shown(answer), id, text(answer, "new_task_id"));
+    CPPUNIT_ASSERT(r.bench.wait_for_runs("total [3, 7, 11]", 1));
+    // Its dead letter went with it: nothing can put it into the chord once more.
+    CPPUNIT_ASSERT_EQUAL(std::string("0"), r.depth("dead"));
+    assert_outcome(r.bench.command(Z4J_ENGINE_RETRY, id, R"({"queue": "other"})"), "refused");
+  }
+
+  void a_member_that_its_chord_has_counted_runs_again_outside_of_it() {
+    Rabbit r;
+    const std::string id = start_with_a_dead_task(
+        r,
+        R"([{"task": "spoil", "args": ["x"], "beside": [[3, 4], [5, 6]], "sum": true, "options": {"queue": "spoiled"}}])");
+    // To where it came from, since no other queue is named.
+    const json::Object answer = retry(r, id, "{}");
+    CPPUNIT_ASSERT_MESSAGE(shown(answer), text(answer, "new_task_id") != id);
+    CPPUNIT_ASSERT(r.bench.wait_for_runs("spoil x", 2));
+    CPPUNIT_ASSERT(eventually([&] { return r.depth("dead") == "2"; }));
   }
 
   void runs_a_waiting_message_again_where_looking_is_allowed() {

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from celery import Celery, chain, group
+from celery import Celery, chain, chord, group
 
 if __name__ == "__main__":
     # The tasks are named after the module that the worker imports, and stand in one module only.
@@ -71,6 +71,19 @@ def take(value):
     note(f"take {json.dumps(value)}")
 
 
+@app.task
+def total(values):
+    note(f"total {json.dumps(values)}")
+    return sum(values)
+
+
+@app.task(acks_late=True, acks_on_failure_or_timeout=False)
+def spoil(why):
+    """Fails, and its queue gives the message up."""
+    note(f"spoil {why}")
+    raise ValueError(why)
+
+
 def send(jobs):
     for job in jobs:
         task = app.tasks["engine_celery_tasks." + job["task"]]
@@ -78,8 +91,16 @@ def send(jobs):
         options = job.get("options", {})
         if "link" in job:
             signature.link(add.si(*job["link"]))
+        if "link_plus" in job:
+            signature.link(add.s(job["link_plus"]))
         if "then" in job:
             signature = chain(signature, add.si(*job["then"]))
+        if "then_plus" in job:
+            signature = chain(signature, add.s(job["then_plus"]))
         if "group_of" in job:
             signature = group(signature for _ in range(job["group_of"]))
+        if "beside" in job:  # more members of a group; the options are those of the first
+            members = [signature.set(**options), *(add.s(*args) for args in job["beside"])]
+            signature = chord(members, total.s()) if job.get("sum") else group(members)
+            options = {}
         print(signature.apply_async(**options).id, flush=True)

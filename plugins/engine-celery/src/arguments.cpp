@@ -17,7 +17,24 @@ bool whole(const std::string& args, const std::string& kwargs) {
   return celery::is_array(args) && celery::is_object(kwargs);
 }
 
-Source from_message(FoundMessage found) {
+// Whether a run in place of the dead letter is what the task's chord waits for: nobody has run it
+// to its end, and nobody will.
+bool fills_its_place(const FoundMessage& found, const celery::Body& body, Lines& lines,
+                     Shared& shared, const std::function<const LiveTasks&()>& live) {
+  const celery::Message& m = found.message;
+  if (found.dead_in.empty() || !body.has_chord || m.protocol != 2 || m.group.empty()) return false;
+  if (!lines.results || live().find(m.id) != nullptr) return false;
+  try {
+    return lines.results->chord_waits_for(m.group, m.id);
+  } catch (const Error& e) {
+    if (e.code == Z4J_CANCELLED) throw;
+    shared.health.complain("results", std::string("the result store: ") + e.what());
+    return false;
+  }
+}
+
+Source from_message(FoundMessage found, Lines& lines, Shared& shared,
+                    const std::function<const LiveTasks&()>& live) {
   Source s;
   s.name = "message";
   s.body = celery::parse_body(found.message);
@@ -25,10 +42,19 @@ Source from_message(FoundMessage found) {
   s.queue = found.queue;
   s.root_id = found.message.root_id;
   s.priority = found.message.priority;
-  s.warnings.push_back(found.waiting ? "the original still waits in its queue and will run too"
-                                     : "the original is held by a worker and may run too");
-  if (s.body.has_chord || !found.message.group.empty())
-    s.warnings.emplace_back("the new run is no part of the original's group or chord");
+  s.takes_its_place = fills_its_place(found, s.body, lines, shared, live);
+  if (s.takes_its_place) {
+    s.warnings.push_back("the task keeps its id and its place in the chord; its dead letter in " +
+                         found.dead_in + " is gone");
+  } else {
+    s.warnings.push_back(found.waiting ? "the original still waits in its queue and will run too"
+                         : found.dead_in.empty()
+                             ? "the original is held by a worker and may run too"
+                             : "the original still lies among the dead letters in " +
+                                   found.dead_in + " and runs too when it is requeued");
+    if (s.body.has_chord || !found.message.group.empty())
+      s.warnings.emplace_back("the new run is no part of the original's group or chord");
+  }
   s.found = std::move(found);
   return s;
 }
@@ -129,12 +155,12 @@ std::vector<Source> find_arguments(Lines& lines, const Settings& settings, Share
   for (const RetryWish& w : wishes)
     wanted.push_back({w.task_id, w.queue.empty() ? w.recorded_queue : w.queue});
   const std::map<std::string, FoundMessage> messages =
-      find_messages(lines, settings, shared, wanted, LookIn::queues_and_unacked);
+      find_messages(lines, settings, shared, wanted, LookIn::everywhere);
   std::vector<std::optional<Source>> found(wishes.size());
   std::vector<std::size_t> open;
   for (std::size_t i = 0; i < wishes.size(); ++i) {
     if (const auto m = messages.find(wishes[i].task_id); m != messages.end()) {
-      found[i] = from_message(m->second);
+      found[i] = from_message(m->second, lines, shared, live);
     } else {
       open.push_back(i);
     }

@@ -34,6 +34,7 @@ struct Source {
   std::string task, queue, root_id;
   std::string args, kwargs;  // JSON texts; "" when they stay inside the message
   std::optional<int> priority;
+  bool takes_its_place = false;  // a dead letter that goes on in its chord, under its own id
   std::vector<std::string> warnings;
   std::string why;  // with an empty name: why there is no source
 };

@@ -23,7 +23,8 @@ class Search {
       if (std::optional<celery::Message> m = read(text)) {
         std::string id = m->id;
         open_.erase(id);
-        found_.emplace(std::move(id), FoundMessage{std::move(text), queue, true, std::move(*m)});
+        found_.emplace(std::move(id),
+                       FoundMessage{std::move(text), queue, true, {}, std::move(*m)});
       }
     }
   }
@@ -35,8 +36,21 @@ class Search {
         std::string id = m->id;
         std::string queue = u.routing_key.empty() ? m->routing_key : u.routing_key;
         open_.erase(id);
-        found_.emplace(std::move(id),
-                       FoundMessage{std::move(u.message), std::move(queue), false, std::move(*m)});
+        found_.emplace(
+            std::move(id),
+            FoundMessage{std::move(u.message), std::move(queue), false, {}, std::move(*m)});
+      }
+    }
+  }
+  void look_among_the_dead() {
+    if (open_.empty()) return;
+    for (celery::DeadLetter& d : lines_.broker->find_dead({open_.begin(), open_.end()})) {
+      if (std::optional<celery::Message> m = read(d.message)) {
+        std::string id = m->id;
+        open_.erase(id);
+        if (internal_key(d.origin)) d.origin.clear();  // it is told by the message itself
+        found_.emplace(std::move(id), FoundMessage{std::move(d.message), std::move(d.origin), false,
+                                                   std::move(d.queue), std::move(*m)});
       }
     }
   }
@@ -82,7 +96,10 @@ std::map<std::string, FoundMessage> find_messages(Lines& lines, const Settings& 
       if (!internal_key(queue)) search.look_in(queue);
     }
   }
-  if (where == LookIn::queues_and_unacked) search.look_in_unacked();
+  if (where == LookIn::everywhere) {
+    search.look_in_unacked();
+    search.look_among_the_dead();
+  }
   return std::move(search).result();
 }
 

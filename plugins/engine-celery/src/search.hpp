@@ -1,4 +1,5 @@
-// Where a task's message lies now: in a queue, or with a worker that has not acknowledged it.
+// Where a task's message lies now: in a queue, with a worker that has not acknowledged it, or among
+// the dead letters.
 #pragma once
 
 #include "src/lines.hpp"
@@ -14,9 +15,10 @@
 namespace z4j::engine_celery {
 
 struct FoundMessage {
-  std::string text;  // byte for byte
-  std::string queue;
-  bool waiting = false;  // in the queue; otherwise delivered and not acknowledged
+  std::string text;      // byte for byte
+  std::string queue;     // of a dead letter: where it came from, "" when not known
+  bool waiting = false;  // in the queue; otherwise delivered and not acknowledged, or dead
+  std::string dead_in;   // the queue where it lies among the dead letters; "" when it does not
   celery::Message message;
 };
 
@@ -25,11 +27,11 @@ struct Wanted {
   std::string hint;  // the queue to look in first; "" when not known
 };
 
-enum class LookIn { queues, queues_and_unacked };
+enum class LookIn { queues, everywhere };
 
 // By task id; one pass over each queue, however many are wanted. Looks at the first 10000 messages
-// of each priority of each known queue and at 10000 unacknowledged ones; what lies behind them is
-// not found.
+// of each priority of each known queue, at 10000 unacknowledged ones and at the first 1000 of each
+// queue of dead letters; what lies behind them is not found.
 [[nodiscard]] std::map<std::string, FoundMessage> find_messages(Lines& lines,
                                                                 const Settings& settings,
                                                                 const Shared& shared,

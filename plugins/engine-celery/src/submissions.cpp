@@ -98,7 +98,8 @@ std::string Submissions::write(const Source& source, const RetryWish& wish,
                                 .priority = source.priority,
                                 .eta_us = wish.eta_us,
                                 .args = source.args,
-                                .kwargs = source.kwargs});
+                                .kwargs = source.kwargs,
+                                .takes_its_place = source.takes_its_place});
   }
   return celery::write_message({.id = new_id,
                                 .task = source.task,
@@ -129,7 +130,7 @@ std::vector<json::Object> Submissions::retry(const std::vector<OneOfMany>& tasks
         if (!std::exchange(asked, true)) static_cast<void>(live(tasks.size()));
         return live_;
       });
-  std::vector<Ready> ready;
+  std::vector<Ready> ready, instead;
   std::map<std::pair<std::string, bool>, Chance> chances;
   for (std::size_t k = 0; k < sources.size(); ++k) {
     const Source& source = sources[k];
@@ -147,15 +148,18 @@ std::vector<json::Object> Submissions::retry(const std::vector<OneOfMany>& tasks
     }
     json::Array warnings = texts(source.warnings);
     if (!here.warning.empty()) warnings.emplace_back(here.warning);
-    const std::string new_id = wishes[k].new_id.empty() ? text::new_uuid() : wishes[k].new_id;
+    const std::string new_id = source.takes_its_place     ? wishes[k].task_id
+                               : wishes[k].new_id.empty() ? text::new_uuid()
+                                                          : wishes[k].new_id;
     try {
-      ready.push_back(
-          {places[k],
-           {source.queue, source.priority.value_or(0), write(source, wishes[k], new_id)},
-           {{"outcome", "done"},
-            {"new_task_id", new_id},
-            {"source", source.name},
-            {"warnings", std::move(warnings)}}});
+      (source.takes_its_place ? instead : ready)
+          .push_back({places[k],
+                      source.takes_its_place ? source.found->dead_in : std::string(),
+                      {source.queue, source.priority.value_or(0), write(source, wishes[k], new_id)},
+                      {{"outcome", "done"},
+                       {"new_task_id", new_id},
+                       {"source", source.name},
+                       {"warnings", std::move(warnings)}}});
     } catch (const Error& e) {
       if (e.code != Z4J_UNSUPPORTED) throw;
       answer = refused(std::string("arguments not recoverable: ") + e.what());
@@ -168,7 +172,22 @@ std::vector<json::Object> Submissions::retry(const std::vector<OneOfMany>& tasks
     settle(ready[k].answer, published[k].code, published[k].why);
     answers[ready[k].place] = std::move(ready[k].answer);
   }
+  for (Ready& r : instead) answers[r.place] = send_instead(r);
   return answers;
+}
+
+json::Object Submissions::send_instead(Ready& ready) {
+  const std::string id(json::text(ready.answer, "new_task_id"));
+  try {
+    const std::optional<celery::Published> sent =
+        lines_.broker->replace_dead(ready.instead_in, id, ready.message);
+    if (!sent) return refused("the dead letter is not there any more");
+    settle(ready.answer, sent->code, sent->why);
+  } catch (const Error& e) {
+    if (e.code == Z4J_CANCELLED) throw;
+    settle(ready.answer, e.code, e.what());
+  }
+  return std::move(ready.answer);
 }
 
 json::Object Submissions::enqueue(const std::string& task, std::string_view args_text) {

@@ -33,13 +33,15 @@ class Submissions {
 
  private:
   struct Ready {
-    std::size_t place;  // whose answer it is
+    std::size_t place;       // whose answer it is
+    std::string instead_in;  // the queue of dead letters that it replaces the original in, or ""
     celery::Outgoing message;
     json::Object answer;  // when it is sent
   };
   [[nodiscard]] RetryWish read_wish(const OneOfMany& task) const;
   [[nodiscard]] std::string write(const Source& source, const RetryWish& wish,
                                   const std::string& new_id) const;
+  [[nodiscard]] json::Object send_instead(Ready& ready);
   struct Chance {
     std::string why_not;  // "" when it may be sent
     std::string warning;  // what is not known for certain

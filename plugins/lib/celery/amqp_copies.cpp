@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <set>
 #include <utility>
 
 namespace z4j::celery {
@@ -83,13 +84,34 @@ void forget_death(json::Object& headers) {
   }
 }
 
-bool is_task(const Delivery& d, const std::string& task_id) {
-  if (json::text(d.properties.headers, "id") == task_id) return true;
-  if (d.properties.headers.contains("task")) return false;
+// "" when it is no task.
+std::string task_id_in(const Delivery& d) {
+  if (d.properties.headers.contains("task")) return name_in(d.properties.headers, "id");
   try {
-    return parse_message(envelope_of(d)).id == task_id;  // protocol 1: the id is in the body
+    return parse_message(envelope_of(d)).id;  // protocol 1: the id is in the body
   } catch (const Error&) {
-    return false;
+    return {};
+  }
+}
+
+// The dead letter of this task, held by the channel.
+std::optional<Delivery> hold_dead(Channel& channel, const std::string& queue,
+                                  const std::string& task_id) {
+  if (!channel.look_at_queue(queue)) return std::nullopt;
+  for (std::size_t i = 0; i < kMaxSearched; ++i) {
+    std::optional<Delivery> d = channel.get(queue, Channel::Acks::wanted);
+    if (!d || (d->why_unread.empty() && task_id_in(*d) == task_id)) return d;
+  }
+  return std::nullopt;
+}
+
+// The end of a dead letter whose message is on its way again.
+void take_out(Channel& channel, const Delivery& d, const std::string& queue) {
+  try {
+    channel.ack(d.tag, Channel::Range::one);
+  } catch (const Error& e) {
+    throw Error(Z4J_UNKNOWN, "the task was sent, and its dead letter may still lie in " + queue +
+                                 ": " + e.what());
   }
 }
 
@@ -227,7 +249,10 @@ std::vector<DeadLetter> AmqpTransport::dead_letters(const std::string& queue, st
   if (queues.empty()) throw Error(Z4J_UNSUPPORTED, cannot(Ability::dead_letters));
   std::vector<DeadLetter> all;
   for (const std::string& name : queues) {
-    for (const Delivery& d : look(name, kMaxDeadLetters)) all.push_back(read_dead(d, name));
+    look(name, kMaxDeadLetters, [&](const Delivery& d) {
+      all.push_back(read_dead(d, name));
+      return Enough::no;
+    });
   }
   std::stable_sort(all.begin(), all.end(),
                    [](const DeadLetter& a, const DeadLetter& b) { return a.dead_at > b.dead_at; });
@@ -253,25 +278,57 @@ std::optional<std::string> AmqpTransport::requeue_from(const std::string& queue,
                                                        const std::string& task_id,
                                                        const std::string& to) {
   Channel channel(connection_);
-  if (!channel.look_at_queue(queue)) return std::nullopt;
-  for (std::size_t i = 0; i < kMaxSearched; ++i) {
-    const std::optional<Delivery> d = channel.get(queue, Channel::Acks::wanted);
-    if (!d) return std::nullopt;
-    if (!d->why_unread.empty() || !is_task(*d, task_id)) continue;
-    const json::Object* death = first_death(*d);
-    const std::string target = !to.empty()        ? to
-                               : death != nullptr ? name_in(*death, "queue")
-                                                  : std::string();
-    if (target.empty())
-      throw Error(Z4J_INVALID, "the message does not say which queue it came from; name one");
-    amqp::Outgoing message = same_message(*d, target);
-    forget_death(message.properties.headers);
-    const amqp::Sent sent = publisher().publish({std::move(message)}).front();
-    if (sent.code != Z4J_OK) throw failed(sent);
-    channel.ack(d->tag, Channel::Range::one);
-    return target;
+  const std::optional<Delivery> d = hold_dead(channel, queue, task_id);
+  if (!d) return std::nullopt;
+  const json::Object* death = first_death(*d);
+  const std::string target = !to.empty()        ? to
+                             : death != nullptr ? name_in(*death, "queue")
+                                                : std::string();
+  if (target.empty())
+    throw Error(Z4J_INVALID, "the message does not say which queue it came from; name one");
+  amqp::Outgoing message = same_message(*d, target);
+  forget_death(message.properties.headers);
+  const amqp::Sent sent = publisher().publish({std::move(message)}).front();
+  if (sent.code != Z4J_OK) throw failed(sent);
+  take_out(channel, *d, queue);
+  return target;
+}
+
+std::vector<DeadLetter> AmqpTransport::find_dead(const std::vector<std::string>& task_ids) {
+  std::vector<DeadLetter> out;
+  std::set<std::string> open(task_ids.begin(), task_ids.end());
+  for (const std::string& queue : form_.dead_letter_queues) {
+    if (open.empty()) break;
+    try {
+      look(queue, kMaxDeadLetters, [&](Delivery& d) {
+        const std::string id = d.why_unread.empty() ? task_id_in(d) : std::string();
+        if (open.erase(id) != 0) {
+          DeadLetter dead = read_dead(d, queue);
+          forget_death(d.properties.headers);
+          dead.message = envelope_of(d);
+          out.push_back(std::move(dead));
+        }
+        return open.empty() ? Enough::yes : Enough::no;
+      });
+    } catch (const Error& e) {
+      // A queue that may not be looked at has nothing to show.
+      if (e.code != Z4J_UNSUPPORTED && e.code != Z4J_DENIED && e.code != Z4J_CONFLICT &&
+          e.code != Z4J_INVALID)
+        throw;
+    }
   }
-  return std::nullopt;
+  return out;
+}
+
+std::optional<Published> AmqpTransport::replace_dead(const std::string& queue,
+                                                     const std::string& task_id,
+                                                     const Outgoing& instead) {
+  Channel channel(connection_);
+  const std::optional<Delivery> d = hold_dead(channel, queue, task_id);
+  if (!d) return std::nullopt;
+  const Published sent = publish_many({instead}).front();
+  if (sent.code == Z4J_OK) take_out(channel, *d, queue);
+  return sent;
 }
 
 }  // namespace z4j::celery

@@ -151,20 +151,19 @@ std::vector<Depth> AmqpTransport::depths(const std::vector<std::string>& queues)
   return out;
 }
 
-std::vector<Delivery> AmqpTransport::look(const std::string& queue, std::size_t limit) {
-  std::vector<Delivery> out;
+void AmqpTransport::look(const std::string& queue, std::size_t limit,
+                         const std::function<Enough(Delivery&)>& see) {
   Channel channel(connection_);
-  if (!channel.look_at_queue(queue)) return out;
-  while (out.size() < limit) {
+  if (!channel.look_at_queue(queue)) return;
+  for (std::size_t i = 0; i < limit; ++i) {
     std::optional<Delivery> d = channel.get(queue, Channel::Acks::wanted);
     if (!d) break;
     if (counts_deliveries(*d))
       throw Error(Z4J_UNSUPPORTED, "the queue " + queue +
                                        " counts how often a message was delivered: looking at it "
                                        "would get its messages thrown away");
-    out.push_back(std::move(*d));
+    if (see(*d) == Enough::yes) break;
   }
-  return out;
 }
 
 std::vector<std::string> AmqpTransport::peek(const std::string& queue, std::size_t from,
@@ -173,9 +172,10 @@ std::vector<std::string> AmqpTransport::peek(const std::string& queue, std::size
   if (from >= form_.look_at_most) return out;
   const std::size_t end = std::min(form_.look_at_most, from + limit);
   std::size_t at = 0;
-  for (const Delivery& d : look(queue, end)) {
+  look(queue, end, [&](const Delivery& d) {
     if (at++ >= from) out.push_back(envelope_of(d));
-  }
+    return Enough::no;
+  });
   return out;
 }
 
@@ -187,12 +187,13 @@ std::vector<std::string> AmqpTransport::find_many(const std::string& queue,
                                                   const std::vector<std::string>& task_ids) {
   std::vector<std::string> out;
   if (form_.look_at_most == 0) return out;
-  for (const Delivery& d : look(queue, form_.look_at_most)) {
+  look(queue, form_.look_at_most, [&](const Delivery& d) {
     const bool wanted = std::any_of(task_ids.begin(), task_ids.end(), [&](const std::string& id) {
       return task_id_of(d) == id || d.body.find(id) != std::string::npos;
     });
     if (wanted) out.push_back(envelope_of(d));
-  }
+    return Enough::no;
+  });
   return out;
 }
 

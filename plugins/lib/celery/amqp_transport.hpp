@@ -68,6 +68,9 @@ class AmqpTransport : public Transport {
                                        std::size_t limit) override;
   std::optional<std::string> requeue_dead(const std::string& queue, const std::string& task_id,
                                           const std::string& to) override;
+  std::vector<DeadLetter> find_dead(const std::vector<std::string>& task_ids) override;
+  std::optional<Published> replace_dead(const std::string& queue, const std::string& task_id,
+                                        const Outgoing& instead) override;
 
   std::vector<Unacked> unacked(std::size_t limit, bool& truncated) override;
 
@@ -83,8 +86,10 @@ class AmqpTransport : public Transport {
 
   amqp::Channel& publisher();
   std::optional<amqp::QueueFacts> facts_of(const std::string& queue);
-  // The messages at the head, which go back when the channel ends.
-  std::vector<amqp::Delivery> look(const std::string& queue, std::size_t limit);
+  // The messages at the head, until `see` has seen enough; they go back when it ends.
+  enum class Enough { no, yes };
+  void look(const std::string& queue, std::size_t limit,
+            const std::function<Enough(amqp::Delivery&)>& see);
   std::size_t move_aside(const std::string& queue, const std::string& place, std::size_t messages);
   // A queue that only says, by being there, that something was done.
   bool is_noted(const std::string& name) { return facts_of(name).has_value(); }

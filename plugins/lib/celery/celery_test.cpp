@@ -51,6 +51,7 @@ class CeleryTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(reads_pickles_as_data);
   CPPUNIT_TEST(writes_the_same_task_once_more);
   CPPUNIT_TEST(takes_a_task_out_of_its_chord);
+  CPPUNIT_TEST(leaves_a_task_in_its_chord_where_it_takes_its_own_place);
   CPPUNIT_TEST(arguments_stay_byte_for_byte);
   CPPUNIT_TEST(will_not_change_what_it_cannot_write);
   CPPUNIT_TEST(edits_a_pickle_that_nothing_hangs_on);
@@ -176,6 +177,24 @@ class CeleryTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!body.has_chord);
     CPPUNIT_ASSERT_EQUAL(celery::parse_body(old).args, body.args);
     CPPUNIT_ASSERT(m.group.empty());
+  }
+
+  void leaves_a_task_in_its_chord_where_it_takes_its_own_place() {
+    const celery::Message old = celery::parse_message(one_message("5.2.6", "chord"));
+    const celery::Message m =
+        celery::parse_message(celery::write_again(old, celery::parse_body(old),
+                                                  {.id = old.id,
+                                                   .queue = "celery",
+                                                   .priority = {},
+                                                   .eta_us = {},
+                                                   .args = "[7, 8]",
+                                                   .kwargs = {},
+                                                   .takes_its_place = true}));
+    CPPUNIT_ASSERT_EQUAL(celery::parse_body(old).embed, celery::parse_body(m).embed);
+    CPPUNIT_ASSERT_EQUAL(std::string("[7, 8]"), celery::parse_body(m).args);
+    CPPUNIT_ASSERT(!m.group.empty() && m.group == old.group && m.id == old.id);
+    CPPUNIT_ASSERT(m.envelope.headers().at("group_index") ==
+                   old.envelope.headers().at("group_index"));
   }
 
   void arguments_stay_byte_for_byte() {

@@ -312,8 +312,9 @@ std::string write_message(const NewTask& t) {
 
 std::string write_again(const Message& message, const Body& body, const Again& again) {
   const bool new_args = !again.args.empty() || !again.kwargs.empty();
-  const bool change = new_args || body.has_chord || message.protocol == 1;
-  if (body.has_chord && body.form != BodyForm::json)
+  const bool leaves_chord = body.has_chord && !again.takes_its_place;
+  const bool change = new_args || leaves_chord || message.protocol == 1;
+  if (leaves_chord && body.form != BodyForm::json)
     throw Error(Z4J_UNSUPPORTED,
                 "the task belongs to a chord, and its body is not JSON: it cannot be taken out");
   if (const std::string why = change ? why_not_editable(message, body, again) : ""; !why.empty()) {
@@ -328,9 +329,11 @@ std::string write_again(const Message& message, const Body& body, const Again& a
   }
   headers["id"] = again.id;
   headers["root_id"] = message.root_id.empty() ? again.id : message.root_id;
-  headers["parent_id"] = nullptr;
-  headers["group"] = nullptr;
-  headers["group_index"] = nullptr;
+  if (!again.takes_its_place) {
+    headers["parent_id"] = nullptr;
+    headers["group"] = nullptr;
+    headers["group_index"] = nullptr;
+  }
   headers["retries"] = 0;
   headers["expires"] = nullptr;
   headers["eta"] = null_or_time(again.eta_us);
@@ -339,7 +342,7 @@ std::string write_again(const Message& message, const Body& body, const Again& a
     const std::string& args = again.args.empty() ? body.args : again.args;
     const std::string& kwargs = again.kwargs.empty() ? body.kwargs : again.kwargs;
     const std::string embed = message.protocol == 1 ? kPlainEmbed
-                              : body.has_chord      ? without_chord(body.embed)
+                              : leaves_chord        ? without_chord(body.embed)
                                                     : body.embed;
     headers.erase("compression");
     const bool pickled = body.form == BodyForm::pickle;

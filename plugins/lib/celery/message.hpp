@@ -70,14 +70,15 @@ struct NewTask {
 [[nodiscard]] std::string write_message(const NewTask& task);
 
 // The same task once more: a new id and delivery, no retries, no old eta or expiry, out of its
-// group. Arguments, continuation, headers of the project, serializer and root stay. With `args` and
-// `kwargs` (JSON texts) those are sent instead; that takes a body in JSON, or a pickle that nothing
-// hangs on.
+// group and chord unless it takes the place of the original there. Arguments, continuation, headers
+// of the project, serializer and root stay. With `args` and `kwargs` (JSON texts) those are sent
+// instead; that takes a body in JSON, or a pickle that nothing hangs on.
 struct Again {
   std::string id, queue;
   std::optional<int> priority;
   std::optional<std::int64_t> eta_us;
   std::string args, kwargs;
+  bool takes_its_place = false;
 };
 // Throws Z4J_UNSUPPORTED with the reason when the body would have to change and cannot.
 [[nodiscard]] std::string write_again(const Message& message, const Body& body, const Again& again);

@@ -3,6 +3,7 @@
 #include "lib/celery/message.hpp"
 #include "lib/celery/raw_json.hpp"
 #include "lib/celery/redis_looking.hpp"
+#include "lib/celery/result.hpp"
 #include "lib/text/text.hpp"
 
 #include <z4j/plugin.hpp>
@@ -370,6 +371,18 @@ std::optional<std::string> RedisEventFeed::next(int timeout_ms) {
     if (!push || push->items.size() < 3) return std::nullopt;
     return std::move(push->items.back().text);
   });
+}
+
+bool RedisResultStore::chord_waits_for(const std::string& group, const std::string& task_id) {
+  const std::vector<redis::Reply> replies = looking([&] {
+    return connection_.pipeline({{"EXISTS", prefix_ + "celery-taskset-meta-" + group + ".s"},
+                                 {"EXISTS", prefix_ + "celery-task-meta-" + task_id}});
+  });
+  if (count_in(replies.at(0)) != 1) return false;
+  const redis::Reply& stored = replies.at(1);
+  if (stored.type == redis::Reply::Type::integer && stored.integer == 0) return true;
+  const std::optional<ResultMeta> meta = read_result(get({task_id}).front());
+  return meta && !is_final(meta->status);
 }
 
 std::vector<std::string> RedisResultStore::get(const std::vector<std::string>& task_ids) {

@@ -109,6 +109,7 @@ class RedisResultStore : public ResultStore {
   void interrupt() noexcept override { connection_.interrupt(); }
   std::vector<std::string> get(const std::vector<std::string>& task_ids) override;
   std::vector<std::string> newest(std::size_t limit, std::size_t look_at, bool& truncated) override;
+  bool chord_waits_for(const std::string& group, const std::string& task_id) override;
 
  private:
   redis::Connection connection_;

@@ -76,5 +76,10 @@ std::optional<std::string> Transport::requeue_dead(const std::string&, const std
                                                    const std::string&) {
   refuse(*this, Ability::dead_letters);
 }
+std::vector<DeadLetter> Transport::find_dead(const std::vector<std::string>&) { return {}; }
+std::optional<Published> Transport::replace_dead(const std::string&, const std::string&,
+                                                 const Outgoing&) {
+  refuse(*this, Ability::dead_letters);
+}
 
 }  // namespace z4j::celery

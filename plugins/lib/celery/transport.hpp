@@ -144,6 +144,14 @@ class Transport {
   virtual std::optional<std::string> requeue_dead(const std::string& queue,
                                                   const std::string& task_id,
                                                   const std::string& to);
+  // The dead letters of these tasks, as far as dead_letters() shows them, without what the broker
+  // wrote into them. They stay where they are. Empty where no queue of dead letters is known.
+  virtual std::vector<DeadLetter> find_dead(const std::vector<std::string>& task_ids);
+  // Sends this instead of the task's dead letter, which is taken out of `queue` once the broker has
+  // the other. Nothing when it is not there.
+  virtual std::optional<Published> replace_dead(const std::string& queue,
+                                                const std::string& task_id,
+                                                const Outgoing& instead);
 
   // At most `limit`; `truncated` says that there were more.
   virtual std::vector<Unacked> unacked(std::size_t limit, bool& truncated) = 0;
@@ -172,6 +180,9 @@ class ResultStore {
   // of at most `look_at` keys. `truncated` says that there were more.
   virtual std::vector<std::string> newest(std::size_t limit, std::size_t look_at,
                                           bool& truncated) = 0;
+  // Whether the chord of this group is open and no end of this member of it is stored. False when
+  // the store cannot tell.
+  virtual bool chord_waits_for(const std::string& group, const std::string& task_id) = 0;
 };
 
 }  // namespace z4j::celery
