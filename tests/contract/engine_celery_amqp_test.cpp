@@ -158,6 +158,7 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(serves_priorities_and_refuses_a_queue_that_is_not_there);
   CPPUNIT_TEST(shows_queues_as_the_broker_counts_them);
   CPPUNIT_TEST(asks_workers_to_change);
+  CPPUNIT_TEST(speaks_to_workers_whose_control_exchange_is_renamed);
   CPPUNIT_TEST(says_what_tasks_and_workers_are);
   CPPUNIT_TEST(works_over_tls);
   CPPUNIT_TEST(says_why_the_broker_is_out_of_sight);
@@ -565,6 +566,16 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
     send_to("celery", 4);
     CPPUNIT_ASSERT(eventually([&] { return r.depth("celery") == "1"; }));
     note(b, "pause_engine", "works");
+  }
+
+  void speaks_to_workers_whose_control_exchange_is_renamed() {
+    Rabbit r({"Z4J_TEST_CONTROL=steering"});
+    r.start_plugin({{"control_exchange", "steering"}});
+    r.bench.start_worker("w1", "celery", "1");
+    CPPUNIT_ASSERT(r.bench.wait_for_live_events());  // which nobody but the plugin switches on
+    const json::Object grown = r.bench.command(Z4J_ENGINE_POOL, "w1@test", R"({"delta": 1})");
+    assert_outcome(grown, "done");
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, number(grown, "size"));
   }
 
   void says_what_tasks_and_workers_are() {

@@ -31,6 +31,7 @@ app.conf.update(
     broker_connection_retry=True,
     task_send_sent_event=bool(os.environ.get("Z4J_TEST_SENT")),
     worker_pool_restarts=bool(os.environ.get("Z4J_TEST_RESTARTS")),
+    control_exchange=os.environ.get("Z4J_TEST_CONTROL", "celery"),
 )
 
 

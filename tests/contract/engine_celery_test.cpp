@@ -62,6 +62,7 @@ class EngineCeleryTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(shows_a_gap_when_redis_was_away);
   CPPUNIT_TEST(keeps_events_while_the_kernel_is_busy);
   CPPUNIT_TEST(works_behind_a_key_prefix);
+  CPPUNIT_TEST(speaks_to_workers_whose_control_exchange_is_renamed);
   CPPUNIT_TEST(survives_hostile_content);
   CPPUNIT_TEST(says_why_the_broker_is_out_of_sight);
   CPPUNIT_TEST(leaves_nothing_behind_in_the_broker);
@@ -423,6 +424,13 @@ class EngineCeleryTest : public CppUnit::TestFixture {
     assert_story(b, ids[1], "received started succeeded");
     b.stop_plugin();
     CPPUNIT_ASSERT(b.metrics().empty());
+  }
+
+  void speaks_to_workers_whose_control_exchange_is_renamed() {
+    Bench b({"Z4J_TEST_CONTROL=steering"});
+    b.start_plugin({{"control_exchange", "steering"}});
+    b.start_worker("w1");
+    CPPUNIT_ASSERT(b.wait_for_live_events());  // which nobody but the plugin switches on
   }
 
   void works_behind_a_key_prefix() {

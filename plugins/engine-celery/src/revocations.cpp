@@ -99,12 +99,12 @@ void Revocations::take_from_queues(std::vector<Wish>& wishes) {
   }
   // Should the same task come once more, as a delivery that was lost, workers know it. Nobody is
   // waited for: the message is gone whatever they say.
-  lines_.broker->broadcast(celery::write_request(
+  lines_.broker->broadcast(
       {"revoke",
        {{"task_id", texts({removed.begin(), removed.end()})}, {"terminate", false}},
        {},
        {},
-       {}}));
+       {}});
 }
 
 void Revocations::ask_workers(std::vector<Wish>& wishes, std::int64_t remaining_ms) {

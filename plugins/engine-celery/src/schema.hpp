@@ -25,6 +25,8 @@
   R"("the transport option of that name; 0, 3, 6, 9 when not given"},)"                                              \
   R"("event_exchange":{"type":"string","minLength":1,"maxLength":200,"default":"celeryev","description":)"           \
   R"("Celery's setting of that name, with RabbitMQ"},)"                                                              \
+  R"("control_exchange":{"type":"string","minLength":1,"maxLength":200,"default":"celery","description":)"            \
+  R"("Celery's setting of that name, for its remote control"},)"                                                     \
   R"("look_at_most":{"type":"integer","minimum":0,"maximum":1000,"default":0,"description":)"                        \
   R"("with RabbitMQ: how many waiting messages of a queue may be taken out and put back to look at them; marks )"    \
   R"(them as redelivered, so 0 unless somebody needs it"},)"                                                         \

@@ -140,6 +140,8 @@ Settings read_settings(std::string_view config_json, const Host* host) {
         "/broker_url");
   }
   s.rabbitmq_form = amqp_form_of(*config);
+  if (const std::string_view name = json::text(*config, "control_exchange"); !name.empty())
+    s.rabbitmq_form.mailbox.name = s.keys.mailbox.name = name;
   s.keys.prefix = json::text(*config, "global_keyprefix");
   s.keys.database = s.broker.database;
   if (const json::Array* steps = json::array(*config, "priority_steps"))

@@ -494,8 +494,7 @@ json::Object WorkerControl::shut_down(const std::string& worker) {
   };
   const std::int64_t active = heard().beat.active;
   // A worker that shuts down answers nothing; it says goodbye to everybody.
-  if (lines_.broker->broadcast(celery::write_request({"shutdown", {}, {worker}, {}, {}})) == 0)
-    return no_answer(worker);
+  if (lines_.broker->broadcast({"shutdown", {}, {worker}, {}, {}}) == 0) return no_answer(worker);
   facts_.forget();
   if (active > 0) end_ = std::min(end_, Steady::now() + std::chrono::seconds(2));
   if (see([&] { return heard().offline; })) return {{"outcome", "done"}};

@@ -13,8 +13,6 @@ namespace {
 using amqp::Channel;
 using amqp::Delivery;
 
-constexpr char kControlExchange[] = "celery.pidbox";
-constexpr char kReplyExchange[] = "reply.celery.pidbox";
 constexpr std::int64_t kUnusedMs = 60'000;
 constexpr std::int64_t kEventLifeMs = 5'000;
 constexpr std::uint16_t kAtOnce = 200;
@@ -31,8 +29,8 @@ std::string task_id_of(const Delivery& d) {
   return header.empty() ? d.properties.correlation_id.value_or("") : std::string(header);
 }
 
-void declare_exchange_if_missing(amqp::Connection& connection, const char* name, const char* type,
-                                 bool durable) {
+void declare_exchange_if_missing(amqp::Connection& connection, const std::string& name,
+                                 const char* type, bool durable) {
   if (Channel(connection).exchange_exists(name)) return;
   Channel(connection).declare_exchange(name, type, durable);
 }
@@ -77,9 +75,9 @@ amqp::Channel& AmqpTransport::publisher() {
   return *publisher_;
 }
 
-std::int64_t AmqpTransport::broadcast(const std::string& request) {
-  amqp::Outgoing message = outgoing_of(request, "");
-  message.exchange = kControlExchange;
+std::int64_t AmqpTransport::broadcast(const Request& request) {
+  amqp::Outgoing message = outgoing_of(write_request(request, form_.mailbox), "");
+  message.exchange = form_.mailbox.requests();
   const amqp::Sent sent = publisher().publish({std::move(message)}).front();
   if (sent.code == Z4J_OK) return -1;
   // No worker has bound its mailbox, or none ever made the exchange.
@@ -88,15 +86,15 @@ std::int64_t AmqpTransport::broadcast(const std::string& request) {
 }
 
 void AmqpTransport::open_replies(const std::string& oid) {
-  const std::string queue = oid + ".reply.celery.pidbox";
-  declare_exchange_if_missing(connection_, kReplyExchange, "direct", false);
+  const std::string queue = form_.mailbox.queue(oid), exchange = form_.mailbox.replies();
+  declare_exchange_if_missing(connection_, exchange, "direct", false);
   replies_.reset();
   replies_ = std::make_unique<Channel>(connection_);
   Channel::QueueForm form;
   form.auto_delete = form.exclusive = true;
   form.arguments = {{"x-expires", kUnusedMs}};
   replies_->declare_queue(queue, form);
-  replies_->bind(queue, kReplyExchange, oid);
+  replies_->bind(queue, exchange, oid);
   replies_->consume(queue, Channel::Acks::none);
 }
 
@@ -276,7 +274,7 @@ void AmqpEventFeed::open() {
   channel_.reset();
   connection_.close();
   connection_.connect();
-  declare_exchange_if_missing(connection_, form_.event_exchange.c_str(), "topic", true);
+  declare_exchange_if_missing(connection_, form_.event_exchange, "topic", true);
   const std::string queue = form_.event_exchange + ".receiver." + text::new_uuid();
   channel_ = std::make_unique<Channel>(connection_);
   Channel::QueueForm form;

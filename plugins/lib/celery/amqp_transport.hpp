@@ -16,6 +16,7 @@ namespace z4j::celery {
 
 struct AmqpForm {
   std::string event_exchange = "celeryev";
+  Mailbox mailbox;
   // How many messages may be taken from the head of a queue and put back to look at them; 0: none.
   // It is no mere look: a message that was put back is marked as redelivered, a worker does not get
   // it meanwhile, and a quorum queue counts it among the deliveries after which it drops a message.
@@ -38,7 +39,7 @@ class AmqpTransport : public Transport {
   [[nodiscard]] bool looks_for_free() const override { return false; }
   [[nodiscard]] bool serves_highest_first() const override { return true; }
 
-  std::int64_t broadcast(const std::string& request) override;
+  std::int64_t broadcast(const Request& request) override;
   void open_replies(const std::string& oid) override;
   std::vector<std::string> take_replies(const std::string& oid) override;
   void close_replies(const std::string& oid) noexcept override;

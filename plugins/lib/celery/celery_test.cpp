@@ -435,9 +435,9 @@ class CeleryTest : public CppUnit::TestFixture {
 
   void never_sends_an_election() {
     const celery::Request election{"election", {}, {}, "", ""};
-    CPPUNIT_ASSERT_THROW(static_cast<void>(celery::write_request(election)), z4j::Error);
+    CPPUNIT_ASSERT_THROW(static_cast<void>(celery::write_request(election, {})), z4j::Error);
     const celery::Envelope e =
-        celery::parse_envelope(celery::write_request({"ping", {}, {"w@h"}, "t", "oid"}));
+        celery::parse_envelope(celery::write_request({"ping", {}, {"w@h"}, "t", "oid"}, {}));
     const json::Object body = json::parse(e.body).get_object();
     CPPUNIT_ASSERT_EQUAL(std::string("t"), std::string(json::text(body, "ticket")));
     CPPUNIT_ASSERT(body.at("destination") == json::parse(R"(["w@h"])"));

@@ -41,8 +41,8 @@ Control::Asked Control::ask(const std::vector<Call>& calls,
   for (std::size_t i = 0; i < calls.size(); ++i) {
     const std::string ticket = text::new_uuid();
     tickets.emplace(ticket, i);
-    out.listeners = transport_.broadcast(
-        write_request({calls[i].method, calls[i].arguments, destination, ticket, oid_}));
+    out.listeners =
+        transport_.broadcast({calls[i].method, calls[i].arguments, destination, ticket, oid_});
   }
   if (out.listeners == 0) return out;
 

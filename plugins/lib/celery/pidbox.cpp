@@ -40,7 +40,7 @@ std::string without_odd_numbers(std::string text) {
 
 }  // namespace
 
-std::string write_request(const Request& request) {
+std::string write_request(const Request& request, const Mailbox& mailbox) {
   if (request.method == "election")
     throw Error(Z4J_DENIED, "the control command election is never sent");
   json::Object body = {{"method", request.method},
@@ -55,7 +55,7 @@ std::string write_request(const Request& request) {
   }
   if (!request.ticket.empty()) {
     body["ticket"] = request.ticket;
-    body["reply_to"] = {{"exchange", "reply.celery.pidbox"}, {"routing_key", request.reply_oid}};
+    body["reply_to"] = {{"exchange", mailbox.replies()}, {"routing_key", request.reply_oid}};
   }
   const json::Object root = {
       {"body", text::base64_encode(json::write(body))},
@@ -65,7 +65,7 @@ std::string write_request(const Request& request) {
       {"headers", {{"clock", 1}}},
       {"properties",
        {{"delivery_mode", 1},
-        {"delivery_info", {{"exchange", "celery.pidbox"}, {"routing_key", ""}}},
+        {"delivery_info", {{"exchange", mailbox.requests()}, {"routing_key", ""}}},
         {"priority", 0},
         {"body_encoding", "base64"},
         {"delivery_tag", text::new_uuid()}}}};

@@ -9,6 +9,15 @@
 
 namespace z4j::celery {
 
+// The exchanges of Celery's control_exchange of that name.
+struct Mailbox {
+  std::string name = "celery";
+  [[nodiscard]] std::string requests() const { return name + ".pidbox"; }
+  [[nodiscard]] std::string replies() const { return "reply." + name + ".pidbox"; }
+  // Where the replies to `oid` wait.
+  [[nodiscard]] std::string queue(const std::string& oid) const { return oid + "." + replies(); }
+};
+
 // The envelope of a request. `destination` empty: all workers. Without a ticket nobody answers.
 // Throws Z4J_DENIED for "election", which ends workers of some versions.
 struct Request {
@@ -17,7 +26,7 @@ struct Request {
   std::vector<std::string> destination;
   std::string ticket, reply_oid;
 };
-[[nodiscard]] std::string write_request(const Request& request);
+[[nodiscard]] std::string write_request(const Request& request, const Mailbox& mailbox);
 
 struct Reply {
   std::string ticket, worker;

@@ -90,7 +90,7 @@ std::string RedisKeys::events_channel() const {
 }
 std::string RedisKeys::events_pattern() const { return escape_glob(events_channel()) + "/*"; }
 std::string RedisKeys::control_channel() const {
-  return prefix + "/" + std::to_string(database) + ".celery.pidbox";
+  return prefix + "/" + std::to_string(database) + "." + mailbox.requests();
 }
 std::string RedisKeys::binding(std::string_view exchange) const {
   return prefix + "_kombu.binding." + std::string(exchange);
@@ -118,19 +118,21 @@ std::string RedisTransport::cannot(Ability what) const {
   return {};
 }
 
-std::int64_t RedisTransport::broadcast(const std::string& request) {
-  return connection_.command({"PUBLISH", keys_.control_channel(), request}).integer;
+std::int64_t RedisTransport::broadcast(const Request& request) {
+  return connection_
+      .command({"PUBLISH", keys_.control_channel(), write_request(request, keys_.mailbox)})
+      .integer;
 }
 
 void RedisTransport::open_replies(const std::string& oid) {
-  const std::string list = oid + ".reply.celery.pidbox";
-  connection_.command({"SADD", keys_.binding("reply.celery.pidbox"),
+  const std::string list = keys_.mailbox.queue(oid);
+  connection_.command({"SADD", keys_.binding(keys_.mailbox.replies()),
                        oid + std::string(kSeparator) + std::string(kSeparator) + list});
 }
 
 std::vector<std::string> RedisTransport::take_replies(const std::string& oid) {
   constexpr int kAtOnce = 8;
-  const std::string list = keys_.queue(oid + ".reply.celery.pidbox", 0);
+  const std::string list = keys_.queue(keys_.mailbox.queue(oid), 0);
   std::vector<std::string> out;
   for (redis::Reply& r : connection_.pipeline(std::vector<Args>(kAtOnce, Args{"RPOP", list}))) {
     if (r.type == redis::Reply::Type::bulk) out.push_back(std::move(r.text));
@@ -139,9 +141,9 @@ std::vector<std::string> RedisTransport::take_replies(const std::string& oid) {
 }
 
 void RedisTransport::close_replies(const std::string& oid) noexcept {
-  const std::string list = oid + ".reply.celery.pidbox";
+  const std::string list = keys_.mailbox.queue(oid);
   try {
-    connection_.pipeline({{"SREM", keys_.binding("reply.celery.pidbox"),
+    connection_.pipeline({{"SREM", keys_.binding(keys_.mailbox.replies()),
                            oid + std::string(kSeparator) + std::string(kSeparator) + list},
                           {"DEL", keys_.queue(list, 0)}});
   } catch (const std::exception&) {
@@ -158,7 +160,7 @@ std::vector<std::string> RedisTransport::bound_queues() {
       if (r.items.size() != 2) break;
       for (const redis::Reply& key : r.items[1].items) {
         const std::string exchange = key.text.substr(std::min(start.size(), key.text.size()));
-        const bool internal = exchange.ends_with("celery.pidbox") || exchange == "celeryev";
+        const bool internal = exchange.ends_with(".pidbox") || exchange == "celeryev";
         if (!internal && bindings_.size() < kMaxBindings) bindings_.insert(key.text);
       }
       scan_cursor_ = r.items[0].text;

@@ -15,6 +15,7 @@ namespace z4j::celery {
 struct RedisKeys {
   std::string prefix;
   int database = 0;
+  Mailbox mailbox;
   std::vector<int> priority_steps = {0, 3, 6, 9};  // ascending, the first is served first
 
   [[nodiscard]] std::string queue(std::string_view name, int step) const;
@@ -44,7 +45,7 @@ class RedisTransport : public Transport {
   [[nodiscard]] std::string hint() const override { return hint_; }
   [[nodiscard]] std::string cannot(Ability what) const override;
 
-  std::int64_t broadcast(const std::string& request) override;
+  std::int64_t broadcast(const Request& request) override;
   void open_replies(const std::string& oid) override;
   std::vector<std::string> take_replies(const std::string& oid) override;
   void close_replies(const std::string& oid) noexcept override;

@@ -5,6 +5,8 @@
 // password. One thread at a time per object, except interrupt().
 #pragma once
 
+#include "lib/celery/pidbox.hpp"
+
 #include <z4j/plugin.hpp>
 
 #include <cstdint>
@@ -84,7 +86,7 @@ class Transport {
 
   // Control. broadcast() answers how many listened, -1 when nobody can tell. Replies to `oid` are
   // kept by the broker between open and close.
-  virtual std::int64_t broadcast(const std::string& request) = 0;
+  virtual std::int64_t broadcast(const Request& request) = 0;
   virtual void open_replies(const std::string& oid) = 0;
   virtual std::vector<std::string> take_replies(
       const std::string& oid) = 0;  // what is there; no wait
