@@ -35,7 +35,8 @@ struct Server {
       folder + "/cert.pem",
       folder + "/key.pem",
       {R"({"pattern": "^frail", "definition": {"message-ttl": 200, "dead-letter-exchange": "", "dead-letter-routing-key": "dead"}})",
-       R"({"pattern": "^spoiled", "definition": {"dead-letter-exchange": "", "dead-letter-routing-key": "dead"}})"}};
+       R"({"pattern": "^spoiled", "definition": {"dead-letter-exchange": "", "dead-letter-routing-key": "dead"}})"},
+      z4j::testing::RabbitMQ::Management::served};
   int vhosts = 0;
 
   static Server& get() {
@@ -151,6 +152,8 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_dead_member_of_a_group_runs_again_with_its_callback);
   CPPUNIT_TEST(a_dead_member_of_a_chord_goes_on_in_its_place);
   CPPUNIT_TEST(a_member_that_its_chord_has_counted_runs_again_outside_of_it);
+  CPPUNIT_TEST(finds_queues_and_dead_letters_through_the_management_api);
+  CPPUNIT_TEST(lives_without_a_management_api_that_refuses);
   CPPUNIT_TEST(runs_a_waiting_message_again_where_looking_is_allowed);
   CPPUNIT_TEST(cancels_waiting_reserved_and_running_tasks);
   CPPUNIT_TEST(purges_and_tells_what_went);
@@ -319,6 +322,46 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_MESSAGE(shown(answer), text(answer, "new_task_id") != id);
     CPPUNIT_ASSERT(r.bench.wait_for_runs("spoil x", 2));
     CPPUNIT_ASSERT(eventually([&] { return r.depth("dead") == "2"; }));
+  }
+
+  void finds_queues_and_dead_letters_through_the_management_api() {
+    Rabbit r;
+    r.probe("declare", "dead", "{}");
+    r.probe("declare", "unread", "{}");
+    r.start_plugin({{"management_url", r.server.broker.management_url(r.server.broker.password())},
+                    {"tls_ca_file", r.server.folder + "/cert.pem"}});
+    r.bench.start_worker("w1");
+    CPPUNIT_ASSERT(r.bench.wait_for_live_events());
+    r.bench.send(R"([{"task": "add", "args": [1, 2], "options": {"queue": "frail"}}])");
+    std::string id;
+    CPPUNIT_ASSERT(eventually([&] {
+      const json::Array items = items_of(r.bench.snapshot("dead_letters"));
+      if (!items.empty()) id = text(items.front().get_object(), "task_id");
+      return !id.empty();
+    }));
+    static_cast<void>(retry(r, id, R"({"queue": "other"})"));
+    CPPUNIT_ASSERT(r.bench.wait_for_runs("add 1 2", 1));
+    json::Object page;
+    CPPUNIT_ASSERT(eventually([&] {
+      page = r.bench.snapshot("queues");
+      return number(item_named(page, "name", "unread"), "unacked") == 0 &&
+             number(item_named(page, "name", "dead"), "pending") == 1;
+    }));
+    CPPUNIT_ASSERT_EQUAL(std::string("native"), text(ability(r.bench, "list_queues"), "how"));
+  }
+
+  void lives_without_a_management_api_that_refuses() {
+    Rabbit r;
+    r.bench.start_worker("w1");
+    const std::string url = r.server.broker.management_url("hunter2");
+    r.start_plugin({{"management_url", url}, {"tls_ca_file", r.server.folder + "/cert.pem"}});
+    CPPUNIT_ASSERT(r.bench.told.wait_for_health(Health::degraded, "refuses the user"));
+    CPPUNIT_ASSERT(r.bench.wait_for_live_events());
+    r.bench.stop_plugin();
+    r.start_plugin({{"management_url", url}});
+    CPPUNIT_ASSERT(r.bench.told.wait_for_health(Health::degraded, "certificate"));
+    CPPUNIT_ASSERT(r.bench.log_of_plugin().find("hunter2") == std::string::npos);
+    CPPUNIT_ASSERT(r.bench.told.health_why().find("hunter2") == std::string::npos);
   }
 
   void runs_a_waiting_message_again_where_looking_is_allowed() {
@@ -647,6 +690,11 @@ class EngineCeleryAmqpTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(b.log_of_plugin().find("hunter2") == std::string::npos);
     CPPUNIT_ASSERT(b.told.health_why().find("hunter2") == std::string::npos);
     CPPUNIT_ASSERT_THROW(b.start_plugin({}, "amqp://u:hunter2@h:0"), std::runtime_error);
+    for (const char* url : {"http://hunter2@h", "ftp://u:hunter2@h"})
+      CPPUNIT_ASSERT_THROW(b.start_plugin({{"management_url", url}}, "amqp://h"),
+                           std::runtime_error);
+    CPPUNIT_ASSERT_THROW(b.start_plugin({{"management_url", "http://u:hunter2@h"}}),
+                         std::runtime_error);
     CPPUNIT_ASSERT(b.log_of_plugin().find("hunter2") == std::string::npos);
   }
 

@@ -17,13 +17,17 @@ namespace z4j::testing {
 class RabbitMQ {
  public:
   // A user with rights on "/" and on the vhosts v0, v1, ... With the files of a certificate and its
-  // key it is served over TLS too, under the name localhost. `policies` as in rabbitmq.py.
+  // key it is served over TLS too, under the name localhost. `policies` as in rabbitmq.py; the
+  // management API takes some seconds more, and is served over TLS.
+  enum class Management { none, served };
   explicit RabbitMQ(int vhosts, const std::string& certificate = {}, const std::string& key = {},
-                    const std::vector<std::string>& policies = {}) {
+                    const std::vector<std::string>& policies = {},
+                    Management management = Management::none) {
     std::vector<std::string> words = {"/usr/bin/python3", "-B",
                                       Z4J_SOURCE_DIR "/tests/support/rabbitmq.py"};
     for (int i = 0; i < vhosts; ++i) words.push_back("--vhost=v" + std::to_string(i));
     for (const std::string& policy : policies) words.push_back("--policy=" + policy);
+    if (management == Management::served) words.emplace_back("--management");
     if (!certificate.empty()) words.insert(words.end(), {"--certificate", certificate, key});
     std::vector<char*> argv;
     for (std::string& w : words) argv.push_back(w.data());
@@ -47,6 +51,7 @@ class RabbitMQ {
     password_ = text(about, "password");
     port_ = number(about, "port");
     tls_port_ = number(about, "tls_port");
+    management_port_ = number(about, "management_tls_port");
   }
   RabbitMQ(const RabbitMQ&) = delete;
   RabbitMQ& operator=(const RabbitMQ&) = delete;
@@ -60,6 +65,9 @@ class RabbitMQ {
   }
   [[nodiscard]] std::string secure_url(const std::string& host = "localhost") const {
     return "amqps://" + user_ + ":" + password_ + "@" + host + ":" + tls_port_ + "/";
+  }
+  [[nodiscard]] std::string management_url(const std::string& password) const {
+    return "https://" + user_ + ":" + password + "@localhost:" + management_port_;
   }
   [[nodiscard]] const std::string& password() const { return password_; }
   [[nodiscard]] const std::string& port() const { return port_; }
@@ -96,7 +104,7 @@ class RabbitMQ {
 
   pid_t pid_ = -1;
   int line_ = -1;
-  std::string user_, password_, port_, tls_port_;
+  std::string user_, password_, port_, tls_port_, management_port_;
 };
 
 }  // namespace z4j::testing

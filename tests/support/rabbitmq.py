@@ -5,7 +5,7 @@
         broker.url_of("other vhost")
 
 It has its own node name, cookie, Erlang port mapper and data, and shares nothing with another server of the machine. As a
-program, `rabbitmq.py [--vhost=NAME ...] [--policy=JSON ...] [--certificate FILE KEY]` runs one until its input ends: it prints a JSON line about it once it
+program, `rabbitmq.py [--vhost=NAME ...] [--policy=JSON ...] [--certificate FILE KEY] [--management]` runs one until its input ends: it prints a JSON line about it once it
 answers, and "done" after each line "kill" or "start" that it is given.
 """
 
@@ -37,13 +37,14 @@ def free_port():
 
 class RabbitMQ:
     def __init__(self, vhosts=(), certificate=None, port=None, management=False, policies=()):
-        """`certificate`: (certificate, key) files; then `tls_port` is served too. `policies`: [{"pattern", "definition"}], of every vhost."""
+        """`certificate`: (certificate, key) files; then `tls_port` is served too, and `management_tls_port` with `management`. `policies`: [{"pattern", "definition"}], of every vhost."""
         if not os.path.exists(SERVER):
             raise RuntimeError("rabbitmq-server is not there: install Debian's package of that name")
         self.user, self.password = "z4j", secrets.token_hex(12)
         self.vhosts = ["/", *vhosts]
         self.port, self.tls_port = port or free_port(), free_port() if certificate else None
         self.management_port = free_port() if management else None
+        self.management_tls_port = free_port() if management and certificate else None
         self._dist_port, self._epmd_port = free_port(), free_port()
         self.folder = tempfile.mkdtemp(prefix="z4j_rabbit_")
         self._server = self._mapper = None
@@ -130,6 +131,9 @@ class RabbitMQ:
                       f"ssl_options.keyfile = {certificate[1]}", "ssl_options.verify = verify_none"]
         if self.management_port:
             lines += ["management.tcp.ip = 127.0.0.1", f"management.tcp.port = {self.management_port}"]
+        if self.management_tls_port:
+            lines += ["management.ssl.ip = 127.0.0.1", f"management.ssl.port = {self.management_tls_port}",
+                      f"management.ssl.certfile = {certificate[0]}", f"management.ssl.keyfile = {certificate[1]}"]
         definitions = {
             "users": [{"name": self.user, "password": self.password, "tags": "administrator"}],
             "vhosts": [{"name": name} for name in self.vhosts],
@@ -165,9 +169,9 @@ def serve(words):
     vhosts = [w.split("=", 1)[1] for w in words if w.startswith("--vhost=")]
     policies = [json.loads(w.split("=", 1)[1]) for w in words if w.startswith("--policy=")]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with RabbitMQ(vhosts, certificate, policies=policies) as broker:
-        print(json.dumps({"url": broker.url, "port": broker.port, "tls_port": broker.tls_port, "user": broker.user, "password": broker.password}),
-              flush=True)
+    with RabbitMQ(vhosts, certificate, management="--management" in words, policies=policies) as broker:
+        print(json.dumps({"url": broker.url, "port": broker.port, "tls_port": broker.tls_port, "management_tls_port": broker.management_tls_port,
+                          "user": broker.user, "password": broker.password}), flush=True)
         for line in sys.stdin:
             if line.strip() == "kill":
                 broker.kill()

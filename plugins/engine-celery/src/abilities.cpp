@@ -68,8 +68,8 @@ class Abilities {
     by_worker("shutdown_worker", "native", can_always);
     by_worker("pause_queue", "emulated", can_always);
     by_worker("pause_engine", "emulated", can_always);
-    add("list_queues", "conditional", true,
-        "queues that workers, events, bindings or settings name");
+    const std::string not_all = lines_.broker->cannot(Ability::list_queues);
+    add("list_queues", not_all.empty() ? "native" : "conditional", true, not_all);
     by_broker("list_waiting", "native", Ability::look_at_waiting);
     add("list_workers", "native", true);
     by_worker("task_registry", "native", can_always);

@@ -21,9 +21,13 @@ namespace z4j::engine_celery {
          name.find('\x06') != std::string_view::npos;
 }
 
+enum class Named { by_celery, by_anybody };
+
 [[nodiscard]] inline std::vector<std::string> queue_names(const Settings& settings,
-                                                          const Shared& shared) {
+                                                          const Shared& shared,
+                                                          Named whom = Named::by_celery) {
   std::set<std::string> names = shared.observed.queues();
+  if (whom == Named::by_anybody) names.merge(shared.listed.queues());
   names.insert(settings.default_queue);
   names.insert(settings.extra_queues.begin(), settings.extra_queues.end());
   std::vector<std::string> out;

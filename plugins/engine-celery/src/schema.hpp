@@ -25,12 +25,15 @@
   R"("the transport option of that name; 0, 3, 6, 9 when not given"},)"                                              \
   R"("event_exchange":{"type":"string","minLength":1,"maxLength":200,"default":"celeryev","description":)"           \
   R"("Celery's setting of that name, with RabbitMQ"},)"                                                              \
-  R"("control_exchange":{"type":"string","minLength":1,"maxLength":200,"default":"celery","description":)"            \
+  R"("control_exchange":{"type":"string","minLength":1,"maxLength":200,"default":"celery","description":)"           \
   R"("Celery's setting of that name, for its remote control"},)"                                                     \
   R"("look_at_most":{"type":"integer","minimum":0,"maximum":1000,"default":0,"description":)"                        \
   R"("with RabbitMQ: how many waiting messages of a queue may be taken out and put back to look at them; marks )"    \
   R"(them as redelivered, so 0 unless somebody needs it"},)"                                                         \
   R"("dead_letter_queues":{"type":"array","items":{"type":"string","minLength":1,"maxLength":200},"description":)"   \
   R"("with RabbitMQ: the queues that dead letters end in"},)"                                                        \
+  R"("management_url":{"type":"string","minLength":1,"maxLength":4096,"x-z4j-secret":true,"description":)"           \
+  R"("with RabbitMQ: its management API, http://user:password@host[:15672] or https://; asked only for the names )"  \
+  R"(of queues, their counts and where their dead letters go"},)"                                                    \
   R"("enable_events":{"type":"boolean","default":true,"description":)"                                               \
   R"("switch task events on in every worker, as the option -E does"}}})"

@@ -100,6 +100,21 @@ celery::AmqpForm amqp_form_of(const json::Object& config) {
   return out;
 }
 
+celery::ManagementOptions management_of(const std::string& url, const json::Object& config,
+                                        const Settings& settings) {
+  celery::ManagementOptions out;
+  try {
+    out = celery::parse_management_url(url);
+  } catch (const Error& e) {
+    bad_setting(e.what(), "/management_url");
+  }
+  out.server.tls_ca_file = json::text(config, "tls_ca_file");
+  out.vhost = settings.rabbitmq->vhost;
+  out.task_queues.insert(settings.default_queue);
+  out.task_queues.insert(settings.extra_queues.begin(), settings.extra_queues.end());
+  return out;
+}
+
 std::vector<int> priority_steps(const json::Array& given) {
   std::vector<int> out;
   for (const json::Value& v : given) {
@@ -160,6 +175,13 @@ Settings read_settings(std::string_view config_json, const Host* host) {
   if (const std::string_view q = json::text(*config, "task_default_queue"); !q.empty())
     s.default_queue = q;
   s.extra_queues = names_in(*config, "queues", "/queues");
+  if (const std::string_view management = json::text(*config, "management_url");
+      !management.empty() && !unresolved) {
+    if (!s.rabbitmq)
+      bad_setting("management_url is RabbitMQ's, and the broker is a Redis", "/management_url");
+    const std::string where = resolved_secret(management, host, "/management_url");
+    if (!where.empty()) s.rabbitmq_form.management = management_of(where, *config, s);
+  }
   s.enable_events = json::boolean(*config, "enable_events", true);
   return s;
 }

@@ -289,6 +289,7 @@ struct Shared {
   Fleet fleet;
   RecentTasks sent, revoked;
   Observed observed;
+  Observed listed;  // queues of whomever, as far as the broker lists them
   Paused paused;
   RebuildWish rebuild;
 };

@@ -252,7 +252,8 @@ json::Object Snapshots::queues(const Page& page) {
   count_in_flight();
   std::vector<std::string> names;
   std::map<std::string, celery::Depth> depths;
-  for (celery::Depth& d : lines_.broker->depths(queue_names(settings_, shared_))) {
+  for (celery::Depth& d :
+       lines_.broker->depths(queue_names(settings_, shared_, Named::by_anybody))) {
     if (!d.exists) continue;
     names.push_back(d.queue);
     depths[names.back()] = std::move(d);

@@ -98,6 +98,13 @@ void Upkeep::switch_events_on(const std::vector<std::string>& workers) {
 
 void Upkeep::find_queues() {
   for (const std::string& name : lines_.broker->bound_queues()) shared_.observed.add_queue(name);
+  try {
+    for (const std::string& name : lines_.broker->listed_queues()) shared_.listed.add_queue(name);
+    shared_.health.fine("management");
+  } catch (const Error& e) {
+    if (e.code == Z4J_CANCELLED) throw;
+    shared_.health.complain("management", e.what());
+  }
   const celery::Control::Asked asked =
       lines_.control.ask({{"active_queues", {}}}, {}, shared_.fleet.live(), kAskMs,
                          [&] { return !shared_.gate.stopping(); });

@@ -245,8 +245,9 @@ bool AmqpTransport::put_back(const std::string& queue, const std::string& copy, 
 std::vector<DeadLetter> AmqpTransport::dead_letters(const std::string& queue, std::size_t from,
                                                     std::size_t limit) {
   const std::vector<std::string> queues =
-      queue.empty() ? form_.dead_letter_queues : std::vector<std::string>{queue};
-  if (queues.empty()) throw Error(Z4J_UNSUPPORTED, cannot(Ability::dead_letters));
+      queue.empty() ? dead_letter_queues() : std::vector<std::string>{queue};
+  if (const std::string why = cannot(Ability::dead_letters); queues.empty() && !why.empty())
+    throw Error(Z4J_UNSUPPORTED, why);
   std::vector<DeadLetter> all;
   for (const std::string& name : queues) {
     look(name, kMaxDeadLetters, [&](const Delivery& d) {
@@ -266,8 +267,9 @@ std::optional<std::string> AmqpTransport::requeue_dead(const std::string& queue,
                                                        const std::string& task_id,
                                                        const std::string& to) {
   const std::vector<std::string> queues =
-      queue.empty() ? form_.dead_letter_queues : std::vector<std::string>{queue};
-  if (queues.empty()) throw Error(Z4J_UNSUPPORTED, cannot(Ability::dead_letters));
+      queue.empty() ? dead_letter_queues() : std::vector<std::string>{queue};
+  if (const std::string why = cannot(Ability::dead_letters); queues.empty() && !why.empty())
+    throw Error(Z4J_UNSUPPORTED, why);
   for (const std::string& name : queues) {
     if (std::optional<std::string> went = requeue_from(name, task_id, to)) return went;
   }
@@ -297,7 +299,13 @@ std::optional<std::string> AmqpTransport::requeue_from(const std::string& queue,
 std::vector<DeadLetter> AmqpTransport::find_dead(const std::vector<std::string>& task_ids) {
   std::vector<DeadLetter> out;
   std::set<std::string> open(task_ids.begin(), task_ids.end());
-  for (const std::string& queue : form_.dead_letter_queues) {
+  std::vector<std::string> queues;
+  try {
+    queues = dead_letter_queues();
+  } catch (const Error& e) {
+    if (e.code == Z4J_CANCELLED) throw;  // otherwise none is known
+  }
+  for (const std::string& queue : queues) {
     if (open.empty()) break;
     try {
       look(queue, kMaxDeadLetters, [&](Delivery& d) {

@@ -5,6 +5,7 @@
 #include "lib/text/text.hpp"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace z4j::celery {
@@ -38,6 +39,7 @@ void declare_exchange_if_missing(amqp::Connection& connection, const std::string
 }  // namespace
 
 void AmqpTransport::connect() {
+  if (management_) management_->resume();
   if (connection_.connected()) {
     connection_.connect();
     return;
@@ -50,6 +52,10 @@ void AmqpTransport::connect() {
 
 std::string AmqpTransport::cannot(Ability what) const {
   switch (what) {
+    case Ability::list_queues:
+      if (management_) return {};
+      return "queues that workers, events or settings name; the management API names all, and the "
+             "setting management_url says where it is";
     case Ability::look_at_waiting:
       if (form_.look_at_most > 0) return {};
       return "RabbitMQ has no way to look at waiting messages without taking them out and putting "
@@ -59,8 +65,9 @@ std::string AmqpTransport::cannot(Ability what) const {
     case Ability::see_unacked:
       return "RabbitMQ does not show what was delivered and not acknowledged";
     case Ability::dead_letters:
-      if (!form_.dead_letter_queues.empty()) return {};
-      return "no queue of dead letters is known; the setting dead_letter_queues names them";
+      if (!form_.dead_letter_queues.empty() || management_) return {};
+      return "no queue of dead letters is known; the setting dead_letter_queues names them, or "
+             "management_url finds them";
     case Ability::set_aside:
       return {};
   }
@@ -122,8 +129,36 @@ std::optional<amqp::QueueFacts> AmqpTransport::facts_of(const std::string& queue
   return Channel(connection_).look_at_queue(queue);
 }
 
+std::vector<std::string> AmqpTransport::listed_queues() {
+  std::vector<std::string> out;
+  if (management_ == nullptr) return out;
+  for (const QueueList::Queue& q : management_->list().queues) out.push_back(q.name);
+  return out;
+}
+
+std::vector<std::string> AmqpTransport::dead_letter_queues() {
+  std::vector<std::string> out = form_.dead_letter_queues;
+  if (management_ == nullptr) return out;
+  try {
+    for (const std::string& name : management_->list().dead_letter_queues) {
+      if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
+    }
+  } catch (const Error& e) {
+    if (e.code == Z4J_CANCELLED || out.empty()) throw;
+  }
+  return out;
+}
+
 std::vector<Depth> AmqpTransport::depths(const std::vector<std::string>& queues) {
   std::vector<Depth> out;
+  std::map<std::string, std::optional<std::uint64_t>> unacked;
+  try {
+    if (management_) {
+      for (const QueueList::Queue& q : management_->list().queues) unacked[q.name] = q.unacked;
+    }
+  } catch (const Error& e) {
+    if (e.code == Z4J_CANCELLED) throw;  // otherwise it stays unknown
+  }
   std::unique_ptr<Channel> scratch;
   for (const std::string& queue : queues) {
     Depth d;
@@ -138,6 +173,7 @@ std::vector<Depth> AmqpTransport::depths(const std::vector<std::string>& queues)
       if (facts) {
         d.waiting = facts->messages;
         d.consumers = facts->consumers;
+        if (const auto it = unacked.find(queue); it != unacked.end()) d.unacked = it->second;
       }
     } catch (const Error& e) {
       // Another connection's own queue, or one that we may not see.

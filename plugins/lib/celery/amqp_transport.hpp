@@ -5,6 +5,7 @@
 #pragma once
 
 #include "lib/amqp/amqp.hpp"
+#include "lib/celery/management.hpp"
 #include "lib/celery/transport.hpp"
 
 #include <memory>
@@ -22,17 +23,23 @@ struct AmqpForm {
   // it meanwhile, and a quorum queue counts it among the deliveries after which it drops a message.
   std::size_t look_at_most = 0;
   std::vector<std::string> dead_letter_queues;
+  std::optional<ManagementOptions> management;
 };
 
 class AmqpTransport : public Transport {
  public:
   AmqpTransport(const amqp::Options& options, AmqpForm form)
-      : connection_(options), hint_(options.hint()), form_(std::move(form)) {}
+      : connection_(options), hint_(options.hint()), form_(std::move(form)) {
+    if (form_.management) management_ = std::make_unique<Management>(*form_.management);
+  }
 
   void connect() override;
   [[nodiscard]] bool connected() const noexcept override { return connection_.connected(); }
   void tend() noexcept override { connection_.tend(); }
-  void interrupt() noexcept override { connection_.interrupt(); }
+  void interrupt() noexcept override {
+    connection_.interrupt();
+    if (management_) management_->interrupt();
+  }
   [[nodiscard]] std::string kind() const override { return "rabbitmq"; }
   [[nodiscard]] std::string hint() const override { return hint_; }
   [[nodiscard]] std::string cannot(Ability what) const override;
@@ -44,8 +51,9 @@ class AmqpTransport : public Transport {
   std::vector<std::string> take_replies(const std::string& oid) override;
   void close_replies(const std::string& oid) noexcept override;
 
-  // Nothing: only the workers say which queues there are.
+  // Nothing: only the workers say which queues there are, or the management API.
   std::vector<std::string> bound_queues() override { return {}; }
+  std::vector<std::string> listed_queues() override;
   std::vector<Depth> depths(const std::vector<std::string>& queues) override;
   std::vector<std::string> peek(const std::string& queue, std::size_t from,
                                 std::size_t limit) override;
@@ -95,6 +103,8 @@ class AmqpTransport : public Transport {
   // A queue that only says, by being there, that something was done.
   bool is_noted(const std::string& name) { return facts_of(name).has_value(); }
   void note(const std::string& name);
+  // Those that are set, and those that are found.
+  std::vector<std::string> dead_letter_queues();
   std::optional<std::string> requeue_from(const std::string& queue, const std::string& task_id,
                                           const std::string& to);
 
@@ -103,6 +113,7 @@ class AmqpTransport : public Transport {
   AmqpForm form_;
   std::unique_ptr<amqp::Channel> publisher_, replies_;
   std::unique_ptr<CopyReader> copy_reader_;
+  std::unique_ptr<Management> management_;  // null: it is not asked
 };
 
 class AmqpEventFeed : public EventFeed {

@@ -1,6 +1,7 @@
 // The formats against what real workers and producers wrote (tests/fixtures/vectors).
 #include "lib/celery/event.hpp"
 #include "lib/celery/literal.hpp"
+#include "lib/celery/management.hpp"
 #include "lib/celery/message.hpp"
 #include "lib/celery/pidbox.hpp"
 #include "lib/celery/raw_json.hpp"
@@ -52,6 +53,8 @@ class CeleryTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(writes_the_same_task_once_more);
   CPPUNIT_TEST(takes_a_task_out_of_its_chord);
   CPPUNIT_TEST(leaves_a_task_in_its_chord_where_it_takes_its_own_place);
+  CPPUNIT_TEST(reads_where_the_management_api_is);
+  CPPUNIT_TEST(finds_queues_of_dead_letters_in_what_the_management_api_says);
   CPPUNIT_TEST(arguments_stay_byte_for_byte);
   CPPUNIT_TEST(will_not_change_what_it_cannot_write);
   CPPUNIT_TEST(edits_a_pickle_that_nothing_hangs_on);
@@ -195,6 +198,64 @@ class CeleryTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!m.group.empty() && m.group == old.group && m.id == old.id);
     CPPUNIT_ASSERT(m.envelope.headers().at("group_index") ==
                    old.envelope.headers().at("group_index"));
+  }
+
+  void reads_where_the_management_api_is() {
+    const celery::ManagementOptions plain = celery::parse_management_url("http://u:p%40@h");
+    CPPUNIT_ASSERT_EQUAL(std::string("h"), plain.server.endpoints.front().host);
+    CPPUNIT_ASSERT_EQUAL(std::uint16_t{15672}, plain.server.endpoints.front().port);
+    CPPUNIT_ASSERT_EQUAL(std::string("p@"), plain.server.password);
+    CPPUNIT_ASSERT(!plain.server.tls && plain.path.empty());
+    const celery::ManagementOptions far = celery::parse_management_url("https://u:p@[::1]:443/mq/");
+    CPPUNIT_ASSERT_EQUAL(std::string("::1"), far.server.endpoints.front().host);
+    CPPUNIT_ASSERT_EQUAL(std::uint16_t{443}, far.server.endpoints.front().port);
+    CPPUNIT_ASSERT(far.server.tls && far.server.tls_verify && far.path == "/mq");
+    for (const char* bad :
+         {"", "amqp://u:hunter2@h", "http://h", "http://hunter2@h", "http://u:hunter2@",
+          "http://u:hunter2@h:0", "http://u:hunter2@h:70000", "http://u:hunter2@h:1x",
+          "http://u:hunter2@h/?a", "http://u:hunter2%4@h", "http://u:hunter2@h/a b",
+          "http://u:hunter2@h/\r\nX: y"}) {
+      try {
+        static_cast<void>(celery::parse_management_url(bad));
+        CPPUNIT_FAIL(bad);
+      } catch (const z4j::Error& e) {
+        CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_BAD_CONFIG}, e.code);
+        CPPUNIT_ASSERT(std::string(e.what()).find("hunter2") == std::string::npos);
+      }
+    }
+  }
+
+  void finds_queues_of_dead_letters_in_what_the_management_api_says() {
+    const auto queue = [](const std::string& name, const std::string& more) {
+      return R"({"name": ")" + name + R"(", "type": "classic", "exclusive": false, )" + more + "}";
+    };
+    const std::string free = R"("consumers": 0, "arguments": {})";
+    const auto dead_to = [](const std::string& exchange, const std::string& key) {
+      return R"("consumers": 2, "arguments": {"x-dead-letter-exchange": ")" + exchange +
+             R"(", "x-dead-letter-routing-key": ")" + key + R"("})";
+    };
+    const std::string queues =
+        "[" + queue("work", dead_to("", "dead")) + "," + queue("more", dead_to("dlx", "lost")) +
+        "," + queue("read", dead_to("", "celery")) + "," + queue("slow", dead_to("", "later")) +
+        "," + queue("shy", dead_to("", "heavy")) + "," + queue("ruled", R"("consumers": 1,
+          "effective_policy_definition": {"dead-letter-exchange": "by-policy"})") +
+        "," + queue("dead", free) + "," + queue("graves", free) + "," + queue("other", free) + "," +
+        queue("pits", free) + "," + queue("celery", free) + "," +
+        queue("later", R"("consumers": 0, "arguments": {"x-dead-letter-exchange": ""})") + "," +
+        R"({"name": "heavy", "type": "quorum", "consumers": 0}, {"name": "own", "exclusive": true},
+           {"name": 7}, [], {"name": "counted", "messages_unacknowledged": 3}])";
+    const std::string bindings =
+        R"([{"source": "dlx", "destination": "graves", "destination_type": "queue", "routing_key": "lost"},
+            {"source": "dlx", "destination": "other", "destination_type": "queue", "routing_key": "kept"},
+            {"source": "by-policy", "destination": "pits", "destination_type": "queue", "routing_key": "x"},
+            {"source": "by-policy", "destination": "other", "destination_type": "exchange", "routing_key": "x"}, 1])";
+    const celery::QueueList list = celery::read_queue_list(queues, bindings, {"celery"});
+    CPPUNIT_ASSERT((list.dead_letter_queues == std::vector<std::string>{"dead", "graves", "pits"}));
+    CPPUNIT_ASSERT_EQUAL(std::string("counted"), list.queues.back().name);
+    CPPUNIT_ASSERT(list.queues.back().unacked == 3u && !list.queues.front().unacked);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{14}, list.queues.size());
+    for (const char* bad : {"", "{}", "[", "null"})
+      CPPUNIT_ASSERT_THROW(static_cast<void>(celery::read_queue_list(bad, "[]", {})), z4j::Error);
   }
 
   void arguments_stay_byte_for_byte() {

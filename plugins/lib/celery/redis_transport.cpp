@@ -115,6 +115,7 @@ std::string escape_glob(std::string_view text) {
 std::string RedisTransport::cannot(Ability what) const {
   if (what == Ability::dead_letters)
     return "Celery on Redis has no dead letters: tasks that failed are the list";
+  if (what == Ability::list_queues) return "queues that workers, events, bindings or settings name";
   return {};
 }
 

@@ -54,6 +54,7 @@ struct DeadLetter {
 
 // What not every broker can do.
 enum class Ability {
+  list_queues,      // listed_queues()
   look_at_waiting,  // peek(), find() and the heads of depths()
   remove_one,       // remove()
   see_unacked,      // unacked()
@@ -95,6 +96,9 @@ class Transport {
   // Queues. Nothing here changes one but remove(), purge() and publish().
   // Names that the broker itself knows; may be incomplete, and cheap enough to ask every minute.
   virtual std::vector<std::string> bound_queues() = 0;
+  // All names, where something beside the broker's own protocol lists them. A failure says nothing
+  // about the broker. Z4J_UNAVAILABLE, Z4J_DENIED, Z4J_INVALID or Z4J_TOO_LARGE.
+  virtual std::vector<std::string> listed_queues() { return {}; }
   virtual std::vector<Depth> depths(const std::vector<std::string>& queues) = 0;
   // In the order in which workers will get them, `from` counted from the next one. A message too
   // large to be looked at comes as "".

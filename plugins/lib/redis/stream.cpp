@@ -76,7 +76,7 @@ Stream::Wake Stream::wait(bool to_write, Deadline deadline) {
     pollfd fds[2] = {{fd_, POLLIN, 0}, {wake_fd_, POLLIN, 0}};
     if ((to_write && !write_wants_read_) || read_wants_write_) fds[0].events |= POLLOUT;
     const int n = ::poll(fds, 2, left.count() < 0 ? 0 : static_cast<int>(ms));
-    if (n < 0 && errno != EINTR) unavailable("waiting for Redis: " + errno_text(errno));
+    if (n < 0 && errno != EINTR) unavailable("waiting for " + peer_ + ": " + errno_text(errno));
     if (n > 0) {
       if (fds[1].revents != 0) return Wake::interrupted;
       if (fds[0].revents != 0) return Wake::ready;
@@ -98,7 +98,7 @@ void Stream::connect_to(const void* address, unsigned length, int family, Deadli
   if (error == EINPROGRESS) {
     switch (wait(true, deadline)) {
       case Wake::interrupted:
-        throw Error(Z4J_CANCELLED, "interrupted while connecting to Redis");
+        throw Error(Z4J_CANCELLED, "interrupted while connecting to " + peer_);
       case Wake::timed_out:
         error = ETIMEDOUT;
         break;
@@ -190,7 +190,7 @@ void Stream::start_tls(const std::string& host, const Options& options, Deadline
     }
     const Wake wake = wait(kind == SSL_ERROR_WANT_WRITE, deadline);
     if (wake == Wake::interrupted)
-      throw Error(Z4J_CANCELLED, "interrupted while connecting to Redis");
+      throw Error(Z4J_CANCELLED, "interrupted while connecting to " + peer_);
     if (wake == Wake::timed_out)
       unavailable("TLS: no answer in time; perhaps the peer does not speak TLS");
   }
@@ -212,16 +212,16 @@ std::size_t Stream::read(std::string& into) {
       read_wants_write_ = true;
       return 0;
     }
-    unavailable("Redis closed the connection");
+    unavailable(peer_ + " closed the connection");
   }
   const ssize_t n = ::recv(fd_, chunk, sizeof chunk, 0);
   if (n > 0) {
     into.append(chunk, static_cast<std::size_t>(n));
     return static_cast<std::size_t>(n);
   }
-  if (n == 0) unavailable("Redis closed the connection");
+  if (n == 0) unavailable(peer_ + " closed the connection");
   if (errno == EAGAIN || errno == EINTR) return 0;
-  unavailable("connection to Redis lost: " + errno_text(errno));
+  unavailable("connection to " + peer_ + " lost: " + errno_text(errno));
 }
 
 std::size_t Stream::write(std::string_view bytes) {
@@ -238,12 +238,12 @@ std::size_t Stream::write(std::string_view bytes) {
       write_wants_read_ = true;
       return 0;
     }
-    unavailable("Redis closed the connection");
+    unavailable(peer_ + " closed the connection");
   }
   const ssize_t n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (n >= 0) return static_cast<std::size_t>(n);
   if (errno == EAGAIN || errno == EINTR) return 0;
-  unavailable("connection to Redis lost: " + errno_text(errno));
+  unavailable("connection to " + peer_ + " lost: " + errno_text(errno));
 }
 
 bool Stream::stale() {

@@ -1,4 +1,4 @@
-// Bytes to and from a Redis server over TCP, a Unix socket or TLS. Non-blocking; every wait is a
+// Bytes to and from a server over TCP, a Unix socket or TLS. Non-blocking; every wait is a
 // poll() on the socket and on a wake-up descriptor, with a deadline. One thread at a time.
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -24,8 +25,10 @@ class Stream {
  public:
   enum class Wake { ready, timed_out, interrupted };
 
-  // `wake_fd` becomes readable when a wait must end at once; it stays the caller's.
-  explicit Stream(int wake_fd) : wake_fd_(wake_fd) {}
+  // `wake_fd` becomes readable when a wait must end at once; it stays the caller's. `peer` is what
+  // messages call the server.
+  explicit Stream(int wake_fd, std::string peer = "Redis")
+      : wake_fd_(wake_fd), peer_(std::move(peer)) {}
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
   ~Stream() { close(); }
@@ -52,6 +55,7 @@ class Stream {
   void start_tls(const std::string& host, const Options& options, Deadline deadline);
 
   int wake_fd_;
+  std::string peer_;
   int fd_ = -1;
   ssl_ctx_st* context_ = nullptr;
   ssl_st* tls_ = nullptr;
