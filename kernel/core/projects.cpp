@@ -61,6 +61,19 @@ base::Status check_project(const Project& p) {
   return {};
 }
 
+// The schedules that the kernel keeps: none fires from here on, and no edit under way switches one
+// on again. `next_run_at` stays, `stopped_why` tells which were on.
+void stop_schedules(Commit& commit, const base::Uuid& project, base::TimeUs now) {
+  namespace sched = model::schedules;
+  Where all, on;
+  all.eq(sched::project_id, project).eq(sched::owner, "");
+  on.eq(sched::project_id, project).eq(sched::owner, "").eq(sched::is_enabled, true);
+  commit.update(Table::schedules, std::move(all),
+                {{sched::revision, 1, Z4J_M_ADD}, {sched::updated_at, now}});
+  commit.update(Table::schedules, std::move(on),
+                {{sched::is_enabled, false}, {sched::stopped_why, "archived"}});
+}
+
 Cell allowed_cell(const Project& p) {
   if (!p.allowed_schedulers) return {};
   json::Array list;
@@ -270,12 +283,19 @@ base::Status Projects::archive(const Principal& principal, std::string_view slug
         self.eq(proj::id, p.id);
         c.update(Table::projects, std::move(self),
                  {{proj::is_active, false}, {proj::updated_at, clock_.now()}}, 1, 1);
+        stop_schedules(c, p.id, clock_.now());
       },
       commit);
   if (!done && done.error().code == base::Code::conflict) {
     return refuse::conflict("last_project", "the last active project can't be archived");
   }
   return done;
+}
+
+void check_project_is_active(Commit& commit, const base::Uuid& project) {
+  Where active;
+  active.eq(proj::id, project).eq(proj::is_active, true);
+  commit.check(Table::projects, std::move(active), 1, 1);
 }
 
 base::Result<Project> Projects::ensure_default() {

@@ -61,7 +61,8 @@ class Projects {
   // Works on archived projects too.
   [[nodiscard]] base::Result<Project> patch(const Principal& principal, std::string_view slug,
                                             const ProjectPatch& patch, const Actor& actor);
-  // Idempotent. conflict for the last active project.
+  // Idempotent; its schedules are switched off in the same commit. conflict for the last active
+  // project.
   [[nodiscard]] base::Status archive(const Principal& principal, std::string_view slug,
                                      const Actor& actor);
 
@@ -79,5 +80,8 @@ class Projects {
 };
 
 [[nodiscard]] bool is_project_slug(std::string_view text) noexcept;
+
+// A step: nothing is done in a project that was archived in between.
+void check_project_is_active(Commit& commit, const base::Uuid& project);
 
 }  // namespace z4j::core

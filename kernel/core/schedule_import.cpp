@@ -229,7 +229,10 @@ base::Status Schedules::take(const std::vector<const Step*>& steps, AuditEntry e
   return audit_.commit({std::move(entry)}, [&](Commit& c) {
     Rows fresh(Table::schedules);
     for (const Step* step : steps) step->add(c, fresh, actor, now);
-    if (fresh.size() > 0) c.insert_new(std::move(fresh), true);
+    if (fresh.size() > 0) {
+      c.insert_new(std::move(fresh), true);
+      check_project_is_active(c, steps.front()->after.project_id);
+    }
     if (options_.tell_others) options_.tell_others(c, base::Uuid());
   });
 }

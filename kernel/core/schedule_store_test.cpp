@@ -5,6 +5,7 @@
 #include <functional>
 #include <thread>
 
+#include "core/projects.hpp"
 #include "core/schedule_outcomes.hpp"
 #include "core/testing/control_fixture.hpp"
 
@@ -60,6 +61,7 @@ class ScheduleStoreTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(who_lost_the_lead_changes_nothing);
   CPPUNIT_TEST(who_does_not_renew_the_lead_gives_it_up);
   CPPUNIT_TEST(a_batch_fires_with_one_commit_and_each_schedule_by_itself);
+  CPPUNIT_TEST(an_archived_project_fires_nothing);
   CPPUNIT_TEST(without_an_engine_a_schedule_that_skips_fails);
   CPPUNIT_TEST(without_an_engine_a_schedule_that_catches_up_waits);
   CPPUNIT_TEST(a_run_that_goes_on_keeps_the_next_one_back);
@@ -304,6 +306,38 @@ class ScheduleStoreTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::size_t{599}, f_.agents.asked().size());
     CPPUNIT_ASSERT_EQUAL(std::size_t{599}, f_.count(Table::schedule_fires,
                                                     Where().eq(fire_col::status, "acked_success")));
+  }
+
+  void an_archived_project_fires_nothing() {
+    f_.agents.add(f_.project, "celery");
+    const Schedule s = add("close");
+    Schedule off = schedule("off");
+    off.is_enabled = false;
+    add(off);
+    Schedule elsewhere = schedule("elsewhere");
+    elsewhere.owner = "beat";
+    add(elsewhere);
+    Projects projects(*f_.store, f_.audit, f_.clock);
+    CPPUNIT_ASSERT(projects.ensure_default().ok());
+    Principal admin;
+    admin.user.is_admin = true;
+    admin.session.id = base::Uuid::random();
+    f_.must(projects.archive(admin, "shop", f_.actor));
+    CPPUNIT_ASSERT_EQUAL(std::string("project.archived"), f_.audited().back());
+    CPPUNIT_ASSERT_EQUAL(static_cast<int>(Z4J_FIRE_STALE), fire(s));
+    // An edit from before would switch it on again, or plan it.
+    CPPUNIT_ASSERT_EQUAL(s.revision + 1, stored(s).revision);
+    CPPUNIT_ASSERT_EQUAL(off.revision + 1, stored(off).revision);
+    CPPUNIT_ASSERT_EQUAL(static_cast<int>(Z4J_FIRE_STALE), fire(stored(s), 2));
+    CPPUNIT_ASSERT(fires().empty() && f_.agents.asked().empty());
+    int due = 0;
+    f_.must(brain_.store.due("z4j-scheduler", f_.clock.now(), {}, 10,
+                             [&due](const z4j_stored_schedule&) { return ++due > 0; }));
+    CPPUNIT_ASSERT_EQUAL(0, due);
+    CPPUNIT_ASSERT_EQUAL(std::string("archived"), stored(s).stopped_why.value_or(""));
+    CPPUNIT_ASSERT(stored(s).next_run_at == s.next_run_at);
+    CPPUNIT_ASSERT(!stored(off).stopped_why);
+    CPPUNIT_ASSERT(stored(elsewhere).is_enabled);  // its backend's, who fires it anyway
   }
 
   void without_an_engine_a_schedule_that_skips_fails() {

@@ -338,12 +338,15 @@ base::Result<Schedule> Schedules::create(const Project& project, const ScheduleD
         Rows rows(Table::schedules);
         put_schedule(rows, s);
         c.insert_new(std::move(rows), true);
+        check_project_is_active(c, project.id);
         if (options_.tell_others) options_.tell_others(c, s.id);
       },
       commit);
   if (!done) {
     if (done.error().code == base::Code::conflict && commit.bad_step() == 0)
       return refused(actor, "create", s, name_taken(s));
+    if (done.error().code == base::Code::conflict && commit.bad_step() == 1)
+      return refuse::not_found("project");  // archived at the same moment
     return std::move(done).error();
   }
   told(project.id, s.id);

@@ -23,6 +23,7 @@ class SchedulesTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_deleted_schedule_is_gone);
   CPPUNIT_TEST(lists_are_paged_by_name_and_filtered);
   CPPUNIT_TEST(an_import_takes_what_is_good_and_tells_the_rest);
+  CPPUNIT_TEST(a_project_that_was_archived_meanwhile_gets_no_schedule);
   CPPUNIT_TEST(an_import_again_changes_nothing);
   CPPUNIT_TEST(a_replacing_import_deletes_what_its_source_has_no_more);
   CPPUNIT_TEST(an_import_deletes_nothing_of_another_source);
@@ -271,6 +272,19 @@ class SchedulesTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(report->errors.count(2) == 1 && report->errors.count(3) == 1 &&
                    report->errors.count(4) == 1);
     CPPUNIT_ASSERT_EQUAL(std::string("schedules.import"), f_.audited().back());
+  }
+  void a_project_that_was_archived_meanwhile_gets_no_schedule() {
+    Where self;
+    self.eq(model::projects::id, f_.project);
+    Commit commit;
+    commit.update(Table::projects, std::move(self), {{model::projects::is_active, false}});
+    f_.must(f_.store->commit(commit));
+    auto made = schedules_->create(project_, draft("a"), f_.actor);
+    CPPUNIT_ASSERT(!made && made.error().code == base::Code::not_found);
+    auto report = schedules_->import_all(project_, import_of({draft("b")}), f_.actor);
+    CPPUNIT_ASSERT(report.ok());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, report->failed);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, count());
   }
   void an_import_again_changes_nothing() {
     CPPUNIT_ASSERT(schedules_->import_all(project_, import_of({draft("a")}), f_.actor).ok());
