@@ -148,6 +148,12 @@ base::Status check(const SubmitTask& asked) {
     return refuse::invalid("args", "args is larger than 64 KiB as JSON");
   if (json::write(asked.kwargs).size() > kOverrideBytes)
     return refuse::invalid("kwargs", "kwargs is larger than 64 KiB as JSON");
+  if (json::write(asked.headers).size() > kOverrideBytes)
+    return refuse::invalid("headers", "headers is larger than 64 KiB as JSON");
+  if (!asked.periodic_task_name.empty()) {
+    if (auto named = check_named("periodic_task_name", asked.periodic_task_name, 200); !named)
+      return named;
+  }
   return check_eta(asked.eta_seconds);
 }
 

@@ -92,6 +92,8 @@ struct SubmitTask {
   std::optional<std::string> queue, priority;
   std::optional<std::int64_t> eta_seconds;
   std::optional<std::string> task_id;  // none: the engine makes one
+  base::json::Object headers;          // of the message, for engines that have some
+  std::string periodic_task_name;      // the schedule that it comes from; "": none
 };
 
 struct RequeueDeadLetter {

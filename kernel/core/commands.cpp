@@ -219,6 +219,8 @@ base::Result<Command> Commands::submit_task(const CommandRequest& request,
   if (asked.priority) args["priority"] = *asked.priority;
   if (asked.eta_seconds) args["eta_seconds"] = *asked.eta_seconds;
   if (asked.task_id) args["task_id"] = *asked.task_id;
+  if (!asked.headers.empty()) args["headers"] = asked.headers;
+  if (!asked.periodic_task_name.empty()) args["periodic_task_name"] = asked.periodic_task_name;
   Plan plan;
   plan.action = "submit_task";
   plan.target_type = "task";

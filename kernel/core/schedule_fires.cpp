@@ -119,7 +119,12 @@ struct ScheduleFires::Shot {
                       {"fire", json::Object{{"schedule_id", schedule->id.text()},
                                             {"schedule_name", schedule->name},
                                             {"fire_id", id.text()},
-                                            {"scheduled_for", utc_text(due)}}}};
+                                            {"scheduled_for", utc_text(due)}}},
+                      {"periodic_task_name", schedule->name}};
+    if (const json::Object* options = schedule->options.if_object()) {
+      if (const json::Object* headers = json::object(*options, "headers"))
+        args["headers"] = *headers;
+    }
     if (schedule->queue) args["queue"] = *schedule->queue;
     if (schedule->priority != "normal") args["priority"] = schedule->priority;
     return json::write(args);

@@ -153,7 +153,9 @@ class ScheduleStoreTest : public CppUnit::TestFixture {
  public:
   void a_fire_becomes_a_task_of_the_same_id() {
     const base::Uuid agent = f_.agents.add(f_.project, "celery");
-    const Schedule s = add("close");
+    Schedule s = schedule("close");
+    s.options = base::json::Object{{"headers", base::json::Object{{"x-tenant", 7}}}};
+    add(s);
     f_.clock.set(start_ + kScheduleMinuteUs + 20'000);
     CPPUNIT_ASSERT_EQUAL(static_cast<int>(Z4J_FIRED), fire(s));
     const ScheduleFire fired = fires().at(0);
@@ -165,6 +167,9 @@ class ScheduleStoreTest : public CppUnit::TestFixture {
     const auto args = base::json::parse(asked.args_json).value().get_object();
     CPPUNIT_ASSERT_EQUAL(fired.id.text(), std::string(base::json::text(args, "task_id")));
     CPPUNIT_ASSERT_EQUAL(std::string("night"), std::string(base::json::text(args, "queue")));
+    CPPUNIT_ASSERT_EQUAL(std::string("close"),
+                         std::string(base::json::text(args, "periodic_task_name")));
+    CPPUNIT_ASSERT_EQUAL(std::string(R"({"x-tenant":7})"), base::json::write(args.at("headers")));
     CPPUNIT_ASSERT_EQUAL(std::string("delivered"), fired.status);
     f_.clock.advance(30'000);
     CPPUNIT_ASSERT(brain_.commands.work());

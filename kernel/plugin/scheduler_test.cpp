@@ -202,6 +202,8 @@ class SchedulerTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("beat"), submitted_[0].instance);
     CPPUNIT_ASSERT_EQUAL(std::string("mail.send"), submitted_[0].submission.task);
     CPPUNIT_ASSERT_EQUAL(std::string("k-mail.send"), submitted_[0].submission.idempotency_key);
+    CPPUNIT_ASSERT_EQUAL(std::string(R"({"periodic_task_name":"nightly"})"),
+                         submitted_[0].submission.more_json);
     CPPUNIT_ASSERT_EQUAL(30'000, submitted_[0].submission.deadline_ms);
     submitted_[0].done(std::string(R"({"outcome":"done"})"));
     CPPUNIT_ASSERT_EQUAL(std::string(R"({"outcome":"done"})"), asked.get().value());

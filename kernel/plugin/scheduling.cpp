@@ -29,7 +29,8 @@ base::Result<Submission> copy_submission(const z4j_submission& asked) {
     return host_error(base::Code::invalid, "a submission without engine or task");
   if (asked.idempotency_key.len == 0 || asked.idempotency_key.len > kMaxKey)
     return host_error(base::Code::invalid, "a submission without a key of 1 to 200 bytes");
-  if (asked.args_json.len > kMaxArguments || asked.kwargs_json.len > kMaxArguments)
+  if (asked.args_json.len > kMaxArguments || asked.kwargs_json.len > kMaxArguments ||
+      asked.more_json.len > kMaxArguments)
     return host_error(base::Code::too_large, "the arguments of a submission are too long");
   Submission out;
   out.project = text_of(asked.project);
@@ -39,6 +40,7 @@ base::Result<Submission> copy_submission(const z4j_submission& asked) {
   out.priority = text_of(asked.priority);
   out.args_json = text_of(asked.args_json);
   out.kwargs_json = text_of(asked.kwargs_json);
+  out.more_json = text_of(asked.more_json);
   out.idempotency_key = text_of(asked.idempotency_key);
   out.deadline_ms = static_cast<int>(
       asked.deadline_ms == 0 ? kSubmitDeadlineMs : std::min(asked.deadline_ms, kLongestSubmitMs));

@@ -19,7 +19,7 @@ namespace z4j::plugin {
 
 struct Submission {
   std::string project;  // slug
-  std::string engine, task, queue, priority, args_json, kwargs_json, idempotency_key;
+  std::string engine, task, queue, priority, args_json, kwargs_json, more_json, idempotency_key;
   int deadline_ms = 0;
   std::int64_t eta_us = 0;  // 0: at once
 };

@@ -63,6 +63,15 @@ json::Value member_or_null(const json::Object& o, std::string_view key) {
   return value != nullptr ? *value : json::Value(nullptr);
 }
 
+// Moves what is not null under another name.
+void pass(const json::Object& from, std::string_view key, json::Object& to, std::string_view as) {
+  const json::Value* value = from.if_contains(key);
+  if (value != nullptr && !value->is_null()) to[as] = *value;
+}
+void pass(const json::Object& from, std::string_view key, json::Object& to) {
+  pass(from, key, to, key);
+}
+
 base::Error refuse(base::Code code, std::string_view where, std::string message,
                    std::string hint = {}) {
   return base::Error{.code = code,
@@ -220,6 +229,10 @@ base::Result<Action> submit(const EngineCall& call, const Peer& peer) {
                     {"eta", member_or_null(call.args, "eta_seconds")},  // here: seconds from now
                     {"priority", member_or_null(call.args, "priority")}};
   if (const json::Value* id = call.args.if_contains("task_id")) out.parameters["task_id"] = *id;
+  if (has(peer, kRetryByReference)) {  // an agent like ours; others know no such parameter
+    pass(call.args, "headers", out.parameters);
+    pass(call.args, "periodic_task_name", out.parameters);
+  }
   return out;
 }
 
@@ -236,15 +249,6 @@ base::Result<Action> pause(const EngineCall& call, const Peer& peer) {
 
 // --- action -> verb
 // -------------------------------------------------------------------------------
-
-// Moves what is not null under another name.
-void pass(const json::Object& from, std::string_view key, json::Object& to, std::string_view as) {
-  const json::Value* value = from.if_contains(key);
-  if (value != nullptr && !value->is_null()) to[as] = *value;
-}
-void pass(const json::Object& from, std::string_view key, json::Object& to) {
-  pass(from, key, to, key);
-}
 
 // The id of "engine:id", or the whole.
 std::string_view bare_id(std::string_view id, std::string_view engine) {
@@ -471,7 +475,8 @@ base::Result<EngineCall> to_call(const Action& action, base::TimeUs now) {
   } else if (action.action == kSubmit.name) {
     call.verb = kSubmit.bits;
     call.target = json::text(p, "name", id);
-    for (const std::string_view key : {"args", "kwargs", "queue", "priority", "task_id"})
+    for (const std::string_view key :
+         {"args", "kwargs", "queue", "priority", "task_id", "headers", "periodic_task_name"})
       pass(p, key, call.args);
     pass(p, "eta", call.args, "eta_seconds");
   } else if (action.action == "pause_queue") {

@@ -136,6 +136,9 @@ class ActionTest : public CppUnit::TestFixture {
               "requeue_dead_letter"},
              {Z4J_ENGINE_DELETE, "t", R"({"queue":null})", "delete_task"},
              {Z4J_ENGINE_ENQUEUE, "f", R"({"args":[1],"kwargs":{},"queue":"q","eta_seconds":5})",
+              "submit_task"},
+             {Z4J_ENGINE_ENQUEUE, "f",
+              R"({"args":[],"kwargs":{},"headers":{"x":1},"periodic_task_name":"nightly"})",
               "submit_task"}}) {
       const EngineCall call = call_of(c.verb, c.target, c.args);
       const auto action = to_action(call, new_peer(), kActionNow);

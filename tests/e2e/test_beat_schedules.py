@@ -34,7 +34,8 @@ class BeatSchedulesTest(OnSqlite, unittest.TestCase):
 
     def test_a_beat_follows_the_brain(self):
         beat = self.beat("django_celery_beat.schedulers:DatabaseScheduler", self.environment).start()
-        draft = {"name": "ours", "engine": "celery", "scheduler": "beat", "kind": "interval", "expression": "1s", "task_name": "shop.first", "args": [1], "kwargs": {"y": 2}, "queue": "low"}
+        draft = {"name": "ours", "engine": "celery", "scheduler": "beat", "kind": "interval", "expression": "1s", "task_name": "shop.first", "args": [1], "kwargs": {"y": 2}, "queue": "low",
+                 "options": {"headers": {"x-tenant": "7"}}}
         wait_until(lambda: self.brain.ask("POST", ALL, draft)[0] == 201, 60, tell=lambda: self.brain.ask("POST", ALL, draft))
         made = self.applied(self.named("ours"))
         self.assertEqual((made["scheduler"], made["instance"], made["read_only"]), ("celery-beat", "beat", False), made)
@@ -46,6 +47,9 @@ class BeatSchedulesTest(OnSqlite, unittest.TestCase):
         self.assertEqual(self.orm("print(PeriodicTask.objects.get(name='ours').enabled)"), "False")
         ran = self.ask("POST", f"/{made['id']}/trigger")["trigger"]
         self.assertIn(ran["outcome"], ("done", "sent"), ran)
+        headers = {h["origin"] == "z4j": h for *_, h in beat.sent("shop.second")}
+        self.assertEqual((headers[True]["x-tenant"], headers[False]["x-tenant"]), ("7", "7"))
+        self.assertEqual(headers[True]["periodic_task_name"], "ours")
         self.applied(made)
         self.ask("DELETE", f"/{made['id']}", expect=204)
         self.assertEqual(self.orm("print(PeriodicTask.objects.filter(name='ours').count())"), "0")

@@ -313,9 +313,10 @@ class DjangoBeat:
 
     def test_triggers_through_the_host(self):
         desk = self.open()
-        made = desk.made(name="a", task="shop.now", kind="interval", expression="1h", args=[1], kwargs={"k": 2}, queue="low")
+        made = desk.made(name="a", task="shop.now", kind="interval", expression="1h", args=[1], kwargs={"k": 2}, queue="low", options={"headers": {"x": 1}})
         answer = desk.trigger(made)
-        self.assertEqual((answer["outcome"], answer["submitted"]), ("sent", {"engine": "celery", "task": "shop.now", "queue": "low", "args": "[1]", "kwargs": '{"k":2}'}))
+        self.assertEqual((answer["outcome"], answer["submitted"]), ("sent", {"engine": "celery", "task": "shop.now", "queue": "low", "args": "[1]", "kwargs": '{"k":2}',
+                                                                             "more": '{"periodic_task_name":"a","headers":{"x":1}}'}))
         routed = desk.changed(made, queue=None, options={"exchange": "x"})
         self.assertEqual(desk.trigger(routed)["outcome"], "refused")
         self.assertEqual(desk.ask("trigger", "12345")["error"], "not_found")

@@ -46,11 +46,9 @@ class Desk {
                                          std::function<void(base::Result<std::string>)> done) {
       {
         const std::lock_guard lock(mutex_);
-        submitted_ = json::Object{{"engine", s.engine},
-                                  {"task", s.task},
-                                  {"queue", s.queue},
-                                  {"args", s.args_json},
-                                  {"kwargs", s.kwargs_json}};
+        submitted_ =
+            json::Object{{"engine", s.engine},  {"task", s.task},          {"queue", s.queue},
+                         {"args", s.args_json}, {"kwargs", s.kwargs_json}, {"more", s.more_json}};
       }
       done(std::string(R"({"outcome":"sent"})"));
       return base::Status();

@@ -130,7 +130,8 @@ class RqStoreTest(unittest.TestCase):
         self.assertEqual((["trigger"], True, [1, 2]), (every["capabilities"], every["read_only"], every["args"]))
         self.assertTrue(cron["read_only_reason"].startswith("declared_in_code: "))
         answer = d.trigger(cron)
-        self.assertEqual({"engine": "rq", "task": "rtasks.add", "queue": "default", "args": "[3,4]", "kwargs": "{}"}, answer["submitted"])
+        self.assertEqual({"engine": "rq", "task": "rtasks.add", "queue": "default", "args": "[3,4]", "kwargs": "{}",
+                          "more": '{"periodic_task_name":"rtasks.add (*/5 * * * *)"}'}, answer["submitted"])
         self.assertIn("error", d.put(name="x", task="a.b", kind="interval", expression="5"))
         self.assertEqual([every["name"]], [s["name"] for s in d.page(ids=[every["id"]])["items"]])
 

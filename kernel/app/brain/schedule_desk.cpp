@@ -118,6 +118,10 @@ void ScheduleDesk::carry_out(Asked asked) {
   auto kwargs = arguments<json::Object>(s.kwargs_json, "kwargs");
   if (!args) return refused(args.error());
   if (!kwargs) return refused(kwargs.error());
+  auto more = arguments<json::Object>(s.more_json, "more");
+  if (!more) return refused(more.error());
+  if (const json::Object* headers = json::object(*more, "headers")) task.headers = *headers;
+  task.periodic_task_name = json::text(*more, "periodic_task_name");
   task.args = std::move(*args);
   task.kwargs = std::move(*kwargs);
   if (!s.queue.empty()) task.queue = s.queue;

@@ -58,6 +58,7 @@ class Scheduler {
     Submission submission;
     submission.engine = "celery";
     submission.task = std::string(id);
+    submission.more_json = R"({"periodic_task_name":"nightly"})";
     submission.idempotency_key = "k-" + std::string(id);
     auto kept = std::make_shared<Op>(std::move(op));
     Submit(host_).send(submission, [kept](z4j_status status, std::string_view answer) {

@@ -14,6 +14,19 @@ namespace {
 
 constexpr int kKnownTasksAgeMs = 30'000, kKnownSettingsAgeMs = 60'000;
 constexpr std::int64_t kLiveAgeUs = 2'000'000;
+constexpr std::size_t kMostHeaders = 64, kMostHeaderBytes = 16u << 10, kMostHeaderName = 128;
+constexpr std::size_t kMostPeriodicName = 800;  // 200 characters
+
+// "" when a message can carry them.
+std::string why_no_headers(const json::Object& headers) {
+  if (headers.size() > kMostHeaders || json::write(headers).size() > kMostHeaderBytes)
+    return "the headers are more than 64, or larger than 16 KiB as JSON";
+  for (const auto& header : headers) {
+    if (header.key().empty() || header.key().size() > kMostHeaderName)
+      return "the name of a header must have 1 to 128 bytes";
+  }
+  return {};
+}
 
 Served served(const Lines& lines) {
   return lines.broker->serves_highest_first() ? Served::highest_first : Served::lowest_first;
@@ -205,6 +218,11 @@ json::Object Submissions::enqueue(const std::string& task, std::string_view args
   t.eta_us = eta_in(args);
   const std::string_view id = json::text(args, "task_id");
   t.id = id.empty() ? text::new_uuid() : checked_name(id, "task_id");
+  if (const json::Object* headers = json::object(args, "headers")) {
+    if (std::string why = why_no_headers(*headers); !why.empty()) return refused(std::move(why));
+    t.headers = *headers;
+  }
+  t.periodic_task_name = text::clean(json::text(args, "periodic_task_name"), kMostPeriodicName);
   const Chance here = chance(task, true);
   if (!here.why_not.empty()) return refused(here.why_not);
   json::Array warnings;

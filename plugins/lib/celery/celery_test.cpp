@@ -60,6 +60,7 @@ class CeleryTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(edits_a_pickle_that_nothing_hangs_on);
   CPPUNIT_TEST(reads_protocol_1);
   CPPUNIT_TEST(new_messages_can_be_read);
+  CPPUNIT_TEST(headers_of_the_project_change_none_of_the_protocol);
   CPPUNIT_TEST(hostile_messages_are_refused);
   CPPUNIT_TEST(reads_every_event);
   CPPUNIT_TEST(reads_arrays_of_events);
@@ -365,6 +366,24 @@ class CeleryTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(m.envelope.headers().at("timelimit") == real.envelope.headers().at("timelimit"));
     for (const auto& [key, value] : real.envelope.properties())
       CPPUNIT_ASSERT_MESSAGE(std::string(key), m.envelope.properties().contains(key));
+  }
+
+  void headers_of_the_project_change_none_of_the_protocol() {
+    celery::NewTask t;
+    t.id = "i";
+    t.task = "t";
+    t.queue = "q";
+    t.headers = {{"x-tenant", 7}, {"task", "other"}, {"compression", "gzip"}, {"eta", "never"}};
+    t.periodic_task_name = "nightly";
+    const celery::Message m = celery::parse_message(celery::write_message(t));
+    CPPUNIT_ASSERT_EQUAL(std::string("t"), m.task);
+    CPPUNIT_ASSERT(!m.eta_us);
+    const json::Object& headers = m.envelope.headers();
+    CPPUNIT_ASSERT(headers.at("x-tenant") == json::Value(7));
+    CPPUNIT_ASSERT(!headers.contains("compression"));
+    for (const json::Object* part : {&headers, &m.envelope.properties()})
+      CPPUNIT_ASSERT_EQUAL(std::string("nightly"),
+                           std::string(json::text(*part, "periodic_task_name")));
   }
 
   void hostile_messages_are_refused() {

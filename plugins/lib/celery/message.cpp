@@ -301,12 +301,18 @@ std::string write_message(const NewTask& t) {
                           {"kwargsrepr", python_repr(t.kwargs, Outer::as_it_is, kMaxRepr)},
                           {"origin", "z4j"},
                           {"ignore_result", false}};
+  for (const auto& header : t.headers) {
+    if (header.key() != "compression") headers.insert(header);  // those that are there stay
+  }
+  json::Object properties = fresh_properties(t.id, t.queue, t.priority);
+  if (!t.periodic_task_name.empty())
+    headers["periodic_task_name"] = properties["periodic_task_name"] = t.periodic_task_name;
   const json::Object root = {
       {"body", text::base64_encode(json_body(t.args, t.kwargs, kPlainEmbed))},
       {"content-encoding", "utf-8"},
       {"content-type", "application/json"},
       {"headers", std::move(headers)},
-      {"properties", fresh_properties(t.id, t.queue, t.priority)}};
+      {"properties", std::move(properties)}};
   return json::write(root);
 }
 

@@ -66,6 +66,8 @@ struct NewTask {
   std::string root_id;  // empty: its own id
   int priority = 0;
   std::optional<std::int64_t> eta_us;
+  json::Object headers = {};            // of the project; those of the protocol stay
+  std::string periodic_task_name = {};  // as beat gives it: in the headers and the properties
 };
 [[nodiscard]] std::string write_message(const NewTask& task);
 

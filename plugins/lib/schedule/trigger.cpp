@@ -21,6 +21,9 @@ void submit(Op& op, const Host& host, const Schedule& s) {
   what.priority = s.priority.value_or(std::string());
   what.args_json = json::write(s.args);
   what.kwargs_json = json::write(s.kwargs);
+  json::Object more{{"periodic_task_name", s.name}};
+  if (const json::Object* headers = json::object(s.options, "headers")) more["headers"] = *headers;
+  what.more_json = json::write(more);
   what.idempotency_key = text::new_uuid();
   what.deadline_ms = static_cast<std::uint32_t>(std::min<std::int64_t>(left, 300'000));
   const auto held = std::make_shared<Op>(std::move(op));

@@ -269,6 +269,7 @@ typedef struct z4j_submission {
   z4j_str args_json, kwargs_json; /* "" = none */
   z4j_str idempotency_key;        /* 1..200 bytes: the same key sends nothing twice */
   int64_t eta_us;                 /* 0 = at once */
+  z4j_str more_json;              /* "" = none; {"headers","periodic_task_name"} of ENQUEUE */
 } z4j_submission;
 typedef struct z4j_submit {
   uint32_t struct_size; uint32_t reserved0;

@@ -134,6 +134,7 @@ struct Submission {
   std::string queue, priority;         // "": the engine's own
   std::string args_json, kwargs_json;  // "": none
   std::string idempotency_key;         // the same key sends nothing twice
+  std::string more_json;               // "": none; "headers" and "periodic_task_name" of ENQUEUE
   int64_t eta_us = 0;                  // 0: at once
   uint32_t deadline_ms = 0;            // 0: the host's default
 };
@@ -167,6 +168,7 @@ class Submit {
     s.kwargs_json = str(asked.kwargs_json);
     s.idempotency_key = str(asked.idempotency_key);
     s.eta_us = asked.eta_us;
+    s.more_json = str(asked.more_json);
     using Done = std::function<void(z4j_status, std::string_view)>;
     auto kept = std::make_unique<Done>(std::move(done));
     z4j_error e = empty_error();
