@@ -31,6 +31,7 @@ struct PluginEntry {
   std::string project = "default";  // slug of the project it works for
   bool enabled = true;
   bool required = false;        // the brain does not start without it
+  int list_every_seconds = 5;   // of a scheduler that keeps its own schedules
   std::string sha256;           // pinned file hash, lower-case hex, or ""
   base::json::Object settings;  // as written; checked against the plugin's schema when it loads
   std::string where;            // path:line of the table

@@ -19,6 +19,7 @@ namespace js = base::json;
 
 constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxPlugins = 256;
+constexpr std::int64_t kMostListEverySeconds = 3600;
 
 bool is_label(std::string_view name) {
   if (name.empty() || name.size() > 63 || name.front() == '-') return false;
@@ -125,14 +126,21 @@ void read_plugin_table(const TomlSource& toml, const std::string& name, const js
       flag(entry.enabled);
     } else if (key == "required") {
       flag(entry.required);
+    } else if (key == "list_every_seconds") {
+      const std::int64_t* seconds = member.value().if_int64();
+      if (seconds != nullptr && *seconds >= 1 && *seconds <= kMostListEverySeconds)
+        entry.list_every_seconds = static_cast<int>(*seconds);
+      else
+        problem(at, full + "." + key + " is " + shown(member.value()),
+                "must be a whole number from 1 to 3600", {});
     } else if (key == "settings") {
       if (member.value().is_object())
         entry.settings = member.value().get_object();
       else
         problem(at, full + ".settings must be a table", "[" + full + ".settings]", {});
     } else {
-      const std::string near =
-          nearest(key, {"plugin", "project", "sha256", "enabled", "required", "settings"});
+      const std::string near = nearest(key, {"plugin", "project", "sha256", "enabled", "required",
+                                             "list_every_seconds", "settings"});
       problem(at, "unknown setting " + full + "." + key, {},
               near.empty() ? "a plugin's own settings stand under [" + full + ".settings]"
                            : did_you_mean(near));

@@ -333,7 +333,7 @@ class ConfigTest : public CppUnit::TestFixture {
   void plugin_tables_are_checked() {
     const Loaded loaded = load_of(
         "[plugin.A]\nplugin = \"../x\"\nproject = 1\nenabled = \"yes\"\nsha256 = \"12\"\nsettings "
-        "= 1\nbroker_url = \"redis://h\"\n");
+        "= 1\nbroker_url = \"redis://h\"\nlist_every_seconds = 0\n");
     for (const char* expected :
          {"z4j.toml:1: \"A\" is not an instance name", "z4j.toml:2: plugin.A.plugin is \"../x\"",
           "z4j.toml:3: plugin.A.project is 1",
@@ -341,10 +341,11 @@ class ConfigTest : public CppUnit::TestFixture {
           "z4j.toml:5: plugin.A.sha256 is \"12\"; must be 64 hexadecimal digits",
           "z4j.toml:6: plugin.A.settings must be a table",
           "z4j.toml:7: unknown setting plugin.A.broker_url; a plugin's own settings stand under "
-          "[plugin.A.settings]"}) {
+          "[plugin.A.settings]",
+          "z4j.toml:8: plugin.A.list_every_seconds is 0; must be a whole number from 1 to 3600"}) {
       assert_problem(loaded, expected);
     }
-    CPPUNIT_ASSERT_EQUAL(std::size_t{7}, loaded.problems.size());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{8}, loaded.problems.size());
   }
   void a_second_plugin_of_that_name_is_refused() {
     assert_problem(load_of("[plugin.a]\nplugin = \"x\"\n[plugin.a]\nplugin = \"y\"\n"),

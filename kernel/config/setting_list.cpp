@@ -89,6 +89,8 @@ std::string settings_document() {
       "| enabled | true, false | `true` | start it |\n"
       "| required | true, false | `false` | the brain does not start without it |\n"
       "| sha256 | 64 hexadecimal digits | | pins the file |\n"
+      "| list_every_seconds | whole number from 1 to 3600 | `5` | how often the schedules of a "
+      "scheduler plugin are read from its backend |\n"
       "| settings | table | | what `z4j-brain plugin describe FILE` lists; a secret may be "
       "`\"secret:NAME\"`, NAME being a variable or a file in `secrets/` of the home folder |\n";
   return out;

@@ -19,6 +19,7 @@ struct ScheduleBackend {
   base::Uuid project_id;
   std::optional<base::Uuid> agent_id = {};  // it tells its schedules by itself
   std::optional<Fence> fence = {};          // of an instance: the right to run it
+  int list_every_ms = 5'000;                // of an instance: between its listings
 };
 
 // Thread-safe. Answers come exactly once, on any thread, possibly before the call returns, at the

@@ -217,9 +217,9 @@ void ScheduleSync::take_page(Place& place, const Answered& answer) {
 void ScheduleSync::end_listing(Place& place, const base::Status& status) {
   place.is_listing = false;
   place.items.clear();
+  const int every_ms = place.backend.list_every_ms;
   place.next_list_ms =
-      clock_.steady_ms() +
-      (status ? options_.every_ms : std::max(options_.every_ms, options_.pause_ms));
+      clock_.steady_ms() + (status ? every_ms : std::max(every_ms, options_.pause_ms));
   if (!status) {
     log_.warn("schedules not read",
               {{"instance", place.backend.owner}, {"why", status.error().text()}});

@@ -43,7 +43,6 @@ class ScheduleSync {
   static constexpr std::size_t kPageItems = 500, kMostItems = 200'000;
 
   struct Options {
-    int every_ms = 5'000;           // between listings of an instance
     int deadline_ms = 10'000;       // for one call of a backend
     int pause_ms = 30'000;          // after a call that failed
     int wishes_every_ms = 120'000;  // between looks for wishes whose notice was lost

@@ -95,6 +95,7 @@ class FakeScheduleBackend final : public ScheduleBackends {
 class ScheduleSyncTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(ScheduleSyncTest);
   CPPUNIT_TEST(a_listing_becomes_rows);
+  CPPUNIT_TEST(each_backend_is_listed_as_often_as_it_says);
   CPPUNIT_TEST(what_is_not_listed_any_more_goes);
   CPPUNIT_TEST(a_listing_that_failed_changes_nothing);
   CPPUNIT_TEST(what_did_not_change_is_not_written);
@@ -119,7 +120,6 @@ class ScheduleSyncTest : public CppUnit::TestFixture {
 
   std::unique_ptr<ScheduleSync> make() {
     ScheduleSync::Options options;
-    options.every_ms = 1'000;
     options.pause_ms = 1'000;
     options.redact = [](json::Value value) { return value; };
     return std::make_unique<ScheduleSync>(*f_.store, f_.audit, backend_, f_.clock, f_.log,
@@ -152,6 +152,7 @@ class ScheduleSyncTest : public CppUnit::TestFixture {
     project_.id = f_.project;
     project_.slug = "shop";
     backend_.backends = {{"beat", "celery-beat", f_.project}};
+    backend_.backends[0].list_every_ms = 1'000;
     sync_ = make();
     Schedules::Options options;
     options.wait_ms = 0;
@@ -160,6 +161,25 @@ class ScheduleSyncTest : public CppUnit::TestFixture {
       return std::vector<SchedulerPlace>{{"beat", "celery-beat", f_.project, false, true, 0, ""}};
     };
     schedules_ = std::make_unique<Schedules>(*f_.store, f_.audit, f_.clock, std::move(options));
+  }
+
+  void each_backend_is_listed_as_often_as_it_says() {
+    const auto listings_of_a_minute = [this](int list_every_ms) {
+      backend_.backends[0].list_every_ms = list_every_ms;
+      f_.clock.advance(3600 * base::kSecondUs);
+      while (sync_->work()) {
+      }
+      const int before = backend_.listed;
+      for (int second = 0; second < 60; ++second) {
+        f_.clock.advance(base::kSecondUs);
+        while (sync_->work()) {
+        }
+      }
+      return backend_.listed - before;
+    };
+    CPPUNIT_ASSERT_EQUAL(12, listings_of_a_minute(ScheduleBackend().list_every_ms));
+    CPPUNIT_ASSERT_EQUAL(2, listings_of_a_minute(30'000));
+    CPPUNIT_ASSERT_EQUAL(60, listings_of_a_minute(1'000));
   }
 
   void a_listing_becomes_rows() {

@@ -158,6 +158,7 @@ std::vector<core::ScheduleBackend> PluginSchedulers::here() {
     if (!report || report->state != plugin::State::started) continue;
     core::ScheduleBackend backend{entry.name, known->scheduler, known->project_id};
     backend.fence = leases_.held(core::engine_lease(entry));
+    backend.list_every_ms = entry.list_every_seconds * 1000;
     if (backend.fence) out.push_back(std::move(backend));
   }
   if (gateway_ == nullptr) return out;
