@@ -288,7 +288,6 @@ net::Response trigger_schedule(Site& site, Call& call) {
 
 // --- imports ------------------------------------------------------------------------------------
 
-// The items of a backend's own form are given to it as they are.
 base::Result<core::ScheduleImport> read_import(Input& in) {
   core::ScheduleImport import;
   const std::string mode = in.text("mode", {1, 40}).value_or("upsert");
@@ -318,11 +317,47 @@ Object errors_json(const std::map<std::size_t, std::string>& errors) {
   return out;
 }
 
+// The items of a backend's own form are given to it as they are.
+std::vector<base::Result<core::OwnSchedule>> read_own(Input& in) {
+  std::vector<base::Result<core::OwnSchedule>> out;
+  const auto items = in.array("schedules");
+  if (!items && in.ok()) in.problem("schedules", "missing", "this field is required");
+  if (items && items->size() > core::Schedules::kMostImported)
+    in.problem("schedules", "too_long", "must have at most 2000 members");
+  if (!in.ok()) return out;
+  for (const Value& item : *items) {
+    const Object* one = item.if_object();
+    const Value* own = one != nullptr ? one->if_contains("own") : nullptr;
+    if (own != nullptr)
+      out.emplace_back(core::OwnSchedule{std::string(base::json::text(*one, "name")), *own});
+    else
+      out.emplace_back(core::refuse::invalid("schedules", "it must be an object with own"));
+  }
+  return out;
+}
+
+base::Result<core::ImportReport> take_import(Site& site, Call& call, Input& in) {
+  const std::string form = in.text("form", {1, 20}).value_or("z4j");
+  const auto instance = in.text("instance", {1, 63});
+  if (form != "z4j" && form != "own") in.problem("form", "enum", "must be z4j or own");
+  if (form == "own" && !instance)
+    in.problem("instance", "missing", "the form of a backend is that of one instance");
+  if (form != "own") {
+    auto import = read_import(in);
+    if (!import) return std::move(import).error();
+    return site.parts.schedules->import_all(*call.project, *import, call.actor());
+  }
+  const auto items = read_own(in);
+  if (!in.ok()) return core::refuse::invalid("schedules", "the import can't be read");
+  auto report = site.parts.schedules->import_own(*call.project, *instance, items, call.actor());
+  if (report && site.parts.resync_schedules) (void)site.parts.resync_schedules(call.project->id);
+  return report;
+}
+
 net::Response import_schedules(Site& site, Call& call) {
   Input in = Input::of_body(call.request);
-  auto import = read_import(in);
-  if (!import) return in.refused(call.request);
-  auto report = site.parts.schedules->import_all(*call.project, *import, call.actor());
+  auto report = take_import(site, call, in);
+  if (!in.ok()) return in.refused(call.request);
   if (!report) return refuse(call, report.error());
   return json_answer(200, Object{{"inserted", report->inserted},
                                  {"updated", report->updated},
@@ -534,10 +569,14 @@ void add_schedule_routes(Router& router) {
       .refuses(503);
   router.add("POST", "/api/v1/projects/{slug}/schedules:import", manager, import_schedules)
       .does("Take many schedules in, and delete those that their source has no more")
-      .body(kImportShape)
+      .body(
+          "{schedules: [object], mode?: \"upsert\"|\"replace_for_source\", source_filter?: "
+          "text(1..64), form?: \"z4j\"|\"own\", instance?: text(1..63)}")
       .gives(200,
              "{inserted: int, updated: int, unchanged: int, failed: int, deleted: int, errors: {*: "
-             "text}}");
+             "text}}")
+      .refuses(409)
+      .refuses(503);
   router.add("POST", "/api/v1/projects/{slug}/schedules:diff", manager, diff_schedules)
       .does("Show what an import would change")
       .body(kImportShape)

@@ -18,6 +18,8 @@ namespace json = base::json;
 
 // An import is one read; all that it makes is one commit, which also changes and deletes some.
 constexpr std::size_t kNamesAtOnce = 2'000, kWritesInCommit = 900;
+constexpr std::size_t kOwnNamesAtOnce = 500;
+constexpr std::int64_t kOwnImportMs = 30'000, kOwnPutMs = 10'000;
 // Only what came from files may be deleted because a file has it no more.
 constexpr std::array<std::string_view, 16> kReplaceable{
     "declarative",         "declarative:django",   "declarative:flask",
@@ -301,6 +303,77 @@ base::Result<ImportReport> Schedules::import_all(const Project& project,
   }
   report.failed = report.errors.size();
   if (!writing.empty()) told(project.id, base::Uuid());
+  return report;
+}
+
+base::Result<ImportReport> Schedules::import_own(
+    const Project& project, const std::string& instance,
+    const std::vector<base::Result<OwnSchedule>>& items, const Actor& actor) {
+  if (items.size() > kMostImported)
+    return refuse::invalid("schedules", "at most 2000 schedules at once");
+  auto target = target_of(project, instance);
+  if (!target) return std::move(target).error();
+  if (target->is_of_store() || !options_.reach || !options_.put_there)
+    return refuse::invalid("instance", "its schedules have no form but that of z4j");
+  if (auto here = options_.reach(target->owner); !here) return std::move(here).error();
+  ImportReport report;
+  std::vector<Cell> names;
+  json::Array some_names;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!items[i]) report.errors[i] = items[i].error().message;
+    if (!items[i] || items[i]->name.empty()) continue;
+    names.emplace_back(items[i]->name);
+    if (some_names.size() < 20) some_names.emplace_back(items[i]->name);
+  }
+  struct Held {
+    std::string id, etag;
+  };
+  std::map<std::string, Held> held;  // by name
+  for (std::size_t from = 0; from < names.size(); from += kOwnNamesAtOnce) {
+    const auto begin = names.begin() + static_cast<std::ptrdiff_t>(from);
+    const auto count = std::min(kOwnNamesAtOnce, names.size() - from);
+    Query query(Table::schedules);
+    query.where.eq(col::project_id, project.id)
+        .eq(col::owner, target->owner)
+        .in(col::name, std::vector<Cell>(begin, begin + static_cast<std::ptrdiff_t>(count)));
+    query.columns({col::name, col::external_id, col::etag});
+    auto read = store_.each(query, [&held](const Row& row) {
+      if (!row.is_null(col::external_id))
+        held[std::string(row.text(col::name))] = {std::string(row.text(col::external_id)),
+                                                  std::string(row.text(col::etag))};
+      return true;
+    });
+    if (!read) return std::move(read).error();
+  }
+  AuditEntry entry = AuditEntry::of(actor, "schedules.import", "project", project.slug, project.id);
+  entry.metadata = {{"mode", "own"},
+                    {"instance", target->owner},
+                    {"schedules", items.size() - report.errors.size()},
+                    {"names", std::move(some_names)}};
+  if (auto noted = audit_.commit({std::move(entry)}, [](Commit&) {}); !noted)
+    return std::move(noted).error();
+  const std::int64_t until_ms = clock_.steady_ms() + kOwnImportMs;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!items[i]) continue;
+    const std::int64_t left_ms = until_ms - clock_.steady_ms();
+    if (left_ms <= 0) {
+      report.errors[i] = "not tried: those before it took too long";
+      continue;
+    }
+    const auto known = held.find(items[i]->name);
+    json::Object schedule{{"own", items[i]->own}};
+    if (known != held.end()) schedule["id"] = known->second.id;
+    const std::string etag = known != held.end() ? known->second.etag : std::string();
+    const auto done = options_.put_there(target->owner, schedule, etag,
+                                         static_cast<int>(std::min(left_ms, kOwnPutMs)));
+    if (done)
+      ++(known != held.end() ? report.updated : report.inserted);
+    else
+      report.errors[i] = done.error().code == base::Code::unknown
+                             ? "it may have been written: " + done.error().message
+                             : done.error().message;
+  }
+  report.failed = report.errors.size();
   return report;
 }
 

@@ -105,6 +105,7 @@ class ScheduleSyncTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_backend_that_has_it_otherwise_later_drifts);
   CPPUNIT_TEST(a_schedule_is_made_there_and_adopted);
   CPPUNIT_TEST(a_refused_creation_leaves_nothing);
+  CPPUNIT_TEST(what_its_own_tools_wrote_is_given_to_the_backend);
   CPPUNIT_TEST(a_deleted_schedule_goes_there_and_here);
   CPPUNIT_TEST(a_trigger_tells_its_outcome);
   CPPUNIT_TEST(a_wish_is_carried_out_once);
@@ -117,6 +118,7 @@ class ScheduleSyncTest : public CppUnit::TestFixture {
   std::unique_ptr<ScheduleSync> sync_;
   std::unique_ptr<Schedules> schedules_;
   Project project_;
+  std::optional<base::Error> unreached_;
 
   std::unique_ptr<ScheduleSync> make() {
     ScheduleSync::Options options;
@@ -159,6 +161,19 @@ class ScheduleSyncTest : public CppUnit::TestFixture {
     options.on_edited = [this](const base::Uuid& id) { sync_->look(id); };
     options.places = [this] {
       return std::vector<SchedulerPlace>{{"beat", "celery-beat", f_.project, false, true, 0, ""}};
+    };
+    options.reach = [this](const std::string& instance) {
+      CPPUNIT_ASSERT_EQUAL(std::string("beat"), instance);
+      return unreached_ ? base::Status(*unreached_) : base::Status();
+    };
+    options.put_there = [this](const std::string& instance, const json::Object& schedule,
+                               const std::string& etag, int deadline_ms) {
+      base::Status done;
+      backend_.put(instance, json::write(schedule), etag, deadline_ms,
+                   [&done](const base::Result<std::string>& answer) {
+                     if (!answer) done = answer.error();
+                   });
+      return done;
     };
     schedules_ = std::make_unique<Schedules>(*f_.store, f_.audit, f_.clock, std::move(options));
   }
@@ -298,6 +313,32 @@ class ScheduleSyncTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(there.id == made->id && there.external_id == "new");
     CPPUNIT_ASSERT(there.edit->state == ScheduleEdit::State::applied);
   }
+  void what_its_own_tools_wrote_is_given_to_the_backend() {
+    backend_.add("a", {});
+    settle();
+    const std::vector<base::Result<OwnSchedule>> items = {
+        OwnSchedule{"a", json::Object{{"pk", 1}}}, OwnSchedule{"", json::Object{{"pk", 2}}},
+        refuse::invalid("schedules", "it must be an object with own")};
+    auto report = schedules_->import_own(project_, "beat", items, f_.actor);
+    CPPUNIT_ASSERT_MESSAGE(report ? "" : report.error().text(), report.ok());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, report->updated);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, report->inserted);
+    CPPUNIT_ASSERT(report->failed == 1 && report->errors.count(2) == 1);
+    CPPUNIT_ASSERT((backend_.puts == std::vector<std::string>{R"({"own":{"pk":1},"id":"a"})",
+                                                              R"({"own":{"pk":2}})"}));
+    CPPUNIT_ASSERT_EQUAL(std::string("schedules.import"), f_.audited().back());
+    // What was changed there since it was listed is left alone.
+    backend_.held["a"]["etag"] = "elsewhere";
+    report = schedules_->import_own(project_, "beat", {items[0]}, f_.actor);
+    CPPUNIT_ASSERT(report.ok() && report->failed == 1 && report->updated == 0);
+    const auto told = f_.audited().size();
+    unreached_ = refuse::error(base::Code::unavailable, refuse::kAgentOffline, "elsewhere");
+    report = schedules_->import_own(project_, "beat", items, f_.actor);
+    CPPUNIT_ASSERT(!report && report.error().code == base::Code::unavailable);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{3}, backend_.puts.size());
+    CPPUNIT_ASSERT_EQUAL(told, f_.audited().size());
+  }
+
   void a_refused_creation_leaves_nothing() {
     backend_.fails = base::Error{base::Code::invalid, "no such zone", "timezone", ""};
     const auto parsed = json::parse(

@@ -76,6 +76,12 @@ struct ImportReport {
   std::map<std::size_t, std::string> errors;  // by index of the item
 };
 
+// A schedule in a backend's own form.
+struct OwnSchedule {
+  std::string name;  // of the one that it replaces, if there is one; "": it is new
+  base::json::Value own;
+};
+
 // Who was asked to tell its schedules anew.
 struct ScheduleResync {
   std::size_t agents = 0, instances = 0;
@@ -100,6 +106,11 @@ class Schedules {
     FireNow fire_now = {};  // none: unsupported
     // The scheduler plugins there are.
     std::function<std::vector<SchedulerPlace>()> places = {};
+    // Whether an instance runs on this brain, and writing a schedule where it keeps them; waits.
+    std::function<base::Status(const std::string& instance)> reach = {};
+    std::function<base::Status(const std::string& instance, const base::json::Object& schedule,
+                               const std::string& etag, int deadline_ms)>
+        put_there = {};  // none: unsupported
     // An edit was committed (nil: many): to whoever plans or carries out, on this brain ...
     std::function<void(const base::Uuid& schedule)> on_edited = {};
     // ... and to the others.
@@ -154,6 +165,11 @@ class Schedules {
   [[nodiscard]] base::Result<ImportReport> import_all(const Project& project,
                                                       const ScheduleImport& import,
                                                       const Actor& actor);
+  // Gives what its own tools wrote to the backend of that instance, one by one, and waits. An error
+  // of the whole wrote nothing: unavailable when the instance runs on another brain.
+  [[nodiscard]] base::Result<ImportReport> import_own(
+      const Project& project, const std::string& instance,
+      const std::vector<base::Result<OwnSchedule>>& items, const Actor& actor);
 
  private:
   struct Target {  // whose a new schedule is

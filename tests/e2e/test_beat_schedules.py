@@ -51,8 +51,28 @@ class BeatSchedulesTest(OnSqlite, unittest.TestCase):
         self.assertEqual((headers[True]["x-tenant"], headers[False]["x-tenant"]), ("7", "7"))
         self.assertEqual(headers[True]["periodic_task_name"], "ours")
         self.applied(made)
-        self.ask("DELETE", f"/{made['id']}", expect=204)
+        self.takes_back_what_it_gave(made)
+        self.ask("DELETE", f"/{self.named('ours')['id']}", expect=204)
         self.assertEqual(self.orm("print(PeriodicTask.objects.filter(name='ours').count())"), "0")
+
+    def takes_back_what_it_gave(self, schedule):
+        """The backend's own form, given out, is taken in: as a change, and anew."""
+        own = self.ask("GET", ":export?form=own&instance=beat")["schedules"]
+        [ours] = [item for item in own if item["name"] == "ours"]
+        [row] = [row for row in ours["own"] if row["model"] == "django_celery_beat.periodictask"]
+        row["fields"]["task"] = "shop.third"
+        took = self.ask("POST", ":import", {"form": "own", "instance": "beat", "schedules": [ours]})
+        self.assertEqual((took["updated"], took["failed"]), (1, 0), took)
+        self.assertEqual(self.orm("print(PeriodicTask.objects.get(name='ours').task)"), "shop.third")
+        wait_until(lambda: self.named("ours")["task_name"] == "shop.third", 60)
+        self.ask("DELETE", f"/{schedule['id']}", expect=204)
+        took = self.ask("POST", ":import", {"form": "own", "instance": "beat", "schedules": [{"own": ours["own"]}]})
+        self.assertEqual((took["inserted"], took["failed"]), (1, 0), took)
+        again = wait_until(lambda: self.named("ours"), 60)
+        self.assertEqual([again[key] for key in ("task_name", "kind", "expression", "args", "kwargs", "queue", "is_enabled", "options")],
+                         ["shop.third", "interval", "1s", ["new"], {"y": 2}, "low", False, schedule["options"]])
+        self.assertEqual(self.ask("POST", ":import", {"form": "own", "instance": "beat", "schedules": [{"own": []}]})["failed"], 1)
+        self.ask("POST", ":import", {"form": "own", "schedules": []}, 422)
 
 
 if __name__ == "__main__":

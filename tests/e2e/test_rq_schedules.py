@@ -67,7 +67,12 @@ class RqSchedulesTest(unittest.TestCase):
         self.assertEqual(self.client.lrange("rq:queue:low", 0, -1), [ran["new_task_id"]])
         self.assertEqual(self.job(ran["new_task_id"])[:2], ["shop.report", [2]])
         self.applied(made)
+        own = self.ask("GET", ":export?form=own&instance=later")["schedules"]
         self.ask("DELETE", f"/{made['id']}", expect=204)
+        took = self.ask("POST", ":import", {"form": "own", "instance": "later", "schedules": [{"own": item["own"]} for item in own]})
+        self.assertEqual((took["inserted"], took["failed"]), (1, 0), took)
+        self.assertEqual(self.job("report"), ["shop.report", [2], {"cron_string": "0 3 * * 1,2,3,4,5", "use_local_timezone": False}])
+        self.ask("DELETE", f"/{wait_until(lambda: self.named('report'), 60)['id']}", expect=204)
         self.assertIsNone(self.named("report"))
         self.assertFalse(self.client.exists("rq:job:report"))
 
@@ -79,6 +84,7 @@ class RqSchedulesTest(unittest.TestCase):
         self.assertTrue(cron["read_only_reason"].startswith("declared_in_code: "), cron)
         self.assertEqual((cron["scheduler"], cron["capabilities"]), ("rq-cron", ["trigger"]))
         self.ask("PATCH", f"/{cron['id']}", {"expression": "0 4 * * *"}, 409)
+        self.ask("POST", ":import", {"form": "own", "instance": "cron", "schedules": []}, 409)
         ran = self.ask("POST", f"/{cron['id']}/trigger")["trigger"]
         self.assertIn(ran["outcome"], ("done", "sent"), ran)
         [job] = self.client.lrange("rq:queue:default", 0, -1)

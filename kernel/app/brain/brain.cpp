@@ -498,6 +498,11 @@ void Brain::Parts::make_schedules() {
                             const core::Actor& actor, const std::optional<std::string>& key) {
     return desk->fires().fire_now(project, schedule, actor, key);
   };
+  options.reach = [this](const std::string& instance) { return schedulers->reach(instance); };
+  options.put_there = [this](const std::string& instance, const base::json::Object& schedule,
+                             const std::string& etag, int deadline_ms) {
+    return schedulers->put_now(instance, schedule, etag, deadline_ms);
+  };
   options.on_edited = [this](const base::Uuid& schedule) { schedule_edited(schedule); };
   options.tell_others = [this](core::Commit& commit, const base::Uuid& schedule) {
     notices->tell(commit, core::Notices::About::schedules,

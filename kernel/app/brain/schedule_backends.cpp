@@ -103,13 +103,38 @@ base::Result<std::vector<base::TimeUs>> PluginSchedulers::preview(const std::str
                              "no plugin of the scheduler \"" + scheduler + "\" runs here");
 }
 
-base::Result<json::Array> PluginSchedulers::own_form(const std::string& instance) {
+base::Status PluginSchedulers::reach(const std::string& instance) {
   const auto report = host_.report(instance);
-  if (!report || report->state != plugin::State::started) {
-    return core::refuse::error(base::Code::unavailable, core::refuse::kAgentOffline,
-                               "the instance does not run on this brain: ask the one that runs it, "
-                               "see GET /api/v1/plugins");
+  if (report && report->state == plugin::State::started) return {};
+  std::string why = "the plugin instance " + instance + " does not run on this brain";
+  const auto entry =
+      std::find_if(entries_.begin(), entries_.end(),
+                   [&](const config::PluginEntry& each) { return each.name == instance; });
+  const auto brains = leases_.brains();
+  if (entry != entries_.end() && brains) {
+    for (const core::BrainRow& brain : *brains) {
+      if (!brain.is_this &&
+          std::binary_search(brain.leases.begin(), brain.leases.end(), core::engine_lease(*entry)))
+        why += " but on " + brain.host_name + " (process " + std::to_string(brain.pid) +
+               ", brain " + brain.id.text() + "): ask that one";
+    }
   }
+  return core::refuse::error(base::Code::unavailable, core::refuse::kAgentOffline, std::move(why));
+}
+
+base::Status PluginSchedulers::put_now(const std::string& instance, const json::Object& schedule,
+                                       const std::string& etag, int deadline_ms) {
+  const auto answered = std::make_shared<std::promise<base::Status>>();
+  auto answer = answered->get_future();
+  host_.schedules_put(instance, json::write(schedule), etag, deadline_ms,
+                      [answered](base::Result<std::string> text) {
+                        answered->set_value(text ? base::Status() : base::Status(text.error()));
+                      });
+  return answer.get();  // comes a little after the deadline at the latest
+}
+
+base::Result<json::Array> PluginSchedulers::own_form(const std::string& instance) {
+  if (auto here = reach(instance); !here) return std::move(here).error();
   json::Array out;
   std::string cursor;
   for (std::size_t page = 0; page < kOwnFormPages; ++page) {

@@ -39,6 +39,13 @@ class PluginSchedulers final : public core::ScheduleBackends {
                                                                 const base::json::Object& schedule,
                                                                 base::TimeUs from,
                                                                 std::uint32_t most);
+  // unavailable when the instance does not run on this brain: the message names the one that runs
+  // it.
+  [[nodiscard]] base::Status reach(const std::string& instance);
+  // Writes a schedule where the instance keeps them; waits for it.
+  [[nodiscard]] base::Status put_now(const std::string& instance,
+                                     const base::json::Object& schedule, const std::string& etag,
+                                     int deadline_ms);
   // All schedules of an instance in its backend's own form. Waits for it.
   [[nodiscard]] base::Result<base::json::Array> own_form(const std::string& instance);
 
