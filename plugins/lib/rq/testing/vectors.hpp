@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace z4j::rq::testing {
 
@@ -54,23 +55,30 @@ inline Job job_in(const json::Value& states, const char* state, std::string_view
   return job_from_fields(id, values);
 }
 
+// What the runs of a job left in one state of the capture, oldest first.
+inline std::vector<Result> results_in(const json::Value& states, const char* state,
+                                      std::string_view name) {
+  std::vector<Result> results;
+  const json::Object& keys = *json::object(states.get_object(), state);
+  const json::Object* stream = json::object(keys, "rq:results:" + id_of(states, name));
+  if (stream == nullptr) return results;
+  for (const json::Value& value : stream->at("value").get_array()) {
+    const json::Array& entry = value.get_array();
+    redis::Reply reply, fields;
+    reply.items.push_back(bulk(std::string(entry[0].get_string().c_str())));
+    for (const json::Value& pair : entry[1].get_array()) {
+      for (const json::Value& part : pair.get_array())
+        fields.items.push_back(bulk(part.get_string().c_str()));
+    }
+    reply.items.push_back(fields);
+    results.push_back(result_from_entry(reply));
+  }
+  return results;
+}
+
 // The newest result of a job in the last state of the capture.
 inline Result result_of(const json::Value& states, std::string_view name) {
-  const json::Object& final_state = *json::object(states.get_object(), "final");
-  const json::Array& entry = final_state.at("rq:results:" + id_of(states, name))
-                                 .get_object()
-                                 .at("value")
-                                 .get_array()
-                                 .back()
-                                 .get_array();
-  redis::Reply reply, fields;
-  reply.items.push_back(bulk(std::string(entry[0].get_string().c_str())));
-  for (const json::Value& pair : entry[1].get_array()) {
-    for (const json::Value& part : pair.get_array())
-      fields.items.push_back(bulk(part.get_string().c_str()));
-  }
-  reply.items.push_back(fields);
-  return result_from_entry(reply);
+  return results_in(states, "final", name).back();
 }
 
 }  // namespace z4j::rq::testing
