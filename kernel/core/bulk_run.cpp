@@ -336,8 +336,9 @@ json::Object BulkJobs::Run::arguments_of(const Turned& turned) const {
       if (!item.queue.empty()) args["queue"] = item.queue;
       break;
     case BulkAction::requeue: {
-      const std::string_view queue = json::text(job_.params, "queue", item.queue);
-      if (!queue.empty()) args["queue"] = queue;
+      // Of dead letters, which need not be the one it waited in.
+      if (const auto queue = json::text(job_.params, "queue"); !queue.empty())
+        args["queue"] = queue;
       if (const auto to = json::text(job_.params, "to"); !to.empty()) args["to"] = to;
       break;
     }

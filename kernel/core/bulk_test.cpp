@@ -52,6 +52,7 @@ class BulkTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(three_unknown_outcomes_pause_a_job);
   CPPUNIT_TEST(a_job_waits_for_an_engine_that_is_away);
   CPPUNIT_TEST(an_engine_that_takes_one_gets_one);
+  CPPUNIT_TEST(a_requeue_names_a_queue_of_dead_letters_only_when_told);
   CPPUNIT_TEST(the_command_tells_of_each_task);
   CPPUNIT_TEST(cancels_are_remembered_and_retries_forget_them);
   CPPUNIT_TEST(what_is_old_is_forgotten_but_not_under_a_job);
@@ -351,6 +352,36 @@ class BulkTest : public CppUnit::TestFixture {
     }
     CPPUNIT_ASSERT_EQUAL(std::int64_t{60}, now(job).sent);
     CPPUNIT_ASSERT_EQUAL(std::size_t{60}, engine_.pieces.size());
+  }
+
+  // The queue of its row is the one it waited in, which workers read from.
+  void a_requeue_names_a_queue_of_dead_letters_only_when_told() {
+    add("dead", 1, "rejected");
+    Rows rows(Table::tasks);
+    rows.begin()
+        .uuid(model::tasks::id, model::task_row_id(f_.project, "celery", "dead0"))
+        .uuid(model::tasks::project_id, f_.project)
+        .text(model::tasks::engine, "celery")
+        .text(model::tasks::task_id, "dead0")
+        .text(model::tasks::queue, "live")
+        .num(model::tasks::queue_stamp, 1)
+        .num(model::tasks::sort_at, f_.clock.now())
+        .num(model::tasks::created_at, f_.clock.now())
+        .num(model::tasks::updated_at, f_.clock.now());
+    f_.merge(std::move(rows));
+    for (const json::Object& params :
+         {json::Object{}, json::Object{{"queue", "dead"}, {"to", "again"}}}) {
+      const Selection selection = select(of_state("rejected"), BulkAction::requeue);
+      CPPUNIT_ASSERT_EQUAL(std::string("live"), items(selection).at(0).queue);
+      BulkJobs::Asked ask = asked(selection);
+      ask.params = params;
+      CPPUNIT_ASSERT(bulk_->jobs.create(ask).ok());
+      CPPUNIT_ASSERT(bulk_->jobs.work());
+      const auto told = f_.agents.asked().back();
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{Z4J_ENGINE_DEAD_LETTERS}, told.verb);
+      CPPUNIT_ASSERT_EQUAL(std::string("dead0"), told.target);
+      CPPUNIT_ASSERT_EQUAL(json::write(params), told.args_json);
+    }
   }
 
   void the_command_tells_of_each_task() {

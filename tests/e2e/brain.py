@@ -206,3 +206,36 @@ class Brain:
 
         wait_until(over, seconds, tell=lambda: command)
         return command
+
+    # Many tasks at once
+
+    def bulk_post(self, path, body, wanted=201, seconds=90):
+        """The answer to a POST that must work; waits where too many were made in a minute."""
+        status, answer = wait_until(lambda: (got := self.ask("POST", f"/api/v1/projects/default{path}", body))[0] != 429 and got, seconds, every=1)
+        assert status == wanted, (path, body, status, answer)
+        return answer
+
+    def select(self, seconds=60, **body):
+        """A selection when it is built."""
+        selection = self.bulk_post("/selections", body)
+
+        def built():
+            selection.update(self.project(f"/selections/{selection['id']}"))
+            return selection["state"] != "building"
+
+        wait_until(built, seconds, tell=lambda: selection)
+        assert selection["state"] == "ready", selection
+        return selection
+
+    def finish(self, job, seconds=60, states=("done",)):
+        """A bulk job when it goes no further."""
+        def over():
+            job.update(self.project(f"/bulk-jobs/{job['id']}"))
+            return job["state"] in ("done", "paused", "failed", "cancelled")
+
+        wait_until(over, seconds, every=0.3, tell=lambda: job)
+        assert job["state"] in states, job
+        return job
+
+    def bulk_items(self, job):
+        return self.all_of(f"/bulk-jobs/{job['id']}/items?limit=500")

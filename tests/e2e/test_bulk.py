@@ -46,29 +46,6 @@ class BulkTest(unittest.TestCase):
 
         wait_until(all_failed, seconds, every=0.5)
 
-    def select(self, **body):
-        selection = self.post("/selections", body)
-
-        def ready():
-            selection.update(self.brain.project(f"/selections/{selection['id']}"))
-            return selection["state"] != "building"
-
-        wait_until(ready, 60, tell=lambda: selection)
-        self.assertEqual(selection["state"], "ready", selection)
-        return selection
-
-    def finish(self, job, seconds=60, states=("done",)):
-        def over():
-            job.update(self.brain.project(f"/bulk-jobs/{job['id']}"))
-            return job["state"] in ("done", "paused", "failed", "cancelled")
-
-        wait_until(over, seconds, every=0.3, tell=lambda: job)
-        self.assertIn(job["state"], states, job)
-        return job
-
-    def items(self, job):
-        return self.brain.all_of(f"/bulk-jobs/{job['id']}/items?limit=500")
-
     def worked_off(self, job):
         now = self.brain.project(f"/bulk-jobs/{job['id']}")
         return now["done"] + now["sent"]
@@ -81,7 +58,7 @@ class BulkTest(unittest.TestCase):
         jobs, door = self.failing("rq", 10, "bulk-feed-open")
         self.failed("celery", ids)
         self.failed("rq", jobs)
-        selection = self.select(action="retry", task_ids=ids + jobs)
+        selection = self.brain.select(action="retry", task_ids=ids + jobs)
         self.assertEqual(selection["total"], 30)
         self.assertEqual({e["engine"]: e["count"] for e in selection["summary"]["by_engine"]}, {"celery": 20, "rq": 10})
         flag.touch()
@@ -91,11 +68,11 @@ class BulkTest(unittest.TestCase):
             self.assertEqual(self.brain.command("retry-task", engine="rq", task_id=job)["status"], "completed")
         wait_until(lambda: all(self.brain.task("rq", job)["state"] == "success" for job in changed), 60)
         before = self.runs()
-        job = self.finish(self.post("/bulk-jobs", {"selection_id": selection["id"], "idempotency_key": "once"}))
+        job = self.brain.finish(self.brain.bulk_post("/bulk-jobs", {"selection_id": selection["id"], "idempotency_key": "once"}))
         self.assertEqual((job["changed"], job["done"] + job["sent"], job["unknown"], job["refused"]), (2, 28, 0, 0), job)
-        self.assertEqual(self.post("/bulk-jobs", {"selection_id": selection["id"], "idempotency_key": "once"})["id"], job["id"])
-        self.assertEqual(self.post("/bulk-jobs", {"selection_id": selection["id"]}, [409])["details"]["reason"], "selection_used")
-        items = self.items(job)
+        self.assertEqual(self.brain.bulk_post("/bulk-jobs", {"selection_id": selection["id"], "idempotency_key": "once"})["id"], job["id"])
+        self.assertEqual(self.brain.bulk_post("/bulk-jobs", {"selection_id": selection["id"]}, 409)["details"]["reason"], "selection_used")
+        items = self.brain.bulk_items(job)
         self.assertEqual({i["task_id"] for i in items if i["outcome"] == "changed"}, set(changed))
         again = {i["task_id"]: i["new_task_id"] for i in items if i["new_task_id"]}
         self.assertEqual(set(again), set(ids + jobs) - set(changed))
@@ -111,17 +88,17 @@ class BulkTest(unittest.TestCase):
         ids, flag = self.failing("celery", MANY, "bulk-kill-open")
         self.failed("celery", ids, PATIENCE)
         flag.touch()
-        selection = self.select(action="retry", filter={"state": "failure", "engine": "celery", "name": "charge_when_open"})
+        selection = self.brain.select(action="retry", filter={"state": "failure", "engine": "celery", "name": "charge_when_open"})
         self.assertEqual(selection["total"], MANY)
         before = self.runs()
-        job = self.post("/bulk-jobs", {"selection_id": selection["id"], "rate_per_second": max(200, MANY // 10)})
+        job = self.brain.bulk_post("/bulk-jobs", {"selection_id": selection["id"], "rate_per_second": max(200, MANY // 10)})
         wait_until(lambda: MANY > self.worked_off(job) > 0, 60, every=0.05)
         self.brain.kill()
         self.brain.start()
-        job = self.finish(job, PATIENCE)
+        job = self.brain.finish(job, PATIENCE)
         self.assertEqual(job["done"] + job["sent"] + job["unknown"], MANY, job)
         self.assertEqual(job["left"], 0)
-        items = self.items(job)
+        items = self.brain.bulk_items(job)
         self.assertEqual({i["task_id"] for i in items}, set(ids))
         sent = [i["new_task_id"] for i in items if i["outcome"] in ("done", "sent")]
         self.assertEqual(len(set(sent)), len(sent))
@@ -134,8 +111,8 @@ class BulkTest(unittest.TestCase):
         ids, flag = self.failing("celery", 40, "bulk-pause-open")
         self.failed("celery", ids)
         flag.touch()
-        selection = self.select(action="retry", task_ids=ids)
-        job = self.post("/bulk-jobs", {"selection_id": selection["id"], "rate_per_second": 4})
+        selection = self.brain.select(action="retry", task_ids=ids)
+        job = self.brain.bulk_post("/bulk-jobs", {"selection_id": selection["id"], "rate_per_second": 4})
         path = f"/bulk-jobs/{job['id']}"
         self.assertEqual(self.post(path + "/pause")["state"], "paused")
         self.assertEqual(self.post(path + "/pause", wanted=[409])["details"]["reason"], "not_running")
@@ -147,6 +124,42 @@ class BulkTest(unittest.TestCase):
         self.assertEqual(job["state"], "cancelled")
         self.assertGreater(job["left"], 0)
         self.assertEqual(len(self.brain.all_of(path + "/items?limit=500&outcome=waiting")), job["left"])
+
+    def test_dead_letters_are_requeued_and_what_is_gone_is_told(self):
+        jobs, door = self.failing("rq", 8, "bulk-dead-open")
+        self.failed("rq", jobs)
+        selection = self.brain.select(action="requeue", task_ids=jobs)
+        self.assertEqual((selection["total"], selection["summary"]["by_engine"]), (8, [{"engine": "rq", "count": 8}]))
+        gone, again = jobs[0], jobs[1:]
+        self.assertEqual(self.brain.command("delete-task", engine="rq", task_id=gone)["status"], "completed")
+        door.touch()
+        before = self.runs()
+        job = self.brain.finish(self.brain.bulk_post("/bulk-jobs", {"selection_id": selection["id"]}))
+        self.assertEqual((job["done"], job["refused"], job["unknown"], job["changed"]), (7, 1, 0, 0), job)
+        self.assertEqual([(i["task_id"], i["reason"]) for i in self.brain.bulk_items(job) if i["outcome"] == "refused"], [(gone, "RQ has no such job")])
+        wait_until(lambda: all(self.fleet.ends(at)[-1:] == ["success"] for at in again), 60, tell=self.fleet.log)
+        wait_until(lambda: all(self.brain.task("rq", at)["state"] == "success" for at in again), 60)
+        ran = self.runs() - before
+        self.assertEqual({at: ran[at] for at in jobs}, {gone: 0, **dict.fromkeys(again, 1)})
+        self.assertFalse({i["task_id"] for i in self.brain.project("/queues/rq/default/dead-letters")["items"]} & set(jobs))
+
+    def test_jobs_that_are_over_are_forgotten_by_their_engine(self):
+        jobs = [self.fleet.send("rq", "rq_jobs.resize", f"bulk-{n}.png", 1) for n in range(6)]
+        kept = self.fleet.send("celery", "shop.add", 1, 2)
+        for engine, ids in (("rq", jobs), ("celery", [kept])):
+            wait_until(lambda e=engine, all_of=ids: all((self.brain.task(e, at) or {}).get("state") == "success" for at in all_of), 60)
+        selection = self.brain.select(action="delete", task_ids=[*jobs, kept])
+        self.assertEqual(selection["total"], 6, selection)
+        left_out = [(i["task_id"], i["exclusion"]) for i in self.brain.project(f"/selections/{selection['id']}/items?outcome=excluded")["items"]]
+        self.assertEqual(left_out, [(kept, 'engine "celery" can\'t do this')])
+        gone, rest = jobs[0], jobs[1:]
+        self.assertEqual(self.brain.command("delete-task", engine="rq", task_id=gone)["status"], "completed")
+        job = self.brain.finish(self.brain.bulk_post("/bulk-jobs", {"selection_id": selection["id"]}))
+        self.assertEqual((job["done"], job["refused"], job["unknown"], job["changed"]), (5, 1, 0, 0), job)
+        self.assertEqual({i["task_id"] for i in self.brain.bulk_items(job) if i["outcome"] == "done"}, set(rest))
+        self.assertEqual([self.fleet.redis(1, "EXISTS", f"rq:job:{at}") for at in jobs], ["0"] * 6)
+        # What the engine forgot is history here.
+        self.assertEqual({self.brain.task("rq", at)["state"] for at in jobs}, {"success"})
 
     def test_a_purge_says_what_it_took_and_can_be_undone(self):
         for engine, database, key, name in (("celery", 0, "bulk-night", "shop.add"), ("rq", 1, "rq:queue:bulk-night", "rq_jobs.resize")):

@@ -20,10 +20,14 @@ PROBE = TESTS / "contract" / "rabbitmq_probe.py"
 PYTHON = "/usr/bin/python3"
 
 
+# In queues named "frail..." messages die after a moment and go to the queue "dead".
+FRAIL = {"pattern": "^frail", "definition": {"message-ttl": 200, "dead-letter-exchange": "", "dead-letter-routing-key": "dead"}}
+
+
 class RabbitMQTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.broker = RabbitMQ(["shop/eu"])
+        cls.broker = RabbitMQ(["shop/eu"], policies=[FRAIL])
         cls.addClassCleanup(cls.broker.close)
         cls.url = cls.broker.url_of("shop/eu")
         cls.folder = tempfile.mkdtemp(prefix="z4j_rabbit_e2e_")
@@ -34,11 +38,12 @@ class RabbitMQTest(unittest.TestCase):
             cls.worker = subprocess.Popen([PYTHON, "-m", "celery", "-A", "engine_celery_tasks", "worker", "-n", "w1@test", "-Q", "celery,other",
                                            "-c", "2"], env=cls.environment, stdout=log, stderr=log, cwd=cls.folder, start_new_session=True)
         cls.addClassCleanup(cls.end_worker)
-        cls.brain = Brain.with_admin('[plugin.celery]\nplugin = "engine-celery"\n[plugin.celery.settings]\nbroker_url = "secret:Z4J_CELERY_BROKER_URL"\nqueues = ["idle"]\n',
+        cls.brain = Brain.with_admin('[plugin.celery]\nplugin = "engine-celery"\n[plugin.celery.settings]\nbroker_url = "secret:Z4J_CELERY_BROKER_URL"\nqueues = ["idle"]\ndead_letter_queues = ["dead"]\n',
                                      Z4J_CELERY_BROKER_URL=cls.url).start()
         cls.addClassCleanup(cls.brain.remove)
         cls.brain.sign_in()
         cls.probe("declare", "idle", "{}")
+        cls.probe("declare", "dead", "{}")
 
         # Until the worker sends its events.
         def is_seen():
@@ -57,8 +62,8 @@ class RabbitMQTest(unittest.TestCase):
         cls.worker.wait()
 
     @classmethod
-    def send(cls, jobs):
-        done = subprocess.run([PYTHON, str(TASKS), "send", json.dumps(jobs)], env=cls.environment, capture_output=True, text=True, timeout=60, check=True)
+    def send(cls, jobs, **environment):
+        done = subprocess.run([PYTHON, str(TASKS), "send", json.dumps(jobs)], env={**cls.environment, **environment}, capture_output=True, text=True, timeout=60, check=True)
         return done.stdout.split()
 
     @classmethod
@@ -115,6 +120,21 @@ class RabbitMQTest(unittest.TestCase):
         self.assertEqual(self.probe("depth", "idle"), ["0"])
         for task in tasks:
             self.state(task, "revoked")
+
+    def test_dead_letters_are_requeued_at_once(self):
+        tasks = self.send([{"task": "take", "args": [f"dead {n}"], "options": {"queue": "frail"}} for n in range(5)], Z4J_TEST_SENT="1")
+        for task in tasks:
+            self.assertEqual(self.state(task, "pending")["queue"], "frail")
+        wait_until(lambda: self.probe("depth", "dead") == ["5"], 30)
+        selection = self.brain.select(action="requeue", filter={"engine": "celery"}, task_ids=[*tasks, "never-was"])
+        self.assertEqual(selection["total"], 6, selection)
+        job = self.brain.finish(self.brain.bulk_post("/bulk-jobs", {"selection_id": selection["id"], "params": {"to": "other"}}))
+        self.assertEqual((job["done"], job["refused"], job["unknown"], job["changed"]), (5, 1, 0, 0), job)
+        self.assertEqual([i["task_id"] for i in self.brain.bulk_items(job) if i["outcome"] == "refused"], ["never-was"])
+        for task in tasks:
+            self.state(task, "success")
+        self.assertEqual(self.probe("depth", "dead"), ["0"])
+        self.assertEqual(sorted(line for line in self.runs() if "dead" in line), [f'take "dead {n}"' for n in range(5)])
 
     def test_a_queue_that_is_not_there_is_refused(self):
         command = self.command("purge-queue", queue="not-there", force=True)
