@@ -14,6 +14,7 @@ using base::json::Object;
 
 constexpr core::RateBucket kRefusalsOfOne{"access-denied-route", 1, 60};
 constexpr core::RateBucket kRefusalsOfUser{"access-denied-user", 20, 60};
+constexpr core::RateBucket kRefusalsOfStrangers{"access-denied-strangers", 60, 60};  // of all
 
 bool changes_something(const net::Request& request) {
   return request.method != "GET" && request.method != "HEAD";
@@ -45,20 +46,22 @@ bool has_metrics_token(const Site& site, const net::Request& request) {
          base::equal_constant_time(given.substr(kBearer.size()), settings.metrics_auth_token);
 }
 
-// Refusals of somebody known are recorded: one a minute for each user and route.
-void record_refusal(Site& site, const Call& call, std::string_view route, std::string_view reason) {
-  if (!call.principal) return;
-  const std::string target = call.request.method + " " + std::string(route);
-  const std::string who = call.principal->user.id.text();
-  if (!site.limits.take(kRefusalsOfOne, who + target).allowed ||
-      !site.limits.take(kRefusalsOfUser, who).allowed)
-    return;
-  core::AuditEntry entry =
-      core::AuditEntry::of(call.actor(), "access.denied", "route", target,
-                           call.project ? std::optional(call.project->id) : std::nullopt);
-  entry.result = "denied";
-  entry.metadata["reason"] = reason;
-  site.parts.audit.record(std::move(entry));
+// What the log calls it; "": nothing is recorded.
+std::string_view refusal_action(const Call& call, std::string_view route, int status) {
+  if (!changes_schedules(call.request, route))
+    return call.principal && (status == 403 || status == 404) ? "access.denied" : "";
+  switch (status) {
+    case 401:
+      return "schedules.access.unauth";
+    case 403:
+      return "schedules.access.denied";
+    case 404:
+      return "schedules.access.not_found";
+    case 422:
+      return "schedules.access.invalid";
+    default:
+      return "";
+  }
 }
 
 net::Response forbidden(const net::Request& request, std::string_view message, Object details) {
@@ -177,7 +180,6 @@ std::optional<net::Response> sign_in(Site& site, const Policy& policy, Call& cal
 }
 
 std::optional<net::Response> check_action(Site& site, core::Action action, Call& call) {
-  const net::Request& request = call.request;
   const bool in_project = !core::needs_global_admin(action);
   const base::Uuid* where = nullptr;
   if (in_project) {
@@ -189,15 +191,19 @@ std::optional<net::Response> check_action(Site& site, core::Action action, Call&
   const core::Decision decision = core::decide(*call.principal, action, where);
   if (decision.allowed()) return std::nullopt;
   call.project.reset();
+  return refuse(call, decision);
+}
+
+}  // namespace
+
+net::Response refuse(const Call& call, const core::Decision& decision) {
   const auto status = decision.status();
   if (decision.verdict != core::Verdict::forbidden || decision.needs_global_admin)
     return refuse(call, status.error());
   return forbidden(
-      request, status.error().message,
+      call.request, status.error().message,
       Object{{"have", core::to_string(decision.have)}, {"need", core::to_string(decision.need)}});
 }
-
-}  // namespace
 
 std::optional<net::Response> admit(Site& site, const Route& route, Call& call) {
   const net::Request& request = call.request;
@@ -227,9 +233,30 @@ std::optional<net::Response> admit(Site& site, const Route& route, Call& call) {
   if (!needs_session) return std::nullopt;
   auto refused = sign_in(site, policy, call);
   if (!refused && policy.action) refused = check_action(site, *policy.action, call);
-  if (refused && (refused->status == 403 || refused->status == 404))
-    record_refusal(site, call, route.path, refused->status == 404 ? "hidden" : "forbidden");
+  if (refused) note_refusal(site, call, route.path, refused->status);
   return refused;
+}
+
+bool changes_schedules(const net::Request& request, std::string_view route) {
+  return changes_something(request) && route.starts_with("/api/v1/projects/{slug}/schedules");
+}
+
+void note_refusal(Site& site, const Call& call, std::string_view route, int status) {
+  const std::string_view action = refusal_action(call, route, status);
+  if (action.empty()) return;
+  const std::string target = call.request.method + " " + std::string(route);
+  const std::string who = call.principal ? call.principal->user.id.text()
+                                         : "from " + core::client_key(call.request.client_ip);
+  if (!site.limits.take(kRefusalsOfOne, who + std::string(action) + target).allowed ||
+      !site.limits.take(kRefusalsOfUser, who).allowed ||
+      (!call.principal && !site.limits.take(kRefusalsOfStrangers, "").allowed))
+    return;
+  core::AuditEntry entry =
+      core::AuditEntry::of(call.actor(), action, "route", target,
+                           call.project ? std::optional(call.project->id) : std::nullopt);
+  entry.result = status == 422 ? "failed" : "denied";
+  if (action == "access.denied") entry.metadata["reason"] = status == 404 ? "hidden" : "forbidden";
+  site.parts.audit.record(std::move(entry));
 }
 
 base::Result<core::Principal> admit_socket(Site& site, std::string_view session_cookie) {

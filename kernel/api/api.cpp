@@ -133,6 +133,8 @@ net::Response Api::answer(const net::Request& request, base::LogScope& scope) {
   if (call.project) scope.add("project_id", call.project->id.text());
   net::Response r = refused ? std::move(*refused) : match.route->answer(*site_, call);
   r.route = match.route->path;
+  if (!refused && changes_schedules(request, r.route))
+    note_refusal(*site_, call, r.route, r.status);
   return r;
 }
 

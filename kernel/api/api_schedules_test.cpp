@@ -20,6 +20,7 @@ class ApiSchedulesTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_schedule_lives_through_the_api);
   CPPUNIT_TEST(names_are_unique_and_members_checked);
   CPPUNIT_TEST(who_may_do_what);
+  CPPUNIT_TEST(edits_that_were_turned_away_are_recorded);
   CPPUNIT_TEST(lists_have_pages_and_filters);
   CPPUNIT_TEST(an_import_and_its_diff);
   CPPUNIT_TEST(an_export_is_what_an_import_takes);
@@ -91,6 +92,31 @@ class ApiSchedulesTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(403, op_->get(std::string(kAll) + ":export").status);
     CPPUNIT_ASSERT_EQUAL(std::string("role_viewer"), viewer_->get(at(made)).text("blocked"));
     CPPUNIT_ASSERT_EQUAL(std::string("null"), op_->get(at(made)).text("blocked"));
+  }
+  void edits_that_were_turned_away_are_recorded() {
+    const std::string nobodys = std::string(kAll) + "/" + base::Uuid::random().text();
+    Browser stranger(f_);
+    for (int i = 0; i < 3; ++i) {
+      CPPUNIT_ASSERT_EQUAL(401, stranger.post(kAll, draft("x")).status);
+      CPPUNIT_ASSERT_EQUAL(403, op_->post(kAll, draft("x")).status);
+      CPPUNIT_ASSERT_EQUAL(404, root_->call("DELETE", nobodys).status);
+      CPPUNIT_ASSERT_EQUAL(422, root_->post(kAll, Object{{"name", ""}}).status);
+    }
+    CPPUNIT_ASSERT_EQUAL(404, root_->get(nobodys).status);  // changes nothing
+    std::vector<std::string> seen;
+    core::Query query(core::Table::audit_log);
+    query.where.prefix(model::audit_log::action, "schedules.access.");
+    query.all().order({model::audit_log::seq});
+    CPPUNIT_ASSERT(f_.store->each(query, [&seen](const core::Row& row) {
+      CPPUNIT_ASSERT(!row.is_null(model::audit_log::source_ip));
+      seen.push_back(std::string(row.text(model::audit_log::action)) +
+                     (row.is_null(model::audit_log::user_id) ? "" : " by somebody"));
+      return true;
+    }));
+    CPPUNIT_ASSERT((seen == std::vector<std::string>{"schedules.access.unauth",
+                                                     "schedules.access.denied by somebody",
+                                                     "schedules.access.not_found by somebody",
+                                                     "schedules.access.invalid by somebody"}));
   }
   void lists_have_pages_and_filters() {
     for (const char* name : {"b", "a", "c"}) create(name);

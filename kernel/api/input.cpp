@@ -101,7 +101,9 @@ bool Input::is_null(std::string_view name) const {
 const Value* Input::value(std::string_view name, Need need) {
   const Value* found = fields_.if_contains(name);
   if (found != nullptr && !found->is_null()) return found;
-  if (need == Need::required) problem(name, "missing", "this field is required");
+  // Of a body that can't be read it is not known what it lacks.
+  const bool is_read = problems_.empty() || !problems_.front().name.empty();
+  if (need == Need::required && is_read) problem(name, "missing", "this field is required");
   return nullptr;
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <span>
 
+#include "api/admit.hpp"
 #include "api/input.hpp"
 #include "api/reply.hpp"
 #include "api/shapes.hpp"
@@ -278,7 +279,7 @@ net::Response mint_token(Site& site, Call& call) {
   });
   if (found == all->end()) return refuse(call, core::refuse::not_found("project"));
   const auto decision = core::decide(*call.principal, core::Action::manage_agents, &found->id);
-  if (!decision.allowed()) return refuse(call, decision.status().error());
+  if (!decision.allowed()) return refuse(call, decision);
   call.project = *found;
   const auto made = site.parts.accounts.mint(found->id, *name, call.actor(),
                                              core::AgentAccounts::TokenForm::prefixed);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "api/admit.hpp"
 #include "api/input.hpp"
 #include "api/reply.hpp"
 #include "api/shapes.hpp"
@@ -125,7 +126,7 @@ Named named(const Call& call, std::string_view param, std::string_view what) {
 std::optional<net::Response> not_allowed(const Call& call, core::BulkAction action) {
   const auto decision = core::decide(*call.principal, core::policy_of(action), &call.project->id);
   if (decision.allowed()) return std::nullopt;
-  return refuse(call, decision.status().error());
+  return refuse(call, decision);
 }
 
 double usual_rate(const Site& site) { return site.parts.bulk->selections.options().rate_per_s; }
