@@ -145,6 +145,10 @@ base::Status Audit::commit(std::vector<AuditEntry> entries, const Act& act, Comm
   if (may_change_ && !entries.front().action.starts_with("audit.")) {
     if (auto may = may_change_(); !may) return may;
   }
+  return write(std::move(entries), act, out);
+}
+
+base::Status Audit::write(std::vector<AuditEntry> entries, const Act& act, Commit& out) {
   Waiting mine;
   for (AuditEntry& entry : entries) {
     mine.entries.push_back(audit_cleaned(std::move(entry)));
@@ -312,11 +316,24 @@ base::Status Audit::try_commit(Group& group, bool& in_doubt) {
   return audit_busy("the audit log could not be extended: others were faster each time");
 }
 
+base::Status Audit::record_first(AuditEntry entry) {
+  const Act nothing;
+  Commit out;
+  return write({std::move(entry)}, nothing, out);
+}
+
 void Audit::record(AuditEntry entry) {
   const std::string action = entry.action;
-  if (auto done = commit({std::move(entry)}, {}); !done) {
+  if (auto done = record_first(std::move(entry)); !done) {
     log_.error("audit entry not written", {{"action", action}, {"why", done.error().text()}});
   }
+}
+
+base::Error Audit::refused(AuditEntry tried, base::Error why) {
+  tried.result = "denied";
+  tried.metadata["reason"] = why.where;
+  record(std::move(tried));
+  return why;
 }
 
 base::Result<AuditReport> Audit::verify() {

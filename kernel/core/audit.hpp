@@ -50,7 +50,7 @@ class Audit {
 
   // Creates the head of a new chain. Call once before the first commit.
   [[nodiscard]] base::Status open();
-  // Asked before every commit but those of the log's own upkeep (actions "audit.*"). Call before
+  // Asked before every commit() but those of the log's own upkeep (actions "audit.*"). Call before
   // others use this.
   void only_while(MayChange may_change) { may_change_ = std::move(may_change); }
 
@@ -60,8 +60,13 @@ class Audit {
   // the act's steps conflicted (`out` says which).
   [[nodiscard]] base::Status commit(std::vector<AuditEntry> entries, const Act& act, Commit& out);
   [[nodiscard]] base::Status commit(std::vector<AuditEntry> entries, const Act& act);
-  // Only the record: of an act that failed or was denied. A failure to write it is logged.
+  // Only the record, written also while changes are refused: nothing is changed by it. The first is
+  // for what is shown only if it could be written; the second, of an act that failed or was denied,
+  // logs its failure.
+  [[nodiscard]] base::Status record_first(AuditEntry entry);
   void record(AuditEntry entry);
+  // Records what was tried as denied and why; gives `why` back.
+  [[nodiscard]] base::Error refused(AuditEntry tried, base::Error why);
 
   // Walks the whole chain; safe while others write. The error is the store's, not the chain's. See
   // AuditCheck for more than the chain.
@@ -87,6 +92,8 @@ class Audit {
   };
   using Group = std::vector<Waiting*>;
 
+  // commit(), whether or not something may be changed.
+  [[nodiscard]] base::Status write(std::vector<AuditEntry> entries, const Act& act, Commit& out);
   [[nodiscard]] Group next_group();
   // Commits a group and says what became of each; those that must be tried alone stay undone.
   void run(Group& group);

@@ -123,6 +123,7 @@ base::Result<Member> Memberships::add(const base::Uuid& project, const base::Uui
 
 base::Status Memberships::commit(AuditEntry entry, const Member& member, bool loses_admin,
                                  const Audit::Act& act) {
+  AuditEntry tried = entry;
   std::size_t admin_step = 0;
   Commit out;
   auto done = audit_.commit(
@@ -142,8 +143,10 @@ base::Status Memberships::commit(AuditEntry entry, const Member& member, bool lo
       out);
   if (done || done.error().code != base::Code::conflict) return done;
   if (loses_admin && out.bad_step() == admin_step) {
-    return refuse::conflict("last_project_admin",
-                            "this is the last administrator of the project; make another first");
+    return audit_.refused(
+        std::move(tried),
+        refuse::conflict("last_project_admin",
+                         "this is the last administrator of the project; make another first"));
   }
   return refuse::conflict("changed_meanwhile",
                           "somebody else changed this membership at the same moment");

@@ -69,7 +69,11 @@ class MembershipsTest : public CppUnit::TestFixture {
     const Member admin = add(f_.add_user("ann", false, "none"), Role::admin);
     const Member viewer = add(f_.add_user("bob", false, "none"), Role::viewer);
     CPPUNIT_ASSERT_EQUAL(std::string("conflict:last_project_admin"), remove(admin));
+    CPPUNIT_ASSERT_EQUAL(std::string("membership.revoked denied last_project_admin"),
+                         f_.last_entry());
     CPPUNIT_ASSERT_EQUAL(std::string("conflict:last_project_admin"), change(admin, Role::op));
+    CPPUNIT_ASSERT_EQUAL(std::string("membership.updated denied last_project_admin"),
+                         f_.last_entry());
     CPPUNIT_ASSERT_EQUAL(std::string("ok"), change(viewer, Role::admin));
     CPPUNIT_ASSERT_EQUAL(std::string("ok"), change(admin, Role::op));
     CPPUNIT_ASSERT_EQUAL(std::string("membership.updated success"), f_.last_entry());

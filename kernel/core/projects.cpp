@@ -272,9 +272,10 @@ base::Status Projects::archive(const Principal& principal, std::string_view slug
   if (!found->has_value()) return refuse::not_found("project");
   const Project& p = **found;
   if (!p.is_active) return {};
+  const AuditEntry entry = AuditEntry::of(actor, "project.archived", "project", p.id.text(), p.id);
   Commit commit;
   auto done = audit_.commit(
-      {AuditEntry::of(actor, "project.archived", "project", p.id.text(), p.id)},
+      {entry},
       [&](Commit& c) {
         Where others;
         others.eq(proj::is_active, true).ne(proj::id, p.id);
@@ -287,7 +288,8 @@ base::Status Projects::archive(const Principal& principal, std::string_view slug
       },
       commit);
   if (!done && done.error().code == base::Code::conflict) {
-    return refuse::conflict("last_project", "the last active project can't be archived");
+    return audit_.refused(
+        entry, refuse::conflict("last_project", "the last active project can't be archived"));
   }
   return done;
 }

@@ -127,6 +127,7 @@ base::Result<User> Users::find(std::string_view email) {
 base::Status Users::commit(AuditEntry entry, const base::Uuid& user, bool may_lose_admin,
                            const Audit::Act& act) {
   const std::optional<base::Uuid> by = entry.user_id;
+  AuditEntry tried = entry;
   std::size_t own_steps = 0, admin_step = 0;
   Commit out;
   auto done = audit_.commit(
@@ -141,10 +142,12 @@ base::Status Users::commit(AuditEntry entry, const base::Uuid& user, bool may_lo
       },
       out);
   if (done || done.error().code != base::Code::conflict) return done;
-  if (out.bad_step() < own_steps) return not_an_administrator();
+  if (out.bad_step() < own_steps) return audit_.refused(std::move(tried), not_an_administrator());
   if (out.bad_step() == own_steps) return refuse::not_found("user");
   if (may_lose_admin && out.bad_step() == admin_step) {
-    return refuse::conflict("last_admin", "the installation needs an active administrator");
+    return audit_.refused(
+        std::move(tried),
+        refuse::conflict("last_admin", "the installation needs an active administrator"));
   }
   return done;
 }
@@ -169,6 +172,7 @@ base::Result<User> Users::create(const UserDraft& draft, const Actor& actor) {
   user.created_at = user.updated_at = clock_.now();
   AuditEntry entry = AuditEntry::of(actor, "user.created", "user", user.id.text());
   entry.metadata = {{"email", user.email}, {"is_admin", user.is_admin}};
+  AuditEntry tried = entry;
   std::size_t insert_step = 0;
   Commit commit;
   auto done = audit_.commit(
@@ -181,7 +185,8 @@ base::Result<User> Users::create(const UserDraft& draft, const Actor& actor) {
       commit);
   if (done) return user;
   if (done.error().code != base::Code::conflict) return std::move(done).error();
-  if (commit.bad_step() < insert_step) return not_an_administrator();
+  if (commit.bad_step() < insert_step)
+    return audit_.refused(std::move(tried), not_an_administrator());
   return refuse::conflict("email", "a user with this e-mail address exists");
 }
 
@@ -192,9 +197,15 @@ base::Result<User> Users::patch(const base::Uuid& id, const UserPatch& patch, co
   const bool is_self = actor.user_id == id;
   const bool demotes = patch.is_admin == false && user.is_admin;
   const bool deactivates = patch.is_active == false && user.is_active;
-  if (is_self && demotes) return refuse::conflict("self_demote", "nobody can demote himself");
-  if (is_self && deactivates)
-    return refuse::conflict("self_deactivate", "nobody can deactivate himself");
+  AuditEntry entry = AuditEntry::of(actor, "user.updated", "user", id.text());
+  if (is_self && demotes) {
+    return audit_.refused(std::move(entry),
+                          refuse::conflict("self_demote", "nobody can demote himself"));
+  }
+  if (is_self && deactivates) {
+    return audit_.refused(std::move(entry),
+                          refuse::conflict("self_deactivate", "nobody can deactivate himself"));
+  }
 
   std::vector<Set> sets;
   json::Array fields;
@@ -212,7 +223,6 @@ base::Result<User> Users::patch(const base::Uuid& id, const UserPatch& patch, co
     if (auto good = check_zone(*patch.timezone); !good) return std::move(good).error();
     text(patch.timezone, user.timezone, user_col::timezone, "timezone", kZoneBytes);
   }
-  AuditEntry entry = AuditEntry::of(actor, "user.updated", "user", id.text());
   const auto flag = [&](const std::optional<bool>& from, bool& to, std::uint16_t column,
                         const char* name) {
     if (!from || *from == to) return;
@@ -250,10 +260,13 @@ base::Status Users::set_password(const base::Uuid& id, std::string_view next, Ch
 }
 
 base::Status Users::remove(const base::Uuid& id, const Actor& actor) {
-  if (actor.user_id == id) return refuse::conflict("self_delete", "nobody can delete himself");
+  AuditEntry entry = AuditEntry::of(actor, "user.deleted", "user", id.text());
+  if (actor.user_id == id) {
+    return audit_.refused(std::move(entry),
+                          refuse::conflict("self_delete", "nobody can delete himself"));
+  }
   auto user = get(id);
   if (!user) return std::move(user).error();
-  AuditEntry entry = AuditEntry::of(actor, "user.deleted", "user", id.text());
   entry.metadata = {{"email", user->email}, {"is_admin", user->is_admin}};
   return commit(std::move(entry), id, true, [&](Commit& c) {
     c.erase(Table::users, is_user(id));

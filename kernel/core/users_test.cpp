@@ -98,9 +98,12 @@ class UsersTest : public CppUnit::TestFixture {
   void nobody_takes_his_own_rights() {
     const User root = f_.add_user("root", true, "none"), ann = f_.add_user("ann", true, "none");
     CPPUNIT_ASSERT_EQUAL(std::string("conflict:self_demote"), patch(ann, demoted(), ann));
+    CPPUNIT_ASSERT_EQUAL(std::string("user.updated denied self_demote"), f_.last_entry());
     CPPUNIT_ASSERT_EQUAL(std::string("conflict:self_deactivate"), patch(ann, deactivated(), ann));
+    CPPUNIT_ASSERT_EQUAL(std::string("user.updated denied self_deactivate"), f_.last_entry());
     CPPUNIT_ASSERT_EQUAL(std::string("conflict:self_delete"),
                          AccountFixture::why(f_.users.remove(ann.id, AccountFixture::actor(ann))));
+    CPPUNIT_ASSERT_EQUAL(std::string("user.deleted denied self_delete"), f_.last_entry());
     CPPUNIT_ASSERT_EQUAL(std::string("ok"), patch(ann, demoted(), root));
   }
 
@@ -108,10 +111,12 @@ class UsersTest : public CppUnit::TestFixture {
     const User root = f_.add_user("root", true, "none");
     CPPUNIT_ASSERT_EQUAL(std::string("conflict:last_admin"),
                          AccountFixture::why(f_.users.patch(root.id, demoted(), {})));
+    CPPUNIT_ASSERT_EQUAL(std::string("user.updated denied last_admin"), f_.last_entry());
     CPPUNIT_ASSERT_EQUAL(std::string("conflict:last_admin"),
                          AccountFixture::why(f_.users.patch(root.id, deactivated(), {})));
     CPPUNIT_ASSERT_EQUAL(std::string("conflict:last_admin"),
                          AccountFixture::why(f_.users.remove(root.id, {})));
+    CPPUNIT_ASSERT_EQUAL(std::string("user.deleted denied last_admin"), f_.last_entry());
     CPPUNIT_ASSERT(f_.users.get(root.id).value().is_admin);
   }
 
