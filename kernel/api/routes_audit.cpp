@@ -58,8 +58,11 @@ Object entry_json(const core::AuditRow& row) {
 }
 
 net::Response audit_file(Site& site, const Call& call, const core::AuditFilter& filter,
-                         TableFormat format, std::string_view fields) {
+                         TableFormat format, std::string_view fields, const Object& query) {
   TableFile table;
+  table.record = core::AuditEntry::of(call.actor(), "audit.exported", "project", call.project->slug,
+                                      call.project->id);
+  table.record.metadata = {{"query", query}};
   table.name = "z4j-audit-" + call.project->slug;
   table.sheet = "Audit";
   table.columns = chosen_columns(fields, kAuditColumns);
@@ -84,7 +87,7 @@ net::Response audit_file(Site& site, const Call& call, const core::AuditFilter& 
     left = page->empty() ? 0 : left - page->size();
     return rows;
   };
-  return send_table(call, format, std::move(table));
+  return send_table(site, call, format, std::move(table));
 }
 
 net::Response list_entries(Site& site, Call& call) {
@@ -102,7 +105,7 @@ net::Response list_entries(Site& site, Call& call) {
   const auto format = read_format(query);
   const std::string fields = query.text("fields", {0, 1000}).value_or("");
   if (!query.ok()) return query.refused(call.request);
-  if (format) return audit_file(site, call, filter, *format, fields);
+  if (format) return audit_file(site, call, filter, *format, fields, query.fields());
   std::optional<std::int64_t> before;
   if (paging.after) before = paging.after->at;
   auto rows = core::list_audit(site.parts.store, filter, before, paging.limit + 1);
@@ -181,7 +184,8 @@ net::Response bundle(Site& site, Call& call) {
   if (!opened) return refuse(call, opened.error());
   auto entry = core::AuditEntry::of(call.actor(), "audit.exported", "audit", "");
   entry.metadata = {{"first_seq", opened->first_seq()}, {"entries", opened->entries()}};
-  site.parts.audit.record(std::move(entry));
+  if (auto written = site.parts.audit.record_first(std::move(entry)); !written)
+    return refuse(call, written.error());
   net::Response response;
   response.content_type = "text/plain; charset=utf-8";
   response.headers.emplace_back(

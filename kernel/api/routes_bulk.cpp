@@ -286,6 +286,9 @@ net::Response report_job(Site& site, Call& call) {
   auto job = find_job(site, call);
   if (!job) return refuse(call, job.error());
   TableFile table;
+  table.record = core::AuditEntry::of(call.actor(), "bulk_job.exported", "bulk_job", job->id.text(),
+                                      call.project->id);
+  table.record.metadata = {{"query", query.fields()}};
   table.name = "z4j-bulk-" + std::string(core::to_string(job->action)) + "-" + job->id.text();
   table.sheet = "Tasks";
   table.columns = {"number",    "engine",  "task_id", "name",        "queue",      "state",
@@ -307,7 +310,7 @@ net::Response report_job(Site& site, Call& call) {
     }
     return rows;
   };
-  return send_table(call, format.value_or(TableFormat::csv), std::move(table));
+  return send_table(site, call, format.value_or(TableFormat::csv), std::move(table));
 }
 
 // --- queue copies -------------------------------------------------------------------------------

@@ -51,6 +51,14 @@ net::Response list_queued(Site& site, Call& call, std::string_view what, const s
                                        static_cast<std::uint32_t>(limit), cursor.value_or(""));
   if (!tasks) return refuse(call, tasks.error());
   const Array* items = base::json::array(*tasks, "items");
+  core::AuditEntry entry =
+      core::AuditEntry::of(call.actor(), "queue.messages_read", "queue", queue, call.project->id);
+  entry.metadata = {{"engine", call.param("engine")},
+                    {"what", what},
+                    {"query", query.fields()},
+                    {"messages", items != nullptr ? items->size() : 0}};
+  if (auto written = site.parts.audit.record_first(std::move(entry)); !written)
+    return refuse(call, written.error());
   return json_answer(
       200, Object{{"items", items != nullptr ? *items : Array()},
                   {"next_cursor", base::json::text_or_null(base::json::text(*tasks, "next"))}});

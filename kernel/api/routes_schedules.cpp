@@ -398,6 +398,17 @@ net::Response diff_schedules(Site& site, Call& call) {
                                  {"errors", errors_json(diff->errors)}});
 }
 
+// Written down before it is shown.
+net::Response send_schedules(Site& site, const Call& call, const Input& query, Object out) {
+  core::AuditEntry entry = core::AuditEntry::of(call.actor(), "schedules.exported", "project",
+                                                call.project->slug, call.project->id);
+  entry.metadata = {{"query", query.fields()},
+                    {"schedules", base::json::array(out, "schedules")->size()}};
+  if (auto written = site.parts.audit.record_first(std::move(entry)); !written)
+    return refuse(call, written.error());
+  return json_answer(200, out);
+}
+
 // Everything that an import takes back; at most as many.
 net::Response export_schedules(Site& site, Call& call) {
   Input query = Input::of_query(call.request);
@@ -417,10 +428,11 @@ net::Response export_schedules(Site& site, Call& call) {
       return refuse(call, core::refuse::not_found("scheduler instance"));
     auto own = site.parts.own_schedules(*instance);
     if (!own) return refuse(call, own.error());
-    return json_answer(200, Object{{"form", "own"},
-                                   {"scheduler", place->scheduler},
-                                   {"instance", *instance},
-                                   {"schedules", std::move(*own)}});
+    return send_schedules(site, call, query,
+                          Object{{"form", "own"},
+                                 {"scheduler", place->scheduler},
+                                 {"instance", *instance},
+                                 {"schedules", std::move(*own)}});
   }
   filter.owner = instance;
   Array out;
@@ -435,7 +447,7 @@ net::Response export_schedules(Site& site, Call& call) {
     return refuse(call, core::refuse::error(base::Code::too_large, "schedules",
                                             "more than 2000 schedules: export them by scheduler"));
   }
-  return json_answer(200, Object{{"form", "z4j"}, {"schedules", std::move(out)}});
+  return send_schedules(site, call, query, Object{{"form", "z4j"}, {"schedules", std::move(out)}});
 }
 
 net::Response resync_schedules(Site& site, Call& call) {

@@ -80,7 +80,10 @@ net::Response list_tasks(Site& site, Call& call) {
   const auto format = read_format(query);
   const auto fields = query.text("fields", {0, 500});
   if (!query.ok()) return query.refused(call.request);
-  if (format) return export_tasks(site, call, filter, paging.after, *format, fields.value_or(""));
+  if (format) {
+    return export_tasks(site, call, filter, paging.after, *format, fields.value_or(""),
+                        query.fields());
+  }
   auto page = site.tasks.list(call.project->id, filter, paging.after, paging.limit);
   if (!page) return refuse(call, page.error());
   Object out = page_json(to_json_array(page->items), List::tasks, page->next);

@@ -104,7 +104,8 @@ struct Flow {
   }
 };
 
-net::Response send_workbook(const Call& call, TableFile& table) {
+// `count` becomes the number of its rows.
+net::Response send_workbook(const Call& call, TableFile& table, std::size_t& count) {
   const WorkbookPlace place;
   if (!place.taken) {
     net::Response r = error_answer(call.request, 503, "unavailable",
@@ -115,7 +116,6 @@ net::Response send_workbook(const Call& call, TableFile& table) {
   auto opened = Xlsx::open(table.sheet, table.columns);
   if (!opened) return refuse(call, opened.error());
   auto book = std::make_shared<Xlsx>(std::move(*opened));
-  std::size_t count = 0;
   while (true) {
     auto rows = table.next();
     if (!rows) return refuse(call, rows.error());
@@ -165,20 +165,27 @@ std::vector<std::string> chosen_columns(std::string_view list,
   return out;
 }
 
-net::Response send_table(const Call& call, TableFormat format, TableFile table) {
+net::Response send_table(Site& site, const Call& call, TableFormat format, TableFile table) {
   const std::string_view ending = format == TableFormat::csv    ? "csv"
                                   : format == TableFormat::json ? "json"
                                                                 : "xlsx";
   const std::string name = table.name + "." + std::string(ending);
+  core::AuditEntry record = std::move(table.record);
+  record.metadata["format"] = ending;
+  record.metadata["columns"] = Array(table.columns.begin(), table.columns.end());
   net::Response r;
   if (format == TableFormat::xlsx) {
-    r = send_workbook(call, table);
+    std::size_t rows = 0;
+    r = send_workbook(call, table, rows);
     if (!r.stream) return r;
+    record.metadata["rows"] = rows;
   } else {
     r.content_type = format == TableFormat::csv ? "text/csv; charset=utf-8" : "application/json";
     auto flow = std::make_shared<Flow>(Flow{std::move(table), format == TableFormat::csv});
     r.stream = [flow](std::string& out) { return flow->next(out); };
   }
+  if (auto written = site.parts.audit.record_first(std::move(record)); !written)
+    return refuse(call, written.error());
   r.headers.emplace_back("Content-Disposition", "attachment; filename=\"" + name + "\"");
   return r;
 }

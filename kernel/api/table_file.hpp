@@ -12,9 +12,10 @@
 #include <vector>
 
 #include "api/input.hpp"
-#include "api/router.hpp"
+#include "api/site.hpp"
 #include "base/json.hpp"
 #include "base/result.hpp"
+#include "core/audit_entry.hpp"
 #include "net/http.hpp"
 
 namespace z4j::api {
@@ -29,6 +30,7 @@ struct TableFile {
   std::vector<std::string> columns;
   // The next rows, a value per column; none: that was the last. Lives as long as the answer.
   std::function<base::Result<std::vector<base::json::Array>>()> next;
+  core::AuditEntry record;  // who takes what; how it is written is added
 };
 
 // `format`: nothing when none is asked for; an unknown one is a problem of `query`.
@@ -37,7 +39,9 @@ struct TableFile {
 [[nodiscard]] std::vector<std::string> chosen_columns(std::string_view list,
                                                       const std::vector<std::string>& known);
 
-[[nodiscard]] net::Response send_table(const Call& call, TableFormat format, TableFile table);
+// Nothing is sent that could not be written down first.
+[[nodiscard]] net::Response send_table(Site& site, const Call& call, TableFormat format,
+                                       TableFile table);
 // 422 with details.row_count and details.cap.
 [[nodiscard]] net::Response too_many_rows(const Call& call, std::uint64_t rows, std::uint64_t cap);
 

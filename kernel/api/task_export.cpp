@@ -44,8 +44,11 @@ const Value& cell_of(const Object& task, std::string_view column) {
 
 net::Response export_tasks(Site& site, const Call& call, const core::TaskFilter& filter,
                            const std::optional<core::Place>& after, TableFormat format,
-                           std::string_view fields) {
+                           std::string_view fields, const Object& query) {
   TableFile table;
+  table.record = core::AuditEntry::of(call.actor(), "tasks.exported", "project", call.project->slug,
+                                      call.project->id);
+  table.record.metadata = {{"query", query}};
   table.name = "z4j-tasks-" + call.project->slug;
   table.sheet = "Tasks";
   table.columns = columns_of(fields);
@@ -71,7 +74,7 @@ net::Response export_tasks(Site& site, const Call& call, const core::TaskFilter&
     }
     return rows;
   };
-  return send_table(call, format, std::move(table));
+  return send_table(site, call, format, std::move(table));
 }
 
 }  // namespace z4j::api

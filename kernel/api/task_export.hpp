@@ -12,9 +12,11 @@
 namespace z4j::api {
 
 // `fields` is a comma list, "" for the usual ones. The list ends after tasks_export_max_rows.
+// `query`: what was asked for, for the record.
 [[nodiscard]] net::Response export_tasks(Site& site, const Call& call,
                                          const core::TaskFilter& filter,
                                          const std::optional<core::Place>& after,
-                                         TableFormat format, std::string_view fields);
+                                         TableFormat format, std::string_view fields,
+                                         const base::json::Object& query);
 
 }  // namespace z4j::api
