@@ -105,7 +105,7 @@ class ApiFixture {
  public:
   static constexpr const char* kPassword = "Correct-horse-battery-9";
 
-  ApiFixture() {
+  explicit ApiFixture(const core::testing::TestStore::Wrap& wrap = {}) : store(wrap) {
     settings.environment = "dev";
     settings.secret = "test secret";
     settings.session_secret = "test session secret";

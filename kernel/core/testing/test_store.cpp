@@ -6,7 +6,7 @@
 
 namespace z4j::core::testing {
 
-TestStore::TestStore() {
+TestStore::TestStore(const Wrap& wrap) {
   static const base::SystemClock clock;
   std::string pattern = (std::filesystem::temp_directory_path() / "z4j_store_XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
@@ -24,7 +24,7 @@ TestStore::TestStore() {
   auto driver = host_->storage("store");
   if (!driver) throw std::runtime_error(driver.error().text());
   client_ = std::move(driver).value();
-  auto store = Store::open(client_, {});
+  auto store = Store::open(wrap ? wrap(client_) : client_, {});
   if (!store) throw std::runtime_error(store.error().text());
   store_ = std::move(store).value();
 }

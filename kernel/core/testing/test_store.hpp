@@ -2,6 +2,7 @@
 // production: for unit tests.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,7 +14,11 @@ namespace z4j::core::testing {
 // Owns the host and the folder too; the store dies first.
 class TestStore {
  public:
-  TestStore();  // throws std::runtime_error when the driver can't be loaded
+  using Wrap =
+      std::function<std::shared_ptr<plugin::StorageClient>(std::shared_ptr<plugin::StorageClient>)>;
+  // `wrap`, if any, gives what the store talks to instead of the driver. Throws std::runtime_error
+  // when the driver can't be loaded.
+  explicit TestStore(const Wrap& wrap = {});
   ~TestStore();
   TestStore(const TestStore&) = delete;
   TestStore& operator=(const TestStore&) = delete;
