@@ -16,13 +16,27 @@ using base::json::text_or_null;
 constexpr int kReadyTimeoutMs = 2000;
 constexpr std::int64_t kSecurityContactDays = 365;
 
-net::Response get_health(Site&, Call&) { return json_answer(200, Object{{"status", "ok"}}); }
+// What works only in part, for anybody: changes are refused while the audit log cannot be handed
+// on. Reading goes on, so the answer stays 200 and proxies keep sending requests here.
+std::optional<std::string_view> trouble_of(const Site& site) {
+  const core::AuditForwarder* forwarder = site.parts.audit_desk.forwarder;
+  if (forwarder == nullptr || forwarder->may_change()) return std::nullopt;
+  return "audit_blocked";
+}
+
+net::Response status_answer(const Site& site, std::string_view good) {
+  const auto trouble = trouble_of(site);
+  if (!trouble) return json_answer(200, Object{{"status", good}});
+  return json_answer(200, Object{{"status", "degraded"}, {"reason", *trouble}});
+}
+
+net::Response get_health(Site& site, Call&) { return status_answer(site, "ok"); }
 
 net::Response get_ready(Site& site, Call&) {
   if (auto answered = site.parts.store.ping(kReadyTimeoutMs); !answered) {
     return json_answer(503, Object{{"status", "unready"}, {"reason", "database"}});
   }
-  return json_answer(200, Object{{"status", "ready"}});
+  return status_answer(site, "ready");
 }
 
 net::Response get_system(Site& site, Call& call) {
@@ -53,7 +67,10 @@ net::Response get_system(Site& site, Call& call) {
   } else {
     out["database_error"] = "the database does not answer";
   }
-  // Why changes are refused, when they are; receivers' addresses are for administrators.
+  const auto trouble = trouble_of(site);
+  out["status"] = trouble ? "degraded" : "ok";
+  if (trouble) out["reason"] = *trouble;
+  // Which receivers lack what and why: for administrators.
   if (const AuditDesk& desk = site.parts.audit_desk; call.principal->user.is_admin) {
     if (desk.keeper != nullptr) out["audit"] = desk.keeper->to_json();
     if (desk.forwarder != nullptr) out["audit_forwarding"] = desk.forwarder->to_json();
@@ -100,18 +117,19 @@ void add_health_routes(Router& router) {
         .gives_file(200, "text/plain; charset=utf-8");
   }
   router.add("GET", "/api/v1/health", {Gate::open}, get_health)
-      .does("Say that the process answers")
-      .gives(200, "{status: text}");
+      .does("Say that the process answers, and what works only in part")
+      .gives(200, "{status: text, reason?: text}");
   router.add("GET", "/api/v1/health/ready", {Gate::open}, get_ready)
       .does("Say whether the database answers")
-      .gives(200, "{status: text}")
+      .gives(200, "{status: text, reason?: text}")
       .gives(503, "{status: text, reason: text}");
   router
       .add("GET", "/api/v1/health/system", {Gate::signed_in, std::nullopt, nullptr, core::kAnyKey},
            get_system)
       .does("Show versions, the database, and the brains that share it")
       .gives(200,
-             "{z4j_version: text, python_version: text, python_implementation: text, os: text, "
+             "{status: text, reason?: text, z4j_version: text, python_version: text, "
+             "python_implementation: text, os: text, "
              "architecture: text, pid: int, database_type: text?, database_version: text?, "
              "database_size_mb: number?, database_connections: int?, packages: {*: text}, runtime: "
              "text, abi_version: text, uptime_seconds: int, database_error?: text, *: any}");
