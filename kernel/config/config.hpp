@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -168,6 +169,11 @@ struct SettingRow {
   std::string description;
 };
 [[nodiscard]] std::vector<SettingRow> list_settings(const Loaded& loaded);
+
+// The settings that are not their default, key to text, to tell one state of them from another:
+// instead of a secret stands what `seal` makes of it, and a URL has that besides its masked form.
+[[nodiscard]] std::map<std::string, std::string> set_settings(
+    const Settings& settings, const std::function<std::string(std::string_view)>& seal);
 
 // The settings without their values, in the file's order; views live as long as the process.
 struct KnownSetting {

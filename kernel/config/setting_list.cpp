@@ -48,6 +48,20 @@ std::vector<SettingRow> list_settings(const Loaded& loaded) {
   return rows;
 }
 
+std::map<std::string, std::string> set_settings(
+    const Settings& settings, const std::function<std::string(std::string_view)>& seal) {
+  std::map<std::string, std::string> out;
+  const Settings defaults;
+  for (const Setting& s : setting_table()) {
+    const std::string value = value_text(settings, s);
+    if (value == value_text(defaults, s)) continue;
+    out[std::string(s.key)] = s.secrecy == Secrecy::open  ? value
+                              : s.secrecy == Secrecy::url ? mask_url(value) + " " + seal(value)
+                                                          : seal(value);
+  }
+  return out;
+}
+
 std::vector<KnownSetting> known_settings() {
   std::vector<KnownSetting> rows;
   for (const Setting& s : setting_table())

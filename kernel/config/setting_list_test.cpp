@@ -43,6 +43,7 @@ class SettingListTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(every_default_is_within_its_own_bounds);
   CPPUNIT_TEST(rows_tell_value_and_source_and_hide_secrets);
   CPPUNIT_TEST(passwords_in_urls_are_hidden);
+  CPPUNIT_TEST(what_is_set_is_told_with_secrets_sealed);
   CPPUNIT_TEST(the_shipped_file_has_every_setting_with_its_default);
   CPPUNIT_TEST(the_shipped_examples_load);
   CPPUNIT_TEST(the_shipped_document_is_current);
@@ -99,6 +100,21 @@ class SettingListTest : public CppUnit::TestFixture {
                          row(loaded, "database.url").value);
     CPPUNIT_ASSERT_EQUAL(std::string("redis://***@h"), mask_url("redis://tokenonly@h"));
     CPPUNIT_ASSERT_EQUAL(std::string("sqlite:///a:b"), mask_url("sqlite:///a:b"));
+  }
+  void what_is_set_is_told_with_secrets_sealed() {
+    const auto seal = [](std::string_view text) { return "<" + std::to_string(text.size()) + ">"; };
+    CPPUNIT_ASSERT(set_settings(Settings(), seal).empty());
+    const Loaded loaded = load_text(LoadOptions{"f",
+                                                {{"Z4J_SECRET", std::string(40, 's')},
+                                                 {"Z4J_DATABASE_URL", "postgresql://u:pass@h/d"}}},
+                                    "[server]\nport = 5\nhsts = true\n");
+    auto set = set_settings(loaded.settings, seal);
+    set.erase("home");
+    const std::map<std::string, std::string> wanted = {
+        {"database.url", "postgresql://u:***@h/d <23>"},
+        {"security.secret", "<40>"},
+        {"server.port", "5"}};
+    CPPUNIT_ASSERT(wanted == set);
   }
   void the_shipped_file_has_every_setting_with_its_default() {
     const std::string shipped = text_of_file(std::string(Z4J_SOURCE_DIR) + "/config/z4j.toml");

@@ -195,6 +195,10 @@ int export_log(const Given& given, core::Store& store, const ExportRequest& requ
     path += "/audit-" + std::to_string(bundle->first_seq()) + "-" +
             std::to_string(bundle->first_seq() + bundle->entries()) + ".z4jaudit";
   }
+  core::AuditEntry entry = core::AuditEntry::of({}, "audit.exported", "audit", {});
+  entry.metadata = {{"first_seq", bundle->first_seq()}, {"entries", bundle->entries()}};
+  if (auto written = (*bench)->audit->record_first(std::move(entry)); !written)
+    return tell(written.error());
   if (auto done = write_bundle(*bundle, path); !done) return tell(done.error());
   std::printf("%s: %llu entries from %llu on, of %llu\nz4j-audit-verify %s --key %s\n",
               path.c_str(), shown(bundle->entries()), shown(bundle->first_seq()),

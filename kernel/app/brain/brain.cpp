@@ -14,6 +14,7 @@
 #include "api/api.hpp"
 #include "api/key_networks.hpp"
 #include "app/brain/audit_upkeep.hpp"
+#include "app/brain/config_record.hpp"
 #include "app/brain/database.hpp"
 #include "app/brain/identity_provider.hpp"
 #include "app/brain/outgoing.hpp"
@@ -576,6 +577,8 @@ base::Status Brain::Parts::open() {
       core::Audit::Options{.secret = settings.secret,
                            .previous_secrets = settings.previous_secrets});
   if (auto good = audit->open(); !good) return good;
+  if (auto recorded = record_config(*store, *audit, loaded, host_name()); !recorded)
+    return recorded;
   auth = std::make_unique<core::Auth>(*store, *audit, hasher, clock, log,
                                       core::auth_options(settings));
   sealer = std::make_unique<core::Sealer>(settings.secret, settings.previous_secrets);

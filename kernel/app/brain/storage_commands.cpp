@@ -100,6 +100,21 @@ void put_checkpoint_aside(const config::Settings& settings) {
   if (!none) std::printf("the audit log's checkpoint from before is kept as %s\n", aside.c_str());
 }
 
+// What the database was filled from, as the newest entry of the log that came with it.
+base::Status record_restore(core::Store& store, const config::Settings& settings,
+                            const core::BackupReport& report) {
+  const base::SystemClock clock;
+  core::Audit audit(store, clock, base::Log::quiet(),
+                    {.secret = settings.secret, .previous_secrets = settings.previous_secrets});
+  if (auto opened = audit.open(); !opened) return opened;
+  core::AuditEntry entry = core::AuditEntry::of({}, "database.restored", "database", {});
+  entry.metadata = {{"rows", report.rows},
+                    {"made_at", base::format_time(report.made_at)},
+                    {"made_by", report.program},
+                    {"schema", report.schema}};
+  return audit.record_first(std::move(entry));
+}
+
 }  // namespace
 
 int tell(const base::Error& error) {
@@ -213,7 +228,11 @@ int restore(const config::Settings& settings, const StorageRequest& request) {
   });
   if (!report) return tell(report.error());
   print_backup(request.verify ? "the backup is good" : "restored", *report);
-  if (!request.verify) put_checkpoint_aside(settings);
+  if (!request.verify) {
+    put_checkpoint_aside(settings);
+    if (auto written = record_restore(target->store(), settings, *report); !written)
+      return tell(written.error());
+  }
   return verify_audit(target->store(), settings, false);
 }
 
