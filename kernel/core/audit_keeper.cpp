@@ -1,5 +1,6 @@
 #include "core/audit_keeper.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 #include "core/audit_check.hpp"
@@ -29,7 +30,8 @@ AuditKeeper::AuditKeeper(Store& store, Audit& audit, AuditTree& tree, AuditCheck
       log_(log),
       options_(std::move(options)),
       next_retention_ms_(clock.steady_ms() + kFirstRetentionMs),
-      next_check_ms_(clock.steady_ms() + kFirstCheckMs) {}
+      next_check_ms_(clock.steady_ms() +
+                     std::min(kFirstCheckMs, options_.verify_interval_s * std::int64_t{1000})) {}
 
 AuditKeeper::~AuditKeeper() { stop(); }
 
