@@ -1,4 +1,5 @@
 """Two verifiers, one of them z4j-audit-verify and the other written from the description alone, say the same of random logs, honest and forged."""
+import datetime
 import hashlib
 import hmac
 import json
@@ -13,6 +14,9 @@ import proof
 
 PROGRAM = pathlib.Path(os.environ["Z4J_BUILD"]) / "bin" / "z4j-audit-verify"
 SEEDS = int(os.environ.get("Z4J_AUDIT_SEEDS", "120"))
+# "today": where those of yesterday ended, when there are as many each day.
+FIRST = os.environ.get("Z4J_AUDIT_FIRST_SEED", "0")
+RANGE = range(first := datetime.date.today().toordinal() * SEEDS if FIRST == "today" else int(FIRST), first + SEEDS)
 WORDS = ["a", "é", "\u2028", "\U0001f600", '"', "\\", "}", "{", "prev_row_hmac", "x" * 70]
 
 
@@ -116,7 +120,7 @@ class Verifiers(unittest.TestCase):
         self.assertTrue(proof.ed25519.sign(seed, b"").hex().startswith("e5564300c360ac72"))
 
     def test_honest_logs_are_proven_by_both(self):
-        for seed in range(SEEDS):
+        for seed in RANGE:
             with self.subTest(seed=seed):
                 dice = random.Random(seed)
                 log = Log(dice, dice.choice([1, 2, 3, 5, 8, 13, 64, 100]))
@@ -128,7 +132,7 @@ class Verifiers(unittest.TestCase):
                 self.agree(True, log, log.bundle(first, count, old), [log.witness.key], seen)
 
     def test_forged_logs_are_refuted_by_both(self):
-        for seed in range(SEEDS):
+        for seed in RANGE:
             with self.subTest(seed=seed):
                 dice = random.Random(1_000_000 + seed)
                 log = Log(dice, dice.choice([4, 7, 8, 20, 33]))
@@ -170,7 +174,7 @@ class Verifiers(unittest.TestCase):
                     self.agree(False, log, log.bundle(1, size), [stranger.key])
 
     def test_damaged_bundles_are_told_apart_alike(self):
-        for seed in range(SEEDS):
+        for seed in RANGE:
             with self.subTest(seed=seed):
                 dice = random.Random(2_000_000 + seed)
                 log = Log(dice, 6)
