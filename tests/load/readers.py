@@ -17,7 +17,7 @@ import time
 import urllib.parse
 import urllib.request
 
-PAGES = ("", "?state=failure", "?state=success", "?queue=default", "?limit=100")
+PAGES = ("", "?state=failure", "?state=success", "?queue={queue}", "?limit=100")
 
 
 def sign_in(url, email):
@@ -26,6 +26,13 @@ def sign_in(url, email):
     request = urllib.request.Request(f"{url}/api/v1/auth/login", data=body, headers={"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as answer:
         return "; ".join(line.split(";", 1)[0] for line in answer.headers.get_all("Set-Cookie"))
+
+
+def queue_of(given, cookie):
+    """The first queue of the project."""
+    request = urllib.request.Request(f"{given.url}/api/v1/projects/{given.project}/queues?limit=1", headers={"Cookie": cookie})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return urllib.parse.quote(json.load(answer)["items"][0]["name"])
 
 
 async def answer_of(reader):
@@ -41,14 +48,14 @@ async def answer_of(reader):
     return status
 
 
-async def client(given, cookie, end, seconds, statuses, number):
+async def client(given, cookie, pages, end, seconds, statuses, number):
     address = urllib.parse.urlsplit(given.url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=1 << 24)
     due = time.monotonic() + random.random() * given.every
     while (now := time.monotonic()) < end:
         if now < due:
             await asyncio.sleep(due - now)
-        page = PAGES[number % len(PAGES)]
+        page = pages[number % len(pages)]
         number += 1
         writer.write(f"GET /api/v1/projects/{given.project}/tasks{page} HTTP/1.1\r\nHost: {address.netloc}\r\nCookie: {cookie}\r\n\r\n".encode())
         begun = time.monotonic()
@@ -70,9 +77,11 @@ async def main():
     options.add_argument("--limit", type=float, default=100)
     given = options.parse_args()
     cookie = sign_in(given.url, given.email)
+    queue = queue_of(given, cookie)
+    pages = [page.format(queue=queue) for page in PAGES]
     seconds, statuses = [], collections.Counter()
     end = time.monotonic() + given.seconds
-    await asyncio.gather(*(client(given, cookie, end, seconds, statuses, number) for number in range(given.clients)))
+    await asyncio.gather(*(client(given, cookie, pages, end, seconds, statuses, number) for number in range(given.clients)))
     seconds.sort()
     at = lambda share: round(1000 * seconds[min(len(seconds) - 1, int(share * len(seconds)))], 1)  # noqa: E731
     print(json.dumps({"requests": len(seconds), "statuses": dict(statuses), "p50_ms": at(0.5), "p95_ms": at(0.95), "p99_ms": at(0.99),
