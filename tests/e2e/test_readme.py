@@ -83,6 +83,17 @@ class ReadmeTest(unittest.TestCase):
 
         wait_until(busy, 60, tell=self.output.read_text)
 
+    def test_the_demo_has_schedules_that_fire(self):
+        def all_there():
+            out = json.loads(self.shell(f"curl -b {self.home}/cookies {self.url}/api/v1/projects/default/schedules"))["items"]
+            return {s["name"]: s for s in out} if len(out) >= 2 else None
+
+        self.shell(f"curl -c {self.home}/cookies -H 'Content-Type: application/json' -d @{self.home}/demo-login.json {self.url}/api/v1/auth/login")
+        seen = wait_until(all_there, 60)
+        self.assertEqual({"stocktaking", "thumbnails"}, set(seen))
+        fires = f"curl -b {self.home}/cookies {self.url}/api/v1/projects/default/schedules/{seen['stocktaking']['id']}/fires"
+        wait_until(lambda: [f for f in json.loads(self.shell(fires)) if f["status"] == "acked_success"], 90, tell=lambda: self.shell(fires))
+
     def test_the_pages_config_is_good(self):
         config = re.search(r"```toml\n(.*?)```", (ROOT / "docs" / "start" / "quickstart.md").read_text(), re.S).group(1)
         file = pathlib.Path(self.folder.name) / "z4j.toml"

@@ -38,6 +38,11 @@ plugin = "engine-rq"
 [plugin.rq.settings]
 redis_url = "secret:demo_rq_url"
 """
+# What the brain itself fires.
+SCHEDULES = [
+    {"name": "stocktaking", "engine": "celery", "task_name": "shop.total", "queue": "orders", "kind": "interval", "expression": "30s", "args": [[3, 4, 5]]},
+    {"name": "thumbnails", "engine": "rq", "task_name": "rq_jobs.resize", "queue": "default", "kind": "cron", "expression": "*/2 * * * *", "args": ["cover.png", 200]},
+]
 
 
 class Failure(Exception):
@@ -61,7 +66,8 @@ class Api:
 
     def __init__(self, url, login, metrics_token):
         self.url, self.login, self.metrics_token = url, login, metrics_token
-        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+        self.cookies = http.cookiejar.CookieJar()
+        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.cookies))
 
     def ask(self, path, body=None, headers=None):
         request = urllib.request.Request(self.url + path, data=body, headers=headers or {})
@@ -79,6 +85,11 @@ class Api:
                 raise
             self.sign_in()
             return json.loads(self.ask(path))
+
+    def post(self, path, body):
+        self.sign_in()
+        token = next(c.value for c in self.cookies if c.name.endswith("z4j_csrf"))
+        return json.loads(self.ask(path, json.dumps(body).encode(), {"Content-Type": "application/json", "X-CSRF-Token": token}))
 
     def events_persisted(self):
         text = self.ask("/metrics", headers={"Authorization": f"Bearer {self.metrics_token}"})
@@ -165,6 +176,15 @@ class Demo:
             raise Failure(f"the brain did not start: {said}")
         return line.split()[-1]
 
+    def make_schedules(self, url):
+        """Those that a former run has made stay."""
+        api, end = Api(url, self.login, self.metrics_token), time.monotonic() + 30
+        while (answer := api.post("/api/v1/projects/default/schedules:import", {"schedules": SCHEDULES}))["failed"]:  # until the scheduler is there
+            if time.monotonic() > end:
+                raise Failure(f"the demo's schedules were not taken: {answer['errors']}")
+            if select.select([self.wake], [], [], 0.5)[0]:
+                raise Stopped
+
     def introduce(self, url, facts):
         cookies, login = self.home / "cookies", self.home / "demo-login.json"
         self.say()
@@ -241,6 +261,7 @@ class Demo:
             if self.postgres:
                 self.start_database()
             url = self.start_brain()
+            self.make_schedules(url)
             self.introduce(url, facts)
             self.watch(url)
         except Stopped:
