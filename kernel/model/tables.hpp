@@ -820,7 +820,8 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(max_failures, INT, NONE, SET, kNoStamp,                                                        \
     "switched off after so many in a row; null: the default, 0: never")                            \
   X(failures, INT, REQUIRED, SET, kNoStamp, "failed runs in a row")                                \
-  X(stopped_why, TEXT, NONE, SET, kNoStamp, "switched off by itself: failures, ended, once")       \
+  X(stopped_why, TEXT, NONE, SET, kNoStamp,                                                        \
+    "switched off by itself: failures, ended, once, archived")                                     \
   X(read_only, BOOL, REQUIRED, SET, kNoStamp, "can't be edited from here")                         \
   X(read_only_reason, TEXT, NONE, SET, kNoStamp, "why")                                            \
   X(capabilities, JSON, NONE, SET, kNoStamp, "what can be done: update, delete, enable, trigger")  \
