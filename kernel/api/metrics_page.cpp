@@ -43,6 +43,10 @@ void write_process(const Site& site, core::MetricText& out) {
   out.family("z4j_ws_dropped_slow_total", "counter",
              "WebSockets closed because their peer read too slowly")
       .sample({}, whole(s.sockets_dropped_slow));
+  out.family("z4j_ws_frames_in_total", "counter", "messages received by WebSockets")
+      .sample({}, whole(s.socket_messages_in));
+  out.family("z4j_ws_frames_out_total", "counter", "messages sent by WebSockets")
+      .sample({}, whole(s.socket_messages_out));
   out.family("z4j_http_requests_total", "counter", "answered requests")
       .sample({}, whole(s.requests_total));
   out.family("z4j_http_requests_refused_total", "counter",
@@ -119,6 +123,10 @@ void write_store(Site& site, core::MetricText& out) {
       .sample({}, std::int64_t{pool.size});
   out.family("z4j_db_pool_checked_out", "gauge", "of these at work")
       .sample({}, std::int64_t{pool.in_use});
+  out.family("z4j_brain_db_pool_size", "gauge", "z4j_db_pool_size by its other name")
+      .sample({}, std::int64_t{pool.size});
+  out.family("z4j_brain_db_pool_in_use", "gauge", "z4j_db_pool_checked_out by its other name")
+      .sample({}, std::int64_t{pool.in_use});
   const auto stats = site.parts.store.stats();
   const auto parsed =
       stats ? base::json::parse(*stats) : base::Result<base::json::Value>(stats.error());
@@ -161,6 +169,9 @@ net::Response get_metrics(Site& site, Call&) {
   write_plugins(site, out);
   site.http_metrics.write(out);
   site.swallowed.write(out);
+  out.family("z4j_inmemory_state_items", "gauge",
+             "entries kept in memory, each kind with a ceiling")
+      .sample({{"subsystem", "rate_limits"}}, static_cast<std::int64_t>(site.limits.keys()));
   // A store that is away takes its figures with it, not the others.
   base::Status stored = write_agents(site, out);
   if (stored) stored = write_workers(site, out);

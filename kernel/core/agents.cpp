@@ -438,6 +438,7 @@ bool LocalAgents::ask(const SourcePtr& source) {
   }
   if (const auto question = source->reconcile.ask()) {
     put(source, *question);
+    ++questions_;
     any = true;
   }
   if (options_.on_lost) {

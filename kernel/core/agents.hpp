@@ -124,6 +124,8 @@ class LocalAgents final : public HeldAgents {
       const base::Uuid& agent_id) const;
   // Over all instances: see reconcile.hpp.
   [[nodiscard]] std::size_t lost_candidates() const;
+  // How often an engine was asked what became of its tasks.
+  [[nodiscard]] std::uint64_t reconcile_questions() const noexcept { return questions_; }
 
  private:
   struct Source;  // one instance; agents_inside.hpp
@@ -155,6 +157,7 @@ class LocalAgents final : public HeldAgents {
   mutable std::shared_mutex sources_mutex_;
   std::map<std::string, SourcePtr> sources_;  // by instance; guarded by sources_mutex_
 
+  std::atomic<std::uint64_t> questions_{0};
   std::mutex work_mutex_;                               // one round at a time
   std::int64_t next_times_ms_ = 0, next_sweep_ms_ = 0;  // guarded by work_mutex_
   std::mutex presence_mutex_;                           // one writer of presence at a time

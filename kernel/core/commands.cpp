@@ -556,6 +556,7 @@ void Commands::send(const base::Uuid& agent, const std::string& engine, std::uin
                     const std::string& target, const std::string& args_json, int deadline_ms,
                     Sent sent) {
   const base::Uuid id = sent.id;
+  sent.sent_ms = clock_.steady_ms();
   routes_.command_of(id, agent, engine, verb, target, args_json, deadline_ms,
                      [inbox = inbox_, sent = std::move(sent)](base::Result<std::string> answer) {
                        CommandOutcome outcome = outcome_of(answer);
@@ -720,6 +721,7 @@ base::Status Commands::finish(const Sent& sent, CommandOutcome outcome) {
   }
   if (done) {
     ended_.add({sent.action, sent.engine, worked ? "completed" : "failed"});
+    took_.observe(sent.action, static_cast<double>(clock_.steady_ms() - sent.sent_ms) / 1000);
     changed(sent.project_id);
   }
   return done;
@@ -732,6 +734,7 @@ void Commands::count_ended(std::string_view action, std::string_view status) {
 void Commands::write_metrics(MetricText& out) const {
   issued_.write(out);
   ended_.write(out);
+  took_.write(out);
   out.family("z4j_command_late_results_total", "counter", "answers to commands that were over")
       .sample({}, static_cast<std::int64_t>(late_results_));
 }

@@ -255,6 +255,8 @@ class Commands {
       "z4j_commands_total", "commands issued since the start", {"project", "action", "status"}};
   CounterFamily ended_{
       "z4j_actions_total", "what became of commands since the start", {"verb", "engine", "status"}};
+  DurationFamily took_{"z4j_action_duration_seconds",
+                       "from sending an action to the stored answer of its engine", "verb"};
   std::atomic<bool> may_have_waiting_{true};
 
   std::atomic<bool> stopping_{false};

@@ -30,6 +30,7 @@ struct Commands::Sent {
   int tries = 0;
   std::string args_json = {};  // of the verb
   base::TimeUs fire_due = 0;   // of a fire: when it was due
+  std::int64_t sent_ms = 0;    // steady
 };
 
 struct Commands::Inbox {

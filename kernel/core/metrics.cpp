@@ -107,6 +107,32 @@ void CounterFamily::write(MetricText& out) const {
   }
 }
 
+void DurationFamily::observe(std::string_view value, double seconds) {
+  const auto place = static_cast<std::size_t>(
+      std::lower_bound(kBounds.begin(), kBounds.end(), seconds) - kBounds.begin());
+  const std::lock_guard lock(mutex_);
+  auto found = series_.find(value);
+  if (found == series_.end()) found = series_.try_emplace(std::string(value)).first;
+  ++found->second.counts[place];
+  found->second.sum += seconds;
+}
+
+void DurationFamily::write(MetricText& out) const {
+  out.family(name_, "histogram", help_);
+  const std::lock_guard lock(mutex_);
+  for (const auto& [value, series] : series_) {
+    std::uint64_t so_far = 0;
+    for (std::size_t i = 0; i < series.counts.size(); ++i) {
+      so_far += series.counts[i];
+      out.part("_bucket",
+               {{label_, value}, {"le", i < kBounds.size() ? metric_number(kBounds[i]) : "+Inf"}},
+               static_cast<double>(so_far));
+    }
+    out.part("_sum", {{label_, value}}, series.sum);
+    out.part("_count", {{label_, value}}, static_cast<double>(so_far));
+  }
+}
+
 void HttpMetrics::observe(std::string_view method, std::string_view route, int status,
                           double seconds) {
   if (std::find(kMetricMethods.begin(), kMetricMethods.end(), method) == kMetricMethods.end())

@@ -63,6 +63,29 @@ class CounterFamily {
   std::map<std::vector<std::string>, std::int64_t> series_;  // guarded by mutex_
 };
 
+// One family of histograms of seconds, by the values of one label that the program knows: their
+// number is bounded by it. Thread-safe.
+class DurationFamily {
+ public:
+  static constexpr std::array<double, 12> kBounds = {0.01, 0.05, 0.1, 0.25, 0.5, 1,
+                                                     2.5,  5,    10,  30,   60,  120};
+
+  DurationFamily(std::string_view name, std::string_view help, std::string_view label)
+      : name_(name), help_(help), label_(label) {}
+
+  void observe(std::string_view value, double seconds);
+  void write(MetricText& out) const;
+
+ private:
+  struct Series {
+    std::array<std::uint64_t, kBounds.size() + 1> counts{};  // not cumulative; the last: longer
+    double sum = 0;
+  };
+  const std::string_view name_, help_, label_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Series, std::less<>> series_;  // guarded by mutex_
+};
+
 // Thread-safe.
 class HttpMetrics {
  public:

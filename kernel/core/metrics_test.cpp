@@ -9,6 +9,7 @@ class MetricsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(MetricsTest);
   CPPUNIT_TEST(labels_are_escaped);
   CPPUNIT_TEST(buckets_are_cumulative);
+  CPPUNIT_TEST(durations_are_counted_by_their_label);
   CPPUNIT_TEST(a_counter_family_is_bounded);
   CPPUNIT_TEST(series_are_bounded);
   CPPUNIT_TEST_SUITE_END();
@@ -38,6 +39,20 @@ class MetricsTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_MESSAGE(
           line, out.text().find("z4j_http_request_duration_seconds" + line) != std::string::npos);
     }
+  }
+
+  void durations_are_counted_by_their_label() {
+    DurationFamily family("d", "h", "verb");
+    for (const double seconds : {0.01, 0.02, 500.0}) family.observe("retry", seconds);
+    family.observe("cancel", 60);
+    MetricText out;
+    family.write(out);
+    for (const char* line :
+         {"# TYPE d histogram\n", "d_bucket{verb=\"retry\",le=\"0.01\"} 1\n",
+          "d_bucket{verb=\"retry\",le=\"120\"} 2\n", "d_bucket{verb=\"retry\",le=\"+Inf\"} 3\n",
+          "d_count{verb=\"retry\"} 3\n", "d_bucket{verb=\"cancel\",le=\"30\"} 0\n",
+          "d_sum{verb=\"cancel\"} 60\n"})
+      CPPUNIT_ASSERT_MESSAGE(line, out.text().find(line) != std::string::npos);
   }
 
   void a_counter_family_is_bounded() {

@@ -259,6 +259,8 @@ void Front::fill(ServerStats& stats) const {
   stats.requests_refused = counters_->requests_refused;
   stats.sockets_open = sockets_.open();
   stats.sockets_dropped_slow = sockets_.dropped_slow();
+  stats.socket_messages_in = sockets_.received();
+  stats.socket_messages_out = sockets_.sent();
 }
 
 }  // namespace z4j::net

@@ -51,6 +51,7 @@ struct ServerOptions {
 struct ServerStats {
   std::uint64_t connections_open = 0, connections_total = 0, connections_refused = 0;
   std::uint64_t sockets_open = 0, sockets_dropped_slow = 0;
+  std::uint64_t socket_messages_in = 0, socket_messages_out = 0;
   std::uint64_t requests_total = 0;    // answered, refusals included
   std::uint64_t requests_refused = 0;  // answered by the front itself (4xx, 5xx); never observed
   unsigned threads = 0;                // of the front and the pool together

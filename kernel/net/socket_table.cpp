@@ -188,6 +188,7 @@ class FrontSocket : public std::enable_shared_from_this<FrontSocket> {
       return;  // async_close is under way and finishes, at the latest by its deadline
     }
     last_message_ = last_heard_ = steady_now();
+    ++table_.received_;
     if (!closing_) {
       const auto data = buffer_.data();
       const std::string_view text(static_cast<const char*>(data.data()), data.size());
@@ -224,7 +225,9 @@ class FrontSocket : public std::enable_shared_from_this<FrontSocket> {
                             self->unsent_ -= self->current_.size();
                           }
                           self->current_ = std::string();
-                          if (!error) self->flush();  // on an error the pending read ends too
+                          if (error) return;  // the pending read ends too
+                          ++self->table_.sent_;
+                          self->flush();
                         });
   }
 

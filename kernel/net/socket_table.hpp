@@ -49,6 +49,9 @@ class SocketTable final : public SocketSender {
 
   [[nodiscard]] std::size_t open() const;
   [[nodiscard]] std::uint64_t dropped_slow() const noexcept { return dropped_slow_; }
+  // Messages, whole ones; no control frames.
+  [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
+  [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
 
  private:
   friend class FrontSocket;
@@ -60,7 +63,7 @@ class SocketTable final : public SocketSender {
   const std::vector<SocketEndpoint>& endpoints_;
   const std::chrono::seconds ping_interval_;
   base::Log& log_;
-  std::atomic<std::uint64_t> dropped_slow_{0};
+  std::atomic<std::uint64_t> dropped_slow_{0}, received_{0}, sent_{0};
   SocketId last_id_ = 0;
   std::size_t ticks_ = 0;
   mutable std::mutex mutex_;

@@ -173,6 +173,10 @@ struct Brain::Parts {
   std::unique_ptr<core::Revocations> revocations;
   std::unique_ptr<ScheduleDesk> desk;
   std::unique_ptr<core::RemoteReconcile> remote_reconcile;
+  core::CounterFamily lost_tasks{"z4j_reconcile_tasks_lost_total",
+                                 "tasks that their engine has no trace of, noted as lost",
+                                 {"engine"}};
+  std::atomic<std::uint64_t> remote_passes{0};
   core::BackgroundTasks background;
   std::unique_ptr<core::Retention> retention;
   std::unique_ptr<PluginRunner> runner;
@@ -211,6 +215,9 @@ struct Brain::Parts {
   [[nodiscard]] base::json::Object brains();
   [[nodiscard]] base::json::Object holders();
   void write_metrics(core::MetricText& out) const;
+  base::Status note_lost(const base::Uuid& project, const std::string& engine,
+                         const std::vector<core::LostTask>& tasks,
+                         const std::optional<core::Fence>& fence);
   void tell(const base::Uuid& project, std::string_view topic);
   void changed(const base::Uuid& project, std::string_view topic);
   void holds_more();
@@ -274,6 +281,14 @@ plugin::Callbacks Brain::Parts::callbacks() {
     if (pass && hears_others) notices->gap();
   };
   return out;
+}
+
+base::Status Brain::Parts::note_lost(const base::Uuid& project, const std::string& engine,
+                                     const std::vector<core::LostTask>& tasks,
+                                     const std::optional<core::Fence>& fence) {
+  auto noted = core::note_lost_tasks(*store, *audit, project, engine, tasks, clock.now(), fence);
+  if (noted) lost_tasks.add({engine}, static_cast<std::int64_t>(tasks.size()));
+  return noted;
 }
 
 // Dashboards know three topics: what is no task and no command is something about agents.
@@ -728,7 +743,7 @@ base::Status Brain::Parts::watch() {
   watching.on_lost = [this](const base::Uuid& project, const std::string& engine,
                             const std::vector<core::LostTask>& tasks,
                             const std::optional<core::Fence>& fence) {
-    return core::note_lost_tasks(*store, *audit, project, engine, tasks, clock.now(), fence);
+    return note_lost(project, engine, tasks, fence);
   };
   watching.host_name = host_name();
   watching.offline_timeout_s = settings.agent_offline_timeout_s;
@@ -818,9 +833,10 @@ base::Status Brain::Parts::watch() {
   looking.on_lost = [this](const base::Uuid& project, const std::string& engine,
                            const std::vector<core::LostTask>& tasks,
                            const std::optional<core::Fence>& fence) {
-    return core::note_lost_tasks(*store, *audit, project, engine, tasks, clock.now(), fence);
+    return note_lost(project, engine, tasks, fence);
   };
   looking.on_pass = [this](const base::Status& status) {
+    ++remote_passes;
     background.ended("remote_reconcile", status);
   };
   remote_reconcile =
@@ -895,6 +911,10 @@ void Brain::Parts::write_metrics(core::MetricText& out) const {
       .sample({}, static_cast<std::int64_t>(remote.late_results));
   out.family("z4j_tasks_lost_candidates", "gauge", "open tasks that their engine has no trace of")
       .sample({}, static_cast<std::int64_t>(agents->lost_candidates()));
+  out.family("z4j_reconcile_passes_total", "counter",
+             "rounds of asking engines what became of tasks")
+      .sample({}, static_cast<std::int64_t>(agents->reconcile_questions() + remote_passes));
+  lost_tasks.write(out);
 }
 
 // Who shares the store with this brain, this one first, and what each does.
