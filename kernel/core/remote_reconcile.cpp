@@ -89,14 +89,17 @@ std::size_t RemoteReconcile::ask(const Agent& agent, Reconcile& reconcile,
       source.instance = agent.name;
       source.is_remote = true;
       if (auto pushed = options_.push(source, *batch); !pushed) {
-        log_.warn("reconciled events not taken",
-                  {{"agent", agent.name}, {"why", pushed.error().text()}});
+        log_.warn("reconciled events not taken", {{"agent", agent.name},
+                                                  {"agent_id", agent.agent_id.text()},
+                                                  {"why", pushed.error().text()}});
       }
       reconcile.events_gone();
     }
     if (const auto lost = reconcile.newly_lost(); !lost.empty()) {
       if (auto noted = options_.on_lost(agent.project_id, agent.engine, lost, fence); !noted) {
-        log_.warn("lost tasks not noted", {{"agent", agent.name}, {"why", noted.error().text()}});
+        log_.warn("lost tasks not noted", {{"agent", agent.name},
+                                           {"agent_id", agent.agent_id.text()},
+                                           {"why", noted.error().text()}});
         reconcile.again(lost);
       }
     }

@@ -157,7 +157,10 @@ Strand::Took PollSession::take(Message& message) {
           why.where == wire::kSignature || why.where == wire::kReplay || why.where == wire::kClock;
       if (is_false) {
         around_.log.warn("a long-poll agent's frame was refused",
-                         {{"agent", who().name}, {"client", client_ip()}, {"why", why.message}});
+                         {{"agent", who().name},
+                          {"agent_id", who().agent_id.text()},
+                          {"client", client_ip()},
+                          {"why", why.message}});
         post.rejected = post.frames.size() - post.next;
         is_spoilt_ = true;
         break;

@@ -160,9 +160,10 @@ Session::Handled Session::dispatch(wire::Frame frame, base::TimeUs at) {
       around_.ledger.registry(*this, frame.payload);
       break;
     case wire::FrameType::error:
-      around_.log.info(
-          "an agent reports an error",
-          {{"agent", who_.name}, {"code", base::json::text(frame.payload, "code").substr(0, 80)}});
+      around_.log.info("an agent reports an error",
+                       {{"agent", who_.name},
+                        {"agent_id", who_.agent_id.text()},
+                        {"code", base::json::text(frame.payload, "code").substr(0, 80)}});
       break;
     default:
       break;  // a type that only we send: of no use to us
@@ -268,8 +269,9 @@ Session::Handled Session::go_on() {
   static_cast<void>(ends(frame.frame_id));
   if (pushed.error().code != base::Code::too_large) return Handled::busy;
   // It would come back for ever.
-  around_.log.warn("events refused for good",
-                   {{"agent", who_.name}, {"why", pushed.error().text()}});
+  around_.log.warn(
+      "events refused for good",
+      {{"agent", who_.name}, {"agent_id", who_.agent_id.text()}, {"why", pushed.error().text()}});
   const std::string id = frame.frame_id;
   const std::size_t received = frame.received;
   verified_.reset();

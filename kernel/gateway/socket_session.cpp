@@ -56,6 +56,7 @@ void SocketSession::closed(std::uint16_t code) {
     const std::uint16_t told = was_ours ? close_code_ : code;
     around_.ledger.departed(*this, told, was_ours ? close_reason_ : std::string());
     around_.log.info("agent disconnected", {{"agent", who().name},
+                                            {"agent_id", who().agent_id.text()},
                                             {"project", who().project_id.text()},
                                             {"client", client_ip()},
                                             {"code", told},
@@ -77,6 +78,7 @@ void SocketSession::end_now(std::uint16_t code, std::string_view reason) {
 void SocketSession::refuse(const base::Error& why, std::uint16_t code) {
   around_.log.warn(is_greeted_ ? "agent disconnected for a bad frame" : "agent refused",
                    {{"agent", who().name},
+                    {"agent_id", who().agent_id.text()},
                     {"project", who().project_id.text()},
                     {"client", client_ip()},
                     {"code", code},
@@ -161,6 +163,7 @@ void SocketSession::greet(const Message& message) {
   auto seated = around_.roster.seat(std::static_pointer_cast<Session>(shared_from_this()));
   if (seated.is_full) {
     around_.log.warn("agent refused", {{"agent", who().name},
+                                       {"agent_id", who().agent_id.text()},
                                        {"client", client_ip()},
                                        {"code", wire::close::kTooMany},
                                        {"why", "too many connections of this agent"}});
@@ -171,6 +174,7 @@ void SocketSession::greet(const Message& message) {
     seated.replaced->end(wire::close::kReplaced, "replaced by a newer connection");
   around_.ledger.arrived(*this);
   around_.log.info("agent connected", {{"agent", who().name},
+                                       {"agent_id", who().agent_id.text()},
                                        {"project", who().project_id.text()},
                                        {"worker", facts()->worker_id.value_or("").substr(0, 128)},
                                        {"version", facts()->agent_version.substr(0, 40)},

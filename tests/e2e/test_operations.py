@@ -3,9 +3,13 @@ import json
 import os
 import pathlib
 import re
+import sys
 import unittest
 
 from brain import Brain, wait_until
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from wire_agent import WireAgent  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 METRICS = ROOT / "docs" / "reference" / "metrics.md"
@@ -36,6 +40,15 @@ class Operations(unittest.TestCase):
         me = self.brain.read("/api/v1/auth/me")
         self.assertEqual(line["user_id"], me["id"])
         self.assertEqual(line["project_id"], me["memberships"][0]["project_id"])
+
+    def test_lines_about_an_agent_carry_its_id_beside_its_name(self):
+        minted = self.brain.mint("named")
+        agent = WireAgent(self.brain.url, minted)
+        agent.connect()
+        agent.socket.close()
+        for event in ("agent connected", "agent disconnected"):
+            line = wait_until(lambda: next((one for one in self.lines() if one["event"] == event), None), tell=self.brain.log_text)
+            self.assertEqual((line["agent"], line["agent_id"]), ("named", minted["agent"]["id"]))
 
     def test_no_secret_is_logged(self):
         self.brain.ask("POST", "/api/v1/auth/login", {"email": "x@example.com", "password": "wrong-Password-123"})
