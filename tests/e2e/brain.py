@@ -79,9 +79,9 @@ class Brain:
         """Runs the program to its end."""
         return subprocess.run([PROGRAM, *arguments], env=self.environment, capture_output=True, text=True, timeout=timeout, check=False)
 
-    def start(self, preexec=None):
+    def start(self, preexec=None, arguments=()):
         self.log = open(os.path.join(self.home, "log"), "ab")
-        self.process = subprocess.Popen([PROGRAM, "serve"], env=self.environment, stdout=subprocess.PIPE, stderr=self.log, text=True, preexec_fn=preexec)
+        self.process = subprocess.Popen([PROGRAM, "serve", *arguments], env=self.environment, stdout=subprocess.PIPE, stderr=self.log, text=True, preexec_fn=preexec)
         line = self.process.stdout.readline()
         if "listens on" not in line:
             self.process.wait(timeout=20)

@@ -4,11 +4,12 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import stat
 import subprocess
 import unittest
 
-from brain import PROGRAM, Brain
+from brain import EMAIL, PROGRAM, Brain
 
 DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
 
@@ -180,6 +181,80 @@ class Commands(unittest.TestCase):
         if shutil.which("groff"):
             shown = subprocess.run(["groff", "-man", "-Tascii", "-ww"], input=page, capture_output=True, text=True, check=True)
             self.assertEqual(shown.stderr, "")
+
+    def test_every_documented_command_and_flag_is_taken_or_refused_with_a_sentence(self):
+        # Those of docs/operate/commands.md that others of the name have, with all their flags.
+        taken = {
+            "serve": "--host --port --environment --env --admin-email --admin-password --allowed-host --workers --reload --debug-host-errors",
+            "migrate": "--dry-run --allow-future-schema --i-know-this-can-corrupt-data",
+            "audit verify": "--limit", "audit fork-cleanup": "--apply --no-backup",
+            "projects rewrite-scheduler": "--slug --from --to --all-sources --dry-run",
+            "bootstrap-admin": "--email --display-name --password-stdin --password", "createsuperuser": "--email --display-name --password-stdin --password",
+            "reset-setup": "--force", "reset": "--force --nuke-secrets", "changepassword": "--password-stdin --password", "reset-mfa": "--confirm",
+            "check": "", "status": "", "allowed-hosts": "", "doctor": "", "backup": "--output", "restore": "--force", "metrics-token show": "", "metrics-token rotate": "",
+            "mint-scheduler-cert": "--name --ca-cert --ca-key --out-dir --validity-days", "upgrade": "--apply --json --timeout", "init": "--force",
+            "config show": "--reveal-secrets", "config validate": "", "version": "", "smtp-test": "", "audit export": "", "agents mint": "", "agents list": "", "agents revoke": "",
+            "agents rotate": "", "support-bundle": "", "projects create": "", "projects list": "", "apikeys create": "", "users list": ""}
+        for command, flags in taken.items():
+            said = self.run_ok(*command.split(), "--help")
+            for flag in flags.split():
+                self.assertRegex(said, rf"(?m)(^|[\s,]){flag}\b", command)
+        refused = [(2, "projects rewrite-scheduler --slug a --from x --to y --all-sources --dry-run"), (2, "mint-scheduler-cert --name a --validity-days 3"),
+                   (2, "upgrade --apply --json --timeout 10"), (2, "migrate downgrade"), (2, "migrate revision"), (2, "migrate history"), (2, "audit fork-cleanup --apply"),
+                   (1, "migrate sync --allow-future-schema --i-know-this-can-corrupt-data"), (2, "serve --workers 4"), (2, "serve --reload"), (2, "serve --debug-host-errors")]
+        for code, words in refused:
+            done = self.brain.run(*words.split())
+            self.assertEqual((done.returncode, done.stdout), (code, ""), (words, done.stderr))
+            self.assertRegex(done.stderr, r"^z4j-brain: .+\n$", words)
+
+    def test_migrate_upgrades_and_tells_where_it_stands(self):
+        self.assertRegex(self.run_ok("migrate", "current"), r"would become \d+, \d+ step\(s\); nothing was changed\n$")
+        self.assertRegex(self.run_ok("migrate", "upgrade"), r"became \d+, [1-9]\d* step\(s\)\n$")
+        self.assertRegex(self.run_ok("migrate", "current"), r"schema (\d+) would become \1, 0 step")
+        self.assertEqual(self.code_of("migrate", "sideways"), 2)
+
+    def test_flags_of_serve_outrank_variables(self):
+        self.brain.environment["Z4J_BIND_PORT"] = "1"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.brain.start(arguments=["--host", "127.0.0.1", "--port", str(port), "--env", "dev", "--allowed-host", "a.example", "--allowed-host", "b.example"])
+        self.assertEqual(self.brain.url, f"http://127.0.0.1:{port}")
+        for host, status in (("a.example", 200), ("b.example", 200), ("c.example", 400)):
+            self.assertEqual(self.brain.get("/api/v1/health", {"Host": host})[0], status, host)
+
+    def test_a_key_made_on_the_machine_opens_what_it_says(self):
+        self.run_once()
+        self.assertEqual(self.code_of("apikeys", "create", "--email", "nobody@localhost", "--name", "x"), 4)
+        refused = self.brain.run("apikeys", "create", "--email", EMAIL, "--name", "x", "--scope", "no:such")
+        self.assertEqual((refused.returncode, refused.stdout), (2, ""))
+        self.assertIn("no:such", refused.stderr)
+        key = self.run_ok("apikeys", "create", "--email", EMAIL, "--name", "script", "--scope", "tasks:read", "--project", "default", "--days", "3").strip()
+        self.brain.start()
+        header = {"Authorization": f"Bearer {key}"}
+        self.assertEqual(self.brain.get("/api/v1/projects/default/tasks", header)[0], 200)
+        self.assertEqual(self.brain.get("/api/v1/projects/default/agents", header)[0], 403)
+        entries = self.brain.sign_in().read("/api/v1/activity")["items"]
+        self.assertIn("api_key.created", [entry["action"] for entry in entries])
+
+    def test_no_name_from_outside_reaches_the_terminal_as_a_control_code(self):
+        name, task = "evil\x1b]0;owned\x07\x9b2J\x7f", "t.evil\x1b[31m"
+        self.brain.start().sign_in()
+        status, made = self.brain.ask("POST", "/api/v1/projects/default/schedules", {"name": name, "kind": "interval", "expression": "60", "task_name": task, "engine": "celery", "is_enabled": False})
+        self.assertEqual(status, 201, made)
+        status, _ = self.brain.ask("PATCH", "/api/v1/projects/default", {"name": "pro\x1b[2Jject"})
+        self.assertEqual(status, 200)
+        self.brain.stop()
+        empty = pathlib.Path(self.brain.home) / "none.json"
+        empty.write_text('{"schedules": []}')
+        listed = self.run_ok("schedules", "list")
+        self.assertIn("evil\\u001b]0;owned\\u0007\\u009b2J\\u007f", listed)
+        planned = self.brain.run("schedules", "plan", str(empty), "--source", "dashboard", "--prune").stdout
+        self.assertIn("t.evil\\u001b[31m", planned)
+        simulated = self.run_ok("schedules", "simulate", "--with-disabled")
+        self.assertIn("evil", simulated)
+        for text in (listed, planned, simulated, self.run_ok("schedules", "export"), self.run_ok("projects", "list"), self.run_ok("schedules", "enable", made["id"])):
+            self.assertNotRegex(text, r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
     def test_the_documentation_lists_every_command(self):
         page = self.run_ok("man")

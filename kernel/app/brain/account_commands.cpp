@@ -115,7 +115,7 @@ int bootstrap_admin(AccountParts& parts, const AccountRequest& request) {
   if (!password) return kNoPassword;
   auto made = parts.setup.bootstrap(request.email, *password, request.display_name, "command line");
   if (made) {
-    std::printf("%s is the first administrator\n", made->email.c_str());
+    std::printf("%s is the first administrator\n", shown(made->email).c_str());
     return kDone;
   }
   return tell_as(made.error(), made.error().code == base::Code::conflict  ? kAlreadyInitialised
@@ -132,7 +132,7 @@ int change_password(AccountParts& parts, const AccountRequest& request) {
       parts.users.set_password(user->id, *password, core::Users::Chosen::by_owner, kOnTheMachine);
   if (!done)
     return tell_as(done.error(), done.error().code == base::Code::invalid ? kBreaksRule : kFailed);
-  std::printf("the password of %s is changed; all sessions are over\n", user->email.c_str());
+  std::printf("the password of %s is changed; all sessions are over\n", shown(user->email).c_str());
   return kDone;
 }
 
@@ -141,7 +141,7 @@ int reset_mfa(AccountParts& parts, const AccountRequest& request) {
   if (!user) return tell_as(user.error(), user.error().is_world() ? kFailed : kUnknownUser);
   if (!request.is_confirmed) {
     std::fprintf(stderr, "this takes the second factor from %s. Type the address again: ",
-                 user->email.c_str());
+                 shown(user->email).c_str());
     const auto again = read_line();
     if (!again || core::ascii_lower(core::trimmed(*again)) != user->email) {
       std::fprintf(stderr, "z4j-brain: not the same; nothing was changed\n");
@@ -149,7 +149,7 @@ int reset_mfa(AccountParts& parts, const AccountRequest& request) {
     }
   }
   if (auto done = parts.mfa.reset(user->id, kOnTheMachine); !done) return tell(done.error());
-  std::printf("%s has no second factor any more\n", user->email.c_str());
+  std::printf("%s has no second factor any more\n", shown(user->email).c_str());
   return kDone;
 }
 
@@ -189,12 +189,12 @@ int list_users(AccountParts& parts, const AccountRequest& request) {
                  {"last_login_at",
                   user.last_login_at == 0 ? base::json::Value() : base::json::Value(seen)}});
     } else {
-      std::printf("%-36s  %-40s  %-13s  %-8s  %s\n", user.id.text().c_str(), user.email.c_str(),
-                  user.is_admin ? "administrator" : "", user.is_active ? "" : "inactive",
-                  seen.c_str());
+      std::printf("%-36s  %-40s  %-13s  %-8s  %s\n", user.id.text().c_str(),
+                  shown(user.email).c_str(), user.is_admin ? "administrator" : "",
+                  user.is_active ? "" : "inactive", seen.c_str());
     }
   }
-  if (request.json) std::printf("%s\n", base::json::write(rows).c_str());
+  if (request.json) std::printf("%s\n", shown(base::json::write(rows)).c_str());
   return kDone;
 }
 
@@ -206,8 +206,8 @@ core::Principal administrator() {
 }
 
 void show(const core::Project& project) {
-  std::printf("%-36s  %-30s  %s\n", project.id.text().c_str(), project.slug.c_str(),
-              project.name.c_str());
+  std::printf("%-36s  %-30s  %s\n", project.id.text().c_str(), shown(project.slug).c_str(),
+              shown(project.name).c_str());
 }
 
 Object project_row(const core::Project& project) {
@@ -221,7 +221,7 @@ int create_project(AccountParts& parts, const AccountRequest& request) {
   auto made = parts.projects.create(administrator(), draft, kOnTheMachine);
   if (!made) return tell(made.error());
   if (request.json)
-    std::printf("%s\n", base::json::write(project_row(*made)).c_str());
+    std::printf("%s\n", shown(base::json::write(project_row(*made))).c_str());
   else
     show(*made);
   return kDone;
@@ -237,7 +237,7 @@ int list_projects(AccountParts& parts, const AccountRequest& request) {
     else
       show(project);
   }
-  if (request.json) std::printf("%s\n", base::json::write(rows).c_str());
+  if (request.json) std::printf("%s\n", shown(base::json::write(rows)).c_str());
   return kDone;
 }
 

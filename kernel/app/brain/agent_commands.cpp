@@ -101,11 +101,11 @@ int show(const core::AgentCredentials& made, const config::Settings& settings,
                               : settings.public_url;
   const std::string env = core::environment_of(made, url, request.project);
   if (request.json) {
-    std::printf("%s\n", base::json::write(Object{{"id", made.agent_id.text()},
-                                                 {"name", made.name},
-                                                 {"token", made.token},
-                                                 {"hmac_secret", made.hmac_secret},
-                                                 {"env", env}})
+    std::printf("%s\n", shown(base::json::write(Object{{"id", made.agent_id.text()},
+                                                       {"name", made.name},
+                                                       {"token", made.token},
+                                                       {"hmac_secret", made.hmac_secret},
+                                                       {"env", env}}))
                             .c_str());
     return kDone;
   }
@@ -136,13 +136,13 @@ int list(Accounts& parts, const config::Settings&, const AgentRequest& request) 
           {"is_local", agent.is_local},
           {"is_revoked", !agent.is_local && !agent.has_token}});
     else
-      std::printf("%-36s  %-30s  %-8s  %-27s  %s\n", agent.id.text().c_str(), agent.name.c_str(),
-                  agent.state.c_str(), seen.c_str(),
+      std::printf("%-36s  %-30s  %-8s  %-27s  %s\n", agent.id.text().c_str(),
+                  shown(agent.name).c_str(), agent.state.c_str(), seen.c_str(),
                   agent.is_local    ? "of the brain"
                   : agent.has_token ? ""
                                     : "revoked");
   }
-  if (request.json) std::printf("%s\n", base::json::write(rows).c_str());
+  if (request.json) std::printf("%s\n", shown(base::json::write(rows)).c_str());
   return kDone;
 }
 
@@ -159,7 +159,7 @@ int revoke(Accounts& parts, const config::Settings&, const AgentRequest& request
   if (!agent) return tell(agent.error());
   if (auto done = parts.accounts().revoke(agent->project_id, agent->id, kCommandLine); !done)
     return tell(done.error());
-  std::printf("the token of %s is no good any more\n", agent->name.c_str());
+  std::printf("the token of %s is no good any more\n", shown(agent->name).c_str());
   return kDone;
 }
 

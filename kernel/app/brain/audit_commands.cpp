@@ -19,7 +19,7 @@ namespace {
 
 using base::json::Object;
 
-unsigned long long shown(std::uint64_t number) { return number; }
+unsigned long long counted(std::uint64_t number) { return number; }
 
 // The log of a store that no brain works on, or another brain does.
 struct AuditBench {
@@ -104,20 +104,20 @@ int verify(const Given& given, core::Store& store, const VerifyRequest& request)
   if (request.json) {
     Object out = core::to_json(*report);
     if (request.all) out["breaks"] = std::move(listed);
-    std::printf("%s\n", base::json::write(out).c_str());
+    std::printf("%s\n", shown(base::json::write(out)).c_str());
     return report->ok ? kDone : kFailed;
   }
   if (report->ok) {
-    std::printf("the audit log is whole: %llu rows", shown(report->rows_verified));
+    std::printf("the audit log is whole: %llu rows", counted(report->rows_verified));
     if (report->pruned_through > 0)
       std::printf(", the first %lld deleted by retention",
                   static_cast<long long>(report->pruned_through));
     if (report->acknowledged_breaks > 0)
-      std::printf(", %llu acknowledged breaks", shown(report->acknowledged_breaks));
+      std::printf(", %llu acknowledged breaks", counted(report->acknowledged_breaks));
     std::printf("\n");
   } else {
     std::printf(
-        "the audit log is broken after %llu good rows: %s%s%s\n", shown(report->rows_verified),
+        "the audit log is broken after %llu good rows: %s%s%s\n", counted(report->rows_verified),
         std::string(core::to_string(report->reason)).c_str(),
         report->first_broken_id ? (" at row " + report->first_broken_id->text()).c_str() : "",
         report->first_broken_seq ? (", place " + std::to_string(*report->first_broken_seq)).c_str()
@@ -201,8 +201,8 @@ int export_log(const Given& given, core::Store& store, const ExportRequest& requ
     return tell(written.error());
   if (auto done = write_bundle(*bundle, path); !done) return tell(done.error());
   std::printf("%s: %llu entries from %llu on, of %llu\nz4j-audit-verify %s --key %s\n",
-              path.c_str(), shown(bundle->entries()), shown(bundle->first_seq()),
-              shown(bundle->tree_size()), path.c_str(), upkeep.checkpoints().key().text().c_str());
+              path.c_str(), counted(bundle->entries()), counted(bundle->first_seq()),
+              counted(bundle->tree_size()), path.c_str(), upkeep.checkpoints().key().text().c_str());
   return kDone;
 }
 

@@ -33,6 +33,29 @@ bool is_usable(const config::Loaded& loaded) {
   return loaded.problems.empty();
 }
 
+std::string shown(std::string_view text) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  constexpr unsigned char kDelete = 0x7f, kC1Lead = 0xc2, kC1First = 0x80, kC1Last = 0x9f;
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : '\0');
+    const bool is_c1 = byte == kC1Lead && next >= kC1First && next <= kC1Last;
+    if (is_c1) {
+      byte = next;
+      ++i;
+    }
+    if (byte < ' ' || byte == kDelete || is_c1) {
+      out += "\\u00";
+      out += kDigits[byte >> 4];
+      out += kDigits[byte & 15];
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
 CommandLine::CommandLine() : app_("z4j: a control plane for background tasks", "z4j-brain") {
   app_.set_version_flag("--version,-V", "z4j-brain " + program_version());
   app_.require_subcommand(1);

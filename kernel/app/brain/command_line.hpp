@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "app/brain/home.hpp"
 #include "config/config.hpp"
@@ -59,6 +60,10 @@ class CommandLine {
 // The problems and warnings of a config, on standard error; false when there are problems.
 [[nodiscard]] bool is_usable(const config::Loaded& loaded);
 
+// Text from outside as a terminal may have it: control characters become \u00XX, so that no name
+// moves the cursor, changes the colours or begins a line.
+[[nodiscard]] std::string shown(std::string_view text);
+
 void add_serve_command(CommandLine& line);
 void add_config_commands(CommandLine& line);
 void add_plugin_commands(CommandLine& line);
@@ -70,6 +75,8 @@ void add_audit_commands(CommandLine& line);
 void add_simulate_command(CommandLine& line);
 void add_smtp_command(CommandLine& line);
 void add_storage_commands(CommandLine& line);
-void add_help_commands(CommandLine& line);  // version, completion, man
+void add_api_key_commands(CommandLine& line);
+void add_refused_commands(CommandLine& line);  // what others of the name do and this one does not
+void add_help_commands(CommandLine& line);     // version, completion, man
 
 }  // namespace z4j::app

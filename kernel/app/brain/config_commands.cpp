@@ -13,7 +13,8 @@ int check_config(const Given& config, bool list) {
   const config::Settings& settings = config.loaded.settings;
   if (list) {
     for (const config::SettingRow& row : config::list_settings(config.loaded))
-      std::printf("%-40s %-14s %s\n", row.key.c_str(), row.source.c_str(), row.value.c_str());
+      std::printf("%-40s %-14s %s\n", row.key.c_str(), shown(row.source).c_str(),
+                  shown(row.value).c_str());
   }
   std::printf("the config is good: home %s, %s:%lld, %zu plugin instance(s)\n",
               settings.home.c_str(), settings.bind_host.c_str(),

@@ -63,7 +63,7 @@ void add_status(CommandLine& line) {
         std::printf("%-10s %llu%s\n", name, static_cast<unsigned long long>(*count),
                     *count >= kEnough ? " or more" : "");
     }
-    if (*json) std::printf("%s\n", base::json::write(counts).c_str());
+    if (*json) std::printf("%s\n", shown(base::json::write(counts)).c_str());
     return kDone;
   });
 }

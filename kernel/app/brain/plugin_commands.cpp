@@ -15,10 +15,11 @@ int list_plugins(plugin::Host& host) {
   for (const auto& [name, path] : host.offered()) {
     const auto described = host.describe(name);
     if (described)
-      std::printf("%-24s %-10s %-32s %s\n", name.c_str(), described->version.c_str(),
-                  described->id.c_str(), described->summary.c_str());
+      std::printf("%-24s %-10s %-32s %s\n", shown(name).c_str(), shown(described->version).c_str(),
+                  shown(described->id).c_str(), shown(described->summary).c_str());
     else
-      std::printf("%-24s refused: %s\n", name.c_str(), described.error().text().c_str());
+      std::printf("%-24s refused: %s\n", shown(name).c_str(),
+                  shown(described.error().text()).c_str());
   }
   return kDone;
 }

@@ -193,10 +193,10 @@ int list_schedules(ScheduleTools& tools, const core::Project& project,
       continue;
     }
     std::printf("%-36s  %-16s  %-3s  %-30s  %-8s  %-20s  %s\n", s.id.text().c_str(),
-                s.scheduler.c_str(), s.is_enabled ? "on" : "off", s.name.c_str(), s.kind.c_str(),
-                s.expression.c_str(), s.task_name.c_str());
+                shown(s.scheduler).c_str(), s.is_enabled ? "on" : "off", shown(s.name).c_str(),
+                shown(s.kind).c_str(), shown(s.expression).c_str(), shown(s.task_name).c_str());
   }
-  if (request.as_json) std::printf("%s\n", json::write(rows).c_str());
+  if (request.as_json) std::printf("%s\n", shown(json::write(rows)).c_str());
   return kDone;
 }
 
@@ -253,22 +253,22 @@ base::Result<core::ScheduleImport> read_schedule_file(const ScheduleRequest& req
 }
 
 void print_change(char sign, const core::ScheduleChange& change) {
-  const json::Object& shown = change.proposed.empty() ? change.current : change.proposed;
-  const std::string expression(json::text(shown, "expression"));
-  const std::string task(json::text(shown, "task_name"));
-  std::printf("%c %s/%s  %s  %s\n", sign, change.scheduler.c_str(), change.name.c_str(),
-              expression.c_str(), task.c_str());
+  const json::Object& told = change.proposed.empty() ? change.current : change.proposed;
+  const std::string expression = shown(json::text(told, "expression"));
+  const std::string task = shown(json::text(told, "task_name"));
+  std::printf("%c %s/%s  %s  %s\n", sign, shown(change.scheduler).c_str(),
+              shown(change.name).c_str(), expression.c_str(), task.c_str());
   if (sign != '~') return;
   for (const auto& member : change.proposed) {
     const json::Value* was = change.current.if_contains(member.key());
     if (was == nullptr || *was == member.value()) continue;
-    const std::string name(member.key());
+    const std::string name = shown(member.key());
     // Arguments may hold secrets.
     if (name == "args" || name == "kwargs" || name == "options")
       std::printf("    %s: differs\n", name.c_str());
     else
-      std::printf("    %s: %s -> %s\n", name.c_str(), json::write(*was).c_str(),
-                  json::write(member.value()).c_str());
+      std::printf("    %s: %s -> %s\n", name.c_str(), shown(json::write(*was)).c_str(),
+                  shown(json::write(member.value())).c_str());
   }
 }
 
@@ -285,7 +285,7 @@ json::Array change_list(const std::vector<core::ScheduleChange>& changes) {
 
 void print_errors(const std::map<std::size_t, std::string>& errors) {
   for (const auto& [index, why] : errors)
-    std::fprintf(stderr, "schedule %zu: %s\n", index + 1, why.c_str());
+    std::fprintf(stderr, "schedule %zu: %s\n", index + 1, shown(why).c_str());
 }
 
 int plan_schedules(ScheduleTools& tools, const core::Project& project,
@@ -295,10 +295,10 @@ int plan_schedules(ScheduleTools& tools, const core::Project& project,
   auto diff = tools.schedules().diff(project, *import);
   if (!diff) return tell(diff.error());
   if (request.as_json) {
-    std::printf("%s\n", json::write(json::Object{{"inserted", change_list(diff->inserted)},
-                                                 {"updated", change_list(diff->updated)},
-                                                 {"deleted", change_list(diff->deleted)},
-                                                 {"unchanged", diff->unchanged.size()}})
+    std::printf("%s\n", shown(json::write(json::Object{{"inserted", change_list(diff->inserted)},
+                                                       {"updated", change_list(diff->updated)},
+                                                       {"deleted", change_list(diff->deleted)},
+                                                       {"unchanged", diff->unchanged.size()}}))
                             .c_str());
   } else {
     for (const auto& change : diff->inserted) print_change('+', change);
@@ -321,11 +321,11 @@ int apply_schedules(ScheduleTools& tools, const core::Project& project,
   auto report = tools.schedules().import_all(project, *import, kScheduleCommandLine);
   if (!report) return tell(report.error());
   if (request.as_json)
-    std::printf("%s\n", json::write(json::Object{{"inserted", report->inserted},
-                                                 {"updated", report->updated},
-                                                 {"unchanged", report->unchanged},
-                                                 {"deleted", report->deleted},
-                                                 {"failed", report->failed}})
+    std::printf("%s\n", shown(json::write(json::Object{{"inserted", report->inserted},
+                                                       {"updated", report->updated},
+                                                       {"unchanged", report->unchanged},
+                                                       {"deleted", report->deleted},
+                                                       {"failed", report->failed}}))
                             .c_str());
   else
     std::printf("%zu added, %zu changed, %zu deleted, %zu as they should be, %zu failed\n",
@@ -341,14 +341,14 @@ int export_schedules(ScheduleTools& tools, const core::Project& project,
   if (!schedules) return tell(schedules.error());
   json::Array rows;
   for (const core::Schedule& s : *schedules) rows.emplace_back(core::draft_json(s));
-  std::printf("%s\n", json::write(json::Object{{"schedules", std::move(rows)}}).c_str());
+  std::printf("%s\n", shown(json::write(json::Object{{"schedules", std::move(rows)}})).c_str());
   return kDone;
 }
 
 int say_switched(const base::Result<core::Schedule>& done) {
   if (!done) return tell(done.error());
   const bool is_pending = done->edit && done->edit->is_open();
-  std::printf("%s/%s is %s%s\n", done->scheduler.c_str(), done->name.c_str(),
+  std::printf("%s/%s is %s%s\n", shown(done->scheduler).c_str(), shown(done->name).c_str(),
               done->is_enabled ? "on" : "off",
               is_pending ? "; a change is asked for, and a brain carries it out" : "");
   return kDone;
@@ -379,7 +379,7 @@ int trigger_schedule(ScheduleTools& tools, const core::Project& project,
   }
   auto done = tools.schedules().trigger(project, found->id, kScheduleCommandLine, std::nullopt);
   if (!done) return tell(done.error());
-  std::printf("%s/%s: %s\n", found->scheduler.c_str(), found->name.c_str(),
+  std::printf("%s/%s: %s\n", shown(found->scheduler).c_str(), shown(found->name).c_str(),
               std::string(json::text(done->outcome, "outcome", "unknown")).c_str());
   return kDone;
 }

@@ -115,7 +115,7 @@ base::Result<core::SimulationQuery> query_of(const SimulateRequest& request, bas
   return out;
 }
 
-std::string short_text(const std::string& text) { return core::clean_text(text, 60); }
+std::string short_text(const std::string& text) { return shown(core::clean_text(text, 60)); }
 
 void print_collisions(const core::Simulation& s, const std::vector<core::Collision>& list,
                       const char* what) {

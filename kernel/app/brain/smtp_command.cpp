@@ -173,8 +173,8 @@ void print_steps(const Object& answer) {
 
 int not_configured(const SmtpRequest& request, const std::string& why) {
   if (request.json)
-    std::printf("%s\n", base::json::write(
-                            Object{{"accepted", false}, {"code", kNotConfigured}, {"error", why}})
+    std::printf("%s\n", shown(base::json::write(Object{
+                                  {"accepted", false}, {"code", kNotConfigured}, {"error", why}}))
                             .c_str());
   else
     std::fprintf(stderr, "z4j-brain smtp-test: %s\n", why.c_str());
@@ -269,7 +269,7 @@ int test_smtp(const SmtpRequest& request, const Given& given) {
       if (const auto* value = seen.if_contains(name); value != nullptr) out[name] = *value;
     }
     if (const auto* last = seen.if_contains("code"); last != nullptr) out["reply_code"] = *last;
-    std::printf("%s\n", base::json::write(out).c_str());
+    std::printf("%s\n", shown(base::json::write(out)).c_str());
     return code;
   }
   std::printf("%-10s %-4s %s: %s, from %s\n", "settings", "ok", from.source.c_str(), relay.c_str(),

@@ -263,14 +263,39 @@ int migrate(const config::Settings& settings, bool dry_run) {
 
 void add_storage_commands(CommandLine& line) {
   auto request = std::make_shared<StorageRequest>();
-  auto dry_run = std::make_shared<bool>(false);
+  struct Fit {
+    bool dry_run = false, forced = false;
+    std::string action = "upgrade";
+  };
+  auto fitting = std::make_shared<Fit>();
   const auto needs_settings = [&line](CLI::App& command, std::function<int(const Given&)> what) {
     line.run_with_settings(command, std::move(what));
   };
   CLI::App& fit = line.command("migrate", "fit the database to this program, as serve does");
-  fit.add_flag("--dry-run", *dry_run, "only tell what would change");
-  needs_settings(
-      fit, [dry_run](const Given& config) { return migrate(config.loaded.settings, *dry_run); });
+  fit.add_option("ACTION", fitting->action,
+                 "upgrade, which is what it does without; current: only tell; downgrade, revision, "
+                 "history, sync are refused")
+      ->check(CLI::IsMember({"upgrade", "current", "downgrade", "revision", "history", "sync"}));
+  fit.add_flag("--dry-run", fitting->dry_run, "only tell what would change");
+  fit.add_flag("--allow-future-schema,--i-know-this-can-corrupt-data", fitting->forced,
+               "of sync: taken and not used");
+  fit.footer("Exit codes: 1 for sync as well, 2 for what else is refused");
+  needs_settings(fit, [fitting](const Given& config) {
+    if (fitting->action == "upgrade" || fitting->action == "current")
+      return migrate(config.loaded.settings, fitting->dry_run || fitting->action == "current");
+    if (fitting->action == "sync") {
+      std::fprintf(
+          stderr,
+          "z4j-brain: a database of a newer program is not stamped back; run that program, "
+          "or restore a backup that this one made\n");
+      return kFailed;
+    }
+    std::fprintf(stderr,
+                 "z4j-brain: a schema is part of its program and only grows: there is no %s; to go "
+                 "back, restore a backup made before\n",
+                 fitting->action.c_str());
+    return kWrongUsage;
+  });
 
   CLI::App& save = line.command("backup", "save the database, also while brains run");
   save.add_option("--to,--output,-o", request->to, "the file to make")->required();
