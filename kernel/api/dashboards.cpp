@@ -214,7 +214,7 @@ void Dashboards::subscribe(net::SocketId id, const std::string& cookie, const st
     return end(id, kBadSubscribe, "expected is {\"type\":\"subscribe\",\"project_id\":\"UUID\"}");
   auto principal = admit_socket(site_, cookie);
   if (!principal) return end(id, kNotSignedIn, "not signed in");
-  const bool may_see = core::decide(*principal, core::Action::read_project, &*project).allowed();
+  const bool may_see = core::decide(*principal, kAction, &*project).allowed();
   if (!may_see) return end(id, kRefused, "no such project");
   bool is_over = false;
   net::SocketSender* sender = nullptr;
@@ -273,7 +273,7 @@ void Dashboards::look_again() {
     for (const Watch& watch : watches) {
       if (!principal)
         end(watch.id, kNotSignedIn, "signed out");
-      else if (!core::decide(*principal, core::Action::read_project, &watch.project).allowed())
+      else if (!core::decide(*principal, kAction, &watch.project).allowed())
         end(watch.id, kRefused, "no such project");
     }
   }

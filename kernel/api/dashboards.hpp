@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "base/uuid.hpp"
+#include "core/policy.hpp"
 #include "net/socket_hub.hpp"
 
 namespace z4j::api {
@@ -31,6 +32,8 @@ struct Site;
 
 class Dashboards {
  public:
+  // What somebody must be allowed in a project to hear of it.
+  static constexpr core::Action kAction = core::Action::read_project;
   static constexpr std::size_t kMaxSockets = 2000;
   static constexpr std::size_t kMaxPerUser = 50;
 

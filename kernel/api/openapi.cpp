@@ -25,6 +25,17 @@ std::vector<std::string> params_of(std::string_view path) {
   return out;
 }
 
+// The routes that say something of themselves, those that others serve last.
+std::vector<const Route*> described(const Router& router) {
+  std::vector<const Route*> out;
+  for (const auto* routes : {&router.routes(), &router.beside()}) {
+    for (const Route& route : *routes) {
+      if (!route.description.summary.empty()) out.push_back(&route);
+    }
+  }
+  return out;
+}
+
 // What a route is about: the first word behind the project or the base path.
 std::string tag_of(std::string_view path) {
   std::string_view rest = path;
@@ -61,6 +72,8 @@ std::string scope_of(const Route& route) {
 
 std::string_view status_text(int status) {
   switch (status) {
+    case 101:
+      return "the socket is open";
     case 200:
       return "done";
     case 201:
@@ -87,6 +100,8 @@ std::string_view status_text(int status) {
       return "the body is packed";
     case 422:
       return "a field, or a rule";
+    case 426:
+      return "a WebSocket must be asked for";
     case 429:
       return "too often";
     case 500:
@@ -153,6 +168,7 @@ Object responses_json(const Router& router, const Route& route) {
 Array security_json(const Route& route) {
   if (route.policy.gate == Gate::open) return {};
   if (route.policy.gate == Gate::metrics) return {Object{{"metricsToken", Array()}}};
+  if (route.policy.gate == Gate::agent) return {Object{{"agentToken", Array()}}};
   Object session{{"session", Array()}};
   if (!is_read(route)) session["csrf"] = Array();
   Array out{std::move(session)};
@@ -203,6 +219,7 @@ Object components_json(const Router& router) {
                    Object{{"type", "apiKey"}, {"in", "cookie"}, {"name", "__Host-z4j_session"}}},
                   {"csrf", header("X-CSRF-Token")},
                   {"apiKey", Object{{"type", "http"}, {"scheme", "bearer"}}},
+                  {"agentToken", Object{{"type", "http"}, {"scheme", "bearer"}}},
                   {"metricsToken", Object{{"type", "http"}, {"scheme", "bearer"}}}}}};
 }
 
@@ -271,14 +288,13 @@ std::set<int> refusals_of(const Route& route) {
 
 Object openapi_document(const Router& router, std::string_view version) {
   Object paths;
-  for (const Route& route : router.routes()) {
-    if (route.description.summary.empty()) continue;
-    Value& path = paths[route.path];
+  for (const Route* route : described(router)) {
+    Value& path = paths[route->path];
     if (path.is_null()) path = Object();
     std::string method;
-    for (const char c : route.method)
+    for (const char c : route->method)
       method += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    path.get_object()[method] = operation_json(router, route);
+    path.get_object()[method] = operation_json(router, *route);
   }
   return {{"openapi", "3.1.0"},
           {"info", Object{{"title", "z4j"},
@@ -299,9 +315,7 @@ std::string openapi_page(const Router& router, std::string_view version, std::st
       "</h1><p>For programs: <a href=\"/api/v1/openapi.json\">openapi.json</a>. A <code>?</code> "
       "behind a name: may be left out; behind a type: may be null.</p>";
   std::map<std::string, std::string> sections;
-  for (const Route& route : router.routes()) {
-    if (!route.description.summary.empty()) append_route(sections[tag_of(route.path)], route);
-  }
+  for (const Route* route : described(router)) append_route(sections[tag_of(route->path)], *route);
   for (const auto& [tag, section] : sections) out += "<h2>" + escaped(tag) + "</h2>" + section;
   out += "<h2>Shapes</h2><dl>";
   for (const auto& [name, notation] : router.shapes().notations()) append_fact(out, name, notation);

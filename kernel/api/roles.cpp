@@ -4,6 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "api/dashboards.hpp"
+#include "core/live.hpp"
+
 namespace z4j::api {
 namespace {
 
@@ -34,19 +37,29 @@ constexpr std::string_view kSockets = R"(
 
 | Topic of `/ws/dashboard` | Role | API key | Second factor |
 |---|---|---|---|
-| `task.changed` | viewer | none | given |
-| `command.changed` | viewer | none | given |
-| `agent.changed` | viewer | none | given |
-
-A subscription names one project. It is looked at again every 3 seconds: a session that ended closes the socket with
-4401, a role that was taken away with 4403. `/ws/agent` takes agent tokens and no user at all.
 )";
+
+constexpr std::string_view kSocketsEnd = R"(
+A subscription names one project. Who does not sign in with a session, or owes something, is closed with 4401; who has no
+role there with 4403. It is looked at again every 3 seconds: a session that ended closes the socket with
+4401, a role that was taken away with 4403. `agent token`: no user and no API key opens it, only an agent of the project that the
+token was minted for.
+)";
+
+bool has_no_user(Gate gate) {
+  return gate == Gate::open || gate == Gate::metrics || gate == Gate::agent;
+}
+
+std::string row_of(std::string_view what, const Policy& policy, std::string_view key) {
+  return "| `" + std::string(what) + "` | " + to_text(policy) + " | " + std::string(key) + " | " +
+         second_factor(policy) + " |\n";
+}
 
 }  // namespace
 
 std::string key_scope(const Route& route) {
   const Policy& policy = route.policy;
-  if (policy.gate == Gate::open || policy.gate == Gate::metrics) return "-";
+  if (has_no_user(policy.gate)) return "-";
   if (policy.scope.empty() || policy.fresh_mfa) return "none";
   if (policy.scope == core::kAnyKey) return "any";
   const bool is_write = route.method != "GET" && route.method != "HEAD";
@@ -54,17 +67,18 @@ std::string key_scope(const Route& route) {
 }
 
 std::string second_factor(const Policy& policy) {
-  if (policy.gate == Gate::open || policy.gate == Gate::metrics) return "-";
+  if (has_no_user(policy.gate)) return "-";
   if (policy.fresh_mfa) return "fresh";
   return policy.settled == Settled::nothing ? "not asked" : "given";
 }
 
 std::string roles_document(const Router& router) {
   std::vector<std::string> rows;
-  for (const Route& route : router.routes()) {
-    rows.push_back("| `" + std::string(route.method) + " " + std::string(route.path) + "` | " +
-                   to_text(route.policy) + " | " + key_scope(route) + " | " +
-                   second_factor(route.policy) + " |\n");
+  for (const auto* routes : {&router.routes(), &router.beside()}) {
+    for (const Route& route : *routes) {
+      const std::string name = std::string(route.method) + " " + std::string(route.path);
+      rows.push_back(row_of(name, route.policy, key_scope(route)));
+    }
   }
   // By path, then by method.
   const auto place = [](const std::string& row) {
@@ -75,7 +89,10 @@ std::string roles_document(const Router& router) {
             [&](const std::string& a, const std::string& b) { return place(a) < place(b); });
   std::string out(kHead);
   for (const std::string& row : rows) out += row;
-  return out += kSockets;
+  out += kSockets;
+  const Policy hears{Gate::signed_in, Dashboards::kAction};
+  for (const std::string_view topic : core::kLiveTopics) out += row_of(topic, hears, "none");
+  return out += kSocketsEnd;
 }
 
 }  // namespace z4j::api

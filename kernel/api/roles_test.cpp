@@ -9,8 +9,10 @@
 #include <sstream>
 
 #include "api/admit.hpp"
+#include "api/dashboards.hpp"
 #include "api/site.hpp"
 #include "api/testing/api_fixture.hpp"
+#include "api/testing/fake_sender.hpp"
 
 namespace z4j::api {
 namespace {
@@ -93,11 +95,21 @@ int promised(const std::string& route, const RoleRow& row, const Caller& who, bo
   return rank == 0 ? 404 : rank < needed ? 403 : 0;
 }
 
+// What the document promises of a topic: 0 is "hears it", else the code that the socket is closed
+// with.
+int promised_close(const RoleRow& row, const Caller& who, bool in_own_project) {
+  if (!who.is_signed_in()) return 4401;
+  if (who.owes == Caller::Owes::factor || who.owes == Caller::Owes::password) return 4401;
+  const int rank = who.is_admin ? 3 : in_own_project ? who.rank : 0;
+  return rank < rank_of(row.role) ? 4403 : 0;
+}
+
 class RolesTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(RolesTest);
   CPPUNIT_TEST(the_document_tells_of_every_route);
   CPPUNIT_TEST(every_scope_that_a_route_needs_can_be_granted);
   CPPUNIT_TEST(every_route_admits_whom_its_row_says);
+  CPPUNIT_TEST(every_topic_reaches_whom_its_row_says);
   CPPUNIT_TEST(what_changes_something_needs_the_sessions_token);
   CPPUNIT_TEST(refusals_are_recorded);
   CPPUNIT_TEST_SUITE_END();
@@ -222,17 +234,21 @@ class RolesTest : public CppUnit::TestFixture {
           scope, scope == "-" || scope == "none" || scope == "any" || known.contains(scope));
     }
   }
-  void every_route_admits_whom_its_row_says() {
-    const auto rows = rows_of_document();
+  core::Project other_project() {
     core::ProjectDraft draft;
     draft.slug = draft.name = "other";
     core::Principal root;
     root.user.is_admin = true;
-    CPPUNIT_ASSERT(f_.projects->create(root, draft, {}).ok());
+    auto made = f_.projects->create(root, draft, {});
+    CPPUNIT_ASSERT(made.ok());
+    return *made;
+  }
+  // Everybody that a row speaks of.
+  std::vector<Caller> all_callers() {
     using Owes = Caller::Owes;
     Caller nobody;
     nobody.name = "nobody";
-    const std::vector<Caller> callers{
+    return {
         nobody,
         person("stranger", 0),
         person("viewer", 1),
@@ -250,6 +266,11 @@ class RolesTest : public CppUnit::TestFixture {
         owing("owes-password", Owes::password),
         owing("owes-freshness", Owes::freshness),
     };
+  }
+  void every_route_admits_whom_its_row_says() {
+    const auto rows = rows_of_document();
+    other_project();
+    const std::vector<Caller> callers = all_callers();
     for (const Route& route : f_.api().router().routes()) {
       const std::string name = std::string(route.method) + " " + std::string(route.path);
       const auto row = rows.find(name);
@@ -268,6 +289,65 @@ class RolesTest : public CppUnit::TestFixture {
         }
       }
     }
+  }
+  void every_topic_reaches_whom_its_row_says() {
+    const auto rows = rows_of_document();
+    const core::Project other = other_project();
+    const std::vector<Caller> callers = all_callers();
+    testing::FakeSender sender;
+    Dashboards dashboards(*site_);
+    dashboards.use(sender);
+    const net::SocketEndpoint endpoint = dashboards.endpoint();
+    struct Socket {
+      net::SocketId id;
+      const Caller* who;
+      bool is_own;
+    };
+    std::vector<Socket> sockets;
+    for (const Caller& who : callers) {
+      for (const bool is_own : {true, false}) {
+        const net::SocketId id = sockets.size() + 1;
+        sockets.push_back({id, &who, is_own});
+        net::Request request;
+        request.method = "GET";
+        request.path = "/ws/dashboard";
+        request.scheme = "http";
+        request.host = "localhost:7700";
+        request.headers.emplace_back("origin", "http://localhost:7700");
+        if (!who.session.empty())
+          request.headers.emplace_back("cookie", "z4j_session=" + who.session);
+        if (!who.key.empty()) request.headers.emplace_back("authorization", "Bearer " + who.key);
+        endpoint.open(id, request);
+        const core::Project& project = is_own ? f_.project : other;
+        endpoint.message(id, base::json::write(base::json::Object{
+                                 {"type", "subscribe"}, {"project_id", project.id.text()}}));
+        dashboards.work();
+      }
+    }
+    for (const std::string_view topic : core::kLiveTopics) {
+      const auto row = rows.find(std::string(topic));
+      CPPUNIT_ASSERT_MESSAGE("no row in docs/security/roles.md: " + std::string(topic),
+                             row != rows.end());
+      CPPUNIT_ASSERT_EQUAL(std::string("none"), row->second.key);
+      CPPUNIT_ASSERT_EQUAL(std::string("given"), row->second.factor);
+      for (const bool in_own : {true, false}) {
+        std::set<net::SocketId> heard;
+        f_.live.publish(in_own ? f_.project.id : other.id, topic);
+        f_.live.flush([&](core::Live::Subscriber id, std::string_view said) {
+          CPPUNIT_ASSERT_EQUAL(topic, said);
+          heard.insert(id);
+        });
+        for (const Socket& socket : sockets) {
+          const std::string name = std::string(topic) + " to " + socket.who->name +
+                                   (socket.is_own ? ", own project" : ", other project");
+          const int code = promised_close(row->second, *socket.who, socket.is_own);
+          CPPUNIT_ASSERT_EQUAL_MESSAGE(name, code, sender.code(socket.id));
+          CPPUNIT_ASSERT_EQUAL_MESSAGE(name, code == 0 && socket.is_own == in_own,
+                                       heard.contains(socket.id));
+        }
+      }
+    }
+    dashboards.stop();
   }
   void what_changes_something_needs_the_sessions_token() {
     const Caller root = person("root", 0, true);

@@ -70,6 +70,11 @@ Describe Router::add(std::string_view method, std::string_view path, Policy poli
   return Describe(routes_.back().description);
 }
 
+Describe Router::add_beside(std::string_view method, std::string_view path, Policy policy) {
+  beside_.push_back({method, path, policy, nullptr});
+  return Describe(beside_.back().description);
+}
+
 Router::Match Router::find(std::string_view method, std::string_view path) const {
   Match match;
   if (path.size() > kMaxPath) return match;
@@ -108,6 +113,8 @@ std::string to_text(const Policy& policy) {
       return "signed in";
     case Gate::first_boot:
       return "open until set up, then signed in";
+    case Gate::agent:
+      return "agent token";
     case Gate::metrics:
       break;
   }

@@ -28,6 +28,7 @@ enum class Gate {
   signed_in,   // a live session; methods other than GET prove it with X-CSRF-Token
   first_boot,  // anybody while there is no user, then as signed_in
   metrics,     // whoever has the metrics token
+  agent,       // whoever has an agent's token
 };
 
 // What a session must have settled to be let in.
@@ -80,6 +81,8 @@ class Router {
  public:
   // The description is to be written at once: it moves when the next route is added.
   Describe add(std::string_view method, std::string_view path, Policy policy, Answer answer);
+  // What others serve at the same address: documents tell of it, find() does not.
+  Describe add_beside(std::string_view method, std::string_view path, Policy policy);
   // A shape that descriptions speak of by its name.
   void shape(std::string_view name, std::string_view notation) { shapes_.add(name, notation); }
 
@@ -91,10 +94,11 @@ class Router {
   };
   [[nodiscard]] Match find(std::string_view method, std::string_view path) const;
   [[nodiscard]] const std::vector<Route>& routes() const noexcept { return routes_; }
+  [[nodiscard]] const std::vector<Route>& beside() const noexcept { return beside_; }
   [[nodiscard]] const Shapes& shapes() const noexcept { return shapes_; }
 
  private:
-  std::vector<Route> routes_;
+  std::vector<Route> routes_, beside_;
   Shapes shapes_;
 };
 

@@ -1,4 +1,5 @@
 // The API's description, for programs and for people. Who reads it is recorded.
+#include "api/dashboards.hpp"
 #include "api/openapi.hpp"
 #include "api/reply.hpp"
 #include "api/site.hpp"
@@ -44,9 +45,34 @@ net::Response get_docs(Site& site, Call& call) {
   return r;
 }
 
+// The sockets, and the doors of agents that poll (kernel/gateway).
+void add_neighbours(Router& router) {
+  router.add_beside("GET", "/ws/dashboard", {Gate::signed_in, Dashboards::kAction})
+      .does("Hear what changes in a project: a WebSocket; refusals are its close codes")
+      .gives_nothing(101)
+      .refuses(426);
+  const Policy agents{Gate::agent};
+  router.add_beside("GET", "/ws/agent", agents)
+      .does("Connect an agent: a WebSocket")
+      .gives_nothing(101)
+      .refuses(426)
+      .refuses(429);
+  router.add_beside("POST", "/api/v1/agent/events", agents)
+      .does("Take frames of an agent that polls")
+      .body("{frames: [text]}")
+      .gives(200, "{accepted: int, rejected: int, errors: [text], error_code?: text}")
+      .refuses(429);
+  router.add_beside("GET", "/api/v1/agent/commands", agents)
+      .does("Give frames to an agent that polls")
+      .query("{wait?: int(0..60), max_frames?: int(0..500)}")
+      .gives(200, "{frames: [text]}")
+      .refuses(429);
+}
+
 }  // namespace
 
 void add_openapi_routes(Router& router, const config::Settings& settings) {
+  add_neighbours(router);
   if (settings.openapi_visibility == "disabled") return;
   const Policy who{settings.openapi_visibility == "public" ? Gate::open : Gate::signed_in,
                    std::nullopt, &core::kOpenapiBucket};

@@ -1,17 +1,10 @@
 #include "core/live.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 #include <vector>
 
 namespace z4j::core {
-namespace {
-
-constexpr std::array<std::string_view, 3> kLiveTopics = {kTaskChanged, kCommandChanged,
-                                                         kAgentChanged};
-
-}  // namespace
 
 Live::~Live() { stop(); }
 

@@ -8,6 +8,7 @@
 // its lock.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -25,6 +26,9 @@ namespace z4j::core {
 inline constexpr std::string_view kTaskChanged = "task.changed";
 inline constexpr std::string_view kCommandChanged = "command.changed";
 inline constexpr std::string_view kAgentChanged = "agent.changed";
+// What dashboards hear of; docs/security/roles.md has a row for each.
+inline constexpr std::array<std::string_view, 3> kLiveTopics{kTaskChanged, kCommandChanged,
+                                                             kAgentChanged};
 inline constexpr std::string_view kWorkerCame =
     "worker.online";  // the kernel's own: told as agents
 
@@ -42,7 +46,7 @@ class Live {
   void start(Deliver deliver);
   void stop();
 
-  // Topics other than the three above are nobody's interest and ignored.
+  // Topics other than kLiveTopics are nobody's interest and ignored.
   void publish(const base::Uuid& project, std::string_view topic);
   // Anything may have changed, in every project.
   void publish_all();

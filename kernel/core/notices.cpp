@@ -13,7 +13,6 @@ namespace {
 constexpr std::array<std::string_view, 10> kChannels{
     "live",   "leases",   "requests",      "answers",   "plugins",
     "agents", "messages", "subscriptions", "schedules", "bulk"};
-constexpr std::array<std::string_view, 3> kWatched{kTaskChanged, kCommandChanged, kAgentChanged};
 constexpr std::size_t kIdText = 36;
 constexpr std::size_t kMostTold = 64;  // projects in one notice, which may have 4000 bytes
 
@@ -36,11 +35,11 @@ void Notices::tell(Commit& commit, About about, std::string_view body) const {
 }
 
 void Notices::live(const base::Uuid& project, std::string_view topic) {
-  const auto known = std::find(kWatched.begin(), kWatched.end(), topic);
-  if (!is_shared_ || known == kWatched.end()) return;
+  const auto known = std::find(kLiveTopics.begin(), kLiveTopics.end(), topic);
+  if (!is_shared_ || known == kLiveTopics.end()) return;
   const std::lock_guard lock(mutex_);
   const bool was_quiet = changes_.empty();
-  changes_[project] |= 1u << (known - kWatched.begin());
+  changes_[project] |= 1u << (known - kLiveTopics.begin());
   if (was_quiet) wake_.notify_one();
 }
 
@@ -112,8 +111,8 @@ void Notices::hear_live(std::string_view body) {
     const auto project = base::Uuid::parse(body.substr(0, kIdText));
     if (!project) return;
     const auto topics = static_cast<unsigned>(body[kIdText] - '0');
-    for (std::size_t i = 0; i < kWatched.size(); ++i) {
-      if ((topics & (1u << i)) != 0) handlers_.live(*project, kWatched[i]);
+    for (std::size_t i = 0; i < kLiveTopics.size(); ++i) {
+      if ((topics & (1u << i)) != 0) handlers_.live(*project, kLiveTopics[i]);
     }
   }
 }

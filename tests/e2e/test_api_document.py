@@ -73,6 +73,19 @@ class DocumentTest(unittest.TestCase):
             kinds = operation["responses"][str(status)].get("content", {})
             self.assertIn(kind.split(";")[0], kinds, path)
 
+    def test_doors_of_agents_open_to_no_user_and_no_key(self):
+        document = self.brain.read("/api/v1/openapi.json")
+        doors = [(method.upper(), path) for path, operations in document["paths"].items() for method, one in operations.items() if one["security"] == [{"agentToken": []}]]
+        self.assertEqual(set(doors), {("GET", "/ws/agent"), ("GET", "/api/v1/agent/commands"), ("POST", "/api/v1/agent/events")})
+        status, key = self.brain.ask("POST", "/api/v1/api-keys", {"name": "all", "scopes": ["admin:*"]})
+        self.assertEqual(status, 201, key)
+        upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "x" * 22 + "=="}
+        for method, path in doors:
+            for name, headers in {"nobody": {}, "session": {"Cookie": self.brain.cookie_header()}, "key": {"Authorization": f"Bearer {key['token']}"}}.items():
+                asked = {**headers, **(upgrade if path.startswith("/ws/") else {"Content-Type": "application/json"})}
+                status, said = self.brain.get(path, asked, method, b'{"frames": []}' if method == "POST" else None)
+                self.assertEqual((status, said), (401, {"detail": "invalid agent token"}), (method, path, name))
+
     def test_the_page_for_people_loads_nothing(self):
         status, kind, _ = self.answer("GET", "/api/v1/docs")
         self.assertEqual((status, kind), (200, "text/html; charset=utf-8"))
