@@ -23,6 +23,7 @@ class ServerSocketTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(ServerSocketTest);
   CPPUNIT_TEST(echoes_text_and_binary);
   CPPUNIT_TEST(frames_sent_with_the_handshake_are_not_lost);
+  CPPUNIT_TEST(an_offered_compression_is_declined);
   CPPUNIT_TEST(without_upgrade_it_is_426);
   CPPUNIT_TEST(an_upgrade_may_be_refused_with_an_answer);
   CPPUNIT_TEST(an_oversize_message_is_closed_1009);
@@ -106,6 +107,25 @@ class ServerSocketTest : public CppUnit::TestFixture {
         std::string(4, '\0') + "hi");
     CPPUNIT_ASSERT_EQUAL(101, client.answer().status);
     CPPUNIT_ASSERT_EQUAL(std::string("hi"), client.message().payload);
+  }
+  // So no few bytes on the wire become many here.
+  void an_offered_compression_is_declined() {
+    const auto running = run({echo()});
+    RawClient client(running.port());
+    const RawAnswer handshake = client.upgrade(
+        "/ws/echo",
+        "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits, x-unknown\r\n");
+    CPPUNIT_ASSERT_EQUAL(101, handshake.status);
+    CPPUNIT_ASSERT_EQUAL(std::string(), handshake.header("sec-websocket-extensions"));
+    client.send_frame(1, "plain");
+    CPPUNIT_ASSERT_EQUAL(std::string("plain"), client.message().payload);
+    // A frame that says it is packed nevertheless breaks the protocol.
+    constexpr int kPackedText = 0x41;
+    client.send_frame(kPackedText, "\xcb\x48\xcd\xc9\xc9\x07");
+    is_closed_with(client, 1002);
+    const ServerStats stats = running.server->stats();
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, stats.socket_messages_in);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, stats.socket_messages_out);
   }
   void without_upgrade_it_is_426() {
     const auto running = run({echo()});

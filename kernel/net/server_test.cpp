@@ -48,6 +48,7 @@ class ServerTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_slow_head_is_408);
   CPPUNIT_TEST(a_silent_connection_is_closed);
   CPPUNIT_TEST(a_slow_body_holds_no_api_thread);
+  CPPUNIT_TEST(many_who_drip_are_ended_while_others_are_answered);
   CPPUNIT_TEST(long_answers_are_streamed);
   CPPUNIT_TEST(a_reader_who_leaves_ends_the_stream);
   CPPUNIT_TEST(a_throwing_handler_is_500);
@@ -296,6 +297,38 @@ class ServerTest : public CppUnit::TestFixture {
     RawClient quick(running.port());
     CPPUNIT_ASSERT_EQUAL(200, quick.ask(kGet).status);
     for (const auto& client : slow) CPPUNIT_ASSERT_EQUAL(408, client->answer().status);
+  }
+  // Each byte is a sign of life, but moves no deadline.
+  void many_who_drip_are_ended_while_others_are_answered() {
+    ServerOptions options;
+    options.api_threads = 1;
+    options.request_head_timeout_s = 3;
+    options.request_body_timeout_s = 3;
+    const RunningServer running(folder_, mirror, options);
+    constexpr int kDrippers = 50;
+    std::vector<std::unique_ptr<RawClient>> heads, bodies;
+    for (int i = 0; i < kDrippers; ++i) {
+      heads.push_back(std::make_unique<RawClient>(running.port()));
+      heads.back()->send("GET / HTTP/1.1\r\nHost: test\r\nX-Slow: ");
+      bodies.push_back(std::make_unique<RawClient>(running.port()));
+      bodies.back()->send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n");
+    }
+    for (int second = 0; second < 2; ++second) {
+      RawClient quick(running.port());
+      CPPUNIT_ASSERT_EQUAL(200, quick.ask(kGet).status);
+      for (const auto* all : {&heads, &bodies}) {
+        for (const auto& client : *all) client->send("x");
+      }
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+    }
+    for (const auto* all : {&heads, &bodies}) {
+      for (const auto& client : *all) {
+        CPPUNIT_ASSERT_EQUAL(408, client->answer().status);
+        CPPUNIT_ASSERT(client->closed());
+      }
+    }
+    RawClient quick(running.port());
+    CPPUNIT_ASSERT_EQUAL(200, quick.ask(kGet).status);
   }
   void long_answers_are_streamed() {
     const RunningServer running(folder_, [](const Request&) {

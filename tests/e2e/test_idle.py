@@ -1,6 +1,8 @@
 """Idle is cheap: hundreds of connections and sockets cost no thread and hold nobody up, and a brain that nobody looks at rests."""
+import http.client
 import os
 import pathlib
+import re
 import resource
 import socket
 import time
@@ -12,7 +14,10 @@ from brain import Brain, wait_until
 from demo_fleet import DemoFleet
 from websocket import WebSocket
 
-IDLE = 500
+IDLE = int(os.environ.get("Z4J_TEST_IDLE", "500"))
+POOL = 32  # threads for requests at once, each made when it is needed
+KEPT = 512  # descriptors that the brain keeps back for its database, plugins and files
+CONNECTION_BYTES, OTHER_BYTES = 32 << 10, 64 << 20  # an idle one holds so much at most; beside them
 SOCKETS = 50  # the cap for one person
 REST_SECONDS = 30
 SETTLE_SECONDS = 3
@@ -22,7 +27,7 @@ FLEET_QUERIES = 15  # a second: what workers and queues look like is looked up a
 class IdleTest(unittest.TestCase):
     def setUp(self):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 4096), hard), hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 4096 + IDLE), hard), hard))
         self.brain = Brain.with_admin().start()
         self.addCleanup(self.brain.remove)
         self.brain.sign_in()
@@ -71,6 +76,49 @@ class IdleTest(unittest.TestCase):
 
         one_more = self.dashboard()
         self.assertEqual(one_more.receive(), ("close", 4402))
+
+    def memory(self):
+        return int(re.search(r"^VmRSS:\s+(\d+) kB", pathlib.Path(f"/proc/{self.brain.process.pid}/status").read_text(), re.M).group(1)) << 10
+
+    def over(self, kept, path):
+        """The answer, over a connection that is open already."""
+        kept.request("GET", path)
+        answer = kept.getresponse()
+        text = answer.read().decode()
+        self.assertEqual(answer.status, 200, text)
+        return text
+
+    def figure(self, kept, name):
+        return int(re.search(rf"^{name} (\d+)$", self.over(kept, "/metrics"), re.M).group(1))
+
+    def test_connections_up_to_the_limit_are_kept_and_one_more_is_closed(self):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        self.assertGreater(hard, IDLE + KEPT + 64, "ulimit -Hn is too low for this test")
+        limit = IDLE + KEPT
+        room = limit - min(limit // 2, KEPT)
+        self.brain.stop()
+        self.brain.start(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+        address = urllib.parse.urlsplit(self.brain.url)
+        kept = http.client.HTTPConnection(address.hostname, address.port, timeout=10)
+        self.over(kept, "/api/v1/health")
+        for _ in range(20):  # the pools are at their size after some use
+            self.idle_connection().close()
+        wait_until(lambda: self.figure(kept, "z4j_front_connections") == 1)
+        threads, memory = self.brain.threads(), self.memory()
+        for opened in range(1, room):
+            self.idle_connection()
+            if opened % 500 == 0:
+                self.assertEqual(self.over(kept, "/api/v1/health"), '{"status":"ok"}')
+        self.assertEqual(self.figure(kept, "z4j_front_connections"), room)
+        grown = self.memory() - memory
+        print(f"{room} idle connections: {grown / room / 1024:.1f} KiB each, {self.brain.threads() - threads} threads more", flush=True)
+        self.assertLess(grown, room * CONNECTION_BYTES + OTHER_BYTES)
+        self.assertLessEqual(self.brain.threads(), threads + POOL)
+        with socket.create_connection((address.hostname, address.port), 10) as one_more:
+            self.assertEqual(one_more.recv(1), b"")
+        self.assertEqual(self.figure(kept, "z4j_front_connections_refused_total"), 1)
+        self.over(kept, "/api/v1/health/ready")
+        kept.close()
 
     def cpu_seconds(self):
         fields = pathlib.Path(f"/proc/{self.brain.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
