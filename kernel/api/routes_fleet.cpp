@@ -142,13 +142,15 @@ void add_fleet_routes(Router& router) {
            list_waiting)
       .does("List what waits in a queue, as the engine tells it")
       .query("{limit?: int(1..500), cursor?: text(1..1000)}")
-      .gives(200, "page(object)");
+      .gives(200, "page(object)")
+      .refuses(409);
   router
       .add("GET", "/api/v1/projects/{slug}/queues/{engine}/{queue}/dead-letters", viewer("queues"),
            list_dead_letters)
       .does("List what was thrown away from a queue, newest first, as the engine tells it")
       .query("{limit?: int(1..500), cursor?: text(1..1000)}")
-      .gives(200, "page(object)");
+      .gives(200, "page(object)")
+      .refuses(409);
   router.add("GET", "/api/v1/projects/{slug}/capabilities", viewer("agents"), list_capabilities)
       .does("Show what can be done with each engine, and why not what can't")
       .gives(200,
