@@ -28,6 +28,7 @@ class ServerTlsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_reload_serves_the_new_certificate_and_keeps_connections);
   CPPUNIT_TEST(a_broken_certificate_leaves_the_old_one_in_use);
   CPPUNIT_TEST(plain_text_on_the_tls_port_is_dropped);
+  CPPUNIT_TEST(old_versions_and_weak_ciphers_are_refused);
   CPPUNIT_TEST(start_names_the_unreadable_file);
   CPPUNIT_TEST_SUITE_END();
 
@@ -60,6 +61,21 @@ class ServerTlsTest : public CppUnit::TestFixture {
                          client.ask("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
                              .header("connection"));
     CPPUNIT_ASSERT(client.closed());
+  }
+  void old_versions_and_weak_ciphers_are_refused() {
+    constexpr int kTls11 = 0x0302, kTls12 = 0x0303, kTls13 = 0x0304;
+    const std::string any = "ALL:@SECLEVEL=0";
+    const RunningServer running(folder_, scheme, options());
+    const auto passes = [&](int version, const std::string& ciphers) {
+      return RawClient::shakes_hands(running.port(), version, ciphers);
+    };
+    CPPUNIT_ASSERT(passes(kTls13, any));
+    CPPUNIT_ASSERT(passes(kTls12, any));
+    CPPUNIT_ASSERT(passes(kTls12, "ECDHE+AESGCM"));
+    CPPUNIT_ASSERT(!passes(kTls11, any));
+    // Without authenticated encryption; without forward secrecy.
+    CPPUNIT_ASSERT(!passes(kTls12, "ECDHE+AES:!AESGCM:!AESCCM"));
+    CPPUNIT_ASSERT(!passes(kTls12, "kRSA+AESGCM"));
   }
   void long_answers_and_bodies_pass() {
     auto large = options();

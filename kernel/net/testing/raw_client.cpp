@@ -51,6 +51,18 @@ RawClient::RawClient(std::uint16_t port, Wire wire, int receive_buffer)
   if (SSL_connect(tls_) != 1) throw std::runtime_error("TLS handshake failed");
 }
 
+bool RawClient::shakes_hands(std::uint16_t port, int version, const std::string& ciphers) {
+  RawClient client(port);
+  client.context_ = SSL_CTX_new(TLS_client_method());
+  if (SSL_CTX_set_min_proto_version(client.context_, version) != 1 ||
+      SSL_CTX_set_max_proto_version(client.context_, version) != 1 ||
+      SSL_CTX_set_cipher_list(client.context_, ciphers.c_str()) != 1)
+    throw std::runtime_error("no such version or cipher");
+  client.tls_ = SSL_new(client.context_);
+  SSL_set_fd(client.tls_, client.socket_);
+  return SSL_connect(client.tls_) == 1;
+}
+
 RawClient::RawClient(RawClient&& other) noexcept
     : socket_(std::exchange(other.socket_, -1)),
       context_(std::exchange(other.context_, nullptr)),

@@ -36,6 +36,11 @@ class RawClient {
   RawClient(RawClient&& other) noexcept;
   RawClient& operator=(RawClient&&) = delete;
 
+  // Does a client get through a TLS handshake that knows just this version (as OpenSSL numbers it)
+  // and, up to TLS 1.2, just these ciphers?
+  [[nodiscard]] static bool shakes_hands(std::uint16_t port, int version,
+                                         const std::string& ciphers);
+
   void send(std::string_view bytes);
   // Requires with_body false for answers to HEAD.
   [[nodiscard]] RawAnswer answer(bool with_body = true);
