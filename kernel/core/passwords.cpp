@@ -11,27 +11,6 @@
 namespace z4j::core {
 namespace {
 
-// Much used passwords of eight characters and more, in lower case.
-constexpr std::array<std::string_view, 72> kCommonPasswords{
-    "12345678",         "123456789",        "1234567890",      "123456789012",
-    "1234567890123",    "12345678901234",   "123456789123456", "1q2w3e4r5t6y",
-    "1qaz2wsx3edc",     "1qaz2wsx3edc4rfv", "abcd1234567890",  "abc123456789",
-    "adminadmin",       "adminadmin123",    "administrator",   "administrator1",
-    "administrator123", "asdfghjkl",        "asdfghjkl123",    "baseball123",
-    "changeme",         "changeme123",      "changeme1234",    "changeme12345",
-    "charlie123456",    "computer",         "computer1234",    "correcthorsebatterystaple",
-    "default123456",    "dragon123456",     "football123",     "hello123456789",
-    "iloveyou",         "iloveyou1234",     "iloveyou12345",   "letmein",
-    "letmein12345",     "letmein123456",    "master123456",    "monkey123456",
-    "mypassword123",    "p@ssw0rd",         "p@ssw0rd1234",    "p@ssword1234",
-    "passw0rd",         "passw0rd1234",     "password",        "password1",
-    "password12",       "password123",      "password1234",    "password12345",
-    "password123456",   "password1234567",  "password!123",    "password123!",
-    "princess1234",     "qwerty123456",     "qwerty12345678",  "qwertyuiop",
-    "qwertyuiop12",     "qwertyuiop123",    "qwertyuiop[]",    "rootroot1234",
-    "secret123456",     "sunshine1234",     "superman1234",    "test12345678",
-    "testtest1234",     "trustno1",         "welcome12345",    "welcome123456"};
-
 // Words that people put a year behind to satisfy a rule.
 constexpr std::array<std::string_view, 26> kPasswordStems{
     "spring",  "summer",  "autumn",  "fall",    "winter",   "password", "passwort",
@@ -58,9 +37,22 @@ bool is_stem_with_year(std::string_view lower) {
   return false;
 }
 
+constexpr std::string_view kBlanks = " \n";
+
+bool is_listed(std::string_view lower) {
+  if (lower.find_first_of(kBlanks) != std::string_view::npos) return false;
+  const std::string_view all = common_passwords();
+  for (std::size_t at = all.find(lower); at != std::string_view::npos;
+       at = all.find(lower, at + 1)) {
+    if (kBlanks.find(all[at - 1]) != std::string_view::npos &&
+        kBlanks.find(all[at + lower.size()]) != std::string_view::npos)
+      return true;
+  }
+  return false;
+}
+
 bool is_common(std::string_view lower) {
-  if (std::find(kCommonPasswords.begin(), kCommonPasswords.end(), lower) != kCommonPasswords.end())
-    return true;
+  if (is_listed(lower)) return true;
   const bool one_character =
       std::all_of(lower.begin(), lower.end(), [&](char c) { return c == lower.front(); });
   return one_character || is_stem_with_year(lower);

@@ -22,9 +22,13 @@ struct PasswordProblem {
 };
 
 // Length counts characters, not bytes. Below 16 characters three of lower, upper, digit, other are
-// needed; common words with a year and a built-in list of much used passwords are refused.
+// needed; common words with a year, one character again and again, and common_passwords() are
+// refused in any case.
 [[nodiscard]] std::optional<PasswordProblem> check_password(std::string_view password,
                                                             int min_length);
+
+// Each between blanks or newlines, in lower case, printable ASCII; constant, in the program's text.
+[[nodiscard]] std::string_view common_passwords() noexcept;
 
 // argon2id, at most so many at once; callers queue for a bounded time, and not too many of them.
 // Thread-safe. Errors: busy.

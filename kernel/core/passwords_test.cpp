@@ -3,6 +3,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <atomic>
+#include <sstream>
 #include <thread>
 #include <vector>
 
@@ -14,6 +15,7 @@ namespace {
 class PasswordsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(PasswordsTest);
   CPPUNIT_TEST(each_rule_has_its_code);
+  CPPUNIT_TEST(the_most_used_passwords_are_refused);
   CPPUNIT_TEST(length_counts_characters);
   CPPUNIT_TEST(hashes_and_verifies);
   CPPUNIT_TEST(a_full_queue_is_busy);
@@ -35,6 +37,25 @@ class PasswordsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string(), code("Tr0mbone-kelp"));
     CPPUNIT_ASSERT_EQUAL(std::string(), code("four plain words here"));
     CPPUNIT_ASSERT_EQUAL(std::string(), code(std::string(255, 'x') + "y"));
+  }
+  // At least 3,000 that would do otherwise, for the usual least length and for the least there is.
+  void the_most_used_passwords_are_refused() {
+    std::istringstream all{std::string(common_passwords())};
+    int of_12 = 0, of_8 = 0;
+    for (std::string one; all >> one;) {
+      CPPUNIT_ASSERT_MESSAGE(one, one.size() >= 8 && one.size() <= kPasswordMaxLength);
+      ++of_8;
+      if (one.size() < 12) continue;
+      ++of_12;
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(one, std::string("password_in_breach_list"), code(one));
+    }
+    CPPUNIT_ASSERT(of_12 >= 3000 && of_8 >= of_12 + 3000);
+    for (const char* one : {"Mailcreated5240", "1qaz2wsx3edc4rfv", "JamesBond007", "trustno1"})
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(one, std::string("password_in_breach_list"),
+                                   std::string(check_password(one, 8).value().code));
+    // Part of one, more than one, two of them.
+    for (const char* one : {"Mailcreated524", "Mailcreated52401", "jamesbond007 trustno1"})
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(one, std::string(), code(one));
   }
   void length_counts_characters() {
     CPPUNIT_ASSERT_EQUAL(std::string("password_too_short"),
