@@ -24,6 +24,10 @@ constexpr std::string_view kPagePolicy =
     "frame-src 'none'; "
     "base-uri 'none'; object-src 'none'";
 
+// Of answers that are no page, should a browser show one all the same.
+constexpr std::string_view kDataPolicy =
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
+
 bool has_header(const net::Response& response, std::string_view name) {
   for (const auto& header : response.headers) {
     if (header.first == name) return true;
@@ -172,9 +176,10 @@ void Api::add_headers(const net::Request& request, net::Response& response) cons
                          is_setup ? "no-referrer" : "strict-origin-when-cross-origin");
   if ((is_setup || path.starts_with("/api/v1/")) && !has_header(response, "Cache-Control"))
     headers.emplace_back("Cache-Control", "no-store");
-  if (response.content_type.starts_with("text/html") &&
-      !has_header(response, "Content-Security-Policy")) {
-    headers.emplace_back("Content-Security-Policy", kPagePolicy);
+  if (!has_header(response, "Content-Security-Policy")) {
+    headers.emplace_back("Content-Security-Policy", response.content_type.starts_with("text/html")
+                                                        ? kPagePolicy
+                                                        : kDataPolicy);
   }
   if (!site_->is_dev && settings.hsts && settings.public_url.starts_with("https://")) {
     headers.emplace_back("Strict-Transport-Security",

@@ -163,6 +163,7 @@ class ApiTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("GET"), wrong.header("Allow"));
     CPPUNIT_ASSERT_EQUAL(405, browser.call("HEAD", "/api/v1/health").status);
     CPPUNIT_ASSERT_EQUAL(405, browser.call("OPTIONS", "/api/v1/health").status);
+    CPPUNIT_ASSERT_EQUAL(405, browser.call("TRACE", "/api/v1/health").status);
     CPPUNIT_ASSERT_EQUAL(std::string(R"({"status":"ok"})"),
                          browser.get("/api/v1/health").response.body);
     CPPUNIT_ASSERT_EQUAL(std::string(R"({"status":"ready"})"),
@@ -242,9 +243,11 @@ class ApiTest : public CppUnit::TestFixture {
     }
     CPPUNIT_ASSERT_EQUAL(std::string("no-store"),
                          browser.get("/api/v1/auth/me").header("Cache-Control"));
-    CPPUNIT_ASSERT(
-        browser.get("/").header("Content-Security-Policy").find("frame-ancestors 'none'") !=
-        std::string::npos);
+    for (const char* path : {"/", "/api/v1/auth/me"}) {
+      const std::string policy = browser.get(path).header("Content-Security-Policy");
+      for (const char* part : {"frame-ancestors 'none'", "base-uri 'none'", "object-src 'none'"})
+        CPPUNIT_ASSERT_MESSAGE(policy, policy.find(part) != std::string::npos);
+    }
   }
 
   void cross_origin_pages_are_allowed_by_setting_only() {
@@ -275,7 +278,8 @@ class ApiTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(200, in.status);
     CPPUNIT_ASSERT(in.header("Set-Cookie").starts_with("__Host-z4j_session="));
     CPPUNIT_ASSERT(in.header("Set-Cookie").find("; Secure") != std::string::npos);
-    CPPUNIT_ASSERT(in.header("Strict-Transport-Security").starts_with("max-age=31536000"));
+    CPPUNIT_ASSERT_EQUAL(std::string("max-age=31536000; includeSubDomains"),
+                         in.header("Strict-Transport-Security"));
   }
 
   // docs/reference/api.md tells of every route and who may use it; nothing stands in it that is not
