@@ -148,7 +148,12 @@ net::Response checkpoint(Site& site, Call& call) {
   auto latest = desk.checkpoints->latest();
   if (!latest) return refuse(call, latest.error());
   const auto& witness = desk.checkpoints->witness_key();
+  Array previous;
+  for (const proof::VerifierKey& key : desk.checkpoints->keys()) {
+    if (&key != &desk.checkpoints->keys().front()) previous.emplace_back(key.text());
+  }
   Object out{{"key", desk.checkpoints->key().text()},
+             {"previous_keys", std::move(previous)},
              {"witness_key", base::json::text_or_null(witness ? witness->text() : "")},
              {"size", 0},
              {"root_hash", nullptr},
@@ -246,7 +251,8 @@ void add_audit_routes(Router& router) {
                "{ok: bool?, checked_at: time?, rows_verified?: int, first_broken_id?: uuid?, "
                "first_broken_seq?: int?, first_broken_at?: time?, reason?: text?, "
                "rows_after_break?: int, acknowledged_breaks?: int, "
-               "accepted_with_previous_secret?: int, head_hmac?: text?, pruned_through?: int, "
+               "accepted_with_previous_secret?: int, secrets?: [{id: text, rows: int}], "
+               "head_hmac?: text?, pruned_through?: int, "
                "tree?: {size: int, checkpoint_size: int, root_hash: text?, is_witnessed: bool}, "
                "is_checking: bool, rows_done: int, rows_all: int, check_trouble: text?, "
                "tree_trouble: text?, witness_trouble: text?, retention_trouble: text?, "
@@ -280,7 +286,8 @@ void add_audit_routes(Router& router) {
   router.add("GET", "/api/v1/audit/checkpoint", keeper, checkpoint)
       .does("The latest signed checkpoint, and the keys that verify it")
       .gives(200,
-             "{key: text, witness_key: text?, size: int, root_hash: text?, note: text?, "
+             "{key: text, previous_keys: [text], witness_key: text?, size: int, root_hash: text?, "
+             "note: text?, "
              "is_witnessed: bool, created_at: time?}");
   router.add("GET", "/api/v1/audit/bundle", deed, bundle)
       .does("Entries and their proof, for z4j-audit-verify")

@@ -68,7 +68,8 @@ struct Settings {
   std::string database_url;  // "" = SQLite under home
   int event_retention_days = 30;
   std::string audit_signing_key;  // 32 bytes, base64url; "" = minted into home/secret.env
-  std::string audit_origin;       // name of the log and of its key; "": from the key
+  std::vector<std::string> audit_previous_keys;  // public keys, oldest first
+  std::string audit_origin;                      // name of the log and of its key; "": from the key
   int audit_retention_days = 90, audit_retention_interval_s = 3600;
   int audit_retention_batch = 5000, audit_retention_per_pass = 200'000;
   int audit_verify_interval_s = 21'600;  // 0: never by itself

@@ -267,6 +267,10 @@ const std::vector<Setting>& setting_table() {
        0,
        {},
        Secrecy::secret},
+      {"security.audit_previous_keys", "Z4J_AUDIT_PREVIOUS_KEYS",
+       "public keys that checkpoints were signed with before, oldest first; z4j-brain audit key "
+       "rotate adds to it",
+       &S::audit_previous_keys},
       {"security.session_secret",
        "Z4J_SESSION_SECRET",
        "key of session cookies, at least 32 bytes; empty: made like the master key",

@@ -41,26 +41,34 @@ base::Error file_trouble(const std::string& path) {
       base::Code::io, "can't write " + path + ": " + std::strerror(errno), {}, {}, 0};
 }
 
-}  // namespace
-
-std::string usual_audit_origin(std::string_view key_seed) {
+// The name of a log whose owner gave it none.
+std::string usual_origin(std::string_view key_seed) {
   const auto key = proof::SigningKey::from_seed("z4j-audit", proof::KeyType::note, key_seed);
   if (!key) return "z4j-audit";
   return "z4j-audit/" + base::hex(base::sha256(key->verifier().bytes)).substr(0, 16);
 }
 
-base::Result<std::unique_ptr<AuditCheckpoints>> AuditCheckpoints::open(
-    Store& store, AuditTree& tree, const base::Clock& clock, base::Log& log, Options options) {
+}  // namespace
+
+base::Result<proof::SigningKey> audit_signing_key(const AuditCheckpoints::Options& options) {
   if (options.key_seed.size() != kSeedBytes) {
     return base::Error{base::Code::bad_config, "the signing key of the audit log is not 32 bytes",
                        "security.audit_signing_key",
                        "remove it: a new one is made at the next start", 0};
   }
-  if (options.origin.empty()) options.origin = usual_audit_origin(options.key_seed);
-  auto key = proof::SigningKey::from_seed(options.origin, proof::KeyType::note, options.key_seed);
-  if (!key) {
-    return base::Error{base::Code::bad_config, key.error().message, "audit.origin", {}, 0};
-  }
+  // A new key does not make another log: it takes over the name.
+  const std::string origin = !options.origin.empty()          ? options.origin
+                             : !options.previous_keys.empty() ? options.previous_keys.back().name
+                                                              : usual_origin(options.key_seed);
+  auto key = proof::SigningKey::from_seed(origin, proof::KeyType::note, options.key_seed);
+  if (!key) return base::Error{base::Code::bad_config, key.error().message, "audit.origin", {}, 0};
+  return key;
+}
+
+base::Result<std::unique_ptr<AuditCheckpoints>> AuditCheckpoints::open(
+    Store& store, AuditTree& tree, const base::Clock& clock, base::Log& log, Options options) {
+  auto key = audit_signing_key(options);
+  if (!key) return std::move(key).error();
   if (!options.folder.empty() && ::mkdir(options.folder.c_str(), 0700) != 0 && errno != EEXIST)
     return file_trouble(options.folder);
   return std::unique_ptr<AuditCheckpoints>(
@@ -93,8 +101,6 @@ base::Result<AuditCheckpoint> AuditCheckpoints::sign(const std::optional<Fence>&
   if (!size) return std::move(size).error();
   auto last = latest();
   if (!last) return std::move(last).error();
-  // A key or a name that changed signs anew when the log has grown: a size is signed once.
-  if (last->has_value() && (*last)->head.size == *size) return std::move(**last);
   if (last->has_value() && (*last)->head.size > *size)
     return other_past("the audit log's tree is shorter than its latest checkpoint");
   auto root = tree_.root(*size);
@@ -103,6 +109,17 @@ base::Result<AuditCheckpoint> AuditCheckpoints::sign(const std::optional<Fence>&
   made.head = {key_.verifier().name, *size, *root};
   made.created_at = clock_.now();
   const std::string text = made.head.text();
+  if (last->has_value() && (*last)->head.size == *size) {
+    AuditCheckpoint& same = **last;
+    const auto note = proof::Note::parse(same.note);
+    if (!note || note->text != text ||
+        proof::signed_by(text, note->signatures, key()) != proof::Signed::absent)
+      return std::move(same);
+    same.note += key_.sign(text);
+    if (auto done = change_note(same, fence); !done) return std::move(done).error();
+    tell_outside(same);
+    return std::move(same);
+  }
   made.note = text + "\n" + key_.sign(text);
   Commit commit;
   if (fence) fence->guard(commit);
@@ -115,10 +132,27 @@ base::Result<AuditCheckpoint> AuditCheckpoints::sign(const std::optional<Fence>&
       .num(point_col::created_at, made.created_at);
   commit.insert(std::move(rows));
   if (auto done = store_.commit(commit); !done) return std::move(done).error();
-  if (auto kept = keep_outside(made); !kept)
+  tell_outside(made);
+  return made;
+}
+
+void AuditCheckpoints::tell_outside(const AuditCheckpoint& checkpoint) {
+  if (auto kept = keep_outside(checkpoint); !kept)
     log_.error("checkpoint of the audit log not kept beside the database",
                {{"why", kept.error().text()}});
-  return made;
+}
+
+base::Status AuditCheckpoints::change_note(const AuditCheckpoint& checkpoint,
+                                           const std::optional<Fence>& fence) {
+  Commit commit;
+  if (fence) fence->guard(commit);
+  Where which;
+  which.eq(point_col::size, static_cast<std::int64_t>(checkpoint.head.size));
+  commit.update(Table::audit_checkpoints, std::move(which),
+                {{point_col::note, Cell(checkpoint.note)},
+                 {point_col::is_witnessed, Cell(checkpoint.is_witnessed)}},
+                1, 1);
+  return store_.commit(commit);
 }
 
 base::Status AuditCheckpoints::have_witnessed(const std::optional<Fence>& fence) {
@@ -151,14 +185,7 @@ base::Status AuditCheckpoints::have_witnessed(const std::optional<Fence>& fence)
           now.note += proof::to_line(line);
       }
       now.is_witnessed = true;
-      Commit commit;
-      if (fence) fence->guard(commit);
-      Where which;
-      which.eq(point_col::size, static_cast<std::int64_t>(now.head.size));
-      commit.update(Table::audit_checkpoints, std::move(which),
-                    {{point_col::note, Cell(now.note)}, {point_col::is_witnessed, Cell(true)}}, 1,
-                    1);
-      if (auto done = store_.commit(commit); !done) return done;
+      if (auto done = change_note(now, fence); !done) return done;
       return keep_outside(now);
     }
     if (answer->status == 409) {
@@ -216,10 +243,11 @@ base::Result<std::optional<proof::Checkpoint>> AuditCheckpoints::outside() {
   text.resize(static_cast<std::size_t>(in.gcount()));
   const auto note = proof::Note::parse(text);
   const auto head = note ? proof::Checkpoint::parse(note->text) : note.error();
-  if (!head ||
-      proof::signed_by(note->text, note->signatures, key_.verifier()) == proof::Signed::bad) {
+  if (!head || proof::signed_by_one(note->text, note->signatures, keys_) != proof::Signed::good) {
     return base::Error{base::Code::corrupt, "the file is no checkpoint of this log", file(),
-                       "move it away when its change is explained", 0};
+                       "name the key that signed it in security.audit_previous_keys, or move the "
+                       "file away when its change is explained",
+                       0};
   }
   return std::optional(*head);
 }
@@ -228,7 +256,7 @@ base::Status AuditCheckpoints::keep_outside(const AuditCheckpoint& checkpoint) {
   if (options_.folder.empty()) return {};
   auto before = outside();
   if (!before) return std::move(before).error();
-  if (before->has_value() && (*before)->origin == checkpoint.head.origin) {
+  if (before->has_value()) {
     const proof::Checkpoint& kept = **before;
     if (kept.size > checkpoint.head.size)
       return other_past("the file knows a longer audit log, of " + std::to_string(kept.size) +

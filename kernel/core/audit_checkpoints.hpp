@@ -40,8 +40,10 @@ class AuditCheckpoints {
 
   struct Options {
     std::string key_seed;  // 32 bytes
-    std::string origin;    // of the log and the key's name; "": from the key
-    std::string folder;    // for the file; "": none is kept
+    // Keys that it had before, oldest first: what they signed still counts.
+    std::vector<proof::VerifierKey> previous_keys;
+    std::string origin;  // of the log and the key's name; "": of the key before, or made of the key
+    std::string folder;  // for the file; "": none is kept
     std::optional<proof::VerifierKey> witness;
     AskWitness ask_witness;
   };
@@ -51,6 +53,8 @@ class AuditCheckpoints {
       Store& store, AuditTree& tree, const base::Clock& clock, base::Log& log, Options options);
 
   [[nodiscard]] const proof::VerifierKey& key() const noexcept { return key_.verifier(); }
+  // The key, and those before it.
+  [[nodiscard]] const std::vector<proof::VerifierKey>& keys() const noexcept { return keys_; }
   [[nodiscard]] const std::optional<proof::VerifierKey>& witness_key() const noexcept {
     return options_.witness;
   }
@@ -58,7 +62,8 @@ class AuditCheckpoints {
   [[nodiscard]] base::Result<std::optional<AuditCheckpoint>> latest(bool witnessed_only = false);
   // All that are kept, newest first, at most `most`.
   [[nodiscard]] base::Result<std::vector<AuditCheckpoint>> list(std::uint32_t most);
-  // Signs the tree as it is, unless the latest one says that already.
+  // Signs the tree as it is, unless the latest one says that already; one that an older key signed
+  // gets a second signature.
   [[nodiscard]] base::Result<AuditCheckpoint> sign(const std::optional<Fence>& fence);
   // Has the latest one co-signed; nothing to do: true. The error says why the witness would not;
   // `conflict`: it knows another past, or a longer one.
@@ -79,8 +84,16 @@ class AuditCheckpoints {
         clock_(clock),
         log_(log),
         options_(std::move(options)),
-        key_(std::move(key)) {}
+        key_(std::move(key)),
+        keys_{key_.verifier()} {
+    keys_.insert(keys_.end(), options_.previous_keys.begin(), options_.previous_keys.end());
+  }
+  // Stores the note of one that got a signature.
+  [[nodiscard]] base::Status change_note(const AuditCheckpoint& checkpoint,
+                                         const std::optional<Fence>& fence);
   [[nodiscard]] base::Status keep_outside(const AuditCheckpoint& checkpoint);
+  // The same where it is no reason to fail: trouble is logged.
+  void tell_outside(const AuditCheckpoint& checkpoint);
   [[nodiscard]] std::string file() const { return options_.folder + "/checkpoint"; }
 
   Store& store_;
@@ -89,10 +102,12 @@ class AuditCheckpoints {
   base::Log& log_;
   const Options options_;
   const proof::SigningKey key_;
-  std::mutex mutex_;  // one that signs
+  std::vector<proof::VerifierKey> keys_;  // key_ first; never changed
+  std::mutex mutex_;                      // one that signs
 };
 
-// The name of a log whose owner gave it none.
-[[nodiscard]] std::string usual_audit_origin(std::string_view key_seed);
+// The key that such options sign with. Errors: bad_config, naming the setting.
+[[nodiscard]] base::Result<proof::SigningKey> audit_signing_key(
+    const AuditCheckpoints::Options& options);
 
 }  // namespace z4j::core

@@ -352,6 +352,11 @@ class AuditTest : public CppUnit::TestFixture {
     const AuditReport report = after.verify().value();
     CPPUNIT_ASSERT(report.ok);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, report.accepted_with_previous_secret);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{2}, report.secrets.size());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, report.secrets[0].rows);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, report.secrets[1].rows);
+    CPPUNIT_ASSERT(report.secrets[0].id.size() == 8 &&
+                   report.secrets[0].id != report.secrets[1].id);
     Audit closed(*store_, clock_, base::Log::quiet(), options("new-secret-new-secret-new-secret"));
     CPPUNIT_ASSERT(closed.verify().value().reason == AuditFault::mac_mismatch);
   }

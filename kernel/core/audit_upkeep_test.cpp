@@ -79,6 +79,8 @@ class AuditUpkeepTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(two_that_grow_one_tree_do_not_meet);
   CPPUNIT_TEST(an_entry_changed_with_its_mac_is_found_by_the_tree);
   CPPUNIT_TEST(a_checkpoint_changed_in_the_store_is_found);
+  CPPUNIT_TEST(what_an_older_signing_key_signed_counts_while_it_is_listed);
+  CPPUNIT_TEST(a_new_signing_key_takes_over_the_name_of_the_log);
   CPPUNIT_TEST(a_witness_co_signs_and_catches_up);
   CPPUNIT_TEST(a_witness_refuses_another_past);
   CPPUNIT_TEST(a_store_put_back_to_an_older_state_is_found_by_the_file);
@@ -125,9 +127,12 @@ class AuditUpkeepTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_MESSAGE(made ? "" : made.error().text(), made.ok());
     return *made;
   }
-  void open_checkpoints(bool with_witness = false) {
+  // `letter`: of which the signing key is made.
+  void open_checkpoints(bool with_witness = false, char letter = 'k',
+                        std::vector<proof::VerifierKey> previous = {}) {
     AuditCheckpoints::Options options;
-    options.key_seed = std::string(32, 'k');
+    options.key_seed = std::string(32, letter);
+    options.previous_keys = std::move(previous);
     options.origin = "log.example/audit";
     options.folder = folder_;
     if (with_witness) {
@@ -265,6 +270,56 @@ class AuditUpkeepTest : public CppUnit::TestFixture {
                   {{model::audit_checkpoints::note, Cell(note)}});
     must(store_->commit(commit));
     CPPUNIT_ASSERT(fault() == AuditFault::checkpoint_mismatch);
+  }
+
+  // Does the latest checkpoint's bundle pass for somebody who has these keys?
+  bool is_proven_with(std::vector<proof::VerifierKey> keys) {
+    auto bundle = AuditBundle::open(*store_, *tree_, *checkpoints_, {}).value();
+    proof::BundleCheck verifier({std::move(keys), {}, std::nullopt});
+    for (std::string text; bundle.next(text).value(); text.clear()) (void)verifier.take(text);
+    return verifier.finish().ok;
+  }
+
+  void what_an_older_signing_key_signed_counts_while_it_is_listed() {
+    write(3);
+    sign();
+    write(2);
+    sign();
+    const proof::VerifierKey old = checkpoints_->key();
+    // Nobody listed the key before: neither the stored checkpoints nor the file are believed.
+    open_checkpoints(false, 'n');
+    const proof::VerifierKey now = checkpoints_->key();
+    CPPUNIT_ASSERT(fault() == AuditFault::checkpoint_mismatch);
+    CPPUNIT_ASSERT(!checkpoints_->outside().ok());
+    CPPUNIT_ASSERT(!is_proven_with({now}));
+    open_checkpoints(false, 'n', {old});
+    CPPUNIT_ASSERT(fault() == AuditFault::none);
+    // The log did not grow, and still its latest checkpoint is for those with the new key alone
+    // too.
+    sign();
+    CPPUNIT_ASSERT(is_proven_with({now}) && is_proven_with({old}));
+    const auto kept = checkpoints_->latest().value();
+    CPPUNIT_ASSERT_EQUAL(kept->note, sign().note);
+    CPPUNIT_ASSERT(fault() == AuditFault::none);
+    write(1);
+    sign();
+    CPPUNIT_ASSERT(is_proven_with({now}) && !is_proven_with({old}));
+    CPPUNIT_ASSERT(fault() == AuditFault::none);
+    // Back at the key before, without the newer one.
+    open_checkpoints(false, 'k');
+    CPPUNIT_ASSERT(fault() == AuditFault::checkpoint_mismatch);
+  }
+
+  void a_new_signing_key_takes_over_the_name_of_the_log() {
+    AuditCheckpoints::Options options;
+    options.key_seed = std::string(32, 'k');
+    const auto old = audit_signing_key(options).value();
+    options.key_seed = std::string(32, 'n');
+    CPPUNIT_ASSERT(audit_signing_key(options).value().verifier().name != old.verifier().name);
+    options.previous_keys = {old.verifier()};
+    CPPUNIT_ASSERT_EQUAL(old.verifier().name, audit_signing_key(options).value().verifier().name);
+    options.origin = "log.example/other";
+    CPPUNIT_ASSERT_EQUAL(options.origin, audit_signing_key(options).value().verifier().name);
   }
 
   void a_witness_co_signs_and_catches_up() {
@@ -428,7 +483,7 @@ class AuditUpkeepTest : public CppUnit::TestFixture {
       request.to_seq = to;
       request.since = seen.head.size;
       auto bundle = AuditBundle::open(*store_, *tree_, *checkpoints_, request).value();
-      proof::BundleCheck verifier({checkpoints_->key(), {}, seen.head});
+      proof::BundleCheck verifier({{checkpoints_->key()}, {}, seen.head});
       for (std::string text; bundle.next(text).value(); text.clear()) (void)verifier.take(text);
       const auto report = verifier.finish();
       CPPUNIT_ASSERT_MESSAGE(report.reason, report.ok);

@@ -8,6 +8,8 @@ namespace {
 namespace json = base::json;
 namespace log_col = model::audit_log;
 
+constexpr std::string_view kSecretIdText = "z4j audit secret id";
+
 struct AuditFaultWord {
   AuditFault fault;
   std::string_view word;
@@ -112,6 +114,9 @@ json::Object to_json(const AuditReport& report) {
   json::Value seq(nullptr), reason(nullptr);
   if (report.first_broken_seq) seq = *report.first_broken_seq;
   if (!report.ok) reason = json::text_or_null(to_string(report.reason));
+  json::Array secrets;
+  for (const AuditSecretUse& use : report.secrets)
+    secrets.push_back(json::Object{{"id", use.id}, {"rows", use.rows}});
   return {{"ok", report.ok},
           {"rows_verified", report.rows_verified},
           {"first_broken_id", json::text_or_null(id)},
@@ -121,6 +126,7 @@ json::Object to_json(const AuditReport& report) {
           {"rows_after_break", report.rows_after_break},
           {"acknowledged_breaks", report.acknowledged_breaks},
           {"accepted_with_previous_secret", report.accepted_with_previous_secret},
+          {"secrets", std::move(secrets)},
           {"head_hmac", json::text_or_null(report.head_hmac)},
           {"pruned_through", report.pruned_through},
           {"tree", json::Object{{"size", report.tree_size},
@@ -137,6 +143,8 @@ AuditVerifier::AuditVerifier(std::string_view secret,
     : is_known_(std::move(is_known)) {
   keys_.emplace_back(secret);
   for (const std::string& previous : previous_secrets) keys_.emplace_back(previous);
+  for (base::HmacKey& key : keys_)
+    report_.secrets.push_back({base::hex(key.sign(kSecretIdText)).substr(0, 8), 0});
 }
 
 void AuditVerifier::start_after(std::int64_t seq, std::string row_hmac) {
@@ -150,13 +158,13 @@ void AuditVerifier::start_at(std::int64_t seq) {
   started_ = may_start_anywhere_ = true;
 }
 
-bool AuditVerifier::is_signed(const AuditRow& row, bool& by_previous) {
+std::size_t AuditVerifier::signer_of(const AuditRow& row) {
+  if (row.row_hmac.empty()) return keys_.size();
   for (std::size_t i = 0; i < keys_.size(); ++i) {
     if (!base::equal_constant_time(base::hex(keys_[i].sign(row.canonical)), row.row_hmac)) continue;
-    by_previous = i > 0;
-    return columns_agree(row);
+    return columns_agree(row) ? i : keys_.size();
   }
-  return false;
+  return keys_.size();
 }
 
 AuditFault AuditVerifier::take(const AuditRow& row) {
@@ -168,8 +176,8 @@ AuditFault AuditVerifier::take(const AuditRow& row) {
     fault = AuditFault::link_mismatch;
   }
   may_start_anywhere_ = false;
-  bool by_previous = false;
-  const bool good_mac = !row.row_hmac.empty() && is_signed(row, by_previous);
+  const std::size_t signer = signer_of(row);
+  const bool good_mac = signer < keys_.size();
   if (!good_mac && fault == AuditFault::none) {
     fault = row.row_hmac.empty() ? AuditFault::missing_mac : AuditFault::mac_mismatch;
   }
@@ -186,7 +194,10 @@ AuditFault AuditVerifier::take(const AuditRow& row) {
   } else if (fault == AuditFault::none) {
     ++report_.rows_verified;
   }
-  if (by_previous && fault == AuditFault::none) ++report_.accepted_with_previous_secret;
+  if (good_mac && fault == AuditFault::none) {
+    ++report_.secrets[signer].rows;
+    if (signer > 0) ++report_.accepted_with_previous_secret;
+  }
   if (fault != AuditFault::none && !is_known && report_.ok) {
     report_.ok = false;
     report_.reason = fault;

@@ -41,11 +41,18 @@ enum class AuditFault {
 [[nodiscard]] std::string_view to_string(AuditFault fault) noexcept;
 [[nodiscard]] std::optional<AuditFault> parse_audit_fault(std::string_view word) noexcept;
 
+// How many good rows have their MAC of which secret.
+struct AuditSecretUse {
+  std::string id;  // 8 hex digits that name the secret and tell nothing of it
+  std::uint64_t rows = 0;
+};
+
 struct AuditReport {
   bool ok = true;
   std::uint64_t rows_verified = 0;  // good ones before the first break
   std::uint64_t rows_after_break = 0;
   std::uint64_t accepted_with_previous_secret = 0;
+  std::vector<AuditSecretUse> secrets;  // the present one first, then the previous ones
   AuditFault reason = AuditFault::none;
   std::optional<base::Uuid> first_broken_id;  // none for a cut tail: the row is gone
   std::optional<std::int64_t> first_broken_seq;
@@ -86,7 +93,8 @@ class AuditVerifier {
   [[nodiscard]] std::int64_t last_seq() const noexcept { return last_seq_; }
 
  private:
-  [[nodiscard]] bool is_signed(const AuditRow& row, bool& by_previous);
+  // Which of keys_ signed it; keys_.size(): none, or the columns say something else.
+  [[nodiscard]] std::size_t signer_of(const AuditRow& row);
 
   std::vector<base::HmacKey> keys_;
   IsKnown is_known_;

@@ -132,12 +132,14 @@ bool BundleCheck::hash_line(std::string_view text, std::vector<Hash>& into, Part
 bool BundleCheck::begin_entries() {
   const auto note = Note::parse(head_.checkpoint);
   if (!note) return refuse("checkpoint: " + note.error().message);
-  const Signed by_log = signed_by(note->text, note->signatures, trust_.log);
-  if (by_log == Signed::absent) return refuse("the checkpoint is not signed with the given key");
+  const VerifierKey* signer = nullptr;
+  const Signed by_log = signed_by_one(note->text, note->signatures, trust_.log, &signer);
+  if (by_log == Signed::absent) return refuse("the checkpoint is not signed with a given key");
   if (by_log == Signed::bad) return refuse("the signature of the checkpoint is false");
   const auto checkpoint = Checkpoint::parse(note->text);
   if (!checkpoint) return refuse("checkpoint: " + checkpoint.error().message);
   report_.checkpoint = *checkpoint;
+  report_.signed_with = signer->text();
   for (const VerifierKey& witness : trust_.witnesses) {
     std::uint64_t at = 0;
     if (signed_by(note->text, note->signatures, witness, &at) != Signed::good)

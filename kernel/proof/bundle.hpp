@@ -32,7 +32,7 @@ inline constexpr std::string_view kBundleLastLine = "end\n";
 
 // What somebody trusts before he looks at a bundle.
 struct Trust {
-  VerifierKey log;
+  std::vector<VerifierKey> log;  // its key, and those that it had before: one must have signed
   std::vector<VerifierKey> witnesses;  // every one must have co-signed
   std::optional<Checkpoint> seen;      // the log must begin with this one
 };
@@ -42,6 +42,7 @@ struct BundleReport {
   std::string reason;  // why not; for people
   std::optional<std::int64_t> bad_seq;
   Checkpoint checkpoint;
+  std::string signed_with;  // the key of the log, as text
   std::uint64_t first_seq = 0, entries = 0;
   std::string first_time, last_time;
   std::vector<std::pair<std::string, std::uint64_t>> witnesses;  // name, Unix seconds

@@ -58,7 +58,7 @@ struct BundleLog {
   [[nodiscard]] std::string bundle(std::size_t first, std::size_t count) const {
     return bundle(head(first, count));
   }
-  [[nodiscard]] Trust trust() const { return {key.verifier(), {}, std::nullopt}; }
+  [[nodiscard]] Trust trust() const { return {{key.verifier()}, {}, std::nullopt}; }
 };
 
 BundleReport checked(Trust trust, std::string_view bundle, std::size_t piece = 7) {
@@ -74,6 +74,7 @@ class BundleTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_bundle_with_any_byte_changed_is_refused);
   CPPUNIT_TEST(entries_that_are_gone_moved_or_added_are_found);
   CPPUNIT_TEST(a_foreign_key_and_a_missing_witness_are_refused);
+  CPPUNIT_TEST(a_bundle_of_an_older_key_passes_where_the_key_is_given);
   CPPUNIT_TEST(a_bundle_goes_on_from_what_was_seen_before);
   CPPUNIT_TEST(members_are_found_beside_texts_that_look_like_them);
   CPPUNIT_TEST_SUITE_END();
@@ -138,10 +139,33 @@ class BundleTest : public CppUnit::TestFixture {
     trust.witnesses.push_back(stranger.verifier());
     CPPUNIT_ASSERT(!checked(trust, log.bundle(1, 4)).ok);
     trust = log.trust();
-    trust.log = SigningKey::from_seed("log.example/audit", KeyType::note, std::string(32, 'z'))
-                    .value()
-                    .verifier();
+    trust.log = {SigningKey::from_seed("log.example/audit", KeyType::note, std::string(32, 'z'))
+                     .value()
+                     .verifier()};
     CPPUNIT_ASSERT(!checked(trust, log.bundle(1, 4)).ok);
+  }
+
+  // The log has a new key; this bundle was signed with the one before, or with both.
+  void a_bundle_of_an_older_key_passes_where_the_key_is_given() {
+    const BundleLog log(4);
+    const auto newer =
+        SigningKey::from_seed("log.example/audit", KeyType::note, std::string(32, 'n')).value();
+    Trust trust = log.trust();
+    trust.log = {newer.verifier()};
+    CPPUNIT_ASSERT(!checked(trust, log.bundle(1, 4)).ok);
+    trust.log.push_back(log.key.verifier());
+    BundleReport report = checked(trust, log.bundle(1, 4));
+    CPPUNIT_ASSERT_MESSAGE(report.reason, report.ok);
+    CPPUNIT_ASSERT_EQUAL(log.key.verifier().text(), report.signed_with);
+    BundleHead both = log.head(1, 4);
+    both.checkpoint += newer.sign(log.checkpoint(4).text());
+    report = checked(trust, log.bundle(both));
+    CPPUNIT_ASSERT_MESSAGE(report.reason, report.ok);
+    CPPUNIT_ASSERT_EQUAL(newer.verifier().text(), report.signed_with);
+    // One good signature does not make up for a false one.
+    BundleHead false_one = log.head(1, 4);
+    false_one.checkpoint += newer.sign(log.checkpoint(3).text());
+    CPPUNIT_ASSERT(!checked(trust, log.bundle(false_one)).ok);
   }
 
   void a_bundle_goes_on_from_what_was_seen_before() {

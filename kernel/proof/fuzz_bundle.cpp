@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       proof::SigningKey::from_seed("log.example", proof::KeyType::note, std::string(32, 'f'))
           .value();
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  proof::BundleCheck check({key.verifier(), {}, proof::Checkpoint{"log.example", 3, {}}});
+  proof::BundleCheck check({{key.verifier()}, {}, proof::Checkpoint{"log.example", 3, {}}});
   (void)check.take(text.substr(0, size / 2));
   (void)check.take(text.substr(size / 2));
   if (check.finish().ok) std::abort();

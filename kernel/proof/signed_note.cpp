@@ -217,6 +217,19 @@ Signed signed_by(std::string_view text, const std::vector<NoteSignature>& signat
   return found;
 }
 
+Signed signed_by_one(std::string_view text, const std::vector<NoteSignature>& signatures,
+                     const std::vector<VerifierKey>& keys, const VerifierKey** by) {
+  Signed found = Signed::absent;
+  for (const VerifierKey& key : keys) {
+    const Signed one = signed_by(text, signatures, key);
+    if (one == Signed::bad) return Signed::bad;
+    if (one == Signed::absent || found == Signed::good) continue;
+    found = Signed::good;
+    if (by != nullptr) *by = &key;
+  }
+  return found;
+}
+
 // --- checkpoints --------------------------------------------------------------------------------
 
 std::string to_base64(const Hash& hash) {

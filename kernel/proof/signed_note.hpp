@@ -68,6 +68,11 @@ enum class Signed { absent, good, bad };
 // Is the text signed with that key? `at`: when a witness signed, Unix seconds.
 [[nodiscard]] Signed signed_by(std::string_view text, const std::vector<NoteSignature>& signatures,
                                const VerifierKey& key, std::uint64_t* at = nullptr);
+// Is it signed with one of the keys, and falsely with none? `by`: the first of those that signed.
+[[nodiscard]] Signed signed_by_one(std::string_view text,
+                                   const std::vector<NoteSignature>& signatures,
+                                   const std::vector<VerifierKey>& keys,
+                                   const VerifierKey** by = nullptr);
 
 // How big a log is, and the root of its tree.
 struct Checkpoint {

@@ -172,8 +172,8 @@ def is_consistent(old_size, old_root, new_size, new_root, proof):
 # The bundle
 
 
-def check(bundle, key, witnesses=(), seen=None):
-    """Raises Refuted. `seen`: (origin, size, root) of an earlier checkpoint."""
+def check(bundle, key, witnesses=(), seen=None, older=()):
+    """Raises Refuted. `seen`: (origin, size, root) of an earlier checkpoint. `older`: keys that the log had before this one."""
     try:
         lines = bundle.decode().split("\n")
     except UnicodeDecodeError:
@@ -210,7 +210,8 @@ def check(bundle, key, witnesses=(), seen=None):
     need(word == "entries", "entries are missing")
 
     text, signatures = parse_note(note)
-    need(key.signed(text, signatures) is not None, "not signed with the key")
+    signed = [each.signed(text, signatures) is not None for each in (key, *older)]
+    need(any(signed), "not signed with a given key")
     for witness in witnesses:
         need(witness.signed(text, signatures) is not None, "not co-signed")
     origin, size, root = parse_checkpoint(text)

@@ -62,10 +62,10 @@ class Log:
             return self.consistency(old, begin, begin + half, is_whole) + [over(begin + half, end)]
         return self.consistency(old - half, begin + half, end, False) + [over(begin, begin + half)]
 
-    def bundle(self, first, count, old=None, lines=None, size=None, signer=None):
+    def bundle(self, first, count, old=None, lines=None, size=None, signers=None):
         size = len(self.lines) if size is None else size
         text = f"{self.signer.key.name}\n{size}\n{proof.base64.b64encode(self.root(size)).decode()}\n"
-        note = text + "\n" + (signer or self.signer).line(text) + self.witness.line(text, 1_750_000_000)
+        note = text + "\n" + "".join(signer.line(text) for signer in signers or [self.signer]) + self.witness.line(text, 1_750_000_000)
         out = ["z4j-audit-bundle/1", f"first {first}", f"count {count}", f"checkpoint {note.count(chr(10))}", note[:-1]]
 
         def listed(word, hashes):
@@ -88,9 +88,10 @@ class Verifiers(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
 
-    def program(self, bundle, key, witnesses=(), seen=None, signer=None):
+    def program(self, bundle, key, witnesses=(), seen=None, signer=None, older=()):
         (self.folder / "bundle").write_bytes(bundle)
-        words = [PROGRAM, self.folder / "bundle", "--key", key.text(), "--json"]
+        (self.folder / "keys").write_text("".join(each.text() + "\n" for each in (key, *older)))
+        words = [PROGRAM, "--key", self.folder / "keys" if older else key.text(), self.folder / "bundle", "--json"]
         for witness in witnesses:
             words += ["--witness", witness.text()]
         if seen:
@@ -101,17 +102,17 @@ class Verifiers(unittest.TestCase):
         self.assertIn(done.returncode, (0, 1), done.stderr)
         return done.returncode == 0, json.loads(done.stdout)
 
-    def both(self, log, bundle, witnesses=(), seen=None):
+    def both(self, log, bundle, witnesses=(), seen=None, older=()):
         """What the two say: (ok, why of the program, why of the other)."""
-        said, report = self.program(bundle, log.signer.key, witnesses, seen, log.signer)
+        said, report = self.program(bundle, log.signer.key, witnesses, seen, log.signer, older)
         try:
-            proof.check(bundle, log.signer.key, witnesses, seen)
+            proof.check(bundle, log.signer.key, witnesses, seen, older)
             return said, True, report
         except proof.Refuted as why:
             return said, False, (report, str(why))
 
-    def agree(self, wanted, log, bundle, witnesses=(), seen=None):
-        one, other, why = self.both(log, bundle, witnesses, seen)
+    def agree(self, wanted, log, bundle, witnesses=(), seen=None, older=()):
+        one, other, why = self.both(log, bundle, witnesses, seen, older)
         self.assertEqual((one, other), (wanted, wanted), why)
 
     def test_known_signatures(self):
@@ -154,7 +155,7 @@ class Verifiers(unittest.TestCase):
                 elif forgery == 3:  # a new history, signed with another key
                     again = Log(random.Random(seed), size)
                     again.signer, signer = log.signer, again.signer
-                    self.agree(False, log, again.bundle(1, size, signer=signer))
+                    self.agree(False, log, again.bundle(1, size, signers=[signer]))
                 elif forgery == 4:  # the key's owner himself wrote history anew
                     again = Log(random.Random(seed), size)
                     again.signer = log.signer
@@ -172,6 +173,26 @@ class Verifiers(unittest.TestCase):
                 else:  # the witness has not seen it
                     stranger = proof.Signer("witness.example/w", proof.COSIGNATURE, dice.randbytes(32))
                     self.agree(False, log, log.bundle(1, size), [stranger.key])
+
+    def test_a_bundle_of_an_older_key_passes_where_that_key_is_given(self):
+        for seed in range(SEEDS // 4):
+            with self.subTest(seed=seed):
+                dice = random.Random(3_000_000 + seed)
+                log = Log(dice, dice.choice([2, 5, 16]))
+                size = len(log.lines)
+                older, oldest, stranger = (proof.Signer(log.signer.key.name, proof.NOTE, dice.randbytes(32)) for _ in range(3))
+                seen = (log.signer.key.name, 1, log.root(1))  # by whichever key: it is the same log
+                given = [older.key, oldest.key]
+                for signers in ([oldest], [older], [older, log.signer]):
+                    self.agree(True, log, log.bundle(1, size, 1, signers=signers), [log.witness.key], seen, given)
+                self.agree(False, log, log.bundle(1, size, signers=[oldest]))
+                self.agree(False, log, log.bundle(1, size, signers=[oldest]), older=[older.key])
+                self.agree(False, log, log.bundle(1, size, signers=[stranger]), older=given)
+                # A false signature is not made up for by a good one.
+                shorter = log.bundle(1, size - 1, size=size - 1, signers=[older]).decode().split("\n")
+                forged = log.bundle(1, size, signers=[log.signer, older]).decode().split("\n")
+                forged[9] = shorter[8]  # the older key, of another text
+                self.agree(False, log, "\n".join(forged).encode(), older=given)
 
     def test_damaged_bundles_are_told_apart_alike(self):
         for seed in RANGE:

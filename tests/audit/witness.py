@@ -16,7 +16,9 @@ import proof
 class Witness:
     def __init__(self, file, keys):
         self.file = pathlib.Path(file)
-        self.logs = {key.name: key for key in keys}
+        self.logs = {}
+        for key in keys:
+            self.logs.setdefault(key.name, []).append(key)
         if not self.file.exists():
             self.file.write_text(json.dumps({"seed": secrets.token_hex(32), "seen": {}}))
         self.state = json.loads(self.file.read_text())
@@ -31,10 +33,10 @@ class Witness:
         old, hashes = proof.number(lines[0][4:]), [proof.strict_base64(line) for line in lines[1:]]
         text, signatures = proof.parse_note(note)
         origin, size, root = proof.parse_checkpoint(text)
-        key = self.logs.get(origin)
-        if key is None:
+        keys = self.logs.get(origin)
+        if keys is None:
             return 404, ""
-        if key.signed(text, signatures) is None:
+        if not any([key.signed(text, signatures) is not None for key in keys]):
             return 403, ""
         if old > size:
             return 400, ""

@@ -250,6 +250,49 @@ class Audit(unittest.TestCase):
         with self.assertRaises(proof.Refuted):
             proof.check(later.read_bytes(), proof.Key.parse(key))
 
+    def test_a_new_signing_key_goes_on_with_the_log_of_the_old_one(self):
+        brain = self.brain()
+        self.make_entries(brain, 3)
+        brain.stop()
+        folder = self.folder()
+        old = brain.run("audit", "key", "show").stdout.strip()
+        before, seen = folder / "before", folder / "seen"
+        self.assertEqual(brain.run("audit", "export", "--out", str(before)).returncode, 0)
+        shutil.copy(pathlib.Path(brain.home) / "audit" / "checkpoint", seen)
+        size = int(seen.read_text().split("\n")[1])
+        done = brain.run("audit", "key", "rotate")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        keys = folder / "keys"
+        keys.write_text(brain.run("audit", "key", "show").stdout)
+        new, listed = keys.read_text().split()
+        self.assertEqual((listed, new.split("+")[0]), (old, old.split("+")[0]))
+        self.assertNotEqual(new, old)
+        self.assertEqual(brain.run("audit", "verify").returncode, 0)
+        # What was exported before is of the old key, and passes for whoever has both.
+        code, report = self.prove(before, keys)
+        self.assertEqual((code, report["key"]), (0, old), report)
+        self.assertEqual(self.prove(before, new)[0], 1)
+        brain.start().sign_in()
+        self.make_entries(brain, 2)
+        self.assertEqual(brain.read("/api/v1/audit/checkpoint")["previous_keys"], [old])
+        found = self.verified(brain)
+        self.assertEqual((found["ok"], len(found["secrets"])), (True, 1), found)
+        brain.stop()
+        later = folder / "later"
+        self.assertEqual(brain.run("audit", "export", "--out", str(later), "--since", str(size)).returncode, 0)
+        code, report = self.prove(later, new, "--seen", seen)
+        self.assertEqual((code, report["key"], report["extends_seen"]), (0, new, True), report)
+        kept = proof.parse_checkpoint(proof.parse_note(seen.read_text())[0])
+        for bundle, key in ((before, old), (later, new)):
+            proof.check(bundle.read_bytes(), proof.Key.parse(new), seen=kept, older=[proof.Key.parse(old)])
+            with self.assertRaises(proof.Refuted):
+                proof.check(bundle.read_bytes(), proof.Key.parse(old if key == new else new))
+        # A key that is in no list is nobody's.
+        secrets = pathlib.Path(brain.home) / "secret.env"
+        secrets.write_text("".join(line for line in secrets.read_text().splitlines(True) if "PREVIOUS_KEYS" not in line))
+        done = brain.run("audit", "verify", "--json")
+        self.assertEqual((done.returncode, json.loads(done.stdout)["reason"]), (1, "checkpoint_mismatch"), done.stdout)
+
     def test_a_database_put_back_to_an_older_state_is_found(self):
         if database.KIND != "sqlite":
             self.skipTest("copies the database file")

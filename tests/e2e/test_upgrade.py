@@ -46,7 +46,7 @@ class Upgrade(unittest.TestCase):
         brain.stop()
         code, report = self.verify(brain)
         self.assertEqual((code, report["reason"]), (0, None), report)
-        self.assertEqual(report["accepted_with_previous_secret"], OF_OLD)
+        self.assertEqual([use["rows"] for use in report["secrets"]], [report["rows_verified"] - OF_OLD, OF_OLD])
         # The old entries stand in the tree and are proven with the new ones.
         self.assertIn("setup.completed", text)
         proof.check(text.encode(), proof.Key.parse(point["key"]))

@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,29 +22,48 @@ using namespace z4j;
 constexpr int kProven = 0, kRefuted = 1, kUnusable = 2;
 constexpr std::size_t kReadBytes = 1u << 20;
 constexpr std::size_t kMaxSmallFile = 64u << 10;
+constexpr std::size_t kMostKeys = 64;
 
 int unusable(const std::string& what) {
   std::fprintf(stderr, "z4j-audit-verify: %s\n", what.c_str());
   return kUnusable;
 }
 
-// A key as it is written, or the file that holds it in its first line.
-base::Result<proof::VerifierKey> read_key(const std::string& given) {
-  if (auto key = proof::VerifierKey::parse(given)) return key;
-  std::ifstream in(given);
-  std::string line;
-  if (in && std::getline(in, line) && line.size() < kMaxSmallFile)
-    return proof::VerifierKey::parse(line);
-  return base::Error{
-      base::Code::invalid, "neither a public key nor a file with one: " + given, {}, {}, 0};
+base::Error no_key(std::string why) {
+  return base::Error{base::Code::invalid, std::move(why), {}, {}, 0};
 }
 
-base::Result<proof::Checkpoint> read_seen(const std::string& path) {
+// "" when it can't be read.
+std::string read_small(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::string text(kMaxSmallFile, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));
-  auto note = proof::Note::parse(text);
+  return text;
+}
+
+// A key as it is written, or all of the file that holds one a line.
+base::Status read_keys(const std::string& given, std::vector<proof::VerifierKey>& out) {
+  if (auto key = proof::VerifierKey::parse(given)) {
+    out.push_back(std::move(key).value());
+    return {};
+  }
+  std::istringstream lines(read_small(given));
+  bool is_one = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty()) continue;
+    auto key = proof::VerifierKey::parse(line);
+    if (!key) return std::move(key).error();
+    if (out.size() == kMostKeys) return no_key("more than 64 keys");
+    out.push_back(std::move(key).value());
+    is_one = true;
+  }
+  return is_one ? base::Status()
+                : base::Status(no_key("neither a public key nor a file with one: " + given));
+}
+
+base::Result<proof::Checkpoint> read_seen(const std::string& path) {
+  auto note = proof::Note::parse(read_small(path));
   if (!note) return std::move(note).error();
   return proof::Checkpoint::parse(note->text);
 }
@@ -86,9 +106,10 @@ void print_json(const proof::BundleReport& report) {
   number("entries", report.entries);
   number("first_seq", report.first_seq);
   number("tree_size", report.checkpoint.size);
-  std::printf(",\"root_hash\":%s,\"origin\":%s,\"extends_seen\":%s,\"witnesses\":[",
+  std::printf(",\"root_hash\":%s,\"origin\":%s,\"key\":%s,\"extends_seen\":%s,\"witnesses\":[",
               json_text(proof::to_base64(report.checkpoint.root)).c_str(),
-              json_text(report.checkpoint.origin).c_str(), report.extends_seen ? "true" : "false");
+              json_text(report.checkpoint.origin).c_str(), json_text(report.signed_with).c_str(),
+              report.extends_seen ? "true" : "false");
   for (std::size_t i = 0; i < report.witnesses.size(); ++i) {
     std::printf("%s{\"name\":%s,\"at\":\"%s\"}", i > 0 ? "," : "",
                 json_text(report.witnesses[i].first).c_str(),
@@ -110,6 +131,7 @@ void print_text(const proof::BundleReport& report) {
                 report.last_time.c_str());
   std::printf("\nlog %s, %llu entries in all, root %s\n", report.checkpoint.origin.c_str(),
               number(report.checkpoint.size), proof::to_base64(report.checkpoint.root).c_str());
+  std::printf("signed with %s\n", report.signed_with.c_str());
   for (const auto& [name, at] : report.witnesses)
     std::printf("co-signed by %s at %s\n", name.c_str(), time_of(at).c_str());
   if (report.extends_seen) std::printf("goes on from the checkpoint seen before\n");
@@ -121,15 +143,18 @@ int main(int argc, char** argv) {
   CLI::App app{"Proves a bundle of z4j's audit log with nothing but a public key."};
   app.set_version_flag("--version", "z4j-audit-verify " Z4J_VERSION);
   app.footer("Exit codes: 0 proven, 1 refuted, 2 wrong usage or unreadable.");
-  std::string bundle, key, seen;
-  std::vector<std::string> witnesses;
+  std::string bundle, seen;
+  std::vector<std::string> keys, witnesses;
   bool json = false;
   app.add_option("BUNDLE", bundle, "what z4j-brain audit export wrote; - for standard input")
       ->required();
-  app.add_option("--key", key,
-                 "public key of the log (z4j-brain audit key show), or a file with it")
-      ->required();
-  app.add_option("--witness", witnesses, "public key of a witness that must have co-signed");
+  app.add_option("--key", keys,
+                 "public key of the log (z4j-brain audit key show), or a file with one a line; "
+                 "again for each that it had before")
+      ->required()
+      ->allow_extra_args(false);
+  app.add_option("--witness", witnesses, "public key of a witness that must have co-signed")
+      ->allow_extra_args(false);
   app.add_option("--seen", seen, "an earlier checkpoint of the log: this one must go on from it");
   app.add_flag("--json", json, "for programs");
   try {
@@ -139,13 +164,11 @@ int main(int argc, char** argv) {
   }
 
   proof::Trust trust;
-  auto log_key = read_key(key);
-  if (!log_key) return unusable(log_key.error().text());
-  trust.log = std::move(log_key).value();
+  for (const std::string& given : keys) {
+    if (auto read = read_keys(given, trust.log); !read) return unusable(read.error().text());
+  }
   for (const std::string& given : witnesses) {
-    auto witness = read_key(given);
-    if (!witness) return unusable(witness.error().text());
-    trust.witnesses.push_back(std::move(witness).value());
+    if (auto read = read_keys(given, trust.witnesses); !read) return unusable(read.error().text());
   }
   if (!seen.empty()) {
     auto before = read_seen(seen);

@@ -8,6 +8,7 @@
 
 #include "app/brain/audit_upkeep.hpp"
 #include "app/brain/command_line.hpp"
+#include "app/brain/home.hpp"
 #include "app/brain/storage_commands.hpp"
 #include "core/audit_breaks.hpp"
 #include "core/audit_check.hpp"
@@ -123,6 +124,10 @@ int verify(const Given& given, core::Store& store, const VerifyRequest& request)
         report->first_broken_seq ? (", place " + std::to_string(*report->first_broken_seq)).c_str()
                                  : "");
   }
+  if (report->secrets.size() > 1) {
+    for (const core::AuditSecretUse& use : report->secrets)
+      std::printf("  %llu rows under the secret %s\n", counted(use.rows), use.id.c_str());
+  }
   std::printf("%s", breaks.c_str());
   return report->ok ? kDone : kFailed;
 }
@@ -206,16 +211,52 @@ int export_log(const Given& given, core::Store& store, const ExportRequest& requ
   return kDone;
 }
 
-// From the settings alone: a brain may run.
+// From the settings alone: a brain may run. The present key first, the latest of those before next.
 int show_key(const Given& given) {
-  const config::Settings& settings = given.loaded.settings;
-  const auto seed = audit_key_seed(settings);
-  if (!seed) return tell(seed.error());
-  const auto key = proof::SigningKey::from_seed(
-      settings.audit_origin.empty() ? core::usual_audit_origin(*seed) : settings.audit_origin,
-      proof::KeyType::note, *seed);
+  const auto signing = audit_signing(given.loaded.settings);
+  if (!signing) return tell(signing.error());
+  const auto key = core::audit_signing_key(*signing);
   if (!key) return tell(key.error());
   std::printf("%s\n", key->verifier().text().c_str());
+  for (auto old = signing->previous_keys.rbegin(); old != signing->previous_keys.rend(); ++old)
+    std::printf("%s\n", old->text().c_str());
+  return kDone;
+}
+
+// A running brain signs with the key that it started with.
+int rotate_key(const Given& given) {
+  const config::Settings& settings = given.loaded.settings;
+  const std::string path = settings.home + "/secret.env";
+  auto kept = config::read_env_file(path, config::EnvFileKind::secret);
+  if (!kept) return (void)tell(kept.error()), kWrongUsage;
+  const auto signing = audit_signing(settings);
+  if (!signing) return (void)tell(signing.error()), kWrongUsage;
+  const auto key = core::audit_signing_key(*signing);
+  if (!key) return (void)tell(key.error()), kWrongUsage;
+  const auto refused = [&](const char* why) {
+    std::fprintf(stderr,
+                 "z4j-brain: %s: add %s to security.audit_previous_keys and give "
+                 "security.audit_signing_key a new value yourself\n",
+                 why, key->verifier().text().c_str());
+    return kWrongUsage;
+  };
+  if ((*kept)["Z4J_AUDIT_SIGNING_KEY"] != settings.audit_signing_key)
+    return refused("the signing key is not kept in secret.env");
+  std::string& list = (*kept)["Z4J_AUDIT_PREVIOUS_KEYS"];
+  if (list.empty() != settings.audit_previous_keys.empty() || list.starts_with('['))
+    return refused("the previous keys are not kept in secret.env");
+  const std::string old = key->verifier().text();
+  if (old.find_first_of(",[\"'") != std::string::npos)
+    return refused("the name of the log has letters that a list in secret.env can't hold");
+  if (signing->previous_keys.size() == kMostPreviousAuditKeys)
+    return refused("there are as many previous keys as can be: take out the oldest");
+  list += (list.empty() ? "" : ",") + old;
+  (*kept)["Z4J_AUDIT_SIGNING_KEY"] = base::random_token();
+  if (auto written = write_env_file(path, *kept); !written) return tell(written.error());
+  std::printf(
+      "%s has a new signing key, and the one before among the previous ones; restart the brain, "
+      "with a copy of the file for each other one. Who verifies needs: z4j-brain audit key show\n",
+      path.c_str());
   return kDone;
 }
 
@@ -289,8 +330,12 @@ void add_audit_commands(CommandLine& line) {
   {
     CLI::App& key = *group.add_subcommand("key", "the key that signs checkpoints");
     key.require_subcommand(1);
-    line.run_with_settings(line.command(key, "show", "its public half, for whoever verifies"),
-                           show_key);
+    line.run_with_settings(
+        line.command(key, "show", "its public half, for whoever verifies, then those before it"),
+        show_key);
+    line.run_with_settings(line.command(key, "rotate", "make another one; restart the brain",
+                                        "0 done, 2 it is not kept in secret.env"),
+                           rotate_key);
   }
   {
     auto request = std::make_shared<KnownRequest>();

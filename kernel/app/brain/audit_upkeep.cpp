@@ -4,14 +4,30 @@
 #include "base/crypto.hpp"
 
 namespace z4j::app {
-
-base::Result<std::string> audit_key_seed(const config::Settings& settings) {
+base::Result<core::AuditCheckpoints::Options> audit_signing(const config::Settings& settings) {
+  core::AuditCheckpoints::Options out;
   const auto seed = base::unbase64url(settings.audit_signing_key);
-  if (seed && seed->size() == 32) return *seed;
-  return base::Error{base::Code::bad_config,
-                     settings.audit_signing_key.empty() ? "is missing" : "is not 32 bytes",
-                     "security.audit_signing_key",
-                     "it is made at the first start of the brain and kept in secret.env", 0};
+  if (!seed || seed->size() != 32) {
+    return base::Error{base::Code::bad_config,
+                       settings.audit_signing_key.empty() ? "is missing" : "is not 32 bytes",
+                       "security.audit_signing_key",
+                       "it is made at the first start of the brain and kept in secret.env", 0};
+  }
+  out.key_seed = *seed;
+  out.origin = settings.audit_origin;
+  const auto wrong = [](std::string why) {
+    return base::Error{base::Code::bad_config, std::move(why), "security.audit_previous_keys",
+                       "it takes what z4j-brain audit key show printed", 0};
+  };
+  if (settings.audit_previous_keys.size() > kMostPreviousAuditKeys)
+    return wrong("has more than " + std::to_string(kMostPreviousAuditKeys) + " keys");
+  for (const std::string& text : settings.audit_previous_keys) {
+    auto key = proof::VerifierKey::parse(text);
+    if (!key) return wrong(key.error().message);
+    if (key->type != proof::KeyType::note) return wrong(text + " is no key of a log");
+    out.previous_keys.push_back(std::move(key).value());
+  }
+  return out;
 }
 
 base::Result<std::unique_ptr<AuditUpkeep>> AuditUpkeep::open(core::Store& store, core::Audit& audit,
@@ -19,11 +35,9 @@ base::Result<std::unique_ptr<AuditUpkeep>> AuditUpkeep::open(core::Store& store,
                                                              const base::Clock& clock,
                                                              base::Log& log, Hooks hooks) {
   std::unique_ptr<AuditUpkeep> made(new AuditUpkeep(store, log));
-  core::AuditCheckpoints::Options signing;
-  auto seed = audit_key_seed(settings);
-  if (!seed) return std::move(seed).error();
-  signing.key_seed = std::move(seed).value();
-  signing.origin = settings.audit_origin;
+  auto keys = audit_signing(settings);
+  if (!keys) return std::move(keys).error();
+  core::AuditCheckpoints::Options signing = std::move(keys).value();
   signing.folder = settings.home + "/audit";
   auto witness = make_witness(settings);
   if (!witness) return std::move(witness).error();

@@ -21,8 +21,10 @@ namespace z4j::app {
 // The lease that it works by.
 inline constexpr const char* kAuditLease = "audit";
 
-// The seed of the signing key. Errors: bad_config.
-[[nodiscard]] base::Result<std::string> audit_key_seed(const config::Settings& settings);
+inline constexpr std::size_t kMostPreviousAuditKeys = 31;
+// Keys and name of the log as the settings tell. Errors: bad_config.
+[[nodiscard]] base::Result<core::AuditCheckpoints::Options> audit_signing(
+    const config::Settings& settings);
 
 class AuditUpkeep {
  public:
