@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 import socket
+import sqlite3
 import stat
 import subprocess
 import unittest
@@ -187,13 +188,13 @@ class Commands(unittest.TestCase):
         taken = {
             "serve": "--host --port --environment --env --admin-email --admin-password --allowed-host --workers --reload --debug-host-errors",
             "migrate": "--dry-run --allow-future-schema --i-know-this-can-corrupt-data",
-            "audit verify": "--limit", "audit fork-cleanup": "--apply --no-backup",
+            "audit verify": "", "audit fork-cleanup": "--apply --no-backup",
             "projects rewrite-scheduler": "--slug --from --to --all-sources --dry-run",
             "bootstrap-admin": "--email --display-name --password-stdin --password", "createsuperuser": "--email --display-name --password-stdin --password",
             "reset-setup": "--force", "reset": "--force --nuke-secrets", "changepassword": "--password-stdin --password", "reset-mfa": "--confirm",
             "check": "", "status": "", "allowed-hosts": "", "doctor": "", "backup": "--output", "restore": "--force", "metrics-token show": "", "metrics-token rotate": "",
             "mint-scheduler-cert": "--name --ca-cert --ca-key --out-dir --validity-days", "upgrade": "--apply --json --timeout", "init": "--force",
-            "config show": "--reveal-secrets", "config validate": "", "version": "", "smtp-test": "", "audit export": "", "agents mint": "", "agents list": "", "agents revoke": "",
+            "config show": "", "config validate": "", "version": "", "smtp-test": "", "audit export": "", "agents mint": "", "agents list": "", "agents revoke": "",
             "agents rotate": "", "support-bundle": "", "projects create": "", "projects list": "", "apikeys create": "", "users list": ""}
         for command, flags in taken.items():
             said = self.run_ok(*command.split(), "--help")
@@ -208,8 +209,7 @@ class Commands(unittest.TestCase):
             self.assertRegex(done.stderr, r"^z4j-brain: .+\n$", words)
 
     def test_migrate_upgrades_and_tells_where_it_stands(self):
-        self.assertRegex(self.run_ok("migrate", "current"), r"would become \d+, \d+ step\(s\); nothing was changed\n$")
-        self.assertRegex(self.run_ok("migrate", "upgrade"), r"became \d+, [1-9]\d* step\(s\)\n$")
+        self.run_once()
         self.assertRegex(self.run_ok("migrate", "current"), r"schema (\d+) would become \1, 0 step")
         self.assertEqual(self.code_of("migrate", "sideways"), 2)
 
@@ -240,16 +240,18 @@ class Commands(unittest.TestCase):
     def test_no_name_from_outside_reaches_the_terminal_as_a_control_code(self):
         name, task = "evil\x1b]0;owned\x07\x9b2J\x7f", "t.evil\x1b[31m"
         self.brain.start().sign_in()
-        status, made = self.brain.ask("POST", "/api/v1/projects/default/schedules", {"name": name, "kind": "interval", "expression": "60", "task_name": task, "engine": "celery", "is_enabled": False})
+        status, made = self.brain.ask("POST", "/api/v1/projects/default/schedules", {"name": "tame", "kind": "interval", "expression": "60", "task_name": "t.tame", "engine": "celery", "is_enabled": False})
         self.assertEqual(status, 201, made)
-        status, _ = self.brain.ask("PATCH", "/api/v1/projects/default", {"name": "pro\x1b[2Jject"})
-        self.assertEqual(status, 200)
         self.brain.stop()
+        with sqlite3.connect(pathlib.Path(self.brain.home) / "brain.sqlite") as db:  # as a backend may have it; the API takes no such name
+            db.execute("UPDATE schedules SET name = ?, task_name = ?, source = 'imported_celerybeat'", (name, task))
+            db.execute("UPDATE projects SET name = ?", ("pro\x1b[2Jject",))
+        db.close()
         empty = pathlib.Path(self.brain.home) / "none.json"
         empty.write_text('{"schedules": []}')
         listed = self.run_ok("schedules", "list")
         self.assertIn("evil\\u001b]0;owned\\u0007\\u009b2J\\u007f", listed)
-        planned = self.brain.run("schedules", "plan", str(empty), "--source", "dashboard", "--prune").stdout
+        planned = self.brain.run("schedules", "plan", str(empty), "--source", "imported_celerybeat", "--prune").stdout
         self.assertIn("t.evil\\u001b[31m", planned)
         simulated = self.run_ok("schedules", "simulate", "--with-disabled")
         self.assertIn("evil", simulated)
