@@ -207,7 +207,8 @@ int export_log(const Given& given, core::Store& store, const ExportRequest& requ
   if (auto done = write_bundle(*bundle, path); !done) return tell(done.error());
   std::printf("%s: %llu entries from %llu on, of %llu\nz4j-audit-verify %s --key %s\n",
               path.c_str(), counted(bundle->entries()), counted(bundle->first_seq()),
-              counted(bundle->tree_size()), path.c_str(), upkeep.checkpoints().key().text().c_str());
+              counted(bundle->tree_size()), path.c_str(),
+              upkeep.checkpoints().key().text().c_str());
   return kDone;
 }
 
