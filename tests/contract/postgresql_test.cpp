@@ -450,9 +450,8 @@ class PostgresqlTest : public CppUnit::TestFixture {
       return server().sql("SELECT " + what + " FROM " + schema + ".tasks_search");
     };
     server().sql("DROP TABLE " + schema + ".tasks_search");
-    for (const char* event : {"insert", "update", "delete", "truncate"}) {
+    for (const char* event : {"insert", "update", "delete"})  // the fourth is found and replaced
       server().sql("DROP FUNCTION " + schema + ".z4j_tasks_search_" + event + "() CASCADE");
-    }
     server().sql("CREATE INDEX tasks_args ON " + schema + ".tasks USING gin (args jsonb_path_ops)");
     server().sql("INSERT INTO " + schema +
                  ".tasks (id,project_id,engine,task_id,name,sort_at,created_at,updated_at) SELECT "

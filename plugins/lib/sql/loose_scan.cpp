@@ -20,8 +20,7 @@ bool asks_for_value(const z4j_pred& p) {
 
 bool serves(const z4j_key& key, const LooseScan& scan) {
   const std::size_t before = scan.fixed.size();
-  if (key.kind == Z4J_K_TEXT || key.kind == Z4J_K_PATH || key.column_count < before + 2)
-    return false;
+  if (is_search_key(key) || key.column_count < before + 2) return false;
   const bool is_fixed = std::all_of(key.columns, key.columns + before, [&](std::uint16_t column) {
     return std::any_of(scan.fixed.begin(), scan.fixed.end(),
                        [column](const z4j_pred& p) { return p.column == column; });

@@ -46,9 +46,6 @@ std::string create_word(const z4j_table& t) {
                                                             : "CREATE TABLE ";
 }
 
-// Keys whose index keeps new entries in a list.
-bool has_list(const z4j_key& key) { return key.kind == Z4J_K_TEXT || key.kind == Z4J_K_PATH; }
-
 // One line of a person's words.
 std::string one_line(std::string_view text) {
   std::string out(text);
@@ -289,7 +286,7 @@ class Builder {
   [[nodiscard]] bool is_equal_to_text(const z4j_pred& p) const {
     const auto orders_by = [&p](const z4j_key& key) {
       const std::uint16_t* end = key.columns + key.column_count;
-      return !has_list(key) && std::find(key.columns, end, p.column) != end;
+      return !store::is_search_key(key) && std::find(key.columns, end, p.column) != end;
     };
     return p.any == 0 && p.cmp == Z4J_CMP_EQ && p.path.len == 0 && p.value_count == 1 &&
            p.values[0].kind == Z4J_V_TEXT && p.values[0].text.len >= 3 && has_text_key(p.column) &&
@@ -751,7 +748,7 @@ std::string create_index(const z4j_table& t, const z4j_key& key, std::string_vie
   // Rows order by columns without nulls only, so nulls at the end of a key are found by nobody and
   // need no entry.
   const std::uint16_t last = key.columns[key.column_count - 1];
-  const bool is_listed = has_list(key);
+  const bool is_listed = store::is_search_key(key);
   const bool sparse = key.kind == Z4J_K_ORDER && (t.columns[last].flags & Z4J_COL_REQUIRED) == 0 &&
                       !store::in_primary(t, last);
   return std::string("CREATE ") + (key.kind == Z4J_K_UNIQUE ? "UNIQUE " : "") + "INDEX " +
@@ -765,7 +762,7 @@ std::string create_index(const z4j_table& t, const z4j_key& key, std::string_vie
 }
 
 bool has_search_table(const z4j_table& t) noexcept {
-  return !is_by_day(t) && std::any_of(t.keys, t.keys + t.key_count, has_list);
+  return !is_by_day(t) && std::any_of(t.keys, t.keys + t.key_count, store::is_search_key);
 }
 
 std::string search_table(const z4j_table& t) { return std::string(view(t.name)) + "_search"; }
@@ -780,7 +777,7 @@ std::vector<std::string> create_search_table(const z4j_table& t) {
   for (std::uint32_t i = 0; i < t.keys[0].column_count; ++i) declare(t.keys[0].columns[i]);
   for (std::uint16_t c = 0; c < t.column_count; ++c) {
     const bool is_searched = std::any_of(t.keys, t.keys + t.key_count, [c](const z4j_key& k) {
-      return has_list(k) &&
+      return store::is_search_key(k) &&
              std::find(k.columns, k.columns + k.column_count, c) != k.columns + k.column_count;
     });
     if (!is_searched || store::in_primary(t, c)) continue;
@@ -806,7 +803,7 @@ std::vector<std::string> create_search_table(const z4j_table& t) {
                   "() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT" +
                   std::string(plans) + " AS $search$ BEGIN " + body +
                   "; RETURN NULL; END $search$");
-    out.push_back("CREATE TRIGGER " + name + " AFTER " + event + " ON " + table + when +
+    out.push_back("CREATE OR REPLACE TRIGGER " + name + " AFTER " + event + " ON " + table + when +
                   " EXECUTE FUNCTION " + name + "()");
   };
   trigger("insert", " REFERENCING NEW TABLE AS z4j_fresh FOR EACH STATEMENT", {},

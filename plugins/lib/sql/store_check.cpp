@@ -109,8 +109,7 @@ void check_table(const z4j_table& t, const std::string& where,
       refuse("a key must have 1 to 16 columns", at);
     for (std::uint32_t i = 0; i < key.column_count; ++i) {
       if (key.columns[i] >= t.column_count) refuse("a key names a column that is not there", at);
-      if (key.kind != Z4J_K_PATH && key.kind != Z4J_K_TEXT &&
-          t.columns[key.columns[i]].type == Z4J_T_JSON) {
+      if (!is_search_key(key) && t.columns[key.columns[i]].type == Z4J_T_JSON) {
         refuse("a JSON column cannot be part of a key that orders", at);
       }
     }
@@ -310,6 +309,10 @@ void check_sets(const z4j_table& t, const z4j_step& step, const std::string& whe
 }
 
 }  // namespace
+
+bool is_search_key(const z4j_key& key) noexcept {
+  return key.kind == Z4J_K_TEXT || key.kind == Z4J_K_PATH;
+}
 
 bool in_primary(const z4j_table& table, std::uint16_t column) noexcept {
   const z4j_key& key = table.keys[0];

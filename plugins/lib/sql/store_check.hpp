@@ -29,6 +29,8 @@ void check_step(const z4j_schema& schema, const z4j_step& step, std::uint32_t co
 void check_query(const z4j_schema& schema, const z4j_query& query);
 
 [[nodiscard]] bool in_primary(const z4j_table& table, std::uint16_t column) noexcept;
+// A key that finds words or paths and orders nothing.
+[[nodiscard]] bool is_search_key(const z4j_key& key) noexcept;
 // Does the query group and fold, or just select?
 [[nodiscard]] bool folds(const z4j_query& query) noexcept;
 // The Z4J_FORM_* of a column type, and of an output of a query.

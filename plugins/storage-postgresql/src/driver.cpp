@@ -7,6 +7,7 @@
 #include "commit.hpp"
 #include "lib/json/json.hpp"
 #include "lib/sql/pg_text.hpp"
+#include "lib/sql/store_check.hpp"
 #include "migration.hpp"
 #include "notice_text.hpp"
 #include "refusals.hpp"
@@ -114,16 +115,14 @@ void Driver::make_ahead(Connection& connection) {
   }
 }
 
-// Tells the caretaker of rows that went into tables with a text or path index.
+// Tells the caretaker of rows that may have given an index of words or paths new entries.
 void Driver::wrote(const z4j_commit& c) {
   std::uint64_t rows = 0;
   for (std::uint32_t i = 0; i < c.step_count; ++i) {
     const z4j_step& s = *c.steps[i];
     if (s.verb == Z4J_STEP_NOTICE) continue;
     const z4j_table& t = need_schema().tables[s.table];
-    const bool puts_off = std::any_of(t.keys, t.keys + t.key_count, [](const z4j_key& key) {
-      return key.kind == Z4J_K_TEXT || key.kind == Z4J_K_PATH;
-    });
+    const bool puts_off = std::any_of(t.keys, t.keys + t.key_count, store::is_search_key);
     if (puts_off) rows += s.affected;
   }
   if (rows == 0) return;

@@ -232,7 +232,7 @@ class Migrator {
     std::string text = "BEGIN;";
     for (std::uint32_t k = 0; k < t.key_count; ++k) {
       const z4j_key& key = t.keys[k];
-      if (key.kind != Z4J_K_TEXT && key.kind != Z4J_K_PATH) continue;
+      if (!store::is_search_key(key)) continue;
       text += "DROP INDEX IF EXISTS " + pg::quoted_name(view(key.name)) + ";";
       names_.erase(std::string(view(key.name)));
       broken_.erase(std::string(view(key.name)));
