@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <future>
+#include <iterator>
 #include <mutex>
 #include <set>
 
@@ -126,15 +127,23 @@ bool BulkJobs::Run::begin(const Selection& selection) {
   return of_.store_.commit(commit).ok();
 }
 
+// While one piece is with its engines, what became of the one before is stored and the next one is
+// read and marked, unless a rate spreads them anyway.
 void BulkJobs::Run::run_pieces() {
+  std::optional<Sent> sent;
+  const auto store_all = [&] {
+    return take_back(sent) ? store(std::exchange(over_, {}), nullptr) : Stored::lost;
+  };
   for (;;) {
+    if (job_.rate_per_second && !take_back(sent)) return;
     if (!wait_turn()) {
+      (void)take_back(sent);
       (void)store(std::exchange(over_, {}), nullptr);
       return;
     }
     if (ends_at_ && of_.clock_.now() >= *ends_at_) trouble_ = "time ran out";
     if (!trouble_.empty()) {
-      if (store(std::exchange(over_, {}), nullptr) == Stored::lost) return;
+      if (store_all() == Stored::lost) return;
       return is_of_command_ ? end("failed", trouble_) : pause(trouble_);
     }
     auto piece = next_piece(kMostAtOnce);
@@ -144,6 +153,10 @@ void BulkJobs::Run::run_pieces() {
       if (!rest(kStoreRest)) return;
       continue;
     }
+    if (piece->empty() && sent) {
+      if (!take_back(sent)) return;
+      continue;
+    }
     if (piece->empty()) {
       if (store(std::exchange(over_, {}), nullptr) == Stored::lost) return;
       if (!look_up("unknown", true)) return;
@@ -151,10 +164,9 @@ void BulkJobs::Run::run_pieces() {
     }
     prepare(*piece);
     if (!away_.empty()) {
-      const bool waits = is_worth_waiting();
       const std::string why = std::exchange(away_, {});
-      if (waits) {
-        if (store(std::exchange(over_, {}), nullptr) == Stored::lost || !rest(kEngineRest)) return;
+      if (is_worth_waiting()) {
+        if (store_all() == Stored::lost || !rest(kEngineRest)) return;
         continue;
       }
       if (!is_of_command_) trouble_ = why;
@@ -167,28 +179,32 @@ void BulkJobs::Run::run_pieces() {
       case Stored::yes:
         break;
       case Stored::turned:
-        (void)store(std::exchange(over_, {}), nullptr);
+        (void)store_all();
         return;
       case Stored::command_over:
-        (void)store(std::exchange(over_, {}), nullptr);
+        (void)store_all();
         return end("cancelled", "its command was ended");
       case Stored::lost:
         return;
     }
     over_.clear();
     from_ = piece->back().item.number + 1;
-    if (!send(*piece)) return;
-    over_ = std::move(*piece);
-    if (away_.empty()) {
-      away_since_.reset();
-    } else if (is_worth_waiting()) {
-      away_.clear();
-      busy_ms_ = std::max(busy_ms_, kAwayMs);
-    } else {
-      trouble_ = std::exchange(away_, {});
+    if (!take_back(sent)) {
+      give_back(std::move(*piece));
+      (void)store(std::exchange(over_, {}), nullptr);
+      return;
     }
-    if (of_.options_.on_changed) of_.options_.on_changed(job_.project_id);
+    if (busy_ms_ > 0 || !trouble_.empty()) {
+      give_back(std::move(*piece));
+      continue;
+    }
+    sent = send(std::move(*piece));
   }
+}
+
+void BulkJobs::Run::give_back(std::vector<Turned> piece) {
+  from_ = std::min(from_, piece.front().item.number);
+  std::move(piece.begin(), piece.end(), std::back_inserter(over_));
 }
 
 bool BulkJobs::Run::rest(std::chrono::milliseconds how_long) {
@@ -346,7 +362,7 @@ json::Object BulkJobs::Run::arguments_of(const Turned& turned) const {
   return args;
 }
 
-bool BulkJobs::Run::send(std::vector<Turned>& piece) {
+BulkJobs::Run::Sent BulkJobs::Run::send(std::vector<Turned> piece) {
   std::vector<Call> calls;
   std::map<std::pair<base::Uuid, std::string>, std::size_t> many;  // agent, engine -> call
   for (std::size_t i = 0; i < piece.size(); ++i) {
@@ -396,17 +412,25 @@ bool BulkJobs::Run::send(std::vector<Turned>& piece) {
                           answers->arrived.notify_one();
                         });
   }
-  const auto until = steady_clock::now() + std::chrono::milliseconds(deadline_ms) + kLateAnswer;
-  std::unique_lock lock(answers->mutex);
-  while (answers->missing > 0 && steady_clock::now() < until) {
-    if (of_.is_stopping()) return false;
-    answers->arrived.wait_for(lock, kShortWait);
-  }
-  for (std::size_t n = 0; n < calls.size(); ++n) {
-    take_answer(piece, calls[n],
-                answers->of[n] ? std::move(*answers->of[n])
-                               : base::Result<std::string>(base::Error{
-                                     base::Code::unknown, "no answer in time", {}, {}, 0}));
+  return {std::move(piece), std::move(calls), answers,
+          steady_clock::now() + std::chrono::milliseconds(deadline_ms) + kLateAnswer};
+}
+
+bool BulkJobs::Run::take_back(std::optional<Sent>& sent) {
+  if (!sent) return true;
+  auto& [piece, calls, answers, until] = *sent;
+  {
+    std::unique_lock lock(answers->mutex);
+    while (answers->missing > 0 && steady_clock::now() < until) {
+      if (of_.is_stopping()) return false;
+      answers->arrived.wait_for(lock, kShortWait);
+    }
+    for (std::size_t n = 0; n < calls.size(); ++n) {
+      take_answer(piece, calls[n],
+                  answers->of[n] ? std::move(*answers->of[n])
+                                 : base::Result<std::string>(base::Error{
+                                       base::Code::unknown, "no answer in time", {}, {}, 0}));
+    }
   }
   for (const Turned& turned : piece) {
     if (turned.is_changed || !turned.route || !turned.outcome) continue;
@@ -418,6 +442,17 @@ bool BulkJobs::Run::send(std::vector<Turned>& piece) {
       break;
     }
   }
+  std::move(piece.begin(), piece.end(), std::back_inserter(over_));
+  sent.reset();
+  if (away_.empty()) {
+    away_since_.reset();
+  } else if (is_worth_waiting()) {
+    away_.clear();
+    busy_ms_ = std::max(busy_ms_, kAwayMs);
+  } else {
+    trouble_ = std::exchange(away_, {});
+  }
+  if (of_.options_.on_changed) of_.options_.on_changed(job_.project_id);
   return true;
 }
 

@@ -40,6 +40,13 @@ class BulkJobs::Run {
     std::size_t bytes = 0;  // of their arguments
   };
   struct Answers;  // outlives this object while engines owe some
+  // A piece that is with its engines.
+  struct Sent {
+    std::vector<Turned> piece;
+    std::vector<Call> calls;
+    std::shared_ptr<Answers> answers;
+    std::chrono::steady_clock::time_point until;
+  };
   enum class Stored {
     yes,
     turned,        // the job does not run any more
@@ -55,8 +62,10 @@ class BulkJobs::Run {
   void prepare_one(Turned& turned, const std::vector<EngineRoute>& routes);
   [[nodiscard]] base::json::Object arguments_of(const Turned& turned) const;
   [[nodiscard]] std::string new_id_of(const SelectionItem& item) const;
-  // False when the brain stops: what became of them is not known yet.
-  [[nodiscard]] bool send(std::vector<Turned>& piece);
+  [[nodiscard]] Sent send(std::vector<Turned> piece);
+  // Moves what became of them to `over_`. False when the brain stops: it is not known yet.
+  [[nodiscard]] bool take_back(std::optional<Sent>& sent);
+  void give_back(std::vector<Turned> piece);  // to the selection: their turn comes again
   void take_answer(std::vector<Turned>& piece, const Call& call, base::Result<std::string> answer);
   // Stores what became of those in `over`, and marks those in `next` that are about to be sent.
   [[nodiscard]] Stored store(const std::vector<Turned>& over, const std::vector<Turned>* next);
