@@ -168,6 +168,12 @@ base::Result<Page<TaskView>> Tasks::list(const base::Uuid& project, const TaskFi
   if (!filter.args.empty()) needs |= Z4J_STORE_FAST_PATH;
   const bool is_plain = needs == 0;
   const bool is_served = (store_.info().capabilities & needs) == needs;
+  // Without an index of queues all tasks would be looked through for what is not there.
+  if (!is_served && filter.queue) {
+    auto found = has_queue(project, *filter.queue);
+    if (!found) return std::move(found).error();
+    if (!*found) return Page<TaskView>();
+  }
   std::optional<std::vector<Name>> names;
   if (filter.name) {
     auto found = names_with(project, *filter.name);
@@ -209,6 +215,14 @@ base::Result<Page<TaskView>> Tasks::list(const base::Uuid& project, const TaskFi
   if (is_late() && names) page = list_of_names(*names, query, filter, project, after, limit);
   if (is_late() && !is_plain) return search_back(query, filter, project, after, limit);
   return page;
+}
+
+base::Result<bool> Tasks::has_queue(const base::Uuid& project, std::string_view name) {
+  Query query(Table::queues);
+  query.where.eq(model::queues::project_id, project).eq(model::queues::name, name);
+  auto row = store_.first(query.columns({model::queues::id}));
+  if (!row) return std::move(row).error();
+  return row->has_value();
 }
 
 bool Tasks::is_quiet(const Name& name) const { return name.newest < clock_.now() - kQuietUs; }

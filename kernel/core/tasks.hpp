@@ -108,6 +108,8 @@ class Tasks {
     std::string name;
     base::TimeUs newest = 0;
   };
+  // Was anything ever heard of a queue of that name? Its row comes with the first task's.
+  [[nodiscard]] base::Result<bool> has_queue(const base::Uuid& project, std::string_view name);
   // Nothing of it moves while we read: where it ended, other conditions may begin.
   [[nodiscard]] bool is_quiet(const Name& name) const;
   // Those that hold `part`, newest first; nothing where there are too many, or no time to find

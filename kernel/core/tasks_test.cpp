@@ -53,6 +53,7 @@ class TasksTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_search_without_an_index_finds_everything_page_by_page);
   CPPUNIT_TEST(a_search_whose_time_is_up_says_how_far_it_came_and_goes_on);
   CPPUNIT_TEST(a_search_stays_within_its_times);
+  CPPUNIT_TEST(nothing_is_searched_for_a_queue_that_nobody_heard_of);
   CPPUNIT_TEST(a_part_of_names_is_looked_for_in_the_lists_of_each);
   CPPUNIT_TEST(more_names_than_can_be_merged_are_searched_for);
   CPPUNIT_TEST(a_search_looks_at_what_stands_next_and_then_at_all);
@@ -148,6 +149,31 @@ class TasksTest : public CppUnit::TestFixture {
     find_all(tasks, rare, 5, 2);
     rare.until = hour(200);
     find_all(tasks, rare, 0, 2);
+  }
+  void nothing_is_searched_for_a_queue_that_nobody_heard_of() {
+    store_tasks(500);
+    Rows rows(Table::queues);
+    rows.begin()
+        .uuid(model::queues::id, model::queue_row_id(project_, "e", "idle"))
+        .uuid(model::queues::project_id, project_)
+        .text(model::queues::engine, "e")
+        .text(model::queues::name, "idle")
+        .num(model::queues::created_at, kTasksNow)
+        .num(model::queues::updated_at, kTasksNow);
+    Commit commit;
+    commit.insert(std::move(rows));
+    CPPUNIT_ASSERT(store_->commit(commit).ok());
+    const HastyClock clock(1000);  // the first look takes all the time that a search has
+    Tasks tasks(*store_, clock);
+    const auto is_searched = [&](std::string_view queue) {
+      TaskFilter filter;
+      filter.queue = queue;
+      const auto page = tasks.list(project_, filter, {}, 50);
+      CPPUNIT_ASSERT(page.ok() && page->items.empty());
+      return page->searched_until.has_value();
+    };
+    CPPUNIT_ASSERT(is_searched("idle"));
+    CPPUNIT_ASSERT(!is_searched("nowhere"));
   }
   void a_part_of_names_is_looked_for_in_the_lists_of_each() {
     store_tasks(300,

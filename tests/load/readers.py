@@ -30,9 +30,9 @@ def sign_in(url, email):
 
 def queue_of(given, cookie):
     """The first queue of the project."""
-    request = urllib.request.Request(f"{given.url}/api/v1/projects/{given.project}/queues?limit=1", headers={"Cookie": cookie})
+    request = urllib.request.Request(f"{given.url}/api/v1/projects/{given.project}/queues", headers={"Cookie": cookie})
     with urllib.request.urlopen(request, timeout=30) as answer:
-        return urllib.parse.quote(json.load(answer)["items"][0]["name"])
+        return urllib.parse.quote(json.load(answer)[0]["name"])
 
 
 async def answer_of(reader):
