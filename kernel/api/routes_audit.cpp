@@ -250,12 +250,13 @@ void add_audit_routes(Router& router) {
   router.shape("AuditVerdict",
                "{ok: bool?, checked_at: time?, rows_verified?: int, first_broken_id?: uuid?, "
                "first_broken_seq?: int?, first_broken_at?: time?, reason?: text?, "
-               "rows_after_break?: int, acknowledged_breaks?: int, "
+               "rows_after_break?: int, acknowledged_breaks?: int, erased?: int, "
                "accepted_with_previous_secret?: int, secrets?: [{id: text, rows: int}], "
                "head_hmac?: text?, pruned_through?: int, "
                "tree?: {size: int, checkpoint_size: int, root_hash: text?, is_witnessed: bool}, "
                "is_checking: bool, rows_done: int, rows_all: int, check_trouble: text?, "
                "tree_trouble: text?, witness_trouble: text?, retention_trouble: text?, "
+               "erasure_trouble: text?, "
                "forwarding?: [{name: text, seq: int, behind: int, blocked_since: time?, "
                "last_error: text?, refuses_changes: bool}]}");
   router.shape("AuditBreak",

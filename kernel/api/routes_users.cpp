@@ -95,10 +95,14 @@ net::Response set_user_password(Site& site, Call& call) {
 }
 
 net::Response delete_user(Site& site, Call& call) {
+  Input in = Input::of_query(call.request);
+  const auto trace =
+      in.boolean("erase", false) ? core::Users::Trace::erased : core::Users::Trace::kept;
+  if (!in.ok()) return in.refused(call.request);
   net::Response refused;
   const auto id = path_user(call, refused);
   if (!id) return refused;
-  auto done = site.parts.users.remove(*id, call.actor());
+  auto done = site.parts.users.remove(*id, trace, call.actor());
   return done ? no_content() : refuse(call, done.error());
 }
 
@@ -140,7 +144,8 @@ void add_user_routes(Router& router) {
       .body("{new_password: text(8..256)}")
       .gives_nothing();
   router.add("DELETE", "/api/v1/users/{user_id}", changes, delete_user)
-      .does("Delete a user")
+      .does("Delete a user; erase: and what all else tells of the person, the audit log too")
+      .query("{erase?: bool}")
       .gives_nothing()
       .refuses(409);
 }

@@ -33,21 +33,6 @@ base::Error audit_busy(std::string message) {
   return base::Error{base::Code::busy, std::move(message), {}, "try again in a moment", 1000};
 }
 
-void put_audit_text(Rows& rows, std::uint16_t column, const std::optional<std::string>& text) {
-  if (text) {
-    rows.text(column, *text);
-  } else {
-    rows.null(column);
-  }
-}
-void put_audit_uuid(Rows& rows, std::uint16_t column, const std::optional<base::Uuid>& id) {
-  if (id) {
-    rows.uuid(column, *id);
-  } else {
-    rows.null(column);
-  }
-}
-
 }  // namespace
 
 Audit::Audit(Store& store, const base::Clock& clock, base::Log& log, Options options)
@@ -96,34 +81,19 @@ base::Status Audit::open() {
 
 void Audit::append(const Waiting& waiting, Rows& rows, AuditHead& head) const {
   for (std::size_t i = 0; i < waiting.entries.size(); ++i) {
-    const AuditEntry& e = waiting.entries[i];
-    AuditLink link;
-    link.id = waiting.ids[i];
-    link.occurred_at = std::max(clock_.now(), head.occurred_at + 1);
-    if (!head.row_hmac.empty()) link.prev_row_hmac = head.row_hmac;
-    const std::string canonical = audit_canonical(e, link);
+    AuditRow row;
+    row.entry = waiting.entries[i];
+    row.link.id = waiting.ids[i];
+    row.link.occurred_at = std::max(clock_.now(), head.occurred_at + 1);
+    if (!head.row_hmac.empty()) row.link.prev_row_hmac = head.row_hmac;
+    row.metadata_json = json::write(row.entry.metadata);
+    row.canonical = audit_canonical(row.entry, row.link);
     head.seq += 1;
-    head.occurred_at = link.occurred_at;
-    head.row_hmac = audit_hmac(options_.secret, canonical);
-    rows.begin()
-        .num(log_col::seq, head.seq)
-        .uuid(log_col::id, link.id)
-        .num(log_col::occurred_at, link.occurred_at)
-        .text(log_col::action, e.action)
-        .text(log_col::target_type, e.target_type)
-        .text(log_col::result, e.result)
-        .text(log_col::outcome, e.outcome ? std::string_view(*e.outcome) : audit_outcome(e.result))
-        .text(log_col::metadata, json::write(e.metadata))
-        .text(log_col::canonical, canonical)
-        .text(log_col::row_hmac, head.row_hmac);
-    put_audit_text(rows, log_col::target_id, e.target_id);
-    put_audit_text(rows, log_col::source_ip, e.source_ip);
-    put_audit_text(rows, log_col::user_agent, e.user_agent);
-    put_audit_text(rows, log_col::prev_row_hmac, link.prev_row_hmac);
-    put_audit_uuid(rows, log_col::event_id, e.event_id);
-    put_audit_uuid(rows, log_col::user_id, e.user_id);
-    put_audit_uuid(rows, log_col::api_key_id, e.api_key_id);
-    put_audit_uuid(rows, log_col::project_id, e.project_id);
+    head.occurred_at = row.link.occurred_at;
+    head.row_hmac = audit_hmac(options_.secret, row.canonical);
+    row.seq = head.seq;
+    row.row_hmac = head.row_hmac;
+    core::append(rows, row);
   }
 }
 

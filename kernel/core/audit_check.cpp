@@ -41,8 +41,9 @@ base::Result<bool> AuditCheck::is_leaf(const AuditRow& row) {
   }
   const std::uint64_t place = at % kAuditTileWidth;
   return place < leaves_.size() &&
-         leaves_[place] ==
-             proof::leaf_hash(proof::entry_line({row.seq, row.row_hmac, row.canonical}));
+         (leaves_[place] ==
+              proof::leaf_hash(proof::entry_line({row.seq, row.row_hmac, row.canonical})) ||
+          (row.erasure && leaves_[place] == row.erasure->leaf));
 }
 
 base::Status AuditCheck::page(AuditVerifier& verifier, const AuditHead& head, std::size_t& rows) {
@@ -57,7 +58,12 @@ base::Status AuditCheck::page(AuditVerifier& verifier, const AuditHead& head, st
   });
   if (!read) return read;
   rows = page.size();
-  for (const AuditRow& row : page) {
+  if (page.empty()) return {};
+  auto erasures = read_audit_erasures(store_, page.front().seq, page.back().seq);
+  if (!erasures) return std::move(erasures).error();
+  for (AuditRow& row : page) {
+    if (const auto found = erasures->find(row.seq); found != erasures->end())
+      row.erasure = std::move(found->second);
     const AuditFault fault = verifier.take(row);
     if (row.seq == head.seq && row.row_hmac != head.row_hmac)
       verifier.fail(AuditFault::head_mismatch, row.link.id, row.seq, row.link.occurred_at);

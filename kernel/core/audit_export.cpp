@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/audit_erasures.hpp"
 #include "core/audit_prunes.hpp"
 #include "proof/bundle.hpp"
 #include "proof/entry_line.hpp"
@@ -119,21 +120,25 @@ base::Result<bool> AuditBundle::next(std::string& out) {
       .order({bundled_col::seq})
       .limit(static_cast<std::uint32_t>(std::min<std::uint64_t>(kBundlePageRows, end_ - next_)))
       .timeout_ms(60'000);
+  auto rows = store_->read(query);
+  if (!rows) return std::move(rows).error();
+  // Afterwards: what was erased before the rows were read has its record by now.
+  auto erasures = read_audit_erasures(*store_, static_cast<std::int64_t>(next_),
+                                      static_cast<std::int64_t>(next_ + rows->size()) - 1);
+  if (!erasures) return std::move(erasures).error();
   const std::uint64_t before = next_;
-  bool is_hole = false;
-  auto read = store_->each(query, [&](const Row& row) {
-    if (row.num(bundled_col::seq) != static_cast<std::int64_t>(next_)) {
-      is_hole = true;
-      return false;
-    }
-    out += proof::entry_line({row.num(bundled_col::seq), row.text(bundled_col::row_hmac),
-                              row.text(bundled_col::canonical)});
+  for (const Row& row : *rows) {
+    const std::int64_t seq = row.num(bundled_col::seq);
+    if (seq != static_cast<std::int64_t>(next_)) break;
+    const std::string_view row_hmac = row.text(bundled_col::row_hmac);
+    const auto erased = erasures->find(seq);
+    out += erased == erasures->end()
+               ? proof::entry_line({seq, row_hmac, row.text(bundled_col::canonical)})
+               : proof::erased_line(seq, row_hmac, erased->second.leaf);
     out += '\n';
     ++next_;
-    return true;
-  });
-  if (!read) return std::move(read).error();
-  if (is_hole || next_ == before) {
+  }
+  if (next_ - before < rows->size() || rows->empty()) {
     return base::Error{base::Code::corrupt,
                        "entry " + std::to_string(next_) + " of the audit log is missing",
                        "audit_log", "run audit verify", 0};

@@ -11,7 +11,8 @@ namespace {
 namespace json = base::json;
 
 constexpr std::chrono::milliseconds kKeepEvery{1000};
-constexpr std::int64_t kFirstCheckMs = 60'000, kFirstRetentionMs = 60'000, kWitnessAgainMs = 30'000;
+constexpr std::int64_t kFirstCheckMs = 60'000, kFirstRetentionMs = 60'000, kWitnessAgainMs = 30'000,
+                       kSlowlyMs = 10'000;
 // Without news of this brain's own: others may have written.
 constexpr std::int64_t kLookAnywayMs = 60'000;
 constexpr int kMostGrowSteps = 64;  // a round; more come with the next one
@@ -19,13 +20,14 @@ constexpr int kMostGrowSteps = 64;  // a round; more come with the next one
 }  // namespace
 
 AuditKeeper::AuditKeeper(Store& store, Audit& audit, AuditTree& tree, AuditCheckpoints& checkpoints,
-                         AuditRetention& retention, const base::Clock& clock, base::Log& log,
-                         Options options)
+                         AuditRetention& retention, AuditEraser& eraser, const base::Clock& clock,
+                         base::Log& log, Options options)
     : store_(store),
       audit_(audit),
       tree_(tree),
       checkpoints_(checkpoints),
       retention_(retention),
+      eraser_(eraser),
       clock_(clock),
       log_(log),
       options_(std::move(options)),
@@ -98,11 +100,7 @@ void AuditKeeper::sign(const std::optional<Fence>& fence, bool now) {
 void AuditKeeper::take_old(const std::optional<Fence>& fence) {
   if (clock_.steady_ms() < next_retention_ms_) return;
   next_retention_ms_ = clock_.steady_ms() + options_.retention_interval_s * std::int64_t{1000};
-  const auto may_go_on = [this] {
-    const std::lock_guard lock(mutex_);
-    return !is_stopping_;
-  };
-  auto gone = retention_.run_once(fence, may_go_on);
+  auto gone = retention_.run_once(fence, [this] { return may_go_on(); });
   const base::Status result = gone ? base::Status() : base::Status(gone.error());
   note(&State::retention_trouble, result, "old audit entries not deleted");
   if (!gone) return;
@@ -112,6 +110,16 @@ void AuditKeeper::take_old(const std::optional<Fence>& fence) {
   state_.pruned += *gone;
   state_.pruned_last = *gone;
   state_.pruned_at = clock_.now();
+}
+
+bool AuditKeeper::may_go_on() {
+  const std::lock_guard lock(mutex_);
+  return !is_stopping_;
+}
+
+void AuditKeeper::erase(const std::optional<Fence>& fence) {
+  note(&State::erasure_trouble, eraser_.run_once(fence, [this] { return may_go_on(); }),
+       "a person is not erased from the audit log");
 }
 
 void AuditKeeper::work() {
@@ -136,6 +144,10 @@ void AuditKeeper::work() {
   }
   sign(fence, false);
   take_old(fence);
+  if (at < next_slow_ms_) return;
+  next_slow_ms_ = at + kSlowlyMs;
+  if (options_.take_in) options_.take_in();
+  erase(fence);
 }
 
 bool AuditKeeper::ask_for_check() {
@@ -264,6 +276,7 @@ json::Object AuditKeeper::to_json() const {
   out["tree_trouble"] = json::text_or_null(now.tree_trouble);
   out["witness_trouble"] = json::text_or_null(now.witness_trouble);
   out["retention_trouble"] = json::text_or_null(now.retention_trouble);
+  out["erasure_trouble"] = json::text_or_null(now.erasure_trouble);
   return out;
 }
 
@@ -279,10 +292,11 @@ void AuditKeeper::write_metrics(MetricText& out) const {
   }
   out.family("z4j_audit_rows_total", "gauge", "entries that the audit log ever had")
       .sample({}, audit_.known_seq());
-  out.family("z4j_audit_trouble", "gauge", "1: tree, witness or retention of the log do not work")
+  out.family("z4j_audit_trouble", "gauge", "1: tree, witness, retention or erasure do not work")
       .sample({{"part", "tree"}}, std::int64_t{now.tree_trouble.empty() ? 0 : 1})
       .sample({{"part", "witness"}}, std::int64_t{now.witness_trouble.empty() ? 0 : 1})
-      .sample({{"part", "retention"}}, std::int64_t{now.retention_trouble.empty() ? 0 : 1});
+      .sample({{"part", "retention"}}, std::int64_t{now.retention_trouble.empty() ? 0 : 1})
+      .sample({{"part", "erasure"}}, std::int64_t{now.erasure_trouble.empty() ? 0 : 1});
   out.family("z4j_audit_retention_pruned_total", "counter", "old entries deleted by this brain")
       .sample({}, static_cast<std::int64_t>(now.pruned));
   out.family("z4j_audit_retention_last_deleted", "gauge", "of them in the latest pass")

@@ -19,6 +19,7 @@
 #include "base/result.hpp"
 #include "core/audit.hpp"
 #include "core/audit_checkpoints.hpp"
+#include "core/audit_eraser.hpp"
 #include "core/audit_retention.hpp"
 #include "core/audit_tree.hpp"
 #include "core/leases.hpp"
@@ -37,6 +38,8 @@ class AuditKeeper {
     int keep_checkpoints_days = 90;
     // The right to work; none: another brain does. Without the function nobody else is there.
     std::function<std::optional<Fence>()> may_run = {};
+    // Called now and then, by whoever may work: what waits outside for its entry.
+    std::function<void()> take_in = {};
     // A check found a break that nobody knew of. Quick.
     std::function<void(const AuditReport&)> on_broken = {};
   };
@@ -46,15 +49,16 @@ class AuditKeeper {
     bool is_checking = false;
     std::uint64_t rows_done = 0, rows_all = 0;
     base::TimeUs check_began_at = 0;
-    std::optional<AuditReport> report;                             // of the latest check that ended
-    std::string check_trouble;                                     // why the latest one did not
-    std::string tree_trouble, witness_trouble, retention_trouble;  // "": well
+    std::optional<AuditReport> report;  // of the latest check that ended
+    std::string check_trouble;          // why the latest one did not
+    std::string tree_trouble, witness_trouble, retention_trouble, erasure_trouble;  // "": well
     std::uint64_t pruned = 0, pruned_last = 0;
     base::TimeUs pruned_at = 0;
   };
 
   AuditKeeper(Store& store, Audit& audit, AuditTree& tree, AuditCheckpoints& checkpoints,
-              AuditRetention& retention, const base::Clock& clock, base::Log& log, Options options);
+              AuditRetention& retention, AuditEraser& eraser, const base::Clock& clock,
+              base::Log& log, Options options);
   ~AuditKeeper();  // stop()
   AuditKeeper(const AuditKeeper&) = delete;
   AuditKeeper& operator=(const AuditKeeper&) = delete;
@@ -77,6 +81,8 @@ class AuditKeeper {
   void grow(const std::optional<Fence>& fence);
   void sign(const std::optional<Fence>& fence, bool now);
   void take_old(const std::optional<Fence>& fence);
+  void erase(const std::optional<Fence>& fence);
+  [[nodiscard]] bool may_go_on();
   void note(std::string State::*where, const base::Status& what, const char* event);
   void run();
   void run_checks(std::stop_token stop);
@@ -86,11 +92,13 @@ class AuditKeeper {
   AuditTree& tree_;
   AuditCheckpoints& checkpoints_;
   AuditRetention& retention_;
+  AuditEraser& eraser_;
   const base::Clock& clock_;
   base::Log& log_;
   const Options options_;
   // Of work().
-  std::int64_t next_look_ms_ = 0, next_sign_ms_ = 0, next_witness_ms_ = 0, next_retention_ms_;
+  std::int64_t next_look_ms_ = 0, next_sign_ms_ = 0, next_witness_ms_ = 0, next_retention_ms_,
+               next_slow_ms_ = 0;
   std::int64_t looked_at_ = -1, grown_through_ = -1;
   std::uint64_t unsigned_ = 0;  // entries taken in since the latest checkpoint
   bool is_unwitnessed_ = false;

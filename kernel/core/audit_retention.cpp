@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/audit_erasures.hpp"
 #include "core/audit_prunes.hpp"
-#include "proof/entry_line.hpp"
 
 namespace z4j::core {
 namespace {
@@ -23,13 +23,11 @@ AuditRetention::AuditRetention(Store& store, Audit& audit, AuditTree& tree,
       clock_(clock),
       options_(std::move(options)) {}
 
-// The newest place that may go.
-base::Result<std::int64_t> AuditRetention::limit() {
+base::Result<std::int64_t> AuditRetention::settled() {
   auto point = checkpoints_.latest(checkpoints_.witness_key().has_value());
   if (!point) return std::move(point).error();
   if (!point->has_value()) return std::int64_t{0};
-  // The newest entry always stays: the chain goes on from it.
-  auto out = std::min(static_cast<std::int64_t>((*point)->head.size), audit_.known_seq() - 1);
+  auto out = static_cast<std::int64_t>((*point)->head.size);
   if (options_.forwarded) {
     auto forwarded = options_.forwarded();
     if (!forwarded) return std::move(forwarded).error();
@@ -53,6 +51,9 @@ base::Result<std::uint64_t> AuditRetention::batch(const std::optional<Fence>& fe
       .order({aged_col::seq})
       .limit(static_cast<std::uint32_t>(std::min<std::uint64_t>(most, options_.batch)))
       .timeout_ms(60'000);
+  auto erasures = read_audit_erasures(
+      store_, prune.first_seq, std::min(limit, prune.first_seq + std::int64_t{options_.batch}));
+  if (!erasures) return std::move(erasures).error();
   std::vector<proof::Hash> seen;
   base::Uuid first_id, last_id;
   std::int64_t next = prune.first_seq;
@@ -66,8 +67,8 @@ base::Result<std::uint64_t> AuditRetention::batch(const std::optional<Fence>& fe
     if (seen.empty()) first_id = row.uuid(aged_col::id);
     last_id = row.uuid(aged_col::id);
     prune.last_row_hmac = row.text(aged_col::row_hmac);
-    seen.push_back(proof::leaf_hash(
-        proof::entry_line({next, row.text(aged_col::row_hmac), row.text(aged_col::canonical)})));
+    seen.push_back(audit_leaf(next, row.text(aged_col::row_hmac), row.text(aged_col::canonical),
+                              *erasures, audit_.secrets()));
     ++next;
     return true;
   });
@@ -107,9 +108,13 @@ base::Result<std::uint64_t> AuditRetention::batch(const std::optional<Fence>& fe
                     {"cutoff", base::format_time(prune.cutoff)}};
   auto done = audit_.commit({std::move(entry)}, [&](Commit& commit) {
     if (fence) fence->guard(commit);
-    Where gone;
+    Where gone, erased;
     gone.ge(aged_col::seq, prune.first_seq).le(aged_col::seq, prune.last_seq);
-    commit.insert(to_row(prune)).erase(Table::audit_log, std::move(gone)).retention();
+    erased.le(model::audit_erasures::seq, prune.last_seq);
+    commit.insert(to_row(prune))
+        .erase(Table::audit_log, std::move(gone))
+        .erase(Table::audit_erasures, std::move(erased))
+        .retention();
   });
   if (!done) return std::move(done).error();
   return static_cast<std::uint64_t>(seen.size());
@@ -119,9 +124,10 @@ base::Result<std::uint64_t> AuditRetention::run_once(const std::optional<Fence>&
                                                      const std::function<bool()>& may_go_on) {
   std::uint64_t gone = 0;
   while (gone < options_.most_per_pass && may_go_on()) {
-    auto upto = limit();
+    auto upto = settled();
     if (!upto) return std::move(upto).error();
-    auto n = batch(fence, *upto, options_.most_per_pass - gone);
+    // The newest entry always stays: the chain goes on from it.
+    auto n = batch(fence, std::min(*upto, audit_.known_seq() - 1), options_.most_per_pass - gone);
     if (!n) return n;
     if (*n == 0) break;
     gone += *n;

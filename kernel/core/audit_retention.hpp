@@ -36,8 +36,10 @@ class AuditRetention {
   [[nodiscard]] base::Result<std::uint64_t> run_once(const std::optional<Fence>& fence,
                                                      const std::function<bool()>& may_go_on);
 
+  // The newest place that a checkpoint covers, and that everybody has to whom the log is forwarded.
+  [[nodiscard]] base::Result<std::int64_t> settled();
+
  private:
-  [[nodiscard]] base::Result<std::int64_t> limit();
   [[nodiscard]] base::Result<std::uint64_t> batch(const std::optional<Fence>& fence,
                                                   std::int64_t limit, std::uint64_t most);
 

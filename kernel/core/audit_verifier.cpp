@@ -94,6 +94,41 @@ AuditRow read_audit_row(const Row& row) {
   return out;
 }
 
+void append(Rows& rows, const AuditRow& row) {
+  const AuditEntry& e = row.entry;
+  const auto text = [&rows](std::uint16_t column, const std::optional<std::string>& value) {
+    if (value)
+      rows.text(column, *value);
+    else
+      rows.null(column);
+  };
+  const auto uuid = [&rows](std::uint16_t column, const std::optional<base::Uuid>& value) {
+    if (value)
+      rows.uuid(column, *value);
+    else
+      rows.null(column);
+  };
+  rows.begin()
+      .num(log_col::seq, row.seq)
+      .uuid(log_col::id, row.link.id)
+      .num(log_col::occurred_at, row.link.occurred_at)
+      .text(log_col::action, e.action)
+      .text(log_col::target_type, e.target_type)
+      .text(log_col::result, e.result)
+      .text(log_col::outcome, e.outcome ? std::string_view(*e.outcome) : audit_outcome(e.result))
+      .text(log_col::metadata, row.metadata_json)
+      .text(log_col::canonical, row.canonical)
+      .text(log_col::row_hmac, row.row_hmac);
+  text(log_col::target_id, e.target_id);
+  text(log_col::source_ip, e.source_ip);
+  text(log_col::user_agent, e.user_agent);
+  text(log_col::prev_row_hmac, row.link.prev_row_hmac);
+  uuid(log_col::event_id, e.event_id);
+  uuid(log_col::user_id, e.user_id);
+  uuid(log_col::api_key_id, e.api_key_id);
+  uuid(log_col::project_id, e.project_id);
+}
+
 std::string_view to_string(AuditFault fault) noexcept {
   for (const AuditFaultWord& each : kAuditFaultWords) {
     if (each.fault == fault) return each.word;
@@ -125,6 +160,7 @@ json::Object to_json(const AuditReport& report) {
           {"reason", std::move(reason)},
           {"rows_after_break", report.rows_after_break},
           {"acknowledged_breaks", report.acknowledged_breaks},
+          {"erased", report.erased},
           {"accepted_with_previous_secret", report.accepted_with_previous_secret},
           {"secrets", std::move(secrets)},
           {"head_hmac", json::text_or_null(report.head_hmac)},
@@ -158,13 +194,20 @@ void AuditVerifier::start_at(std::int64_t seq) {
   started_ = may_start_anywhere_ = true;
 }
 
-std::size_t AuditVerifier::signer_of(const AuditRow& row) {
-  if (row.row_hmac.empty()) return keys_.size();
-  for (std::size_t i = 0; i < keys_.size(); ++i) {
-    if (!base::equal_constant_time(base::hex(keys_[i].sign(row.canonical)), row.row_hmac)) continue;
-    return columns_agree(row) ? i : keys_.size();
-  }
-  return keys_.size();
+AuditVerifier::Signer AuditVerifier::signer_of(const AuditRow& row) {
+  const auto key_of = [&](std::string_view text, std::string_view mac) {
+    for (std::size_t i = 0; i < keys_.size(); ++i) {
+      if (!base::equal_constant_time(base::hex(keys_[i].sign(text)), mac)) continue;
+      return columns_agree(row) ? i : keys_.size();
+    }
+    return keys_.size();
+  };
+  if (row.row_hmac.empty()) return {keys_.size(), false};
+  // The whole text first: the row may have been read just before it was erased.
+  const std::size_t of_whole = key_of(row.canonical, row.row_hmac);
+  if (of_whole < keys_.size() || !row.erasure) return {of_whole, false};
+  return {key_of(audit_erasure_text(*row.erasure, row.row_hmac, row.canonical), row.erasure->mac),
+          true};
 }
 
 AuditFault AuditVerifier::take(const AuditRow& row) {
@@ -176,8 +219,8 @@ AuditFault AuditVerifier::take(const AuditRow& row) {
     fault = AuditFault::link_mismatch;
   }
   may_start_anywhere_ = false;
-  const std::size_t signer = signer_of(row);
-  const bool good_mac = signer < keys_.size();
+  const Signer signer = signer_of(row);
+  const bool good_mac = signer.key < keys_.size();
   if (!good_mac && fault == AuditFault::none) {
     fault = row.row_hmac.empty() ? AuditFault::missing_mac : AuditFault::mac_mismatch;
   }
@@ -195,8 +238,9 @@ AuditFault AuditVerifier::take(const AuditRow& row) {
     ++report_.rows_verified;
   }
   if (good_mac && fault == AuditFault::none) {
-    ++report_.secrets[signer].rows;
-    if (signer > 0) ++report_.accepted_with_previous_secret;
+    ++report_.secrets[signer.key].rows;
+    if (signer.is_of_rest) ++report_.erased;
+    if (signer.key > 0) ++report_.accepted_with_previous_secret;
   }
   if (fault != AuditFault::none && !is_known && report_.ok) {
     report_.ok = false;

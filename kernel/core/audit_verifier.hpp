@@ -9,6 +9,7 @@
 
 #include "base/crypto.hpp"
 #include "core/audit_entry.hpp"
+#include "core/audit_erasures.hpp"
 #include "core/store.hpp"
 
 namespace z4j::core {
@@ -19,11 +20,14 @@ struct AuditRow {
   AuditEntry entry;  // its metadata is not looked at
   std::string metadata_json;
   AuditLink link;
-  std::string canonical;  // "" when it is lost
-  std::string row_hmac;   // "" when it is lost
+  std::string canonical;                // "" when it is lost
+  std::string row_hmac;                 // "" when it is lost
+  std::optional<AuditErasure> erasure;  // something of it was erased: see audit_erasures.hpp
 };
 // Requires all columns of audit_log.
 [[nodiscard]] AuditRow read_audit_row(const Row& row);
+// The columns of such a row. Requires a cleaned entry.
+void append(Rows& rows, const AuditRow& row);
 
 enum class AuditFault {
   none,
@@ -59,6 +63,7 @@ struct AuditReport {
   std::optional<base::TimeUs> first_broken_at;
   std::string head_hmac;                  // MAC of the newest row that was read
   std::uint64_t acknowledged_breaks = 0;  // met, and known to people
+  std::uint64_t erased = 0;               // good ones that lost what they told of a person
   std::int64_t pruned_through = 0;        // newest place whose entry retention took
   // Of the tree; 0 and "" when it was not looked at.
   std::uint64_t tree_size = 0, checkpoint_size = 0;
@@ -93,8 +98,11 @@ class AuditVerifier {
   [[nodiscard]] std::int64_t last_seq() const noexcept { return last_seq_; }
 
  private:
-  // Which of keys_ signed it; keys_.size(): none, or the columns say something else.
-  [[nodiscard]] std::size_t signer_of(const AuditRow& row);
+  struct Signer {
+    std::size_t key;  // which of keys_ signed it; keys_.size(): none, or the columns differ
+    bool is_of_rest;  // what an erasure left, not the whole
+  };
+  [[nodiscard]] Signer signer_of(const AuditRow& row);
 
   std::vector<base::HmacKey> keys_;
   IsKnown is_known_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/account_rows.hpp"
+#include "core/audit_eraser.hpp"
 #include "core/refusal.hpp"
 #include "core/text.hpp"
 
@@ -60,6 +61,27 @@ void erase_belongings(Commit& c, const base::Uuid& user) {
     theirs.eq(column, user);
     c.erase(table, std::move(theirs));
   }
+}
+
+// What others' tables tell of a person.
+void erase_traces(Commit& c, const Person& person) {
+  Where invited;
+  invited.eq(model::invitations::email, person.email);
+  c.erase(Table::invitations, std::move(invited));
+  for (const auto& [table, column] : std::initializer_list<std::pair<Table, std::uint16_t>>{
+           {Table::outbox, model::outbox::user_id},
+           {Table::notification_deliveries, model::notification_deliveries::user_id}}) {
+    Where theirs;
+    theirs.eq(column, person.id);
+    c.erase(table, std::move(theirs));
+  }
+  const auto forget = [&](Table table, std::uint16_t by, std::uint16_t address) {
+    Where asked;
+    asked.eq(by, person.id);
+    c.update(table, std::move(asked), {{address, Cell()}});
+  };
+  forget(Table::commands, model::commands::issued_by, model::commands::source_ip);
+  forget(Table::bulk_jobs, model::bulk_jobs::created_by, model::bulk_jobs::source_ip);
 }
 
 }  // namespace
@@ -259,18 +281,35 @@ base::Status Users::set_password(const base::Uuid& id, std::string_view next, Ch
   return done;
 }
 
-base::Status Users::remove(const base::Uuid& id, const Actor& actor) {
-  AuditEntry entry = AuditEntry::of(actor, "user.deleted", "user", id.text());
+base::Status Users::remove(const base::Uuid& id, Trace trace, const Actor& actor) {
+  const bool is_erased = trace == Trace::erased;
+  AuditEntry entry =
+      AuditEntry::of(actor, is_erased ? kUserErased : "user.deleted", "user", id.text());
   if (actor.user_id == id) {
     return audit_.refused(std::move(entry),
                           refuse::conflict("self_delete", "nobody can delete himself"));
   }
-  auto user = get(id);
-  if (!user) return std::move(user).error();
-  entry.metadata = {{"email", user->email}, {"is_admin", user->is_admin}};
+  Query query(Table::users);
+  query.where.eq(user_col::id, id);
+  auto row = store_.first(query.all());
+  if (!row) return std::move(row).error();
+  if (!row->has_value()) return refuse::not_found("user");
+  const User user = user_of(**row);
+  Person person{id, user.email, {}};
+  for (const std::string_view name :
+       {std::string_view(user.first_name), std::string_view(user.last_name),
+        std::string_view(user.display_name), (*row)->text(user_col::external_id)}) {
+    if (!name.empty()) person.names.emplace_back(name);
+  }
+  entry.metadata = {{"is_admin", user.is_admin}};
+  if (!is_erased) entry.metadata["email"] = user.email;
+  const base::TimeUs now = clock_.now();
   return commit(std::move(entry), id, true, [&](Commit& c) {
     c.erase(Table::users, is_user(id));
     erase_belongings(c, id);
+    if (!is_erased) return;
+    erase_traces(c, person);
+    want_erased(c, person, now);
   });
 }
 

@@ -59,7 +59,10 @@ class Users {
   [[nodiscard]] base::Status set_password(const base::Uuid& user, std::string_view next,
                                           Chosen chosen, const Actor& actor);
   // With sessions, keys, memberships and what else is theirs; what they did stays in the audit log.
-  [[nodiscard]] base::Status remove(const base::Uuid& user, const Actor& actor);
+  // Erased: and under their id alone. Address, names and where they came from go everywhere, from
+  // the log a little later: see audit_eraser.hpp.
+  enum class Trace { kept, erased };
+  [[nodiscard]] base::Status remove(const base::Uuid& user, Trace trace, const Actor& actor);
 
  private:
   [[nodiscard]] base::Status commit(AuditEntry entry, const base::Uuid& user, bool may_lose_admin,

@@ -102,7 +102,8 @@ class UsersTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("conflict:self_deactivate"), patch(ann, deactivated(), ann));
     CPPUNIT_ASSERT_EQUAL(std::string("user.updated denied self_deactivate"), f_.last_entry());
     CPPUNIT_ASSERT_EQUAL(std::string("conflict:self_delete"),
-                         AccountFixture::why(f_.users.remove(ann.id, AccountFixture::actor(ann))));
+                         AccountFixture::why(f_.users.remove(ann.id, Users::Trace::kept,
+                                                             AccountFixture::actor(ann))));
     CPPUNIT_ASSERT_EQUAL(std::string("user.deleted denied self_delete"), f_.last_entry());
     CPPUNIT_ASSERT_EQUAL(std::string("ok"), patch(ann, demoted(), root));
   }
@@ -115,7 +116,7 @@ class UsersTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("conflict:last_admin"),
                          AccountFixture::why(f_.users.patch(root.id, deactivated(), {})));
     CPPUNIT_ASSERT_EQUAL(std::string("conflict:last_admin"),
-                         AccountFixture::why(f_.users.remove(root.id, {})));
+                         AccountFixture::why(f_.users.remove(root.id, Users::Trace::kept, {})));
     CPPUNIT_ASSERT_EQUAL(std::string("user.deleted denied last_admin"), f_.last_entry());
     CPPUNIT_ASSERT(f_.users.get(root.id).value().is_admin);
   }
@@ -132,8 +133,9 @@ class UsersTest : public CppUnit::TestFixture {
     f_.add_user("root", true, "none");
     const User ann = f_.add_user("ann", false, "none"), bob = f_.add_user("bob", false, "none");
     const Actor was_admin = AccountFixture::actor(ann);
-    CPPUNIT_ASSERT_EQUAL(std::string("denied:forbidden"),
-                         AccountFixture::why(f_.users.remove(bob.id, was_admin)));
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("denied:forbidden"),
+        AccountFixture::why(f_.users.remove(bob.id, Users::Trace::kept, was_admin)));
     CPPUNIT_ASSERT_EQUAL(
         std::string("denied:forbidden"),
         AccountFixture::why(f_.users.create(
@@ -186,7 +188,7 @@ class UsersTest : public CppUnit::TestFixture {
     (void)f_.session(ann);
     (void)AccountFixture::must(
         f_.memberships.add(f_.project.id, ann.id, Role::viewer, AccountFixture::actor(root)));
-    AccountFixture::must(f_.users.remove(ann.id, AccountFixture::actor(root)));
+    AccountFixture::must(f_.users.remove(ann.id, Users::Trace::kept, AccountFixture::actor(root)));
     CPPUNIT_ASSERT_EQUAL(std::string("user.deleted success"), f_.last_entry());
     CPPUNIT_ASSERT_EQUAL(std::string("not_found:"), AccountFixture::why(f_.users.get(ann.id)));
     for (const Table table : {Table::sessions, Table::memberships})

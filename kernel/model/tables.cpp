@@ -263,6 +263,10 @@ constexpr z4j_key kScheduleStreamsKeys[] = {
     key<schedule_streams::project_id, schedule_streams::scheduler, schedule_streams::id>(
         "schedule_streams_project", Z4J_K_ORDER)};
 
+constexpr z4j_key kAuditErasuresKeys[] = {
+    key<audit_erasures::seq>("audit_erasures_seq", Z4J_K_PRIMARY)};
+constexpr z4j_key kErasuresKeys[] = {key<erasures::id>("erasures_id", Z4J_K_PRIMARY)};
+
 #define Z4J_DECLARE_COLUMN(name, type, flags, merge, stamp, comment) \
   z4j_column{text(#name),  text(comment), Z4J_T_##type,              \
              kFlag##flags, Z4J_M_##merge, static_cast<std::uint16_t>(stamp)},
@@ -389,6 +393,10 @@ constexpr z4j_table kTables[] = {
             kScheduleFiresKeys, kTableHOT),
     declare("schedule_streams", "schedules as remote agents tell them",
             declared_schedule_streams::kColumns, kScheduleStreamsKeys, kTableNONE),
+    declare("audit_erasures", "entries of the audit log that lost what they told of a person",
+            declared_audit_erasures::kColumns, kAuditErasuresKeys, kTableNONE),
+    declare("erasures", "people whose data the audit log still tells", declared_erasures::kColumns,
+            kErasuresKeys, kTableNONE),
 };
 
 constexpr z4j_schema kSchema = {sizeof(z4j_schema), kSchemaVersion, kTables,

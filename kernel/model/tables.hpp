@@ -14,7 +14,7 @@
 
 namespace z4j::model {
 
-inline constexpr std::uint32_t kSchemaVersion = 5;
+inline constexpr std::uint32_t kSchemaVersion = 6;
 inline constexpr std::uint16_t kNoStamp = 0;
 
 // X(name, type, flags, merge, stamp, comment)
@@ -864,6 +864,21 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(snapshot_digest, TEXT, NONE, SET, kNoStamp, "of it")                              \
   X(updated_at, TIME, REQUIRED, SET, kNoStamp, "last change")
 
+// Entries of the audit log that lost what they told of a person.
+#define Z4J_AUDIT_ERASURES_COLUMNS(X)                                                         \
+  X(seq, INT, REQUIRED, KEEP, kNoStamp, "place of the entry")                                 \
+  X(leaf, TEXT, REQUIRED, KEEP, kNoStamp, "hash that its whole text has in the tree, base64") \
+  X(erased_at, TIME, REQUIRED, KEEP, kNoStamp, "when")                                        \
+  X(mac, TEXT, REQUIRED, KEEP, kNoStamp, "HMAC-SHA256 of this row and of what is left, hex")
+
+// People whose data the audit log still tells; a row goes when nothing is left.
+#define Z4J_ERASURES_COLUMNS(X)                                                       \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "the user who was deleted")                   \
+  X(requested_at, TIME, REQUIRED, KEEP, kNoStamp, "when")                             \
+  X(words, JSON, REQUIRED, KEEP, kNoStamp, "email and names that entries may hold")   \
+  X(next_seq, INT, REQUIRED, SET, kNoStamp, "place of the audit log to look at next") \
+  X(entries, INT, REQUIRED, SET, kNoStamp, "entries that lost something so far")
+
 // The tables in their order.
 #define Z4J_TABLES(T)                                             \
   T(meta, META)                                                   \
@@ -921,7 +936,9 @@ inline constexpr std::uint16_t kNoStamp = 0;
   T(worker_wishes, WORKER_WISHES)                                 \
   T(schedules, SCHEDULES)                                         \
   T(schedule_fires, SCHEDULE_FIRES)                               \
-  T(schedule_streams, SCHEDULE_STREAMS)
+  T(schedule_streams, SCHEDULE_STREAMS)                           \
+  T(audit_erasures, AUDIT_ERASURES)                               \
+  T(erasures, ERASURES)
 
 // Table numbers: Table::tasks; column numbers: tasks::state.
 enum class Table : std::uint16_t {

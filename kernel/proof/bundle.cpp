@@ -174,11 +174,17 @@ bool BundleCheck::entry(std::string_view text) {
   if (!parsed) return bad("the line is malformed");
   if (parsed->seq != expected)
     return bad("entry " + std::to_string(parsed->seq) + " is in its place");
-  const auto link = plain_text_member(parsed->canonical, "prev_row_hmac");
-  if (!link) return bad("its text names no entry before it");
-  if (expected == 1 ? !link->empty() : report_.entries > 0 && *link != last_hmac_)
-    return bad("it does not follow the entry before it");
-  edge_.add(leaf_hash(text));
+  if (const auto leaf = erased_leaf(*parsed)) {
+    // What it followed is not told; the next one tells that it follows this one.
+    ++report_.erased;
+    edge_.add(*leaf);
+  } else {
+    const auto link = plain_text_member(parsed->canonical, "prev_row_hmac");
+    if (!link) return bad("its text names no entry before it");
+    if (expected == 1 ? !link->empty() : report_.entries > 0 && *link != last_hmac_)
+      return bad("it does not follow the entry before it");
+    edge_.add(leaf_hash(text));
+  }
   last_hmac_ = parsed->row_hmac;
   if (++report_.entries == 1 || report_.entries == head_.count) {
     const auto time = plain_text_member(parsed->canonical, "occurred_at");

@@ -44,6 +44,7 @@ struct BundleReport {
   Checkpoint checkpoint;
   std::string signed_with;  // the key of the log, as text
   std::uint64_t first_seq = 0, entries = 0;
+  std::uint64_t erased = 0;  // of the entries: only their hashes are there
   std::string first_time, last_time;
   std::vector<std::pair<std::string, std::uint64_t>> witnesses;  // name, Unix seconds
   bool extends_seen = false;

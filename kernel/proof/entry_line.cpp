@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proof/signed_note.hpp"
+
 namespace z4j::proof {
 namespace {
 
@@ -59,6 +61,15 @@ std::string entry_line(const EntryLine& entry) {
   out += ' ';
   out += entry.canonical;
   return out;
+}
+
+std::string erased_line(std::int64_t seq, std::string_view row_hmac, const Hash& leaf) {
+  return entry_line({seq, row_hmac, "=" + to_base64(leaf)});
+}
+
+std::optional<Hash> erased_leaf(const EntryLine& entry) {
+  if (!entry.canonical.starts_with('=')) return std::nullopt;
+  return hash_from_base64(entry.canonical.substr(1)).value_or(Hash{});
 }
 
 std::optional<EntryLine> parse_entry_line(std::string_view line) noexcept {

@@ -3,13 +3,16 @@
 //   SEQ SP ROW_HMAC SP CANONICAL
 //
 // ROW_HMAC is 64 lower-case hex digits, or "-" for an entry that has lost its MAC. Canonical JSON
-// has no raw newline, so a line is an entry.
+// has no raw newline, so a line is an entry. In exports an entry that lost what it told of a person
+// has "=" and its leaf's hash in base64 in place of CANONICAL.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "proof/merkle.hpp"
 
 namespace z4j::proof {
 
@@ -19,6 +22,11 @@ struct EntryLine {
 };
 
 [[nodiscard]] std::string entry_line(const EntryLine& entry);
+// What stands in an export for an erased entry, and the leaf that such a line tells; nothing when
+// it is a whole entry. A leaf that is none: zeros, which no entry has.
+[[nodiscard]] std::string erased_line(std::int64_t seq, std::string_view row_hmac,
+                                      const Hash& leaf);
+[[nodiscard]] std::optional<Hash> erased_leaf(const EntryLine& entry);
 // Borrows from `line` (without its newline). Nothing when it is not such a line.
 [[nodiscard]] std::optional<EntryLine> parse_entry_line(std::string_view line) noexcept;
 

@@ -224,6 +224,12 @@ def check(bundle, key, witnesses=(), seen=None, older=()):
         entry = line()
         match = re.fullmatch("([0-9]+) ([0-9a-f]{64}|-) (.*)", entry)
         need(match and match[1] == str(seq), f"entry {seq} is malformed")
+        if match[3].startswith("="):
+            leaf = strict_base64(match[3][1:])
+            need(len(leaf) == 32, f"entry {seq} is erased and has no hash")
+            before = None if match[2] == "-" else match[2]
+            leaves.append(leaf)
+            continue
         try:
             members = json.loads(match[3])
         except ValueError:

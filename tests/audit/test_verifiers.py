@@ -194,6 +194,30 @@ class Verifiers(unittest.TestCase):
                 forged[9] = shorter[8]  # the older key, of another text
                 self.agree(False, log, "\n".join(forged).encode(), older=given)
 
+    def test_erased_entries_are_taken_by_their_hash_and_hide_nothing(self):
+        for seed in RANGE:
+            with self.subTest(seed=seed):
+                dice = random.Random(3_000_000 + seed)
+                log = Log(dice, dice.choice([1, 2, 3, 8, 13]))
+                size = len(log.lines)
+                gone = dice.sample(range(size), dice.randint(1, size))
+
+                def erased(line, leaf):
+                    return " ".join(line.split(" ", 2)[:2]) + " =" + proof.base64.b64encode(leaf).decode()
+
+                lines = [erased(line, proof.leaf_hash(line.encode())) if at in gone else line for at, line in enumerate(log.lines)]
+                said, other, why = self.both(log, log.bundle(1, size, lines=lines))
+                self.assertEqual((said, other), (True, True), why)
+                self.assertEqual(why["erased"], len(gone))
+                # Another hash, none, or another MAC where the next entry names it.
+                at = dice.choice(gone)
+                forged = list(lines)
+                forged[at] = dice.choice([erased(log.lines[at], dice.randbytes(32)), lines[at][:-5], lines[at].split("=")[0] + "="])
+                self.agree(False, log, log.bundle(1, size, lines=forged))
+                if at + 1 < size and at + 1 not in gone:
+                    forged[at] = lines[at].replace(lines[at].split(" ")[1], dice.randbytes(32).hex())
+                    self.agree(False, log, log.bundle(1, size, lines=forged))
+
     def test_damaged_bundles_are_told_apart_alike(self):
         for seed in RANGE:
             with self.subTest(seed=seed):

@@ -36,7 +36,8 @@ def psql(url, text):
 def lines_of(text):
     """The entries of a bundle, as objects, in order."""
     lines = text.split("\n")
-    return [json.loads(line.split(" ", 2)[2]) for line in lines[lines.index("entries") + 1 : lines.index("end")]]
+    texts = [line.split(" ", 2)[2] for line in lines[lines.index("entries") + 1 : lines.index("end")]]
+    return [json.loads(text) for text in texts if not text.startswith("=")]
 
 
 class Receiver:
@@ -215,6 +216,52 @@ class Audit(unittest.TestCase):
         proof.check(text.encode(), proof.Key.parse(point["key"]))
         metrics = brain.get("/metrics")[1]
         self.assertIn("z4j_audit_chain_ok 1", metrics)
+
+    def test_a_person_who_is_forgotten_leaves_the_log_which_still_proves_itself(self):
+        brain = self.brain(Z4J_TRUSTED_PROXIES="127.0.0.1")
+        password = "a-Long-enough-one-41"
+        forwarded = {"X-Forwarded-For": "203.0.113.41", "User-Agent": "Ann's own browser"}
+        made = brain.ask("POST", "/api/v1/users", {"email": "ann@example.org", "password": password, "last_name": "Ashby"})[1]
+        self.assertEqual(brain.ask("POST", "/api/v1/auth/login", {"email": "ann@example.org", "password": password}, {**forwarded, "Cookie": ""})[0], 200)
+        brain.sign_in()
+        self.assertEqual(brain.ask("POST", "/api/v1/projects/default/invitations", {"email": "ann@example.org", "role": "viewer"})[0], 201)
+        key, seen = brain.read("/api/v1/audit/checkpoint")["key"], self.witnessed(brain, self.newest_seq(brain))
+        told = ("ann@example.org", "203.0.113.41", "own browser")
+        before = brain.ask("GET", "/api/v1/audit/bundle")[1]
+        for word in told:
+            self.assertIn(word, before)
+
+        self.assertEqual(brain.ask("DELETE", f"/api/v1/users/{made['id']}?erase=true")[0], 204)
+        wait_until(lambda: '"action":"audit.erased"' in brain.ask("GET", "/api/v1/audit/bundle")[1], 90)
+        after = brain.ask("GET", f"/api/v1/audit/bundle?since={seen['size']}")[1]
+        (entry,) = (entry for entry in lines_of(after) if entry["action"] == "audit.erased")
+        self.assertEqual((entry["target_id"], entry["metadata"]["is_complete"]), (made["id"], True))
+        for word in told:
+            self.assertNotIn(word, after)
+        found = self.verified(brain)
+        self.assertEqual((found["ok"], found["erased"], found["erasure_trouble"]), (True, entry["metadata"]["erased_in_all"], None), found)
+        self.assertGreaterEqual(found["erased"], 3)
+
+        # An auditor who kept the checkpoint from before finds that nothing else was changed.
+        folder = self.folder()
+        (folder / "seen").write_text(seen["note"])
+        (folder / "bundle").write_text(after)
+        code, report = self.prove(folder / "bundle", key, "--seen", folder / "seen")
+        self.assertEqual((code, report["extends_seen"], report["erased"]), (0, True, found["erased"]), report)
+        proof.check(after.encode(), proof.Key.parse(key))
+        brain.stop()
+        self.assertIn(f"{found['erased']} erased in part", brain.run("audit", "verify").stdout)
+
+    def test_a_person_is_erased_on_the_machine(self):
+        brain = self.brain()
+        brain.ask("POST", "/api/v1/users", {"email": "ann@example.org", "password": "a-Long-enough-one-41"})
+        brain.stop()
+        self.assertEqual(brain.run("users", "erase", "bob@example.org", "--confirm").returncode, 4)
+        self.assertEqual(brain.run("users", "erase", "ann@example.org").returncode, 2)
+        self.assertEqual(brain.run("users", "erase", "ann@example.org", "--confirm").returncode, 0)
+        brain.start().sign_in()
+        wait_until(lambda: "ann@example.org" not in brain.ask("GET", "/api/v1/audit/bundle")[1], 90)
+        self.assertTrue(self.verified(brain)["ok"])
 
     def test_an_export_is_proven_elsewhere_with_only_the_public_key(self):
         brain = self.brain()

@@ -195,7 +195,7 @@ class Commands(unittest.TestCase):
             "check": "", "status": "", "allowed-hosts": "", "doctor": "", "backup": "--output", "restore": "--force", "metrics-token show": "", "metrics-token rotate": "",
             "mint-scheduler-cert": "--name --ca-cert --ca-key --out-dir --validity-days", "upgrade": "--apply --json --timeout", "init": "--force",
             "config show": "", "config validate": "", "version": "", "smtp-test": "", "audit export": "", "agents mint": "", "agents list": "", "agents revoke": "",
-            "agents rotate": "", "support-bundle": "", "projects create": "", "projects list": "", "apikeys create": "", "users list": ""}
+            "agents rotate": "", "support-bundle": "", "projects create": "", "projects list": "", "apikeys create": "", "users list": "", "users erase": "--confirm"}
         for command, flags in taken.items():
             said = self.run_ok(*command.split(), "--help")
             for flag in flags.split():

@@ -104,6 +104,7 @@ void print_json(const proof::BundleReport& report) {
   else
     std::printf(",\"bad_seq\":null");
   number("entries", report.entries);
+  number("erased", report.erased);
   number("first_seq", report.first_seq);
   number("tree_size", report.checkpoint.size);
   std::printf(",\"root_hash\":%s,\"origin\":%s,\"key\":%s,\"extends_seen\":%s,\"witnesses\":[",
@@ -129,6 +130,8 @@ void print_text(const proof::BundleReport& report) {
     std::printf(", %llu to %llu, %s to %s", number(report.first_seq),
                 number(report.first_seq + report.entries - 1), report.first_time.c_str(),
                 report.last_time.c_str());
+  if (report.erased > 0)
+    std::printf(", %llu of them erased: only their hashes are here", number(report.erased));
   std::printf("\nlog %s, %llu entries in all, root %s\n", report.checkpoint.origin.c_str(),
               number(report.checkpoint.size), proof::to_base64(report.checkpoint.root).c_str());
   std::printf("signed with %s\n", report.signed_with.c_str());

@@ -1,5 +1,5 @@
-// bootstrap-admin, changepassword, reset-mfa, reset-setup, reset, users list, projects create|list:
-// accounts, for whoever has the database.
+// bootstrap-admin, changepassword, reset-mfa, reset-setup, reset, users erase|list, projects
+// create|list: accounts, for whoever has the database.
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
@@ -136,18 +136,32 @@ int change_password(AccountParts& parts, const AccountRequest& request) {
   return kDone;
 }
 
+// Asks for the address again, unless --confirm said that.
+bool is_meant(const core::User& user, const AccountRequest& request, const char* deed) {
+  if (request.is_confirmed) return true;
+  std::fprintf(stderr, "this %s %s. Type the address again: ", deed, shown(user.email).c_str());
+  const auto again = read_line();
+  if (again && core::ascii_lower(core::trimmed(*again)) == user.email) return true;
+  std::fprintf(stderr, "z4j-brain: not the same; nothing was changed\n");
+  return false;
+}
+
+int erase_user(AccountParts& parts, const AccountRequest& request) {
+  auto user = parts.users.find(request.email);
+  if (!user) return tell_as(user.error(), user.error().is_world() ? kFailed : kUnknownUser);
+  if (!is_meant(*user, request, "deletes all that tells of")) return kAborted;
+  if (auto done = parts.users.remove(user->id, core::Users::Trace::erased, kOnTheMachine); !done)
+    return tell(done.error());
+  std::printf(
+      "the account %s is deleted; a brain takes the rest out of the audit log, within minutes\n",
+      user->id.text().c_str());
+  return kDone;
+}
+
 int reset_mfa(AccountParts& parts, const AccountRequest& request) {
   auto user = parts.users.find(request.email);
   if (!user) return tell_as(user.error(), user.error().is_world() ? kFailed : kUnknownUser);
-  if (!request.is_confirmed) {
-    std::fprintf(stderr, "this takes the second factor from %s. Type the address again: ",
-                 shown(user->email).c_str());
-    const auto again = read_line();
-    if (!again || core::ascii_lower(core::trimmed(*again)) != user->email) {
-      std::fprintf(stderr, "z4j-brain: not the same; nothing was changed\n");
-      return kAborted;
-    }
-  }
+  if (!is_meant(*user, request, "takes the second factor from")) return kAborted;
   if (auto done = parts.mfa.reset(user->id, kOnTheMachine); !done) return tell(done.error());
   std::printf("%s has no second factor any more\n", shown(user->email).c_str());
   return kDone;
@@ -348,7 +362,13 @@ void add_account_commands(CommandLine& line) {
   line.run_with_settings(
       all, [request](const Given& config) { return reset_all(config.loaded.settings, *request); });
 
-  CLI::App& list = line.command(line.group("users", "people who sign in"), "list", "newest first");
+  CLI::App& users = line.group("users", "people who sign in");
+  CLI::App& erased = line.command(users, "erase", "delete a user and all that tells of the person",
+                                  "2 not confirmed, 4 no such user");
+  erased.add_option("EMAIL", request->email, "whom")->required();
+  erased.add_flag("--confirm", request->is_confirmed, "do not ask for the address again");
+  run_account(line, erased, request, erase_user);
+  CLI::App& list = line.command(users, "list", "newest first");
   list.add_flag("--json", request->json, "for programs");
   list.add_option("--limit", request->limit, "at most so many")
       ->capture_default_str()

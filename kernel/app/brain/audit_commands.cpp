@@ -113,6 +113,7 @@ int verify(const Given& given, core::Store& store, const VerifyRequest& request)
     if (report->pruned_through > 0)
       std::printf(", the first %lld deleted by retention",
                   static_cast<long long>(report->pruned_through));
+    if (report->erased > 0) std::printf(", %llu erased in part", counted(report->erased));
     if (report->acknowledged_breaks > 0)
       std::printf(", %llu acknowledged breaks", counted(report->acknowledged_breaks));
     std::printf("\n");

@@ -73,6 +73,10 @@ base::Result<std::unique_ptr<AuditUpkeep>> AuditUpkeep::open(core::Store& store,
   made->retention_ = std::make_unique<core::AuditRetention>(
       store, audit, made->tree_, *made->checkpoints_, clock, std::move(keeping));
 
+  made->eraser_ = std::make_unique<core::AuditEraser>(
+      store, audit, made->tree_, clock,
+      [retention = made->retention_.get()] { return retention->settled(); });
+
   core::AuditKeeper::Options working;
   working.checkpoint_interval_s = settings.audit_checkpoint_interval_s;
   working.checkpoint_entries = settings.audit_checkpoint_entries;
@@ -81,9 +85,10 @@ base::Result<std::unique_ptr<AuditUpkeep>> AuditUpkeep::open(core::Store& store,
   working.keep_checkpoints_days = settings.audit_retention_days;
   working.may_run = std::move(hooks.may_run);
   working.on_broken = std::move(hooks.on_broken);
-  made->keeper_ =
-      std::make_unique<core::AuditKeeper>(store, audit, made->tree_, *made->checkpoints_,
-                                          *made->retention_, clock, log, std::move(working));
+  working.take_in = std::move(hooks.take_in);
+  made->keeper_ = std::make_unique<core::AuditKeeper>(
+      store, audit, made->tree_, *made->checkpoints_, *made->retention_, *made->eraser_, clock, log,
+      std::move(working));
   audit.only_while([forwarder = made->forwarder_.get()] { return forwarder->may_change(); });
   return made;
 }

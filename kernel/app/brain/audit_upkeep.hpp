@@ -11,6 +11,7 @@
 #include "config/config.hpp"
 #include "core/audit.hpp"
 #include "core/audit_checkpoints.hpp"
+#include "core/audit_eraser.hpp"
 #include "core/audit_forward.hpp"
 #include "core/audit_keeper.hpp"
 #include "core/audit_retention.hpp"
@@ -31,6 +32,7 @@ class AuditUpkeep {
   struct Hooks {
     std::function<std::optional<core::Fence>()> may_run = {};
     std::function<void(const core::AuditReport&)> on_broken = {};
+    std::function<void()> take_in = {};
   };
 
   // `store` and `audit` outlive it. Errors: bad_config, naming the setting.
@@ -53,6 +55,7 @@ class AuditUpkeep {
   std::unique_ptr<core::AuditCheckpoints> checkpoints_;
   std::unique_ptr<core::AuditForwarder> forwarder_;
   std::unique_ptr<core::AuditRetention> retention_;
+  std::unique_ptr<core::AuditEraser> eraser_;
   std::unique_ptr<core::AuditKeeper> keeper_;
 };
 
