@@ -1,7 +1,9 @@
 """Whole databases moved by the command line: copied between SQLite and PostgreSQL, saved, restored, migrated; killed in
 the middle and run again. Runs on PostgreSQL and SQLite both, whatever the other tests stand on."""
+import json
 import os
 import pathlib
+import pwd
 import re
 import secrets
 import shutil
@@ -82,6 +84,12 @@ class StorageTest(unittest.TestCase):
         brain.environment[name] = url
         return "secret:" + name
 
+    def entries(self, brain, action):
+        """Of the audit log, as far as it has a checkpoint."""
+        text = brain.ask("GET", "/api/v1/audit/bundle")[1]
+        found = [line.split(" ", 2)[2] for line in text.split("\n") if f'"action":"{action}"' in line] if isinstance(text, str) else []
+        return [json.loads(canonical) for canonical in found]
+
     def sums(self, told):
         return dict(re.findall(r"(\w+) +\d+ rows  sha256 (\w+)", told))
 
@@ -104,7 +112,13 @@ class StorageTest(unittest.TestCase):
         for text in ("SELECT md5(string_agg(t::text,'' ORDER BY id)) FROM z4j.tasks t", "SELECT md5(string_agg(e::text,'' ORDER BY occurred_at,id)) FROM z4j.events e"):
             self.assertEqual(psql(first.environment["Z4J_DATABASE_URL"], text), psql(url, text))
         second = self.brain(url, like=first)
+        waiting = pathlib.Path(second.home) / "audit" / "deeds"
+        shutil.copytree(pathlib.Path(first.home) / "audit" / "deeds", waiting)
         second.start().sign_in()
+        copied = wait_until(lambda: self.entries(second, "database.copied"), 120)
+        self.assertIn("sqlite:///" + file, [entry["metadata"]["to"] for entry in copied])
+        self.assertNotIn(database.server().password, json.dumps(copied))
+        wait_until(lambda: not list(waiting.iterdir()))
         self.assertEqual({task["name"] for task in second.project("/tasks?limit=50")["items"]}, {"mail.send"})
 
     def kill_in_the_middle(self, brain, arguments, file):
@@ -175,6 +189,10 @@ class StorageTest(unittest.TestCase):
                 self.assertEqual(os.stat(file).st_mode & 0o777, 0o600)
                 self.assertIn("never replace a file", self.done(brain, "backup", "--to", file, code=1))
                 self.assertIn("the backup is good", self.done(brain, "restore", "--from", file, "--verify"))
+                # Both tries are in the log, also of a brain that has the file for itself.
+                saved = wait_until(lambda: len(found := self.entries(brain, "database.saved")) == 2 and found, 120)
+                for entry in saved:
+                    self.assertEqual((entry["metadata"]["to"], entry["metadata"]["os_user"]), (file, pwd.getpwuid(os.getuid()).pw_name))
                 brain.stop()
                 self.assertIn("--force", self.done(brain, "restore", "--from", file, code=1))
                 told = self.done(brain, "restore", "--from", file, "--force")

@@ -16,6 +16,7 @@
 #include "app/brain/audit_upkeep.hpp"
 #include "app/brain/config_record.hpp"
 #include "app/brain/database.hpp"
+#include "app/brain/deeds.hpp"
 #include "app/brain/identity_provider.hpp"
 #include "app/brain/outgoing.hpp"
 #include "app/brain/plugin_runner.hpp"
@@ -634,6 +635,7 @@ base::Status Brain::Parts::open() {
   make_leases();
   AuditUpkeep::Hooks watching_audit;
   watching_audit.may_run = holding(kAuditLease);
+  watching_audit.take_in = [this] { take_deeds(loaded.settings.home, *audit, log); };
   watching_audit.on_broken = [this](const core::AuditReport& report) {
     core::Occasion broken;
     broken.trigger = core::kAuditChainBroken;

@@ -7,6 +7,7 @@
 
 #include "app/brain/brain.hpp"
 #include "app/brain/command_line.hpp"
+#include "app/brain/deeds.hpp"
 #include "app/brain/storage_place.hpp"
 #include "app/brain/storage_progress.hpp"
 #include "base/json.hpp"
@@ -107,12 +108,18 @@ base::Status record_restore(core::Store& store, const config::Settings& settings
   core::Audit audit(store, clock, base::Log::quiet(),
                     {.secret = settings.secret, .previous_secrets = settings.previous_secrets});
   if (auto opened = audit.open(); !opened) return opened;
-  core::AuditEntry entry = core::AuditEntry::of({}, "database.restored", "database", {});
-  entry.metadata = {{"rows", report.rows},
-                    {"made_at", base::format_time(report.made_at)},
-                    {"made_by", report.program},
-                    {"schema", report.schema}};
-  return audit.record_first(std::move(entry));
+  return audit.record_first(
+      deed_of_user("database.restored", {{"rows", report.rows},
+                                         {"made_at", base::format_time(report.made_at)},
+                                         {"made_by", report.program},
+                                         {"schema", report.schema}}));
+}
+
+// A backup in need is worth more than its entry: a log that takes none does not stop it.
+void warn_of_missing_entry(const base::Status& noted) {
+  if (!noted)
+    std::fprintf(stderr, "warning: this will not be in the audit log: %s\n",
+                 noted.error().text().c_str());
 }
 
 }  // namespace
@@ -178,6 +185,8 @@ int storage_copy(const config::Settings& settings, const Environment& environmen
                "copying %s to %s as it is now: what brains write there from here on is not part "
                "of the copy\n",
                from->shown.c_str(), to->shown.c_str());
+  warn_of_missing_entry(leave_deed(
+      settings, deed_of_user("database.copied", {{"from", from->shown}, {"to", to->shown}})));
   const auto report = with_progress<core::CopyReport>([&](const core::OnCopyProgress& progress) {
     return core::copy_store(source->client(), "copy of " + from->identity(), target->store(),
                             target->client(), present_of(request), progress);
@@ -198,6 +207,9 @@ int backup(const config::Settings& settings, const StorageRequest& request) {
   if (!from) return tell(from.error());
   auto source = StoragePlace::open_source(*from, settings, clock);
   if (!source) return tell(source.error());
+  warn_of_missing_entry(
+      record_deed(settings, clock,
+                  deed_of_user("database.saved", {{"from", from->shown}, {"to", request.to}})));
   const auto report = with_progress<core::BackupReport>([&](const core::OnCopyProgress& progress) {
     return core::backup_store(source->client(), request.to, program_version(), clock.now(),
                               progress);
