@@ -6,11 +6,11 @@
 
 #include "api/admit.hpp"
 #include "api/dashboards.hpp"
+#include "api/plugin_pages.hpp"
 #include "api/reply.hpp"
 #include "api/router.hpp"
 #include "api/site.hpp"
 #include "base/log_scope.hpp"
-#include "core/text.hpp"
 
 namespace z4j::api {
 namespace {
@@ -66,9 +66,11 @@ Api::Api(Parts parts)
   add_plugin_routes(*router_);
   add_metrics_route(*router_);
   add_home_routes(*router_);
+  add_report_routes(*router_);
   add_admin_routes(*router_);
   add_openapi_routes(*router_, site_->parts.settings);
   site_->router = router_.get();
+  pages_ = std::make_unique<PluginPages>(*site_);
 }
 
 Api::~Api() { stop(); }
@@ -114,22 +116,23 @@ net::Response Api::answer(const net::Request& request, base::LogScope& scope) {
     return error_answer(request, 400, "invalid_host",
                         "this Host is not answered; see server.allowed_hosts");
   if (request.method == "OPTIONS") return preflight(request);
+  if (auto page = pages_->answer(request, scope)) return std::move(*page);
   Router::Match match = router_->find(request.method, request.path);
   if (match.route == nullptr) {
-    if (match.allowed.empty()) return detail_answer(404, "Not Found");
+    if (match.allowed.empty()) {
+      // Where the console answers, any path can be read; that there is nothing comes later.
+      const bool is_read = request.method == "GET" || request.method == "HEAD";
+      if (is_read || !pages_->has_console()) return detail_answer(404, "Not Found");
+      match.allowed = "GET, HEAD";
+    }
     net::Response r = detail_answer(405, "Method Not Allowed");
     r.headers.emplace_back("Allow", match.allowed);
     r.route = match.path;
     return r;
   }
-  // A small body that unpacks into a large one is never unpacked.
-  const std::string_view packed = request.header("content-encoding");
-  if (!packed.empty() && core::ascii_lower(packed) != "identity") {
-    net::Response r = error_answer(request, 415, "unsupported_media_type",
-                                   "bodies are taken as they are, without a Content-Encoding");
-    r.headers.emplace_back("Accept-Encoding", "identity");
-    r.route = match.route->path;
-    return r;
+  if (auto packed = refuse_packed(request)) {
+    packed->route = match.route->path;
+    return std::move(*packed);
   }
   Call call{request, site_->parts.log, std::move(match.params), std::nullopt, std::nullopt};
   auto refused = admit(*site_, *match.route, call);

@@ -76,6 +76,7 @@ struct Parts {
   const base::Clock& clock;
   std::string version = {};
   std::vector<config::PluginEntry> entries = {};  // plugin instances as the file has them
+  std::string console = {};                       // the instance that answers at "/"; empty: none
   std::int64_t stats_keep_ms = 1000;              // how long figures of a project are shared
 
   // More about an agent than its row: members of its own, "engines" and "registry_size" among them.
@@ -123,6 +124,7 @@ struct Parts {
 struct Site;
 class Router;
 class Dashboards;
+class PluginPages;
 
 class Api {
  public:
@@ -149,6 +151,7 @@ class Api {
 
   std::unique_ptr<Site> site_;
   std::unique_ptr<Router> router_;
+  std::unique_ptr<PluginPages> pages_;
   std::unique_ptr<Dashboards> dashboards_;
 };
 

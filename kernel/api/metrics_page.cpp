@@ -169,6 +169,7 @@ net::Response get_metrics(Site& site, Call&) {
   write_plugins(site, out);
   site.http_metrics.write(out);
   site.swallowed.write(out);
+  site.policy_reports.write(out);
   out.family("z4j_inmemory_state_items", "gauge",
              "entries kept in memory, each kind with a ceiling")
       .sample({{"subsystem", "rate_limits"}}, static_cast<std::int64_t>(site.limits.keys()));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/refusal.hpp"
+#include "core/text.hpp"
 
 namespace z4j::api {
 namespace {
@@ -96,6 +97,15 @@ net::Response too_many(const net::Request& request, std::string_view message,
                               {"details", Object{{"retry_after_seconds", retry_after_s}}},
                               {"detail", message}});
   r.headers.emplace_back("Retry-After", std::to_string(retry_after_s));
+  return r;
+}
+
+std::optional<net::Response> refuse_packed(const net::Request& request) {
+  const std::string_view packed = request.header("content-encoding");
+  if (packed.empty() || core::ascii_lower(packed) == "identity") return std::nullopt;
+  net::Response r = error_answer(request, 415, "unsupported_media_type",
+                                 "bodies are taken as they are, without a Content-Encoding");
+  r.headers.emplace_back("Accept-Encoding", "identity");
   return r;
 }
 

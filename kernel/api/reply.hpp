@@ -5,6 +5,7 @@
 // what it reads.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,9 @@ namespace z4j::api {
 // 429 with Retry-After.
 [[nodiscard]] net::Response too_many(const net::Request& request, std::string_view message,
                                      unsigned retry_after_s);
+// 415 for a body with a Content-Encoding: a small one that unpacks into a large one is never
+// unpacked.
+[[nodiscard]] std::optional<net::Response> refuse_packed(const net::Request& request);
 // What an error of the kernel is called outside. Codes of the world and of ours keep their details
 // to themselves: they go to the log, under the request's id.
 [[nodiscard]] net::Response refusal(const net::Request& request, const base::Error& error);

@@ -11,9 +11,10 @@ namespace {
 
 constexpr std::size_t kMaxPath = 2048;
 
-// The parameters, when `path` is one of the template's.
-bool fits(std::string_view pattern, std::string_view path,
-          std::vector<std::pair<std::string_view, std::string>>& params) {
+}  // namespace
+
+bool fits_path(std::string_view pattern, std::string_view path,
+               std::vector<std::pair<std::string_view, std::string>>& params) {
   params.clear();
   while (true) {
     const std::size_t pattern_end = std::min(pattern.find('/', 1), pattern.size());
@@ -36,8 +37,6 @@ bool fits(std::string_view pattern, std::string_view path,
     if (pattern.empty() || path.empty()) return pattern.empty() && path.empty();
   }
 }
-
-}  // namespace
 
 const std::string& Call::param(std::string_view name) const {
   for (const auto& [key, value] : params) {
@@ -80,7 +79,7 @@ Router::Match Router::find(std::string_view method, std::string_view path) const
   if (path.size() > kMaxPath) return match;
   std::vector<std::pair<std::string_view, std::string>> params;
   for (const Route& route : routes_) {
-    if (!fits(route.path, path, params)) continue;
+    if (!fits_path(route.path, path, params)) continue;
     if (match.path.empty()) match.path = route.path;
     if (route.method == method) {
       match.route = &route;

@@ -68,6 +68,10 @@ struct Call {
 // refusal() of reply.hpp; what the client is not told goes to the log, under the request's id.
 [[nodiscard]] net::Response refuse(const Call& call, const base::Error& error);
 
+// The parameters, when `path` is one of the pattern's: "/items/{id}". `params` borrows from it.
+[[nodiscard]] bool fits_path(std::string_view pattern, std::string_view path,
+                             std::vector<std::pair<std::string_view, std::string>>& params);
+
 using Answer = net::Response (*)(Site& site, Call& call);
 
 struct Route {

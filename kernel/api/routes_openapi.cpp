@@ -45,12 +45,17 @@ net::Response get_docs(Site& site, Call& call) {
   return r;
 }
 
-// The sockets, and the doors of agents that poll (kernel/gateway).
+// Files and routes of plugins (plugin_pages), the sockets, and the doors of agents that poll
+// (kernel/gateway).
 void add_neighbours(Router& router) {
   router.add_beside("GET", "/ws/dashboard", {Gate::signed_in, Dashboards::kAction})
       .does("Hear what changes in a project: a WebSocket; refusals are its close codes")
       .gives_nothing(101)
       .refuses(426);
+  router.add_beside("GET", "/ext/{instance}/{path}", {Gate::open})
+      .does("Read a file of a plugin; its routes, of any method, say themselves who may")
+      .gives_file(200, "*/*")
+      .gives_nothing(304);
   const Policy agents{Gate::agent};
   router.add_beside("GET", "/ws/agent", agents)
       .does("Connect an agent: a WebSocket")

@@ -74,7 +74,7 @@ Value pending_of(const core::Schedule& s) {
                 {"values", edit.values}};
 }
 
-Object to_json(const core::Schedule& s, const Standing& standing) {
+Object schedule_json(const core::Schedule& s, const Standing& standing) {
   return {{"id", s.id.text()},
           {"project_id", s.project_id.text()},
           {"engine", s.engine},
@@ -121,7 +121,7 @@ Object to_json(const core::Schedule& s, const Standing& standing) {
           {"drift", s.drift}};
 }
 
-Object to_json(const core::ScheduleFire& f) {
+Object fire_json(const core::ScheduleFire& f) {
   return {{"id", f.id.text()},
           {"fire_id", f.id.text()},
           {"schedule_id", f.schedule_id.text()},
@@ -146,7 +146,7 @@ net::Response schedule_answer(Site& site, const Call& call, int status,
   auto standing = Standing::of(site, call);
   if (!standing) return refuse(call, standing.error());
   if (!standing->manages()) site.parts.schedules->redact(*found);
-  return json_answer(status, to_json(*found, *standing));
+  return json_answer(status, schedule_json(*found, *standing));
 }
 
 std::optional<base::Uuid> schedule_id(const Call& call) {
@@ -200,7 +200,7 @@ net::Response list_schedules(Site& site, Call& call) {
   Array items;
   for (core::Schedule& s : page->items) {
     if (!standing->manages()) site.parts.schedules->redact(s);
-    items.emplace_back(to_json(s, *standing));
+    items.emplace_back(schedule_json(s, *standing));
   }
   return json_answer(
       200, Object{{"items", std::move(items)},
@@ -224,7 +224,7 @@ net::Response list_fires(Site& site, Call& call) {
       call.project->id, *id, static_cast<std::uint32_t>(std::clamp<std::int64_t>(limit, 1, 1000)));
   if (!fires) return refuse(call, fires.error());
   Array out;
-  for (const core::ScheduleFire& fire : *fires) out.emplace_back(to_json(fire));
+  for (const core::ScheduleFire& fire : *fires) out.emplace_back(fire_json(fire));
   return json_answer(200, std::move(out));
 }
 
@@ -281,7 +281,7 @@ net::Response trigger_schedule(Site& site, Call& call) {
   auto standing = Standing::of(site, call);
   if (!standing) return refuse(call, standing.error());
   if (!standing->manages()) site.parts.schedules->redact(done->schedule);
-  Object out = to_json(done->schedule, *standing);
+  Object out = schedule_json(done->schedule, *standing);
   out["trigger"] = std::move(done->outcome);
   return json_answer(200, out);
 }

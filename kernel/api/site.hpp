@@ -35,6 +35,8 @@ struct Site {
   core::HttpMetrics http_metrics;
   core::CounterFamily swallowed{
       "z4j_swallowed_exceptions_total", "handlers that ended by an exception", {"module", "site"}};
+  core::CounterFamily policy_reports{
+      "z4j_csp_reports_total", "reports of browsers that a page broke its policy", {"directive"}};
   const base::TimeUs started_at;
 
   // The version list that was fetched last: null while none was.
@@ -94,6 +96,7 @@ void add_stats_routes(Router& router);
 void add_plugin_routes(Router& router);
 void add_metrics_route(Router& router);
 void add_home_routes(Router& router);
+void add_report_routes(Router& router);
 void add_admin_routes(Router& router);
 void add_openapi_routes(Router& router, const config::Settings& settings);
 

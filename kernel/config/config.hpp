@@ -39,6 +39,9 @@ struct PluginEntry {
   std::map<std::string, std::string> setting_where;  // JSON pointer (RFC 6901) -> path:line
 };
 
+// The instance of the web console; it is there without a table when its plugin file is.
+inline constexpr std::string_view kConsoleInstance = "dashboard";
+
 // The kernel's own settings; docs/operate/settings.md lists their names, bounds and defaults.
 // Times end in their unit; sizes are bytes.
 struct Settings {
@@ -118,8 +121,8 @@ struct Settings {
   bool notifications_allow_http = false;
   std::vector<std::string> notifications_internal_targets;  // host, host:port, address or CIDR
   std::string notifications_ca_file;
-  std::string plugin_directory;  // "" = beside the program
-  std::string http_root;         // instance name of the plugin mounted at "/", or ""
+  std::string plugin_directory;             // "" = beside the program
+  std::string http_root{kConsoleInstance};  // the plugin instance that answers at "/", or ""
 
   [[nodiscard]] bool binds_loopback() const;
   // The rules of a developer's machine hold (plain cookies, loopback host names): environment dev

@@ -358,6 +358,13 @@ class ConfigTest : public CppUnit::TestFixture {
                    "http.root: is \"ui\", which is not enabled");
     assert_problem(load_of("[http]\nroot = \"ui\"\n"),
                    "http.root: is \"ui\"; must be the name of a plugin instance");
+    // The console needs no table, and one turns it off.
+    CPPUNIT_ASSERT_EQUAL(std::string(kConsoleInstance), load_of("").settings.http_root);
+    assert_good(load_of(""));
+    assert_good(load_of("[plugin.dashboard]\nplugin = \"dashboard\"\nenabled = false\n"));
+    const Loaded none = load_of("[http]\nroot = \"\"\n");
+    assert_good(none);
+    CPPUNIT_ASSERT_EQUAL(std::string(), none.settings.http_root);
   }
   void hostile_files_are_refused() {
     assert_problem(load_of(std::string((std::size_t{1} << 20) + 1, '#')), "is larger than 1 MiB");

@@ -299,6 +299,8 @@ class TogetherCheck {
     const auto& plugins = loaded_.plugins;
     const auto at = std::find_if(plugins.begin(), plugins.end(),
                                  [&](const PluginEntry& e) { return e.name == s_.http_root; });
+    // The console needs no table, and may be turned off by one.
+    if (s_.http_root == kConsoleInstance && (at == plugins.end() || !at->enabled)) return;
     if (at == plugins.end())
       problem("http.root", "is " + shown(base::json::Value(s_.http_root)),
               "must be the name of a plugin instance, a [plugin.NAME] table");

@@ -501,7 +501,10 @@ const std::vector<Setting>& setting_table() {
        "where plugin files lie; empty: beside the program", &S::plugin_directory},
 
       {"http.root", "Z4J_HTTP_ROOT",
-       "name of the plugin instance that answers at \"/\"; empty: none", &S::http_root},
+       "name of the plugin instance that answers at \"/\"; \"dashboard\", the web console, needs "
+       "no "
+       "table; empty: none",
+       &S::http_root},
   };
   return table;
 }

@@ -33,6 +33,7 @@ inline constexpr RateBucket kChannelTestBucket{"channel-test", 20, 60};
 inline constexpr RateBucket kChannelImportBucket{"channel-import", 30, 60};
 inline constexpr RateBucket kAgentConnectBucket{"agent-connect", 600, 60};
 inline constexpr RateBucket kOpenapiBucket{"openapi", 10, 60};
+inline constexpr RateBucket kPolicyReportBucket{"csp-report", 60, 60};
 inline constexpr RateBucket kActivityBucket{"activity", 60, 60};
 
 // The key of a client address: IPv6 counts by its /64, which one client owns whole.

@@ -6,6 +6,7 @@
 
 #include "config/schema.hpp"
 #include "plugin/crossing.hpp"
+#include "plugin/http.hpp"
 #include "plugin/notifier.hpp"
 
 namespace z4j::plugin {
@@ -22,9 +23,9 @@ constexpr Kind kKinds[] = {{"engine", Z4J_IFACE_ENGINE},
                            {"notifier", Z4J_IFACE_NOTIFIER},
                            {"storage", Z4J_IFACE_STORAGE},
                            {"http", Z4J_IFACE_HTTP}};
-constexpr std::string_view kServices[] = {Z4J_SERVICE_NOTICES, Z4J_SERVICE_HTTP_CLIENT,
-                                          Z4J_SERVICE_RESOLVER, Z4J_SERVICE_SUBMIT,
-                                          Z4J_SERVICE_SCHEDULE_STORE};
+constexpr std::string_view kServices[] = {Z4J_SERVICE_NOTICES,        Z4J_SERVICE_HTTP_CLIENT,
+                                          Z4J_SERVICE_RESOLVER,       Z4J_SERVICE_SUBMIT,
+                                          Z4J_SERVICE_SCHEDULE_STORE, Z4J_SERVICE_HTTP_REPLY};
 
 base::Error descriptor_refusal(std::string message, std::string hint) {
   return host_error(base::Code::unsupported, std::move(message), std::move(hint));
@@ -120,6 +121,10 @@ base::Status check_kinds(const z4j_plugin& plugin) {
     if (declared && name == "notifier") {
       const auto types = target_types(plugin, *static_cast<const z4j_notifier*>(table));
       if (!types) return author_refusal(types.error().message);
+    }
+    if (declared && name == "http") {
+      const auto served = http_table(*static_cast<const z4j_http*>(table));
+      if (!served) return author_refusal(served.error().message);
     }
     any = any || declared;
   }

@@ -986,6 +986,54 @@ void Host::Inside::call_with_op(Instance& instance, OpCall call, int deadline_ms
                           : not_running(instance.entry.name));
 }
 
+const HttpTable* Host::serves(const std::string& name) const {
+  const Instance* instance = inside_->find(name);
+  if (instance == nullptr || instance->http == nullptr || instance->state() != State::started)
+    return nullptr;
+  return &instance->served;
+}
+
+void Host::serve(const std::string& name, HttpRequest request, int deadline_ms,
+                 HttpReplied replied) {
+  Instance* instance = inside_->find(name);
+  if (instance == nullptr || instance->http == nullptr || instance->state() != State::started)
+    return replied(not_running(name));
+  const std::vector<HttpRoute>& routes = instance->served.routes;
+  if (request.route >= routes.size())
+    return replied(host_error(base::Code::not_found, "no such route"));
+  if (deadline_ms <= 0) deadline_ms = inside_->options.op_deadline_ms;
+  Inside::OpCall call;
+  call.function = "handle";
+  call.not_begun = not_free("plugin", deadline_ms);
+  call.begun =
+      routes[request.route].method == "GET"
+          ? host_error(base::Code::timeout,
+                       "no answer within " + std::to_string(deadline_ms) + " ms", "try again")
+          : perhaps(deadline_ms, "look before trying again");
+  call.threw = base::Code::internal;
+  const auto draft = std::make_shared<HttpDraft>();
+  call.call = [draft, r = std::move(request)](Instance& i, z4j_op op, z4j_error* error) {
+    z4j_http_request out{};
+    out.struct_size = sizeof out;
+    out.route = r.route;
+    out.path = lend(r.path);
+    out.query = lend(r.query);
+    out.body = lend(r.body);
+    out.content_type = lend(r.content_type);
+    out.params_json = lend(r.params_json);
+    out.headers_json = lend(r.headers_json);
+    out.user_id = lend(r.user_id);
+    out.permissions_json = lend(r.permissions_json);
+    out.trace_id = lend(r.trace_id);
+    i.expect_reply(op, draft);
+    return i.http->handle(i.raw, op, &out, error);
+  };
+  inside_->call_with_op(*instance, std::move(call), deadline_ms,
+                        [instance, draft, replied](base::Result<std::string> result) {
+                          replied(instance->end_reply(*draft, std::move(result)));
+                        });
+}
+
 base::Result<std::shared_ptr<StorageClient>> Host::storage(const std::string& name) {
   Instance* instance = inside_->find(name);
   if (instance == nullptr || instance->state() != State::started) {

@@ -26,6 +26,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "config/config.hpp"
+#include "plugin/http.hpp"
 #include "plugin/notifier.hpp"
 #include "plugin/outgoing.hpp"
 #include "plugin/scheduling.hpp"
@@ -168,6 +169,14 @@ class Host {
   // unknown: the message may have gone out (timeout when the plugin never got it).
   void notify(const std::string& instance, Notification notification, int deadline_ms,
               Answer answer);
+
+  // What that instance serves, while it runs; null else, and for what is no http plugin. Valid as
+  // long as the process.
+  [[nodiscard]] const HttpTable* serves(const std::string& instance) const;
+  // The reply of one of its routes. An expired deadline answers timeout for GET, else unknown
+  // (timeout when the plugin never got it).
+  void serve(const std::string& instance, HttpRequest request, int deadline_ms,
+             HttpReplied replied);
 
   // The storage driver of that instance; valid until it stops. The error says when it is none.
   [[nodiscard]] base::Result<std::shared_ptr<StorageClient>> storage(const std::string& instance);

@@ -87,6 +87,7 @@ void Instance::fill_table() {
       if (name == Z4J_SERVICE_SUBMIT && scheduling.submit) return &self.submit_;
       if (name == Z4J_SERVICE_SCHEDULE_STORE && scheduling.schedules && self.scheduler != nullptr)
         return &self.schedule_store_;
+      if (name == Z4J_SERVICE_HTTP_REPLY && self.http != nullptr) return &self.http_reply_;
       return nullptr;
     });
   };

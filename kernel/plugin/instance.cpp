@@ -20,6 +20,12 @@ const T* interface_of(const LoadedFile& file, std::string_view id) {
   return static_cast<const T*>(file.descriptor->get_interface(lend(id)));
 }
 
+HttpTable served_by(const z4j_http* http) {
+  if (http == nullptr) return {};
+  auto table = http_table(*http);  // it was good when the file was checked
+  return table ? std::move(*table) : HttpTable();
+}
+
 }  // namespace
 
 Instance& Instance::make(config::PluginEntry entry, const LoadedFile& file, Surroundings around) {
@@ -38,6 +44,8 @@ Instance::Instance(config::PluginEntry given, const LoadedFile& loaded, Surround
       scheduler(interface_of<z4j_scheduler>(loaded, Z4J_IFACE_SCHEDULER)),
       storage(interface_of<z4j_storage>(loaded, Z4J_IFACE_STORAGE)),
       notifier(interface_of<z4j_notifier>(loaded, Z4J_IFACE_NOTIFIER)),
+      http(interface_of<z4j_http>(loaded, Z4J_IFACE_HTTP)),
+      served(served_by(http)),
       serial(around.pool,
              (loaded.descriptor->flags & Z4J_PLUGIN_CONCURRENT) != 0 ? kConcurrentWidth : 1),
       around_(around),
@@ -46,6 +54,7 @@ Instance::Instance(config::PluginEntry given, const LoadedFile& loaded, Surround
       previews_(around.pool, kPreviewWidth) {
   fill_table();
   fill_scheduling();
+  fill_http();
 }
 
 Strand::Post Instance::post_serial(const char* function, std::int64_t allowed_ms,

@@ -23,12 +23,20 @@
 #include "plugin/crash_note.hpp"
 #include "plugin/gate.hpp"
 #include "plugin/host.hpp"
+#include "plugin/http.hpp"
 #include "plugin/loader.hpp"
 #include "plugin/op_table.hpp"
 #include "plugin/outgoing.hpp"
 #include "plugin/pool.hpp"
 
 namespace z4j::plugin {
+
+// A reply that a plugin is writing.
+struct HttpDraft {
+  HttpReply reply;
+  std::optional<z4j_op> op;  // while the plugin may write to it
+  bool is_begun = false, is_too_large = false, is_over = false;
+};
 
 // Whether a fault only counts or disables the instance at once.
 enum class Fault { counted, fatal };
@@ -80,6 +88,12 @@ class Instance {
   // The same after an exception: op_complete() may have been called, which is no further fault.
   void answer_after_throw(z4j_op op, base::Error error);
 
+  // From here on the plugin may write the reply of that op.
+  void expect_reply(z4j_op op, std::shared_ptr<HttpDraft> draft);
+  // What came of it, with the result of the op.
+  [[nodiscard]] base::Result<HttpReply> end_reply(HttpDraft& draft,
+                                                  base::Result<std::string> result);
+
   void set_state(State state, std::string why = {}, std::string step = {}, std::string to_do = {});
   // started, or faulted when a disabling fault came first.
   void set_started();
@@ -105,6 +119,8 @@ class Instance {
   const z4j_scheduler* const scheduler;
   const z4j_storage* const storage;
   const z4j_notifier* const notifier;
+  const z4j_http* const http;
+  const HttpTable served;  // of http; empty without it
   // Written by create() and the host; read inside `inward` or `sessions`, or on the strand.
   z4j_instance* raw = nullptr;
   Gate inward;    // calls into the plugin from any thread; closed before destroy()
@@ -140,6 +156,10 @@ class Instance {
   void cancel_http();
   z4j_status on_addresses(z4j_str, std::uint32_t, std::uint32_t, const z4j_sink*, z4j_error*);
 
+  z4j_status on_reply_begin(z4j_op, std::uint32_t, z4j_str, z4j_str);
+  z4j_status on_reply_write(z4j_op, z4j_str);
+  void fill_http();
+
   using SubmitDone = void (*)(void*, z4j_status, z4j_str);
   z4j_status on_submit(const z4j_submission*, SubmitDone, void*, z4j_error*);
   void deliver_submission(std::uint64_t id, const base::Result<std::string>& answer);
@@ -169,6 +189,7 @@ class Instance {
   z4j_resolver resolver_{};
   z4j_submit submit_{};
   z4j_schedule_store schedule_store_{};
+  z4j_http_reply http_reply_{};
   Gate outward_;  // host functions; closed when nothing of ours may be touched any more
   Strand aside_;
   Strand previews_;
@@ -202,6 +223,10 @@ class Instance {
     void* arg = nullptr;
   };
   std::map<std::uint64_t, SubmitCall> submissions_;  // guarded by calls_mutex_, like http_calls_
+
+  std::mutex drafts_mutex_;
+  std::map<z4j_op, std::shared_ptr<HttpDraft>> drafts_;  // guarded by drafts_mutex_, and what they
+  std::size_t draft_bytes_ = 0;                          // point to, as is this: of all bodies
 
   std::mutex watch_mutex_;  // held while the watch runs: none comes after its end
   Watch watch_ = nullptr;   // guarded by watch_mutex_, as is the next

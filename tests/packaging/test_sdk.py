@@ -25,7 +25,7 @@ class Sdk(PackagingTest):
     def test_component_holds_the_sdk_and_nothing_else(self):
         files = [name.split("/")[-1] for name in self.files_below(self.installed())]
         self.assertEqual(sorted(files), sorted([
-            "abi.h", "http_client.hpp", "plugin.hpp", "scheduler.hpp", "z4j-plugin.map", "z4jAddPlugin.cmake", "z4j-sdk-config.cmake",
+            "abi.h", "http.hpp", "http_client.hpp", "plugin.hpp", "scheduler.hpp", "z4j-plugin.map", "z4jAddPlugin.cmake", "z4j-sdk-config.cmake",
             "z4j-sdk-config-version.cmake", "z4j-sdk-targets.cmake"]))
 
     def test_example_builds_outside_the_tree_and_loads(self):

@@ -15,6 +15,7 @@
 #include "api/key_networks.hpp"
 #include "app/brain/audit_upkeep.hpp"
 #include "app/brain/config_record.hpp"
+#include "app/brain/console.hpp"
 #include "app/brain/database.hpp"
 #include "app/brain/deeds.hpp"
 #include "app/brain/identity_provider.hpp"
@@ -132,6 +133,7 @@ struct Brain::Parts {
   base::Log& log;
   const base::Clock& clock;
   std::string run_folder, setup_url;
+  std::string console;  // the instance that answers at "/"; empty: none
   std::optional<HomeLock> home_lock;
 
   // In the order they are made; each knows only those before it.
@@ -583,6 +585,10 @@ base::Status Brain::Parts::open() {
   plugins = make_host(settings, callbacks(), log, clock);
   add_own_notifiers(settings, plugins->offered(), loaded.plugins);
   add_own_scheduler(plugins->offered(), loaded.plugins);
+  add_own_console(settings, plugins->offered(), loaded.plugins);
+  auto answers_root = console_instance(settings, loaded.plugins, *plugins);
+  if (!answers_root) return std::move(answers_root).error();
+  console = std::move(answers_root).value();
   courier = std::make_unique<PluginCourier>(*plugins, outgoing->guard());
   auto opened = open_store(*plugins, settings);
   if (!opened) return std::move(opened).error();
@@ -797,7 +803,7 @@ base::Status Brain::Parts::watch() {
       [this](const base::Status& status) { background.ended("retention", status); });
   retention->start();
   runner = std::make_unique<PluginRunner>(*plugins, *agents, *overrides, *leases, loaded.plugins,
-                                          log, clock);
+                                          console, log, clock);
   schedulers->with_agents(*gateway);
   core::ScheduleSync::Options syncing;
   syncing.on_changed = on_changed;
@@ -963,6 +969,7 @@ api::Parts Brain::Parts::api_parts() {
                  *plugins,      loaded.settings, log,          clock,        program_version(),
                  loaded.plugins};
   out.oidc = identity ? &identity->oidc() : nullptr;
+  out.console = console;
   out.setting_rows = config::list_settings(loaded);
   out.notifications = notifications.get();
   out.bulk = bulk.get();
@@ -1042,11 +1049,10 @@ base::Status Brain::Parts::listen() {
   options.tls_key_file = settings.tls_key_file;
   options.trusted_proxies = settings.trusted_proxies;
   options.max_body_bytes = static_cast<std::size_t>(settings.max_body_bytes);
-  options.body_limits = {{"/api/v1/projects/", kProjectBodyBytes},
-                         {"/api/v1/projects/*/schedules:", kImportBodyBytes},
-                         {"/api/v1/plugins/", kPluginBodyBytes},
-                         {"/api/v1/user/", kUserBodyBytes},
-                         {"/api/v1/agent/events", kAgentBodyBytes}};
+  options.body_limits = {
+      {"/api/v1/projects/", kProjectBodyBytes}, {"/api/v1/projects/*/schedules:", kImportBodyBytes},
+      {"/api/v1/plugins/", kPluginBodyBytes},   {"/api/v1/user/", kUserBodyBytes},
+      {"/ext/", plugin::kMostHttpBody},         {"/api/v1/agent/events", kAgentBodyBytes}};
   options.late_routes = gateway->late_routes();
   options.api_threads = static_cast<unsigned>(settings.api_threads);
   options.max_connections = most_connections();

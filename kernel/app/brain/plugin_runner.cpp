@@ -15,13 +15,14 @@ constexpr auto kLook = std::chrono::seconds(1);
 
 PluginRunner::PluginRunner(plugin::Host& host, core::LocalAgents& agents,
                            core::PluginOverrides& overrides, core::Leases& leases,
-                           std::vector<config::PluginEntry> entries, base::Log& log,
-                           const base::Clock& clock)
+                           std::vector<config::PluginEntry> entries, std::string console,
+                           base::Log& log, const base::Clock& clock)
     : host_(host),
       agents_(agents),
       overrides_(overrides),
       leases_(leases),
       entries_(std::move(entries)),
+      console_(std::move(console)),
       log_(log),
       clock_(clock) {}
 
@@ -152,9 +153,9 @@ base::Status PluginRunner::start() {
   if (auto taken = leases_.work(); !taken)
     log_.warn("leases not taken", {{"why", taken.error().text()}});
   for (const config::PluginEntry& entry : entries_) {
-    if (!entry.required || !entry.enabled) continue;
+    if (!entry.enabled || (!entry.required && entry.name != console_)) continue;
     const std::lock_guard lock(work_);
-    if (auto started = start_one(entry); !started) return started;
+    if (auto started = start_one(entry); !started && entry.required) return started;
   }
   thread_ = std::thread([this] { run(); });
   return {};

@@ -29,14 +29,14 @@ namespace z4j::app {
 class PluginRunner {
  public:
   PluginRunner(plugin::Host& host, core::LocalAgents& agents, core::PluginOverrides& overrides,
-               core::Leases& leases, std::vector<config::PluginEntry> entries, base::Log& log,
-               const base::Clock& clock);
+               core::Leases& leases, std::vector<config::PluginEntry> entries, std::string console,
+               base::Log& log, const base::Clock& clock);
   ~PluginRunner();  // stop()
   PluginRunner(const PluginRunner&) = delete;
   PluginRunner& operator=(const PluginRunner&) = delete;
 
-  // Starts the required instances that no other brain runs, and the thread that starts the others.
-  // The error is a required one's.
+  // Starts the console, the required instances that no other brain runs, and the thread that starts
+  // the others. The error is a required one's.
   [[nodiscard]] base::Status start();
   // Ends the thread, stops what it started, newest first, and gives the leases back.
   void stop();
@@ -71,6 +71,7 @@ class PluginRunner {
   core::PluginOverrides& overrides_;
   core::Leases& leases_;
   const std::vector<config::PluginEntry> entries_;
+  const std::string console_;  // the instance that browsers ask for at once
   base::Log& log_;
   const base::Clock& clock_;
 
