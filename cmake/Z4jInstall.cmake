@@ -4,7 +4,7 @@ include(GNUInstallDirs)
 install(TARGETS z4j-brain z4j-agent z4j-audit-verify RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT brain)
 install(FILES "$<TARGET_FILE_DIR:z4j-brain>/z4j" DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT brain)
 add_custom_target(z4j-run DEPENDS z4j-brain z4j-agent z4j-audit-verify)  # what a brain needs to run, without the tests
-foreach(plugin storage-sqlite storage-postgresql engine-celery engine-rq notifier-smtp notifier-webhook scheduler-native scheduler-rq-scheduler scheduler-rq-cron
+foreach(plugin storage-sqlite storage-postgresql engine-celery engine-rq notifier-smtp notifier-webhook dashboard scheduler-native scheduler-rq-scheduler scheduler-rq-cron
                scheduler-celery-beat scheduler-apscheduler)
   if(TARGET ${plugin})
     install(TARGETS ${plugin} LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/z4j/plugins" COMPONENT brain)

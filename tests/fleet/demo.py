@@ -38,6 +38,14 @@ plugin = "engine-rq"
 [plugin.rq.settings]
 redis_url = "secret:demo_rq_url"
 """
+# Where the web console was built.
+CONSOLE = """
+[http]
+root = "dashboard"
+
+[plugin.dashboard]
+plugin = "dashboard"
+"""
 # What the brain itself fires.
 SCHEDULES = [
     {"name": "stocktaking", "engine": "celery", "task_name": "shop.total", "queue": "orders", "kind": "interval", "expression": "30s", "args": [[3, 4, 5]]},
@@ -149,8 +157,11 @@ class Demo:
         facts = json.loads(line)
         write_private(self.home / "secrets" / "demo_celery_url", facts["celery"]["broker_url"])
         write_private(self.home / "secrets" / "demo_rq_url", facts["rq"]["redis_url"])
-        write_private(self.home / "demo.toml", CONFIG)
+        write_private(self.home / "demo.toml", CONFIG + (CONSOLE if self.has_console() else ""))
         return facts
+
+    def has_console(self):
+        return (self.build / "plugins" / "dashboard.so").exists()
 
     def start_database(self):
         self.say("== starting a PostgreSQL server")
@@ -188,7 +199,7 @@ class Demo:
     def introduce(self, url, facts):
         cookies, login = self.home / "cookies", self.home / "demo-login.json"
         self.say()
-        self.say(f"   address   {url}")
+        self.say(f"   address   {url}   {'the console: open it in a browser' if self.has_console() else 'the API alone: the console was not built'}")
         self.say(f"   sign in   {self.login['email']}   password {self.login['password']}")
         if self.database:
             self.say(f"   database  {self.database.folder} (psql -h there -U {self.database.user} postgres; the password is in {self.database.folder}/password)")
