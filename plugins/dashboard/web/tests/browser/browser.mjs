@@ -1,0 +1,41 @@
+// A headless browser at the console, signed in. Environment: Z4J_CONSOLE (its address, of `npm run preview` or a brain),
+// Z4J_LOGIN (a JSON file with email and password), CHROMIUM (the program).
+import { readFileSync } from "node:fs";
+import { chromium } from "playwright-core";
+
+export const address = process.env.Z4J_CONSOLE ?? "http://127.0.0.1:4173";
+export const sizes = { wide: { width: 1280, height: 800 }, large: { width: 1920, height: 1080 }, phone: { width: 390, height: 844 } };
+
+export async function openBrowser() {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"] });
+}
+
+/** A context with the theme chosen. What the console logs as an error, and what the CSP refused, is kept in `faults`. */
+export async function openContext(browser, { size = "wide", theme = "light", state } = {}) {
+  const context = await browser.newContext({ viewport: sizes[size], colorScheme: theme === "dark" ? "dark" : "light", reducedMotion: "reduce", storageState: state });
+  await context.addInitScript((wanted) => localStorage.setItem("z4j.theme", wanted), theme);
+  const page = await context.newPage();
+  const faults = [];
+  page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
+  page.on("console", (message) => message.type() === "error" && !/401|404/.test(message.text()) && faults.push(`console: ${message.text()}`));
+  return { context, page, faults };
+}
+
+export async function signIn(browser) {
+  const login = JSON.parse(readFileSync(process.env.Z4J_LOGIN, "utf8"));
+  const { context, page } = await openContext(browser);
+  await page.goto(address + "/login");
+  await page.getByLabel("E-mail").fill(login.email);
+  await page.getByLabel("Password", { exact: true }).fill(login.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL((url) => url.pathname.startsWith("/p/"));
+  const state = await context.storageState();
+  await context.close();
+  return state;
+}
+
+/** Still: nothing loads, and what was asked for is drawn. */
+export async function settle(page) {
+  await page.waitForFunction(() => document.querySelector(".app, .gate") && !document.querySelector("[aria-busy=true]"), null, { timeout: 15000 }).catch(() => {});
+  await page.waitForTimeout(400);
+}
