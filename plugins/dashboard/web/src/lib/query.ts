@@ -16,6 +16,8 @@ export interface Watching {
   topics?: readonly Topic[];
   /** Asked again after so long, while the tab is seen. */
   everyMs?: number;
+  /** Not asked again sooner than this after an answer, whatever changes (a second). */
+  leastMs?: number;
 }
 
 interface Entry {
@@ -27,6 +29,7 @@ interface Entry {
   asking: AbortController | null;
   stale: boolean;
   timer: ReturnType<typeof setTimeout> | undefined;
+  soon: ReturnType<typeof setTimeout> | undefined;
   leaving: ReturnType<typeof setTimeout> | undefined;
 }
 const entries = new Map<string, Entry>();
@@ -53,11 +56,17 @@ function touch(entry: Entry): void {
     entry.stale = true;
     return;
   }
-  if (entry.asking) {
-    entry.stale = true; // once more after this answer
-    return;
-  }
-  run(entry);
+  entry.stale = true;
+  if (!entry.asking) later(entry); // else once more after this answer
+}
+
+function later(entry: Entry): void {
+  const due = entry.data.peek().at + (entry.watching.leastMs ?? 1000) - Date.now();
+  if (due <= 0) return run(entry);
+  entry.soon ??= setTimeout(() => {
+    entry.soon = undefined;
+    if (entry.stale) touch(entry);
+  }, due);
 }
 
 function run(entry: Entry): void {
@@ -77,7 +86,7 @@ function run(entry: Entry): void {
     if (entry.asking !== asking) return;
     entry.asking = null;
     plan(entry);
-    if (entry.stale) setTimeout(() => entry.stale && touch(entry), 250);
+    if (entry.stale) later(entry);
   });
 }
 
@@ -118,16 +127,18 @@ export function useQuery<T>(key: string | null, load: (signal: AbortSignal) => P
     const old = entries.get(key);
     if (old) return old;
     for (const other of entries.values()) if (entries.size >= MOST && other.users === 0) drop(other);
-    const made: Entry = { key, data: signal<Datum<unknown>>({ value: undefined, error: null, at: 0, loading: true }), load, users: 0, watching, asking: null, stale: false, timer: undefined, leaving: undefined };
+    const made: Entry = { key, data: signal<Datum<unknown>>({ value: undefined, error: null, at: 0, loading: true }), load, users: 0, watching, asking: null, stale: false, timer: undefined, soon: undefined, leaving: undefined };
     entries.set(key, made);
     return made;
   }, [key]);
-  if (entry) entry.load = load;
+  if (entry) {
+    entry.load = load;
+    entry.watching = watching;
+  }
   useEffect(() => {
     if (!entry) return;
     entries.set(entry.key, entry);
     entry.users++;
-    entry.watching = watching;
     clearTimeout(entry.leaving);
     if (entry.asking === null && (entry.data.peek().at === 0 || entry.stale || Date.now() - entry.data.peek().at > 1000)) run(entry);
     else plan(entry);
@@ -151,11 +162,12 @@ export interface Pages<T> extends Datum<T[]> {
   refresh: () => void;
 }
 
-/** New answers laid over old rows: those there keep their place, new ones come first. For lists whose newest stand on top. */
+/** A first page laid over old rows: those that stay keep their place, new ones come first, those that left its span are gone. */
 export function merge<T>(old: readonly T[], first: readonly T[], id: (row: T) => string): T[] {
   const fresh = new Map(first.map((row) => [id(row), row]));
   const known = new Set(old.map(id));
-  return [...first.filter((row) => !known.has(id(row))), ...old.map((row) => fresh.get(id(row)) ?? row)];
+  const end = old.reduce((last, row, at) => (fresh.has(id(row)) ? at : last), -1);
+  return [...first.filter((row) => !known.has(id(row))), ...old.filter((row, at) => at > end || fresh.has(id(row))).map((row) => fresh.get(id(row)) ?? row)];
 }
 
 interface Held<T> {

@@ -147,6 +147,12 @@ function Frame({ frame, last }: { frame: Code; last: boolean }) {
   );
 }
 
+/** "shop.Gone: x" and "Gone('x')" are one fault, told twice. */
+function sameFault(line: string, exception: string): boolean {
+  const name = (text: string) => /^[\w.]*?(\w+)\s*(?:[:(]|$)/.exec(text.trim())?.[1];
+  return name(line) !== undefined && name(line) === name(exception);
+}
+
 /** Frames of libraries folded, so that one's own code is what one sees. */
 export function Trace({ text, exception }: { text: string | null; exception?: string | null }) {
   const parts = useMemo(() => fold(parseTrace(text ?? "")), [text]);
@@ -168,7 +174,7 @@ export function Trace({ text, exception }: { text: string | null; exception?: st
             </p>
           );
         if (part.kind === "error")
-          return part.text.trim() === exception?.trim() ? null : (
+          return exception && i === parts.length - 1 && sameFault(part.text, exception) ? null : (
             <p class="err" key={i} dir="auto">
               {part.text.length > 2000 ? part.text.slice(0, 2000) + "…" : part.text}
             </p>

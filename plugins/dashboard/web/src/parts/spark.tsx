@@ -118,6 +118,7 @@ export function Brush({ bars, from, until, bucketMs, range, onRange, marks = [],
     if (next[0] < next[1]) onRange(next);
   };
   const z = zone.value;
+  const edge = (t: number) => clock(t, z).replace(/:\d\d$/, "");
   const words = (bar: Bar) => `${clock(bar.t, z)}: ${bar.parts.filter((p) => p.n).map((p) => `${count(p.n)} ${p.look}`).join(", ") || "nothing"}`;
   return (
     <div class="brush" ref={box} role="group" aria-label={label} onPointerDown={drag}>
@@ -146,8 +147,8 @@ export function Brush({ bars, from, until, bucketMs, range, onRange, marks = [],
           <span>{m.label}</span>
         </div>
       ))}
-      <span class="edge l">{clock(from, z)}</span>
-      <span class="edge r">{clock(until, z)}</span>
+      <span class="edge l">{edge(from)}</span>
+      <span class="edge r">{edge(until)}</span>
       {range && (
         <>
           <div class="brush-range" style={{ left: place(range[0]) + "%", width: place(range[1]) - place(range[0]) + "%" }} />

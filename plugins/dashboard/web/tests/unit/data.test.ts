@@ -33,7 +33,9 @@ describe("lists", () => {
   });
   it("keeps the place of rows that changed", () => {
     const row = (n: number, s: string) => ({ n, s });
-    expect(merge([row(2, "a"), row(1, "a")], [row(3, "b"), row(1, "b")], (r) => String(r.n))).toEqual([row(3, "b"), row(2, "a"), row(1, "b")]);
+    const at = (r: { n: number }) => String(r.n);
+    expect(merge([row(3, "a"), row(2, "a"), row(1, "a")], [row(4, "b"), row(3, "b")], at)).toEqual([row(4, "b"), row(3, "b"), row(2, "a"), row(1, "a")]);
+    expect(merge([row(3, "a"), row(2, "a"), row(1, "a")], [row(4, "b"), row(2, "b")], at)).toEqual([row(4, "b"), row(2, "b"), row(1, "a")]); // 3 left
   });
   const columns: Column<{ n: number | null }>[] = [
     { id: "a", head: "A", min: 200, cell: () => null },
