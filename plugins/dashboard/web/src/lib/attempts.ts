@@ -30,6 +30,13 @@ export function attemptsOf(events: readonly TaskEvent[], task?: Pick<Task, "crea
   const sorted = [...events].sort((a, b) => new Date(a.occurred_at).getTime() - new Date(b.occurred_at).getTime() || order.indexOf(a.kind) - order.indexOf(b.kind));
   const attempts: Attempt[] = [];
   let now: Attempt | null = null;
+  // Celery sends and receives the next attempt before it tells that this one will be retried.
+  let next = null as { due: number | null; worker: string | null } | null;
+  const dueOf = (event: TaskEvent): number | null => {
+    const eta = event.payload.eta;
+    const due = typeof eta === "number" ? eta * 1000 : typeof eta === "string" ? new Date(eta).getTime() : NaN;
+    return Number.isFinite(due) ? due : null;
+  };
   const begin = (from: number): Attempt => {
     const made: Attempt = { number: attempts.length + 1, from, due: null, started: null, ended: null, end: "waiting", worker: null, exception: null, traceback: null };
     attempts.push(made);
@@ -39,13 +46,14 @@ export function attemptsOf(events: readonly TaskEvent[], task?: Pick<Task, "crea
     const at = new Date(event.occurred_at).getTime();
     if (!Number.isFinite(at)) continue;
     const last: Attempt | undefined = attempts[attempts.length - 1];
-    if (event.kind === "task.sent") {
+    const isNext: boolean = now !== null && now.started !== null && (event.kind === "task.sent" || event.kind === "task.received");
+    if (isNext) {
+      next = { due: dueOf(event) ?? next?.due ?? null, worker: text(event.payload.hostname) };
+    } else if (event.kind === "task.sent") {
       now ??= last && last.ended === null ? last : begin(at);
     } else if (event.kind === "task.received") {
       now ??= begin(last?.ended ?? at);
-      const eta = event.payload.eta;
-      const due = typeof eta === "number" ? eta * 1000 : text(eta) ? new Date(eta as string).getTime() : NaN;
-      if (Number.isFinite(due)) now.due = due;
+      now.due = dueOf(event) ?? now.due;
       now.worker = text(event.payload.hostname) ?? text(event.payload.worker) ?? now.worker;
     } else if (event.kind === "task.started") {
       now ??= begin(last?.ended ?? at);
@@ -63,6 +71,12 @@ export function attemptsOf(events: readonly TaskEvent[], task?: Pick<Task, "crea
       now.traceback = text(event.payload.traceback);
       now.worker = text(event.payload.hostname) ?? text(event.payload.worker) ?? now.worker;
       now = null;
+      if (next && end === "retried") {
+        now = begin(at);
+        now.due = next.due;
+        now.worker = next.worker;
+      }
+      next = null;
     }
   }
   const last = attempts[attempts.length - 1];

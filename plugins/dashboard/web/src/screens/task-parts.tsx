@@ -66,15 +66,18 @@ export function whatCan(task: Task, capabilities: readonly Capability[] | undefi
 
 export type Wish = "retry" | "edit" | "cancel";
 
-export function Actions({ can, onWish, keys = false }: { can: Can; onWish: (wish: Wish) => void; keys?: boolean }) {
+/** `few`: two, for the thumb. */
+export function Actions({ can, onWish, keys = false, few = false }: { can: Can; onWish: (wish: Wish) => void; keys?: boolean; few?: boolean }) {
   return (
     <>
       <Act primary={!can.retry} icon="retry" why={can.retry} onClick={() => onWish("retry")} keyHint={keys ? "r" : undefined}>
         Retry
       </Act>
-      <Act icon="edit" why={can.edit} onClick={() => onWish("edit")}>
-        Edit and retry
-      </Act>
+      {!few && (
+        <Act icon="edit" why={can.edit} onClick={() => onWish("edit")}>
+          Edit and retry
+        </Act>
+      )}
       <Act icon="stop" why={can.cancel} onClick={() => onWish("cancel")}>
         Cancel
       </Act>

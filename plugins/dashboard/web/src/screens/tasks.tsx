@@ -88,6 +88,7 @@ const legend: { states: TaskState[]; look: "fail" | "retry" | "run" | "wait" | "
 ];
 /** Those whose shape another one has too say their word. */
 const spoken = (term: string) => ["failed", "reserved", "rejected"].includes(term);
+const trendBuckets: Record<string, string> = { "15m": "1m", "1h": "1m", "6h": "5m", "24h": "15m", "7d": "1h" };
 const ranges = ["15m", "1h", "6h", "24h", "7d"];
 
 /** The question of the address bar, as the API takes it; "since 1h" moves on in steps. */
@@ -261,9 +262,9 @@ function useBars(filter: Record<string, string>, terms: ReturnType<typeof parse>
   }, [facets.value]);
   useEffect(() => setLast(null), [at]);
   // A brain that has no facets tells what ended by hour or five minutes.
-  const trends = useQuery(facets.value === null ? `tasks trends ${at} ${range}` : null, (asking) => api.get("/api/v1/projects/{slug}/trends", { path: { slug: at }, query: { window: range === "15m" ? "1h" : range === "6h" ? "24h" : range, bucket: range === "7d" ? "1h" : "5m" } as never, signal: asking }), { topics: ["task.changed"], leastMs: 10_000 });
+  const trends = useQuery(facets.value === null ? `tasks trends ${at} ${range}` : null, (asking) => api.get("/api/v1/projects/{slug}/trends", { path: { slug: at }, query: { window: range === "15m" ? "1h" : range, bucket: trendBuckets[range] } as never, signal: asking }), { topics: ["task.changed"], leastMs: 10_000 });
   const shown = facets.value ?? last;
-  const bucketMs = shown ? shown.bucket_seconds * 1000 : range === "7d" ? 3_600_000 : 300_000;
+  const bucketMs = shown ? shown.bucket_seconds * 1000 : (duration(trendBuckets[range] ?? "5m") ?? 300_000);
   const bars: Bar[] = useMemo(() => {
     if (shown) return shown.series.map((b) => ({ t: new Date(b.t).getTime(), parts: Object.entries(b.counts).map(([s, n]) => ({ look: taskStates[s as TaskState]?.look ?? "wait", n: n ?? 0 })) }));
     const series = ((trends.value as { series?: { t: string; success: number; failure: number; retry: number; revoked: number }[] } | undefined)?.series ?? []).map((b) => ({ t: new Date(b.t).getTime(), parts: [{ look: "fail" as const, n: b.failure }, { look: "retry" as const, n: b.retry }, { look: "stop" as const, n: b.revoked }, { look: "done" as const, n: b.success }] }));
