@@ -190,7 +190,7 @@ export function Plan(props: PlanProps) {
       {props.children}
       {!!props.untouched?.length && (
         <div class="sec">
-          <h3>Not touched</h3>
+          <h2>Not touched</h2>
           <ul class="list plain">
             {props.untouched.map((u, i) => (
               <li key={i}>{u}</li>
@@ -200,7 +200,7 @@ export function Plan(props: PlanProps) {
       )}
       {props.sample && (
         <div class="sec">
-          <h3>Sample</h3>
+          <h2>Sample</h2>
           {props.sample}
         </div>
       )}

@@ -131,7 +131,9 @@ export function Table<R>(props: TableProps<R>) {
     setWidth(el.clientWidth);
     return () => seen.disconnect();
   }, []);
-  useEffect(() => setCursor(current || null), [current]);
+  useEffect(() => {
+    if (current) setCursor(current); // closed, the reader stays where they were
+  }, [current]);
 
   const shown = useMemo(() => fit(props.columns, width, selected ? SELECT : 0), [props.columns, width, !!selected]);
   const template = `${selected ? SELECT + "px " : ""}${shown.map((c) => (c.width ? c.width + "px" : `minmax(${Math.min(c.min ?? 120, 120)}px, 1fr)`)).join(" ")}`;

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import "./now.css";
 import { api, type Schemas } from "../api/client";
@@ -132,19 +133,6 @@ function FindingList({ items }: { items: readonly Finding[] }) {
   );
 }
 
-/** Samples of figures whose past the brain does not tell, kept while the page is open. */
-const samples = new Map<string, number[]>();
-function sample(name: string, at: number, value: number | null): number[] {
-  const key = `${slug.value} ${name}`;
-  const list = samples.get(key) ?? [];
-  const stamp = `${key} at`;
-  if (value !== null && at && samples.get(stamp)?.[0] !== at) {
-    samples.set(stamp, [at]);
-    samples.set(key, [...list, value].slice(-60));
-  }
-  return samples.get(key) ?? [];
-}
-
 function Tiles({ stats, at }: { stats: Stats | undefined; at: number }) {
   const where = slug.value;
   const trends = useQuery(`now trends ${where}`, async (signal) => (await api.get("/api/v1/projects/{slug}/trends", { path: path(), query: { window: "1h", bucket: "1m" } as never, signal })).series as unknown as Trend[], { topics: ["task.changed"], leastMs: 10_000, everyMs: 60_000 });
@@ -165,8 +153,6 @@ function Tiles({ stats, at }: { stats: Stats | undefined; at: number }) {
   const oldest = waiting[0];
   const oldestMs = oldest ? (oldest.oldest_age_seconds ?? 0) * 1000 : null;
   const depth = (queues.value ?? []).reduce((sum, q) => sum + (q.pending_count ?? 0), 0);
-  const depths = sample("depth", queues.at, queues.value ? depth : null);
-  const online = sample("workers", at, stats ? stats.workers_online : null);
   const workers = stats ? stats.workers_online + stats.workers_offline : 0;
   return (
     <div class="tiles">
@@ -191,8 +177,9 @@ function Tiles({ stats, at }: { stats: Stats | undefined; at: number }) {
         figure={oldestMs === null ? (queues.value ? "none" : "…") : span(oldestMs)}
         unit={oldest ? oldest.name : ""}
         tone={oldestMs !== null && oldestMs > 60_000 ? "retry" : "ink"}
-        values={depths}
-        label="Tasks waiting, since this page was opened"
+        values={[]}
+        label=""
+        picture={<Columns label="Tasks waiting by queue" items={[...(queues.value ?? [])].filter((q) => (q.pending_count ?? 0) > 0).sort((a, b) => (b.pending_count ?? 0) - (a.pending_count ?? 0)).map((q) => ({ name: `${q.engine} ${q.name}`, n: q.pending_count ?? 0 }))} />}
       />
       <Tile
         title="Live workers"
@@ -202,15 +189,15 @@ function Tiles({ stats, at }: { stats: Stats | undefined; at: number }) {
         figure={stats ? count(stats.workers_online) : "…"}
         unit={stats ? `of ${count(workers)}` : ""}
         tone={stats && workers > 0 && stats.workers_online === 0 ? "fail" : "ink"}
-        values={online}
-        max={Math.max(1, workers) * 1.3}
-        label="Workers online, since this page was opened"
+        values={[]}
+        label=""
+        picture={<Cells online={stats?.workers_online ?? 0} away={stats?.workers_offline ?? 0} />}
       />
     </div>
   );
 }
 
-function Tile(props: { title: string; aside: string; to: string; at: number; figure: string; unit: string; tone?: Tone; values: readonly number[]; max?: number; label: string }) {
+function Tile(props: { title: string; aside: string; to: string; at: number; figure: string; unit: string; tone?: Tone; values: readonly number[]; max?: number; label: string; picture?: ComponentChildren }) {
   const tone = props.tone ?? "ink";
   return (
     <Link class="tile" to={props.to}>
@@ -222,8 +209,37 @@ function Tile(props: { title: string; aside: string; to: string; at: number; fig
         </Fresh>{" "}
         <small>{props.unit}</small>
       </p>
-      {props.values.length > 1 ? <Spark values={props.values} tone={tone} height={36} label={props.label} max={props.max} /> : <span class="spark-room" />}
+      {props.picture ? <div class="picture">{props.picture}</div> : props.values.length > 1 ? <Spark values={props.values} tone={tone} height={36} label={props.label} max={props.max} /> : <span class="spark-room" />}
     </Link>
+  );
+}
+
+/** One column for each queue that holds something, the fullest first. */
+function Columns({ items, label }: { items: readonly { name: string; n: number }[]; label: string }) {
+  const top = Math.max(1, ...items.map((i) => i.n));
+  const shown = items.slice(0, 24);
+  return (
+    <svg role="img" aria-label={`${label}: ${shown.map((i) => `${i.name} ${count(i.n)}`).join(", ") || "none"}`} width="100%" height="28">
+      {shown.map((i, at) => (
+        <rect key={i.name} x={at * 20} y={28 - Math.max(2, (i.n / top) * 26)} width="16" height={Math.max(2, (i.n / top) * 26)} rx="1.5" class="f-wait">
+          <title>
+            {i.name}: {count(i.n)} waiting
+          </title>
+        </rect>
+      ))}
+    </svg>
+  );
+}
+
+/** One cell for each worker: full is online, an outline is away. */
+function Cells({ online, away }: { online: number; away: number }) {
+  const all = Math.min(48, online + away);
+  return (
+    <svg role="img" aria-label={`${count(online)} workers online, ${count(away)} away`} width="100%" height="28">
+      {Array.from({ length: all }, (_, i) => (
+        <rect key={i} x={(i % 24) * 10 + 0.5} y={all > 24 ? (i < 24 ? 3.5 : 16.5) : 16.5} width="7" height="10" rx="1.5" class={i < online ? "f-done" : "cell-away"} />
+      ))}
+    </svg>
   );
 }
 
@@ -283,8 +299,8 @@ function Movers() {
   return (
     <>
       <div class="sh">
-        <h2>Top movers</h2>
-        <span class="q small only-l">this hour against the hours of a day</span>
+        <h2>{rows.length || names.value === undefined ? "Top movers" : "Failed last"}</h2>
+        <span class="q small only-l">{rows.length ? "this hour against the hours of a day" : ""}</span>
         <Link class="push small" to={to("byname")}>
           {rows.length ? `All ${count(rows.length)}${rows.length >= 200 ? "+" : ""} names` : "By name"}
         </Link>
@@ -310,11 +326,11 @@ function RecentFailures() {
   if (!answer.value) return <Skeleton rows={8} />;
   if (!rows.length) return <p class="pad q">Nothing ran in the last hour, and nothing failed that is kept.</p>;
   const failureColumns: Column<Schemas["Task"]>[] = [
-    { id: "name", head: "Failed last", min: 220, cell: (t) => <Mid name={t.name} /> },
+    { id: "name", head: "Task", min: 220, cell: (t) => <Mid name={t.name} /> },
     { id: "exception", head: "Exception", min: 160, cell: (t) => <span class="mono" title={t.exception ?? ""}>{t.exception}</span> },
     { id: "at", head: "Ended", width: 136, num: true, cell: (t) => <span class="q2"><Time at={t.finished_at} /></span> },
   ];
-  return <Table label="Failed last" rows={rows} id={(t) => t.id} columns={failureColumns} onCurrent={(t) => t && go(to("task", { engine: t.engine, task: t.task_id }))} card={(t) => <><Mid name={t.name} /><span class="r"><Time at={t.finished_at} /></span><small class="bad">{t.exception}</small></>} />;
+  return <Table label="Failed last" rows={rows} id={(t) => t.id} columns={failureColumns} onCurrent={(t) => t && go(to("task", { engine: t.engine, task: t.task_id }))} card={(t) => <><Mid name={t.name} /><span class="r"><Time at={t.finished_at} /></span><small class="bad"><span class="cut">{t.exception}</span></small></>} />;
 }
 
 type Act = { id: string; action: string; occurred_at: string; target_type: string; target_id: string | null; user_id: string | null; outcome: string | null; metadata: Record<string, unknown> };

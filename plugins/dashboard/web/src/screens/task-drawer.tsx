@@ -74,31 +74,31 @@ export function TaskDrawer({ row, place, total, onClose }: { row: Task; place: n
         <Facts task={task} />
       </div>
       <div class="sec">
-        <h3>
+        <h2>
           Attempts <span class="push q">{task.fingerprint && <Link to={to("tasks", {}, { q: `group:${task.fingerprint}` })}>Same error</Link>}</span>
-        </h3>
+        </h2>
         {events.value ? <Timeline task={task} events={events.value} /> : <Skeleton rows={1} />}
       </div>
       {(task.exception || task.traceback) && (
         <div class="sec">
-          <h3>
+          <h2>
             Exception
             <span class="push">
               <Link to={page + "?tab=exception"}>Whole</Link>
             </span>
-          </h3>
+          </h2>
           <Trace text={task.traceback} exception={task.exception} />
         </div>
       )}
       <div class="sec">
-        <h3>
+        <h2>
           Arguments <span class="push q">{argumentsNote(task)}</span>
-        </h3>
+        </h2>
         <Arguments task={task} />
       </div>
       {task.result !== null && task.result !== undefined && (
         <div class="sec">
-          <h3>Result</h3>
+          <h2>Result</h2>
           <Tree value={task.result} />
         </div>
       )}

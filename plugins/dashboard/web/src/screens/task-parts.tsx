@@ -166,7 +166,7 @@ export function Timeline({ task, events, axis = false }: { task: Task; events: r
   const steps = [0, 0.25, 0.5, 0.75, 1];
   return (
     <>
-      <div class="tl" role="table" aria-label="Attempts">
+      <div class="tl" role="group" aria-label="Attempts">
         {axis && (
           <>
             <span />

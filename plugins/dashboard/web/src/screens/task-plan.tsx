@@ -136,9 +136,9 @@ export function TaskPlan({ task, wish, onClose }: { task: Task; wish: Wish; onCl
             <>
               {edit && (
                 <div class="sec">
-                  <h3>
+                  <h2>
                     Against what it had <span class="push q">{shown.changes.length === 0 ? "the same" : `${shown.changes.length} differ`}</span>
-                  </h3>
+                  </h2>
                   <div class="diff">
                     {shown.changes.map((c) => (
                       <>
@@ -158,7 +158,7 @@ export function TaskPlan({ task, wish, onClose }: { task: Task; wish: Wish; onCl
                 </div>
               )}
               <div class="sec">
-                <h3>What is sent</h3>
+                <h2>What is sent</h2>
                 <dl class="kv w">
                   <dt>Queue</dt>
                   <dd>{shown.queue ?? "the engine's own choice"}</dd>

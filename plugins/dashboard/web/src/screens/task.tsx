@@ -125,34 +125,34 @@ function Overview({ task, events, tree }: { task: TaskDetail; events: ReturnType
           </div>
         )}
         <div class="sec">
-          <h3>
+          <h2>
             What happened
             <span class="push">
               <Seg label="Shown as" value={view} onChange={(v) => setParams({ view: v === "events" ? v : null })} options={[{ id: "timeline", title: "Timeline" }, { id: "events", title: `All ${events ? count(events.length) : ""} events` }]} />
             </span>
-          </h3>
+          </h2>
           {!events ? <Skeleton rows={3} /> : view === "timeline" ? <Timeline task={task} events={events} axis /> : <Events events={events} />}
         </div>
         <div class="sec duo">
           <div>
             {task.exception || task.traceback ? (
               <>
-                <h3 class="h">
+                <h2 class="h">
                   Exception <span class="push"><Link to="?tab=exception">Raw</Link></span>
-                </h3>
+                </h2>
                 <Trace text={task.traceback} exception={task.exception} />
               </>
             ) : (
               <>
-                <h3 class="h">Result</h3>
+                <h2 class="h">Result</h2>
                 <Tree value={task.result} empty={task.state === "success" ? "none, or not stored by the engine" : "not yet"} />
               </>
             )}
           </div>
           <div>
-            <h3 class="h">
+            <h2 class="h">
               Arguments <span class="push q">{argumentsNote(task)}</span>
-            </h3>
+            </h2>
             <Arguments task={task} />
           </div>
         </div>
@@ -166,16 +166,16 @@ function Overview({ task, events, tree }: { task: TaskDetail; events: ReturnType
           </div>
         )}
         <div class="sec">
-          <h3>
+          <h2>
             Related <span class="push q">{tree ? `${count(tree.node_count)} ${tree.node_count === 1 ? "task" : "tasks"}` : ""}</span>
-          </h3>
+          </h2>
           {tree ? <Related tree={tree} task={task} most={12} /> : <Skeleton rows={3} />}
           {task.retry_of && <RetryLink word="A retry of" task={task} id={task.retry_of} />}
           {task.retried_as && <RetryLink word="Retried as" task={task} id={task.retried_as} />}
         </div>
         <AgainstSuccess task={task} />
         <div class="sec">
-          <h3>Told by</h3>
+          <h2>Told by</h2>
           <dl class="kv">
             {Object.entries(task.sources ?? {}).map(([what, who]) => (
               <>
@@ -269,10 +269,10 @@ function AgainstSuccess({ task }: { task: Task }) {
   ];
   return (
     <div class="sec">
-      <h3>
+      <h2>
         Against the last success
         <span class="push"><Link to={to("task", { engine: other.engine, task: other.task_id })}><Time at={other.finished_at ?? other.updated_at} /></Link></span>
-      </h3>
+      </h2>
       <Diff changes={changes.slice(0, 24)} />
       {changes.length > 24 && <p class="q small">and {changes.length - 24} more</p>}
     </div>
