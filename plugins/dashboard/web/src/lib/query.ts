@@ -160,6 +160,8 @@ export interface Pages<T> extends Datum<T[]> {
   loadingMore: boolean;
   searchedUntil: string | null;
   refresh: () => void;
+  /** The list begins anew with these rows. */
+  replace: (rows: T[], cursor: string | null) => void;
 }
 
 /** A first page laid over old rows: those that stay keep their place, new ones come first, those that left its span are gone. */
@@ -222,6 +224,10 @@ export function usePages<T>(key: string | null, load: (cursor: string | undefine
     refresh: () => {
       held.list.value = null;
       first.refresh();
+    },
+    replace: (rows, next) => {
+      held.asking?.abort();
+      held.list.value = { rows, cursor: next, searchedUntil: null };
     },
   };
 }

@@ -8,51 +8,72 @@ import type { TaskState } from "./states";
 
 type Counts = Partial<Record<TaskState, number>>;
 
-/** What the frames of one watch say so far. */
+/** So many rows are carried beside the list before it is begun anew from the page the brain keeps. */
+const MOST_SEEN = 2000;
+const newestFirst = (a: Task, b: Task) => (timeOf(a) < timeOf(b) ? 1 : timeOf(a) > timeOf(b) ? -1 : a.id < b.id ? 1 : -1);
+
+/** What the frames of one watch say so far: the page as the brain has it, and what was seen since the list was read. */
 export class WatchedPage {
   rows = new Map<string, Task>();
+  seen = new Map<string, Task>();
   gone = new Set<string>();
   counts: Counts | null = null;
   approximate = false;
   cursor: string | undefined;
+  nextCursor: string | null = null;
   on = false;
-  at = 0;
+  /** Between what was seen and the page lie rows nobody told of: the list must begin anew. */
+  gap = false;
 
   take(frame: Frame): void {
+    const before = frame.reset && this.rows.size > 0 ? new Set(this.rows.keys()) : null;
     if (frame.reset) this.rows.clear();
     const cut = new Set((frame.cut as string[] | undefined) ?? []);
     for (const row of (frame.changed as Task[] | undefined) ?? []) {
-      const old = this.rows.get(row.id);
+      const old = this.seen.get(row.id);
       // Payloads that were too long for the frame stay as they were known.
-      this.rows.set(row.id, cut.has(row.id) && old ? { ...old, ...row, args: old.args, kwargs: old.kwargs, exception: old.exception, traceback: old.traceback, result: old.result } : row);
+      const whole = cut.has(row.id) && old ? { ...old, ...row, args: old.args, kwargs: old.kwargs, exception: old.exception, traceback: old.traceback, result: old.result } : row;
+      this.rows.set(row.id, whole);
       this.gone.delete(row.id);
+      if (old || this.seen.size < MOST_SEEN) this.seen.set(row.id, whole);
+      else this.gap = true;
     }
+    if (before && ![...before].some((id) => this.rows.has(id))) this.gap = true;
     let oldest = "";
     for (const row of this.rows.values()) if (!oldest || timeOf(row) < oldest) oldest = timeOf(row);
     for (const id of (frame.removed as string[] | undefined) ?? []) {
       const row = this.rows.get(id);
       this.rows.delete(id);
       // Pushed off the page by newer ones it still matches; one from the middle does not any more.
-      if (row && timeOf(row) > oldest) this.gone.add(id);
+      if (row && timeOf(row) > oldest) {
+        this.gone.add(id);
+        this.seen.delete(id);
+      }
     }
     if (frame.counts) {
       this.counts = frame.counts as Counts;
       this.approximate = frame.counts_approximate === true;
     }
     if (typeof frame.cursor === "string") this.cursor = frame.cursor;
-    this.at = Date.now();
+    if (typeof frame.next_cursor === "string" || frame.next_cursor === null) this.nextCursor = frame.next_cursor as string | null;
     if (frame.more !== true) this.on = true;
   }
 
   /** The rows of the list with what is newer: changes in place, new ones in the list's order. */
   lay(list: readonly Task[] | undefined): Task[] {
     const kept = (list ?? []).filter((t) => !this.gone.has(t.id));
-    if (!this.rows.size) return kept;
+    if (!this.seen.size) return kept;
     const known = new Set(kept.map((t) => t.id));
-    const newer = [...this.rows.values()].filter((t) => !known.has(t.id));
-    const changed = kept.map((t) => this.rows.get(t.id) ?? t);
-    newer.sort((a, b) => (timeOf(a) < timeOf(b) ? 1 : timeOf(a) > timeOf(b) ? -1 : a.id < b.id ? 1 : -1));
-    return [...newer, ...changed];
+    const newer = [...this.seen.values()].filter((t) => !known.has(t.id)).sort(newestFirst);
+    return [...newer, ...kept.map((t) => this.seen.get(t.id) ?? t)];
+  }
+
+  /** The page alone, for a list that begins anew. */
+  anew(): { rows: Task[]; cursor: string | null } {
+    this.seen = new Map(this.rows);
+    this.gone.clear();
+    this.gap = false;
+    return { rows: [...this.rows.values()].sort(newestFirst), cursor: this.nextCursor };
   }
 }
 
@@ -62,6 +83,9 @@ export interface Watch {
   counts: Counts | null;
   approximate: boolean;
   lay: (list: readonly Task[] | undefined) => Task[];
+  /** It is time to begin the list anew: with this, once the reader holds nothing. */
+  isLong: boolean;
+  anew: () => { rows: Task[]; cursor: string | null };
 }
 
 let last = 0;
@@ -99,5 +123,5 @@ export function useWatch(slug: string, filter: TaskFilter): Watch {
       offPause();
     };
   }, [page]);
-  return { on: page.on, version, counts: page.counts, approximate: page.approximate, lay: (list) => page.lay(list) };
+  return { on: page.on, version, counts: page.counts, approximate: page.approximate, lay: (list) => page.lay(list), isLong: page.on && (page.gap || page.seen.size > 500), anew: () => page.anew() };
 }

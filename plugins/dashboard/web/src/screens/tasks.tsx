@@ -114,6 +114,11 @@ export default function Tasks() {
   const watch = useWatch(at, filter);
   const pages = usePages(wrong.length ? null : `tasks ${at} ${question}`, (cursor, asking) => readTasks(at, filter, cursor, asking), (t) => t.id, { topics: watch.on ? [] : ["task.changed"] });
   const rows = useMemo(() => watch.lay(pages.value), [pages.value, watch.version]);
+  useEffect(() => {
+    if (!watch.isLong || busy.value || !pages.value) return;
+    const { rows: newest, cursor } = watch.anew();
+    pages.replace(newest, cursor);
+  }, [watch.isLong, watch.version, busy.value]);
   const fresh = useFresh(rows, (t) => t.id, busy.value, at + question);
 
   const range = ranges.includes(param("range")) ? param("range") : "1h";
@@ -262,7 +267,7 @@ function useBars(filter: Record<string, string>, terms: ReturnType<typeof parse>
   }, [facets.value]);
   useEffect(() => setLast(null), [at]);
   // A brain that has no facets tells what ended by hour or five minutes.
-  const trends = useQuery(facets.value === null ? `tasks trends ${at} ${range}` : null, (asking) => api.get("/api/v1/projects/{slug}/trends", { path: { slug: at }, query: { window: range === "15m" ? "1h" : range, bucket: trendBuckets[range] } as never, signal: asking }), { topics: ["task.changed"], leastMs: 10_000 });
+  const trends = useQuery(facets.value === null && Object.keys(rest).length === 0 ? `tasks trends ${at} ${range}` : null, (asking) => api.get("/api/v1/projects/{slug}/trends", { path: { slug: at }, query: { window: range === "15m" ? "1h" : range, bucket: trendBuckets[range] } as never, signal: asking }), { topics: ["task.changed"], leastMs: 10_000 });
   const shown = facets.value ?? last;
   const bucketMs = shown ? shown.bucket_seconds * 1000 : (duration(trendBuckets[range] ?? "5m") ?? 300_000);
   const bars: Bar[] = useMemo(() => {
