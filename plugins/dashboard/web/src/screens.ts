@@ -40,5 +40,6 @@ export const screens: Screen[] = [
   { id: "notifications", title: "Notifications", key: "l", icon: "alerts", path: "/p/:slug/notifications", apart: true, load: () => import("./screens/notifications") },
   { id: "audit", title: "Audit", key: "a", icon: "audit", path: "/p/:slug/audit", load: () => import("./screens/audit") },
   { id: "plugins", title: "Plugins", key: "p", icon: "plugins", path: "/plugins", admin: true, load: () => import("./screens/plugins") },
+  { id: "find", title: "Find a task", path: "/t/:task", load: () => import("./screens/find") },
   { id: "settings", title: "Settings", key: ",", icon: "settings", path: "/settings", load: () => import("./screens/settings") },
 ];

@@ -6,7 +6,7 @@ import { Kbd } from "../parts/text";
 import { helpOpen } from "./palette";
 
 const lists: [string, [string[], string][]][] = [
-  ["Anywhere", [[["Ctrl", "K"], "go, find by id, act"], [["/"], "the query bar"], [["t"], "time zone"], [["."], "pause what moves by itself"], [["y"], "copy the link to what you see"], [["Esc"], "back out one level"], [["?"], "this sheet"]]],
+  ["Anywhere", [[["Ctrl", "k"], "go, find by id, act"], [["/"], "the query bar"], [["t"], "time zone"], [["."], "pause what moves by itself"], [["y"], "copy the link to what you see"], [["Esc"], "back out one level"], [["?"], "this sheet"]]],
   ["In a list", [[["j"], "down"], [["k"], "up"], [["x"], "select"], [["Shift", "x"], "select up to here"], [["*"], "all that match"], [["o"], "drawer"], [["Enter"], "page"], [["["], "previous, in the drawer"], [["]"], "next, in the drawer"]]],
   ["On a task", [[["r"], "retry"], [["e"], "edit and retry"], [["c"], "cancel"]]],
 ];
@@ -24,7 +24,7 @@ export function Help() {
           <label class="row">
             <input type="checkbox" checked={singleKeys.value === "on"} onChange={(e) => (singleKeys.value = e.currentTarget.checked ? "on" : "off")} /> Single-letter keys
           </label>
-          <button type="button" class="btn pri push" onClick={close}>
+          <button type="button" class="btn pri push" autofocus onClick={close}>
             Done
           </button>
         </>

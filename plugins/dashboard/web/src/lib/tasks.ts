@@ -71,9 +71,11 @@ export function waitOf(task: Task, today: number): number | null {
   const begun = ms(task.started_at);
   const seen = task.retry_count > 0 && task.received_at ? ms(task.received_at) : Math.min(ms(task.created_at) ?? Infinity, ms(task.received_at) ?? Infinity);
   if (seen === null || !Number.isFinite(seen)) return null;
-  const due = Math.max(seen, ms(task.eta) ?? 0);
-  if (task.state === "pending" || task.state === "received") return Math.max(0, today - due);
-  return begun === null ? null : Math.max(0, begun - due);
+  const eta = ms(task.eta) ?? 0;
+  if (task.state === "pending" || task.state === "received") return Math.max(0, today - Math.max(seen, eta));
+  if (begun === null) return null;
+  // While it retries, the eta is that of the run to come.
+  return Math.max(0, begun - (eta <= begun ? Math.max(seen, eta) : Math.min(seen, begun)));
 }
 
 export function runOf(task: Task, today: number): number | null {

@@ -169,7 +169,7 @@ export function TaskPlan({ task, wish, onClose }: { task: Task; wish: Wish; onCl
                     </>
                   )}
                 </dl>
-                {shown.is_known ? (
+                {shown.is_known || edit ? (
                   <>
                     <Tree value={shown.args} empty="no arguments" />
                     <Tree value={shown.kwargs} empty="no named arguments" />

@@ -22,6 +22,7 @@ import { Act, Dialog } from "../parts/panels";
 import { Brush, type Bar } from "../parts/spark";
 import { State, TaskStateMark } from "../parts/state";
 import { Table, chosen, type Column } from "../parts/table";
+import { Views } from "../parts/views";
 import { Age, CopyButton, Id, Mid, Time } from "../parts/text";
 import { BulkPlan, type BulkAction, type BulkWish } from "./bulk-plan";
 import { TaskDrawer } from "./task-drawer";
@@ -140,6 +141,7 @@ export default function Tasks() {
       hits: total === null ? pages.value && <b>{count(pages.value.length)}{pages.more ? "+" : ""}</b> : <><b>{approximate ? "about " : ""}{count(total)}</b> tasks</>,
       tools: (
         <>
+          <Views screen="tasks" />
           <ColumnPicker columns={columns} />
           <Export filter={filter} />
         </>
@@ -255,7 +257,7 @@ export default function Tasks() {
 
 function useBars(filter: Record<string, string>, terms: ReturnType<typeof parse>, range: string, step: number) {
   const at = slug.value;
-  const rest = Object.fromEntries(Object.entries(filter).filter(([name]) => name !== "since" && name !== "until"));
+  const rest = Object.fromEntries(Object.entries(filter).filter(([name]) => !["since", "until", "state"].includes(name))); // the legend shows every state
   const until = step + 60_000;
   const chosenFrom = moment(valueOf(terms, "since"), until);
   const length = duration(range)!;
