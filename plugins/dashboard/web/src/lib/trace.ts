@@ -50,6 +50,12 @@ export function parseTrace(text: string): Part[] {
   return parts;
 }
 
+/** Between the first and the last parts of a trace that is too long to draw whole. */
+export function between<T>(parts: readonly T[], first: number, last: number): { head: readonly T[]; hidden: number; tail: readonly T[] } {
+  if (parts.length <= first + last) return { head: parts, hidden: 0, tail: [] };
+  return { head: parts.slice(0, first), hidden: parts.length - first - last, tail: parts.slice(-last) };
+}
+
 export interface Fold {
   kind: "fold";
   frames: Code[];

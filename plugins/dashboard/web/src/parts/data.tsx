@@ -1,7 +1,8 @@
 /** What agents told: arguments as a tree, tracebacks, differences. All of it hostile text, shown as text. */
 import { useMemo, useState } from "preact/hooks";
 import { readLiteral, type Json } from "../lib/pyliteral";
-import { fold, parseTrace, shortFile, type Code } from "../lib/trace";
+import { between, fold, parseTrace, shortFile, type Code } from "../lib/trace";
+import { visible } from "../lib/text";
 import { bytes } from "../lib/time";
 import { Icon } from "./icons";
 
@@ -29,7 +30,7 @@ function Leaf({ value }: { value: Exclude<Json, object> }) {
   const [whole, setWhole] = useState(false);
   if (typeof value === "string") {
     if (REDACTED.test(value)) return <span class="redact">redacted</span>;
-    const shown = JSON.stringify(whole || value.length <= LONG ? value : value.slice(0, LONG));
+    const shown = visible(JSON.stringify(whole || value.length <= LONG ? value : value.slice(0, LONG)));
     return (
       <>
         <span class={whole ? "s whole" : "s"} dir="auto">
@@ -51,7 +52,7 @@ function Branch({ name, value, depth, open: first }: { name: string | null; valu
   const [open, setOpen] = useState(first);
   const [most, setMost] = useState(MOST_CHILDREN);
   const indent = { paddingLeft: `${depth * 16}px` };
-  const key = name === null ? null : <span class="k">{name}:</span>;
+  const key = name === null ? null : <span class="k">{visible(name)}:</span>;
   if (!isBranch)
     return (
       <li style={indent}>
@@ -117,7 +118,7 @@ export function asText(value: unknown): string {
 
 /** The text itself, as much of it as a page can carry. */
 export function Raw({ value, label = "Raw text" }: { value: unknown; label?: string }) {
-  const text = asText(value);
+  const text = visible(asText(value));
   const [all, setAll] = useState(false);
   const most = 64 * 1024;
   return (
@@ -155,39 +156,49 @@ function sameFault(line: string, exception: string): boolean {
 
 /** Frames of libraries folded, so that one's own code is what one sees. */
 export function Trace({ text, exception }: { text: string | null; exception?: string | null }) {
-  const parts = useMemo(() => fold(parseTrace(text ?? "")), [text]);
+  const parts = useMemo(() => fold(parseTrace(visible(text ?? ""))), [text]);
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
+  const [first, setFirst] = useState(20);
   const ownLast = parts.reduce((at, p, i) => (p.kind === "frame" ? i : at), -1);
+  const { head, hidden, tail } = between(parts, first, 40);
+  const draw = (part: (typeof parts)[number], i: number) => {
+    if (part.kind === "frame") return <Frame key={i} frame={part} last={i === ownLast} />;
+    if (part.kind === "words")
+      return (
+        <p class="q words" key={i}>
+          {part.text}
+        </p>
+      );
+    if (part.kind === "error")
+      return exception && i === parts.length - 1 && sameFault(part.text, exception) ? null : (
+        <p class="err" key={i} dir="auto">
+          {part.text.length > 2000 ? part.text.slice(0, 2000) + "…" : part.text}
+        </p>
+      );
+    return open.has(i) ? (
+      part.frames.slice(0, 200).map((f, k) => <Frame key={`${i}.${k}`} frame={f} last={false} />)
+    ) : (
+      <button type="button" class="fold" key={i} onClick={() => setOpen(new Set([...open, i]))}>
+        <Icon name="right" small />
+        {part.frames.length} {part.frames.length === 1 ? "frame" : "frames"} in {part.of.slice(0, 3).join(", ")}
+      </button>
+    );
+  };
   return (
     <div class="trace">
       {exception && (
         <p class="err" dir="auto">
-          {exception}
+          {visible(exception.length > 2000 ? exception.slice(0, 2000) + "…" : exception)}
         </p>
       )}
-      {parts.map((part, i) => {
-        if (part.kind === "frame") return <Frame key={i} frame={part} last={i === ownLast} />;
-        if (part.kind === "words")
-          return (
-            <p class="q words" key={i}>
-              {part.text}
-            </p>
-          );
-        if (part.kind === "error")
-          return exception && i === parts.length - 1 && sameFault(part.text, exception) ? null : (
-            <p class="err" key={i} dir="auto">
-              {part.text.length > 2000 ? part.text.slice(0, 2000) + "…" : part.text}
-            </p>
-          );
-        return open.has(i) ? (
-          part.frames.map((f, k) => <Frame key={`${i}.${k}`} frame={f} last={false} />)
-        ) : (
-          <button type="button" class="fold" key={i} onClick={() => setOpen(new Set([...open, i]))}>
-            <Icon name="right" small />
-            {part.frames.length} {part.frames.length === 1 ? "frame" : "frames"} in {part.of.slice(0, 3).join(", ")}
-          </button>
-        );
-      })}
+      {head.map(draw)}
+      {hidden > 0 && (
+        <button type="button" class="fold" onClick={() => setFirst(first + 200)}>
+          <Icon name="right" small />
+          {hidden.toLocaleString("en")} more in between
+        </button>
+      )}
+      {tail.map((part, i) => draw(part, parts.length - tail.length + i))}
     </div>
   );
 }
@@ -213,7 +224,7 @@ export function differences(before: unknown, after: unknown, at = "", found: Cha
 
 export function Diff({ changes, empty = "No difference" }: { changes: readonly Change[]; empty?: string }) {
   if (!changes.length) return <p class="q">{empty}</p>;
-  const line = (v: unknown) => JSON.stringify(v) ?? "";
+  const line = (v: unknown) => visible(JSON.stringify(v) ?? "");
   return (
     <div class="diff">
       {changes.map((c) => (
@@ -222,7 +233,7 @@ export function Diff({ changes, empty = "No difference" }: { changes: readonly C
             <div class="del" key={"-" + c.at}>
               <span aria-hidden="true">- </span>
               <span class="vh">was </span>
-              {c.at}
+              {visible(c.at)}
               {c.at && ": "}
               {line(c.before)}
             </div>
@@ -231,7 +242,7 @@ export function Diff({ changes, empty = "No difference" }: { changes: readonly C
             <div class="add" key={"+" + c.at}>
               <span aria-hidden="true">+ </span>
               <span class="vh">now </span>
-              {c.at}
+              {visible(c.at)}
               {c.at && ": "}
               {line(c.after)}
             </div>

@@ -1,5 +1,5 @@
 /** A list as a grid: one tab stop, virtual rows, columns that leave by rank when room runs short, cards on a phone. */
-import type { ComponentChildren } from "preact";
+import { Component, type ComponentChildren } from "preact";
 import type { Signal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
 import { Virtualizer, elementScroll, observeElementOffset, observeElementRect } from "@tanstack/virtual-core";
@@ -191,6 +191,17 @@ export function Table<R>(props: TableProps<R>) {
     step();
   };
 
+  const acts = useRef<RowActs<R>>({} as RowActs<R>);
+  Object.assign(acts.current, {
+    toggle,
+    click: (row: R, index: number, shift: boolean) => {
+      setCursor(id(row));
+      if (shift && selected) toggle(index, true);
+      else if (cards && onOpen) onOpen(row);
+      else onCurrent?.(row);
+    },
+    open: (row: R) => onOpen?.(row),
+  });
   const items = virtual.getVirtualItems();
   const lastIndex = items[items.length - 1]?.index ?? 0;
   useEffect(() => {
@@ -242,44 +253,21 @@ export function Table<R>(props: TableProps<R>) {
             const row = rows[item.index];
             if (row === undefined) return null;
             const key = id(row);
-            const on = selected?.value.has(key);
             return (
-              <div
+              <Row
                 key={key}
-                id={`row-${item.index}`}
-                class={`tr${cards ? " card" : ""}${cursor === key ? " at" : ""}${current === key ? " open" : ""}${on ? " on" : ""} ${props.rowClass?.(row) ?? ""}`}
-                role="row"
-                aria-rowindex={item.index + 2}
-                aria-selected={selected ? !!on : current !== undefined ? current === key : undefined}
-                style={{ transform: `translateY(${item.start}px)`, height: `${size}px`, gridTemplateColumns: cards ? undefined : template }}
-                onClick={(event) => {
-                  if (event.defaultPrevented || (event.target as Element).closest("a,button,input")) return;
-                  setCursor(key);
-                  if (event.shiftKey && selected) return toggle(item.index, true);
-                  if (cards && onOpen) return onOpen(row);
-                  onCurrent?.(row);
-                }}
-                onDblClick={() => onOpen?.(row)}
-              >
-                {cards ? (
-                  <div role="gridcell" class="card-cell">
-                    {props.card?.(row)}
-                  </div>
-                ) : (
-                  <>
-                    {selected && (
-                      <div class="td pick-cell" role="gridcell">
-                        <Tick on={!!on} label="Select" onToggle={(range) => toggle(item.index, range)} />
-                      </div>
-                    )}
-                    {shown.map((c) => (
-                      <div key={c.id} class={c.num ? "td num" : "td"} role="gridcell">
-                        {c.cell(row)}
-                      </div>
-                    ))}
-                  </>
-                )}
-              </div>
+                row={row}
+                index={item.index}
+                start={item.start}
+                size={size}
+                template={template}
+                shown={shown}
+                card={cards ? props.card : undefined}
+                name={`tr${cards ? " card" : ""}${cursor === key ? " at" : ""}${current === key ? " open" : ""}${selected?.value.has(key) ? " on" : ""} ${props.rowClass?.(row) ?? ""}`}
+                tick={selected ? selected.value.has(key) : undefined}
+                picked={selected ? selected.value.has(key) : current !== undefined ? current === key : undefined}
+                acts={acts.current}
+              />
             );
           })}
         </div>
@@ -288,6 +276,69 @@ export function Table<R>(props: TableProps<R>) {
       </div>
     </div>
   );
+}
+
+interface RowActs<R> {
+  toggle: (index: number, range: boolean) => void;
+  click: (row: R, index: number, shift: boolean) => void;
+  open: (row: R) => void;
+}
+interface RowProps<R> {
+  row: R;
+  index: number;
+  start: number;
+  size: number;
+  template: string;
+  shown: readonly Column<R>[];
+  card?: (row: R) => ComponentChildren;
+  name: string;
+  tick: boolean | undefined;
+  picked: boolean | undefined;
+  acts: RowActs<R>;
+}
+
+/** Drawn again only when something of it changed: scrolling draws the rows that come, not those that stay. */
+class Row<R> extends Component<RowProps<R>> {
+  override shouldComponentUpdate(next: RowProps<R>) {
+    const now = this.props;
+    return (Object.keys(next) as (keyof RowProps<R>)[]).some((k) => next[k] !== now[k]);
+  }
+  override render() {
+    const { row, index, start, size, template, shown, card, name, tick, picked, acts } = this.props;
+    return (
+      <div
+        id={`row-${index}`}
+        class={name}
+        role="row"
+        aria-rowindex={index + 2}
+        aria-selected={picked}
+        style={{ transform: `translateY(${start}px)`, height: `${size}px`, gridTemplateColumns: card ? undefined : template }}
+        onClick={(event) => {
+          if (!event.defaultPrevented && !(event.target as Element).closest("a,button,input")) acts.click(row, index, event.shiftKey);
+        }}
+        onDblClick={() => acts.open(row)}
+      >
+        {card ? (
+          <div role="gridcell" class="card-cell">
+            {card(row)}
+          </div>
+        ) : (
+          <>
+            {tick !== undefined && (
+              <div class="td pick-cell" role="gridcell">
+                <Tick on={tick} label="Select" onToggle={(range) => acts.toggle(index, range)} />
+              </div>
+            )}
+            {shown.map((c) => (
+              <div key={c.id} class={c.num ? "td num" : "td"} role="gridcell">
+                {c.cell(row)}
+              </div>
+            ))}
+          </>
+        )}
+      </div>
+    );
+  }
 }
 
 function Tick({ on, label, onToggle }: { on: boolean; label: string; onToggle: (range: boolean) => void }) {

@@ -3,10 +3,12 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { zone } from "../lib/settings";
 import { age, clock, full, now, when } from "../lib/time";
+import { visible } from "../lib/text";
 import { Icon } from "./icons";
 
 /** A dotted name, cut in the middle: the path gives way, the function's name stays. */
-export function Mid({ name, even = false }: { name: string; even?: boolean }) {
+export function Mid({ name: given, even = false }: { name: string; even?: boolean }) {
+  const name = visible(given);
   const at = Math.max(name.lastIndexOf("."), name.lastIndexOf("/"), name.lastIndexOf(":")) + 1;
   return (
     <span class={even ? "mid even" : "mid"} title={name} dir="auto">

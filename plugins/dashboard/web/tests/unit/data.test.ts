@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readLiteral } from "../../src/lib/pyliteral";
 import { countRedacted, differences, readValue } from "../../src/parts/data";
+import { visible } from "../../src/lib/text";
 import { split } from "../../src/lib/fresh";
 import { merge } from "../../src/lib/query";
 import { fit, sorted, type Column } from "../../src/parts/table";
@@ -51,6 +52,13 @@ describe("lists", () => {
     const rows = [{ n: 2 }, { n: null }, { n: 1 }];
     expect(sorted(rows, columns, "c").map((r) => r.n)).toEqual([1, 2, null]);
     expect(sorted(rows, columns, "-c").map((r) => r.n)).toEqual([2, 1, null]);
+  });
+});
+
+describe("text of agents", () => {
+  it("shows what would turn or hide letters", () => {
+    expect(visible("a\u202eevil\u0000\u200b")).toBe("a\\u202eevil\\u0000\\u200b");
+    expect(visible("שלום 🚪\n\ttab")).toBe("שלום 🚪\n\ttab");
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fold, parseTrace } from "../../src/lib/trace";
+import { between, fold, parseTrace } from "../../src/lib/trace";
 
 const text = `Traceback (most recent call last):
   File "/usr/lib/python3/dist-packages/celery/app/trace.py", line 451, in trace_task
@@ -30,6 +30,10 @@ describe("tracebacks", () => {
   it("leaves the last frame to be seen when all are libraries", () => {
     const only = parseTrace('  File "/usr/lib/python3.11/a.py", line 1, in f\n    x\n  File "/usr/lib/python3.11/b.py", line 2, in g\n    y\nE: z');
     expect(fold(only).map((p) => p.kind)).toEqual(["fold", "frame", "error"]);
+  });
+  it("leaves the middle of an endless one out", () => {
+    expect(between([1, 2, 3, 4, 5], 1, 2)).toEqual({ head: [1], hidden: 2, tail: [4, 5] });
+    expect(between([1, 2], 1, 2).hidden).toBe(0);
   });
   it("takes anything", () => {
     expect(parseTrace("\u0000 nothing of the kind")).toEqual([{ kind: "error", text: "\u0000 nothing of the kind" }]);
