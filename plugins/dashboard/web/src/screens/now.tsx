@@ -6,6 +6,7 @@ import { counts as railCounts } from "../frame/counts";
 import { movers, optional, sentence, type Finding, type Findings, type Mover, type NameFigures } from "../lib/now";
 import { useQuery } from "../lib/query";
 import { go, slug, to } from "../lib/router";
+import { me } from "../lib/session";
 import { narrow, zone } from "../lib/settings";
 import { age, clock, count, now, span } from "../lib/time";
 import { ErrorBox, Skeleton } from "../parts/feedback";
@@ -334,7 +335,7 @@ function RecentFailures() {
 }
 
 type Act = { id: string; action: string; occurred_at: string; target_type: string; target_id: string | null; user_id: string | null; outcome: string | null; metadata: Record<string, unknown> };
-const noise = /^(schedule\.(fire|ack|tick)|auth\.|session\.|openapi\.|selection\.|audit\.(check|verify))/;
+const noise = /^(schedule\.(fire|ack|tick)|auth\.|session\.|openapi\.|selection\.|audit\.(check|verify)|command\.(?!issue)|bulk\.\w+\.?completed)/;
 const icons: [RegExp, IconName][] = [
   [/^(bulk|command)/, "bulk"],
   [/^schedule/, "schedules"],
@@ -346,16 +347,19 @@ const icons: [RegExp, IconName][] = [
   [/^notification/, "alerts"],
 ];
 const words = (action: string) => {
-  const text = action.replace(/[._]/g, " ");
+  const text = action.replace(/^command\.issue\./, "").replace(/[._]/g, " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
+
+/** "celery:418be349-…" -> "celery 418be349"; names stay whole. */
+const shortId = (id: string | null) => (id ?? "").replace(/([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f-]{22}/, "$1").replace(/^(\w+):/, "$1 ").slice(0, 80);
 
 function Changed() {
   const at = slug.value;
   const acts = useQuery(`now acts ${at}`, async (signal) => (await api.get("/api/v1/activity", { query: { limit: 200, project_slug: at }, signal })).items as Act[], { topics: ["audit.changed", "command.changed", "project.changed"], leastMs: 15_000, everyMs: 60_000 });
   const deploys = useQuery(`now deploys ${at}`, async (signal) => (await optional<{ items: { id: string; at: string; label: string; note: string | null; created_by_name: string | null }[] }>(`/api/v1/projects/${encodeURIComponent(at)}/deploys?limit=10`, signal))?.items ?? [], { topics: ["project.changed"], leastMs: 15_000 });
   const rows = [
-    ...(acts.value ?? []).filter((a) => !noise.test(a.action)).map((a) => ({ id: a.id, at: a.occurred_at, icon: icons.find(([of]) => of.test(a.action))?.[1] ?? ("info" as const), title: words(a.action), sub: [a.target_type.replace(/_/g, " "), a.target_id].filter(Boolean).join(" ").slice(0, 80) })),
+    ...(acts.value ?? []).filter((a) => !noise.test(a.action)).map((a) => ({ id: a.id, at: a.occurred_at, icon: icons.find(([of]) => of.test(a.action))?.[1] ?? ("info" as const), title: words(a.action), sub: [a.user_id && a.user_id === me.value?.id ? "by you ·" : "", a.target_type.replace(/_/g, " "), shortId(a.target_id)].filter(Boolean).join(" ") })),
     ...(deploys.value ?? []).map((d) => ({ id: d.id, at: d.at, icon: "flag" as const, title: `Deploy ${d.label}`, sub: [d.note, d.created_by_name].filter(Boolean).join(" · ") })),
   ]
     .sort((a, b) => (a.at < b.at ? 1 : -1))

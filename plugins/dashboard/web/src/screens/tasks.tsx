@@ -11,6 +11,7 @@ import { go, param, setParams, slug, to } from "../lib/router";
 import { may } from "../lib/session";
 import { taskStates, type TaskState } from "../lib/states";
 import { readFacets, readTasks, runOf, taskFilter, taskQualifiers, timeOf, waitOf, type Facets, type Stats, type Task } from "../lib/tasks";
+import { optional } from "../lib/now";
 import { count, duration, moment, now, span } from "../lib/time";
 import { useActs } from "../frame/palette";
 import { ColumnPicker } from "../parts/columns";
@@ -123,7 +124,7 @@ export default function Tasks() {
   const fresh = useFresh(rows, (t) => t.id, busy.value, at + question);
 
   const range = ranges.includes(param("range")) ? param("range") : "1h";
-  const { facets, bars, from, until, bucketMs } = useBars(filter, terms, range, step);
+  const { facets, bars, marks, from, until, bucketMs } = useBars(filter, terms, range, step);
   const stats = useQuery(`tasks stats ${at}`, (asking) => api.get("/api/v1/projects/{slug}/stats", { path: { slug: at }, signal: asking }) as Promise<unknown> as Promise<Stats>, { topics: ["task.changed"], leastMs: 3000 });
   const onlyState = Object.keys(filter).every((k) => k === "state");
   const counts = watch.counts ?? (onlyState ? stats.value?.tasks_by_state : facets?.by_state);
@@ -207,6 +208,7 @@ export default function Tasks() {
         </div>
         <Brush
           bars={bars}
+          marks={marks}
           from={from}
           until={until}
           bucketMs={bucketMs}
@@ -270,6 +272,8 @@ function useBars(filter: Record<string, string>, terms: ReturnType<typeof parse>
   useEffect(() => setLast(null), [at]);
   // A brain that has no facets tells what ended by hour or five minutes.
   const trends = useQuery(facets.value === null && Object.keys(rest).length === 0 ? `tasks trends ${at} ${range}` : null, (asking) => api.get("/api/v1/projects/{slug}/trends", { path: { slug: at }, query: { window: range === "15m" ? "1h" : range, bucket: trendBuckets[range] } as never, signal: asking }), { topics: ["task.changed"], leastMs: 10_000 });
+  const deploys = useQuery(`deploys ${at}`, async (asking) => (await optional<{ items: { at: string; label: string }[] }>(`/api/v1/projects/${encodeURIComponent(at)}/deploys?limit=50`, asking))?.items ?? [], { topics: ["project.changed"], leastMs: 30_000 });
+  const marks = useMemo(() => (deploys.value ?? []).map((d) => ({ at: new Date(d.at).getTime(), label: d.label })).filter((d) => d.at > from && d.at < until), [deploys.value, from, until]);
   const shown = facets.value ?? last;
   const bucketMs = shown ? shown.bucket_seconds * 1000 : (duration(trendBuckets[range] ?? "5m") ?? 300_000);
   const bars: Bar[] = useMemo(() => {
@@ -277,7 +281,7 @@ function useBars(filter: Record<string, string>, terms: ReturnType<typeof parse>
     const series = ((trends.value as { series?: { t: string; success: number; failure: number; retry: number; revoked: number }[] } | undefined)?.series ?? []).map((b) => ({ t: new Date(b.t).getTime(), parts: [{ look: "fail" as const, n: b.failure }, { look: "retry" as const, n: b.retry }, { look: "stop" as const, n: b.revoked }, { look: "done" as const, n: b.success }] }));
     return series.filter((b) => b.t + bucketMs > from);
   }, [shown, trends.value, from]);
-  return { facets: shown, bars, from, until, bucketMs };
+  return { facets: shown, bars, marks, from, until, bucketMs };
 }
 
 function Nothing({ terms, searchedUntil, more }: { terms: ReturnType<typeof parse>; searchedUntil: string | null; more: (() => void) | null }) {
