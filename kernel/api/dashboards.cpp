@@ -12,7 +12,8 @@ namespace {
 
 using base::json::Object;
 
-constexpr std::size_t kMaxMessage = 4096;
+constexpr std::size_t kMaxMessage = 8192;
+constexpr std::size_t kMostTopics = 16;
 constexpr std::int64_t kSubscribeMs = 10'000;
 constexpr std::int64_t kLookAgainMs = 3'000;
 constexpr auto kTick = std::chrono::milliseconds(500);
@@ -31,6 +32,29 @@ std::optional<Object> message_of(std::string_view text) {
   return std::move(parsed->get_object());
 }
 
+// Those that a subscription names; the usual ones when it names none.
+core::LiveTopics topics_of(const Object& said) {
+  const base::json::Array* names = base::json::array(said, "topics");
+  if (names == nullptr) return core::kUsualTopics;
+  core::LiveTopics out = 0;
+  for (std::size_t i = 0; i < std::min(names->size(), kMostTopics); ++i) {
+    if (const base::json::Value& name = (*names)[i]; name.is_string())
+      out |= core::live_topic({name.get_string().data(), name.get_string().size()});
+  }
+  return out;
+}
+
+core::LiveTopics may_hear(const core::Principal& principal, core::LiveTopics wanted,
+                          const base::Uuid& project) {
+  core::LiveTopics out = 0;
+  for (const std::string_view topic : core::kLiveTopics) {
+    const core::LiveTopics bit = core::live_topic(topic) & wanted;
+    if (bit != 0 && core::decide(principal, core::needed_to_hear(topic), &project).allowed())
+      out |= bit;
+  }
+  return out;
+}
+
 }  // namespace
 
 Dashboards::~Dashboards() { stop(); }
@@ -39,7 +63,7 @@ net::SocketEndpoint Dashboards::endpoint() {
   net::SocketEndpoint e;
   e.path = "/ws/dashboard";
   e.max_message_bytes = kMaxMessage;
-  e.max_unsent_bytes = 64u << 10;
+  e.max_unsent_bytes = 256u << 10;
   e.idle_timeout_s = site_.parts.settings.ws_idle_timeout_s;
   e.open = [this](net::SocketId id, const net::Request& request) { open(id, request); };
   e.message = [this](net::SocketId id, std::string_view text) { message(id, text); };
@@ -51,14 +75,25 @@ void Dashboards::use(net::SocketSender& sender) {
   const std::lock_guard lock(mutex_);
   sender_ = &sender;
   is_stopping_ = false;
+  watches_.use(sender);
 }
 
 void Dashboards::start(net::SocketSender& sender) {
   use(sender);
-  site_.parts.live.start([&sender](core::Live::Subscriber id, std::string_view topic) {
-    sender.send(id, event_text(topic));
-  });
+  site_.parts.live.start(
+      [this](core::Live::Subscriber id, std::string_view topic) { told(id, topic); });
+  watches_.start(sender);
   thread_ = std::thread([this] { run(); });
+}
+
+void Dashboards::told(core::Live::Subscriber id, std::string_view topic) {
+  if (Watches::is_subscriber(id)) return watches_.changed(id);
+  net::SocketSender* sender = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    sender = sender_;
+  }
+  if (sender != nullptr) sender->send(id, event_text(topic));
 }
 
 void Dashboards::stop() {
@@ -70,6 +105,7 @@ void Dashboards::stop() {
   wake_.notify_all();
   if (thread_.joinable()) thread_.join();
   site_.parts.live.stop();
+  watches_.stop();
   std::vector<net::SocketId> left;
   net::SocketSender* sender = nullptr;
   {
@@ -91,6 +127,7 @@ std::size_t Dashboards::count() const {
 
 void Dashboards::end(net::SocketId id, std::uint16_t code, const char* reason) {
   site_.parts.live.unsubscribe(id);
+  watches_.drop(id);
   net::SocketSender* sender = nullptr;
   {
     const std::lock_guard lock(mutex_);
@@ -125,12 +162,15 @@ void Dashboards::open(net::SocketId id, const net::Request& request) {
 
 void Dashboards::message(net::SocketId id, std::string_view text) {
   net::SocketSender* sender = nullptr;
+  base::Uuid user, project;
   {
     const std::lock_guard lock(mutex_);
     const auto found = sockets_.find(id);
     if (found == sockets_.end()) return;
     Socket& socket = found->second;
     sender = sender_;
+    user = socket.user;
+    project = socket.project;
     if (socket.phase != Socket::Phase::live) {
       if (socket.asked) return;  // one project per socket, the first one asked for
       socket.asked = std::string(text);
@@ -142,12 +182,17 @@ void Dashboards::message(net::SocketId id, std::string_view text) {
     }
   }
   const auto said = message_of(text);
-  if (said && base::json::text(*said, "type") == "ping" && sender != nullptr)
+  if (!said || sender == nullptr) return;
+  const std::string_view type = base::json::text(*said, "type");
+  if (type == "ping")
     sender->send(id, R"({"type":"pong"})");
+  else if (type == "watch" || type == "unwatch")
+    watches_.message(id, user, project, text);
 }
 
 void Dashboards::closed(net::SocketId id) {
   site_.parts.live.unsubscribe(id);
+  watches_.drop(id);
   const std::lock_guard lock(mutex_);
   sockets_.erase(id);
 }
@@ -217,6 +262,7 @@ void Dashboards::subscribe(net::SocketId id, const std::string& cookie, const st
   const bool may_see = core::decide(*principal, kAction, &*project).allowed();
   if (!may_see) return end(id, kRefused, "no such project");
   bool is_over = false;
+  core::LiveTopics heard = 0;
   net::SocketSender* sender = nullptr;
   {
     const std::lock_guard lock(mutex_);
@@ -229,12 +275,14 @@ void Dashboards::subscribe(net::SocketId id, const std::string& cookie, const st
     sender = sender_;
     if (!is_over) {
       found->second.project = *project;
+      found->second.wanted = topics_of(*said);
+      found->second.heard = heard = may_hear(*principal, found->second.wanted, *project);
       found->second.phase = Socket::Phase::live;
       found->second.asked.reset();
     }
   }
   if (is_over) return end(id, kTooMany, "too many dashboards of this user are open");
-  site_.parts.live.subscribe(id, *project);
+  site_.parts.live.subscribe(id, *project, heard);
   // Gone meanwhile: its closed() may have come before the subscription.
   if (sender == nullptr || !sender->send(id, R"({"type":"ready"})")) closed(id);
 }
@@ -254,27 +302,38 @@ void Dashboards::end_late_ones() {
 
 // Each session once, however many sockets it has.
 void Dashboards::look_again() {
-  struct Watch {
+  struct Open {
     net::SocketId id;
     base::Uuid project;
+    core::LiveTopics wanted, heard;
   };
-  std::map<std::string, std::vector<Watch>> by_cookie;
+  std::map<std::string, std::vector<Open>> by_cookie;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, socket] : sockets_) {
       if (socket.phase == Socket::Phase::live)
-        by_cookie[socket.cookie].push_back({id, socket.project});
+        by_cookie[socket.cookie].push_back({id, socket.project, socket.wanted, socket.heard});
     }
   }
-  for (const auto& [cookie, watches] : by_cookie) {
+  for (const auto& [cookie, open] : by_cookie) {
     auto principal = admit_socket(site_, cookie);
     if (!principal && principal.error().code != base::Code::denied)
       continue;  // the store is away: nothing is known
-    for (const Watch& watch : watches) {
-      if (!principal)
-        end(watch.id, kNotSignedIn, "signed out");
-      else if (!core::decide(*principal, kAction, &watch.project).allowed())
-        end(watch.id, kRefused, "no such project");
+    for (const Open& one : open) {
+      if (!principal) {
+        end(one.id, kNotSignedIn, "signed out");
+        continue;
+      }
+      if (!core::decide(*principal, kAction, &one.project).allowed()) {
+        end(one.id, kRefused, "no such project");
+        continue;
+      }
+      const core::LiveTopics heard = may_hear(*principal, one.wanted, one.project);
+      if (heard == one.heard) continue;
+      site_.parts.live.want(one.id, heard);
+      const std::lock_guard lock(mutex_);
+      if (const auto found = sockets_.find(one.id); found != sockets_.end())
+        found->second.heard = heard;
     }
   }
 }

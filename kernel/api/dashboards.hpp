@@ -1,4 +1,5 @@
-// `/ws/dashboard`: sockets that hear which kind of thing changed in one project.
+// `/ws/dashboard`: sockets that hear which kind of thing changed in one project, and keep pages of
+// its task list in sight (watches.hpp). docs/reference/live.md has the messages.
 //
 // The handshake is accepted first; refusals follow as close codes: 4403 origin, 4401 session, 4400
 // subscribe, 4403 project, 4402 too many, 4408 idle. A socket lives no longer than the right to see
@@ -22,7 +23,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "api/watches.hpp"
 #include "base/uuid.hpp"
+#include "core/live.hpp"
 #include "core/policy.hpp"
 #include "net/socket_hub.hpp"
 
@@ -32,12 +35,12 @@ struct Site;
 
 class Dashboards {
  public:
-  // What somebody must be allowed in a project to hear of it.
+  // What somebody must be allowed in a project to subscribe to it; topics may need more.
   static constexpr core::Action kAction = core::Action::read_project;
   static constexpr std::size_t kMaxSockets = 2000;
   static constexpr std::size_t kMaxPerUser = 50;
 
-  explicit Dashboards(Site& site) : site_(site) {}
+  explicit Dashboards(Site& site) : site_(site), watches_(site) {}
   ~Dashboards();  // stop()
   Dashboards(const Dashboards&) = delete;
   Dashboards& operator=(const Dashboards&) = delete;
@@ -52,6 +55,9 @@ class Dashboards {
   // One round of what the thread does: new sockets and subscriptions, deadlines, and when due the
   // sessions. For tests; else only the thread calls it.
   void work();
+  // What Live tells.
+  void told(core::Live::Subscriber id, std::string_view topic);
+  [[nodiscard]] Watches& watches() noexcept { return watches_; }
 
  private:
   struct Socket {
@@ -59,6 +65,7 @@ class Dashboards {
     std::optional<std::string> asked;  // the first message, not looked at yet
     std::int64_t opened_ms = 0;
     base::Uuid user, project;  // once known
+    core::LiveTopics wanted = core::kUsualTopics, heard = 0;
     enum class Phase { fresh, known, live } phase = Phase::fresh;
   };
 
@@ -73,6 +80,7 @@ class Dashboards {
   void end(net::SocketId id, std::uint16_t code, const char* reason);
 
   Site& site_;
+  Watches watches_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::unordered_map<net::SocketId, Socket> sockets_;  // guarded by mutex_, as are those below

@@ -217,6 +217,11 @@ std::optional<std::vector<std::string>> Input::texts(std::string_view name, std:
   return out;
 }
 
+std::string Input::first_problem() const {
+  const Problem& first = problems_.front();
+  return first.name.empty() ? first.message : first.name + " " + first.message;
+}
+
 net::Response Input::refused(const net::Request& request) const {
   Array errors, detail;
   for (const Problem& p : problems_) {
@@ -227,10 +232,8 @@ net::Response Input::refused(const net::Request& request) const {
         Object{{"loc", p.name.empty() ? part : part + "." + p.name}, {"type", p.type}});
     detail.push_back(Object{{"type", p.type}, {"loc", std::move(loc)}, {"msg", p.message}});
   }
-  const Problem& first = problems_.front();
   return json_answer(422, Object{{"error", "validation_failed"},
-                                 {"message", first.name.empty() ? first.message
-                                                                : first.name + " " + first.message},
+                                 {"message", first_problem()},
                                  {"request_id", base::json::text_or_null(request.request_id)},
                                  {"details", Object{{"errors", std::move(errors)}}},
                                  {"detail", std::move(detail)}});

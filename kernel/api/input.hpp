@@ -54,6 +54,8 @@ class Input {
 
   void problem(std::string_view name, std::string_view type, std::string message);
   [[nodiscard]] bool ok() const noexcept { return problems_.empty(); }
+  // "limit: must be 1 to 200"; requires !ok().
+  [[nodiscard]] std::string first_problem() const;
   // 422, in both shapes.
   [[nodiscard]] net::Response refused(const net::Request& request) const;
 

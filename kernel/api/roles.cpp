@@ -40,7 +40,7 @@ constexpr std::string_view kSockets = R"(
 )";
 
 constexpr std::string_view kSocketsEnd = R"(
-A subscription names one project. Who does not sign in with a session, or owes something, is closed with 4401; who has no
+Who may subscribe to a project may watch its tasks; topics that need more are left out for others. A subscription names one project. Who does not sign in with a session, or owes something, is closed with 4401; who has no
 role there with 4403. It is looked at again every 3 seconds: a session that ended closes the socket with
 4401, a role that was taken away with 4403. `agent token`: no user and no API key opens it, only an agent of the project that the
 token was minted for.
@@ -90,8 +90,8 @@ std::string roles_document(const Router& router) {
   std::string out(kHead);
   for (const std::string& row : rows) out += row;
   out += kSockets;
-  const Policy hears{Gate::signed_in, Dashboards::kAction};
-  for (const std::string_view topic : core::kLiveTopics) out += row_of(topic, hears, "none");
+  for (const std::string_view topic : core::kLiveTopics)
+    out += row_of(topic, {Gate::signed_in, core::needed_to_hear(topic)}, "none");
   return out += kSocketsEnd;
 }
 

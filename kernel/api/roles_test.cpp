@@ -100,6 +100,7 @@ int promised(const std::string& route, const RoleRow& row, const Caller& who, bo
 int promised_close(const RoleRow& row, const Caller& who, bool in_own_project) {
   if (!who.is_signed_in()) return 4401;
   if (who.owes == Caller::Owes::factor || who.owes == Caller::Owes::password) return 4401;
+  if (row.role == "administrator" && !who.is_admin) return 4403;
   const int rank = who.is_admin ? 3 : in_own_project ? who.rank : 0;
   return rank < rank_of(row.role) ? 4403 : 0;
 }
@@ -319,8 +320,11 @@ class RolesTest : public CppUnit::TestFixture {
         if (!who.key.empty()) request.headers.emplace_back("authorization", "Bearer " + who.key);
         endpoint.open(id, request);
         const core::Project& project = is_own ? f_.project : other;
-        endpoint.message(id, base::json::write(base::json::Object{
-                                 {"type", "subscribe"}, {"project_id", project.id.text()}}));
+        base::json::Array topics;
+        for (const std::string_view topic : core::kLiveTopics) topics.emplace_back(topic);
+        endpoint.message(id, base::json::write(base::json::Object{{"type", "subscribe"},
+                                                                  {"project_id", project.id.text()},
+                                                                  {"topics", std::move(topics)}}));
         dashboards.work();
       }
     }
@@ -340,9 +344,11 @@ class RolesTest : public CppUnit::TestFixture {
         for (const Socket& socket : sockets) {
           const std::string name = std::string(topic) + " to " + socket.who->name +
                                    (socket.is_own ? ", own project" : ", other project");
-          const int code = promised_close(row->second, *socket.who, socket.is_own);
+          const int code =
+              promised_close(rows.at(std::string(core::kTaskChanged)), *socket.who, socket.is_own);
           CPPUNIT_ASSERT_EQUAL_MESSAGE(name, code, sender.code(socket.id));
-          CPPUNIT_ASSERT_EQUAL_MESSAGE(name, code == 0 && socket.is_own == in_own,
+          const bool may_hear = promised_close(row->second, *socket.who, socket.is_own) == 0;
+          CPPUNIT_ASSERT_EQUAL_MESSAGE(name, may_hear && socket.is_own == in_own,
                                        heard.contains(socket.id));
         }
       }

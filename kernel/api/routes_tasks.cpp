@@ -6,7 +6,7 @@
 #include "api/shapes.hpp"
 #include "api/site.hpp"
 #include "api/task_export.hpp"
-#include "core/text.hpp"
+#include "api/task_query.hpp"
 
 namespace z4j::api {
 namespace {
@@ -15,66 +15,10 @@ using base::json::Array;
 using base::json::Object;
 using base::json::text_or_null;
 
-constexpr std::string_view kPriorities[] = {"critical", "high", "normal", "low"};
-
-std::vector<std::string> split_terms(std::string_view list) {
-  std::vector<std::string> out(1);
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    if (list[i] == '\\' && i + 1 < list.size() && (list[i + 1] == ',' || list[i + 1] == '\\'))
-      out.back() += list[++i];
-    else if (list[i] == ',')
-      out.emplace_back();
-    else
-      out.back() += list[i];
-  }
-  return out;
-}
-
-// Unknown states and priorities are ignored, as clients of old expect.
-core::TaskFilter read_filter(Input& query) {
-  core::TaskFilter filter;
-  if (const auto state = query.text("state", {0, 40})) {
-    if (std::find(core::kTaskStateNames.begin(), core::kTaskStateNames.end(), *state) !=
-        core::kTaskStateNames.end())
-      filter.state = *state;
-  }
-  if (const auto list = query.text("priority", {0, 200})) {
-    std::string_view rest = *list;
-    while (!rest.empty()) {
-      const std::size_t comma = std::min(rest.find(','), rest.size());
-      std::string word = core::ascii_lower(core::trimmed(rest.substr(0, comma)));
-      if (std::find(std::begin(kPriorities), std::end(kPriorities), word) != std::end(kPriorities))
-        filter.priorities.push_back(std::move(word));
-      rest.remove_prefix(std::min(comma + 1, rest.size()));
-    }
-  }
-  filter.name = query.text("name", {0, 200});
-  filter.search = query.text("search", {0, 200});
-  filter.queue = query.text("queue", {0, 200});
-  filter.worker = query.text("worker", {0, 200});
-  filter.engine = query.text("engine", {0, 40});
-  if (const auto terms = query.text("arg", {0, 1000})) {
-    // Several are joined by AND; a comma within a value has a backslash before it.
-    for (const std::string& word : split_terms(*terms)) {
-      auto term = core::ArgFilter::parse(word);
-      if (!term || filter.args.size() == core::ArgFilter::kMaxTerms) {
-        query.problem("arg", "value_error",
-                      "must be at most 4 of " + std::string(core::ArgFilter::kExpected) +
-                          ", with commas between");
-        break;
-      }
-      filter.args.push_back(std::move(*term));
-    }
-  }
-  filter.since = query.time("since");
-  filter.until = query.time("until");
-  return filter;
-}
-
 net::Response list_tasks(Site& site, Call& call) {
   Input query = Input::of_query(call.request);
   const config::Settings& settings = site.parts.settings;
-  const core::TaskFilter filter = read_filter(query);
+  const core::TaskFilter filter = read_task_filter(query);
   const Paging paging =
       read_paging(query, List::tasks, settings.rest_default_page_size, settings.rest_max_page_size);
   const auto format = read_format(query);
@@ -207,7 +151,8 @@ constexpr std::string_view kTaskShape =
     "kwargs: any, result: any, exception: text?, traceback: text?, retry_count: int, eta: time?, "
     "received_at: time?, started_at: time?, finished_at: time?, runtime_ms: int?, worker_name: "
     "text?, parent_task_id: text?, root_task_id: text?, tags: [any], created_at: time, "
-    "updated_at: time, retry_of: text?, retried_as: text?, reconciled_as: text?, reconciled_at: "
+    "updated_at: time, sort_at: time, retry_of: text?, retried_as: text?, reconciled_as: text?, "
+    "reconciled_at: "
     "time?, evidence: any}";
 
 }  // namespace

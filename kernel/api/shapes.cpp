@@ -276,6 +276,7 @@ Object to_json(const core::TaskView& t) {
           {"tags", t.tags},
           {"created_at", time_value(t.created_at)},
           {"updated_at", time_value(t.updated_at)},
+          {"sort_at", time_value(t.sort_at)},
           {"retry_of", text_or_null(t.retry_of)},
           {"retried_as", text_or_null(t.retried_as)},
           {"reconciled_as", text_or_null(t.reconciled_as)},

@@ -365,8 +365,8 @@ std::size_t LocalAgents::lost_candidates() const {
   return n;
 }
 
-void LocalAgents::changed(const base::Uuid& project) const {
-  if (options_.on_changed) options_.on_changed(project, kAgentChanged);
+void LocalAgents::changed(const base::Uuid& project, std::string_view topic) const {
+  if (options_.on_changed) options_.on_changed(project, topic);
 }
 
 // --- one round ----------------------------------------------------------------------------------
@@ -413,7 +413,8 @@ bool LocalAgents::take_answers() {
       continue;
     }
     const Snapshots::News news = source.snapshots.take(item.kind, item.answer);
-    if (news.workers || news.queues) changed(source.events.project_id);
+    if (news.workers) changed(source.events.project_id, kWorkerChanged);
+    if (news.queues) changed(source.events.project_id, kQueueChanged);
   }
   return !items.empty();
 }
@@ -590,7 +591,7 @@ base::Status LocalAgents::write_presence(const std::vector<SourcePtr>& sources, 
   for (const Written& w : writes) {
     w.source->written = w.presence;
     w.source->written_seen_at = w.seen_at;
-    if (w.has_news) changed(w.source->events.project_id);
+    if (w.has_news) changed(w.source->events.project_id, kAgentChanged);
   }
   if (regained) {
     regained->seen_before.reset();
@@ -614,7 +615,7 @@ void LocalAgents::sweep() {
   if (!stale) {
     log_.warn("stale agents not swept", {{"why", stale.error().text()}});
   } else {
-    for (const base::Uuid& project : *stale) changed(project);
+    for (const base::Uuid& project : *stale) changed(project, kAgentChanged);
   }
   if (const auto silent = sweep_silent_workers(store_, now, fence); !silent) {
     log_.warn("silent workers not swept", {{"why", silent.error().text()}});

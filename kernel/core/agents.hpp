@@ -144,7 +144,7 @@ class LocalAgents final : public HeldAgents {
   [[nodiscard]] base::Status write_presence(const std::vector<SourcePtr>& sources, bool with_times,
                                             const SourcePtr& regained = {});
   void sweep();
-  void changed(const base::Uuid& project) const;
+  void changed(const base::Uuid& project, std::string_view topic) const;
   void run();
 
   plugin::Host& host_;

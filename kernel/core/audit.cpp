@@ -167,6 +167,9 @@ base::Status Audit::write(std::vector<AuditEntry> entries, const Act& act, Commi
   }
   lock.unlock();
   out = std::move(mine.steps);
+  if (mine.result && on_written_) {
+    for (const AuditEntry& entry : mine.entries) on_written_(entry);
+  }
   return mine.result;
 }
 

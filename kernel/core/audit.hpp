@@ -54,6 +54,9 @@ class Audit {
   // others use this.
   void only_while(MayChange may_change) { may_change_ = std::move(may_change); }
 
+  // Told of each entry that was written, on the thread that wrote it. Call before others use this.
+  void on_written(std::function<void(const AuditEntry&)> told) { on_written_ = std::move(told); }
+
   // Commits the steps that `act` appends together with the entries, all or none. `act` runs once
   // per try, now and then on the thread of another who waits here, and must append the same steps
   // each time; step numbers of `out` are its own. Errors: the driver's; conflict only when one of
@@ -106,6 +109,7 @@ class Audit {
   base::Log& log_;
   const Options options_;
   MayChange may_change_;
+  std::function<void(const AuditEntry&)> on_written_;
   std::atomic<std::int64_t> known_seq_{0};
 
   std::mutex mutex_;

@@ -215,7 +215,10 @@ base::Status FireCommands::store_answers(const std::vector<Answer>& answers) {
     end_fires(commit, ends);
   });
   if (!done || !options_.on_changed) return done;
-  for (const auto& each : projects) options_.on_changed(each.first, kCommandChanged);
+  for (const auto& each : projects) {
+    options_.on_changed(each.first, kCommandChanged);
+    options_.on_changed(each.first, kScheduleFired);
+  }
   return done;
 }
 

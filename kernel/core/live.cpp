@@ -6,6 +6,11 @@
 
 namespace z4j::core {
 
+Action needed_to_hear(std::string_view topic) noexcept {
+  if (topic == kAuditChanged) return Action::read_audit;
+  return topic == kPluginChanged ? Action::manage_plugins : Action::read_project;
+}
+
 Live::~Live() { stop(); }
 
 void Live::start(Deliver deliver) {
@@ -24,32 +29,37 @@ void Live::stop() {
 }
 
 void Live::publish(const base::Uuid& project, std::string_view topic) {
-  const auto known = std::find(kLiveTopics.begin(), kLiveTopics.end(), topic);
-  if (known == kLiveTopics.end()) return;
+  const LiveTopics known = live_topic(topic);
+  if (known == 0) return;
   const std::lock_guard lock(mutex_);
   if (listeners_.find(project) == listeners_.end()) return;
   const bool was_quiet = changed_.empty();
-  changed_[project] |= 1u << (known - kLiveTopics.begin());
+  changed_[project] |= known;
   if (was_quiet) wake_.notify_one();
 }
 
-void Live::publish_all() {
+void Live::publish_all(LiveTopics topics) {
   const std::lock_guard lock(mutex_);
-  for (const auto& [project, listeners] : listeners_)
-    changed_[project] = (1u << kLiveTopics.size()) - 1;
+  for (const auto& [project, listeners] : listeners_) changed_[project] |= topics;
   wake_.notify_one();
 }
 
-void Live::subscribe(Subscriber subscriber, const base::Uuid& project) {
+void Live::subscribe(Subscriber subscriber, const base::Uuid& project, LiveTopics wanted) {
   const std::lock_guard lock(mutex_);
-  if (subscribers_.emplace(subscriber, project).second) ++listeners_[project];
+  if (subscribers_.emplace(subscriber, Listener{project, wanted}).second) ++listeners_[project];
+}
+
+void Live::want(Subscriber subscriber, LiveTopics wanted) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = subscribers_.find(subscriber); found != subscribers_.end())
+    found->second.wanted = wanted;
 }
 
 void Live::unsubscribe(Subscriber subscriber) {
   const std::lock_guard lock(mutex_);
   const auto found = subscribers_.find(subscriber);
   if (found == subscribers_.end()) return;
-  const auto project = listeners_.find(found->second);
+  const auto project = listeners_.find(found->second.project);
   if (--project->second == 0) {
     changed_.erase(project->first);
     listeners_.erase(project);
@@ -58,13 +68,14 @@ void Live::unsubscribe(Subscriber subscriber) {
 }
 
 void Live::flush(const Deliver& deliver) {
-  std::vector<std::pair<Subscriber, unsigned>> due;
+  std::vector<std::pair<Subscriber, LiveTopics>> due;
   {
     const std::lock_guard lock(mutex_);
     if (changed_.empty()) return;
-    for (const auto& [subscriber, project] : subscribers_) {
-      if (const auto found = changed_.find(project); found != changed_.end())
-        due.emplace_back(subscriber, found->second);
+    for (const auto& [subscriber, listener] : subscribers_) {
+      const auto found = changed_.find(listener.project);
+      if (found != changed_.end() && (found->second & listener.wanted) != 0)
+        due.emplace_back(subscriber, found->second & listener.wanted);
     }
     changed_.clear();
   }

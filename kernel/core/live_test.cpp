@@ -13,6 +13,7 @@ class LiveTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(LiveTest);
   CPPUNIT_TEST(a_burst_is_told_once_per_topic);
   CPPUNIT_TEST(projects_without_listeners_cost_nothing);
+  CPPUNIT_TEST(each_hears_of_what_it_wants);
   CPPUNIT_TEST(its_thread_tells_and_stops);
   CPPUNIT_TEST_SUITE_END();
 
@@ -47,6 +48,28 @@ class LiveTest : public CppUnit::TestFixture {
     live.unsubscribe(1);
     live.flush([&](Live::Subscriber, std::string_view) { ++told; });
     CPPUNIT_ASSERT_EQUAL(0, told);
+  }
+
+  void each_hears_of_what_it_wants() {
+    Live live;
+    const base::Uuid project = base::Uuid::random();
+    live.subscribe(1, project);
+    live.subscribe(2, project, live_topic(kAuditChanged) | live_topic(kQueueChanged));
+    live.subscribe(3, project, 0);
+    std::string told;
+    const Live::Deliver note = [&](Live::Subscriber subscriber, std::string_view topic) {
+      told += std::to_string(subscriber) + " " + std::string(topic) + ";";
+    };
+    live.publish(project, kQueueChanged);
+    live.flush(note);
+    CPPUNIT_ASSERT_EQUAL(std::string("2 queue.changed;"), told);
+    live.want(3, live_topic(kPluginChanged));
+    live.want(2, 0);
+    live.publish_all(live_topic(kPluginChanged));
+    live.publish(project, kQueueChanged);
+    live.flush(note);
+    CPPUNIT_ASSERT_EQUAL(std::string("2 queue.changed;3 plugin.changed;"), told);
+    CPPUNIT_ASSERT_EQUAL(LiveTopics{0}, live_topic("nothing.changed"));
   }
 
   void its_thread_tells_and_stops() {

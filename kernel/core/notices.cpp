@@ -14,7 +14,11 @@ constexpr std::array<std::string_view, 10> kChannels{
     "live",   "leases",   "requests",      "answers",   "plugins",
     "agents", "messages", "subscriptions", "schedules", "bulk"};
 constexpr std::size_t kIdText = 36;
-constexpr std::size_t kMostTold = 64;  // projects in one notice, which may have 4000 bytes
+constexpr std::size_t kMostTold = 64;  // entries in one notice, which may have 4000 bytes
+// An entry is a project and one character: '0' plus the bits of the first three topics, or plus
+// eight times the place of one of the others. Brains of before know the three only, and see none
+// of them in the latter.
+constexpr std::size_t kFirstTopics = 3;
 
 }  // namespace
 
@@ -35,11 +39,11 @@ void Notices::tell(Commit& commit, About about, std::string_view body) const {
 }
 
 void Notices::live(const base::Uuid& project, std::string_view topic) {
-  const auto known = std::find(kLiveTopics.begin(), kLiveTopics.end(), topic);
-  if (!is_shared_ || known == kLiveTopics.end()) return;
+  const LiveTopics known = live_topic(topic);
+  if (!is_shared_ || known == 0) return;
   const std::lock_guard lock(mutex_);
   const bool was_quiet = changes_.empty();
-  changes_[project] |= 1u << (known - kLiveTopics.begin());
+  changes_[project] |= known;
   if (was_quiet) wake_.notify_one();
 }
 
@@ -53,13 +57,20 @@ base::Status Notices::tell_live() {
   Commit commit;
   std::string body;
   std::size_t told = 0;
-  for (const auto& [project, topics] : changes) {
+  const auto add = [&](const base::Uuid& project, std::size_t code) {
     if (told++ % kMostTold == 0 && !body.empty()) {
       tell(commit, About::live, body);
       body.clear();
     }
     body += project.text();
-    body += static_cast<char>('0' + topics);
+    body += static_cast<char>('0' + code);
+  };
+  for (const auto& [project, topics] : changes) {
+    if (const LiveTopics first = topics & ((1u << kFirstTopics) - 1); first != 0)
+      add(project, first);
+    for (std::size_t i = kFirstTopics; i < kLiveTopics.size(); ++i) {
+      if ((topics & (1u << i)) != 0) add(project, 8 * (i - kFirstTopics + 1));
+    }
   }
   tell(commit, About::live, body);
   commit.relaxed();
@@ -110,10 +121,12 @@ void Notices::hear_live(std::string_view body) {
   for (; body.size() > kIdText; body.remove_prefix(kIdText + 1)) {
     const auto project = base::Uuid::parse(body.substr(0, kIdText));
     if (!project) return;
-    const auto topics = static_cast<unsigned>(body[kIdText] - '0');
-    for (std::size_t i = 0; i < kLiveTopics.size(); ++i) {
-      if ((topics & (1u << i)) != 0) handlers_.live(*project, kLiveTopics[i]);
+    const auto code = static_cast<unsigned>(body[kIdText] - '0');
+    for (std::size_t i = 0; code < 8 && i < kFirstTopics; ++i) {
+      if ((code & (1u << i)) != 0) handlers_.live(*project, kLiveTopics[i]);
     }
+    const std::size_t later = kFirstTopics + code / 8 - 1;
+    if (code >= 8 && later < kLiveTopics.size()) handlers_.live(*project, kLiveTopics[later]);
   }
 }
 

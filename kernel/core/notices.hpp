@@ -73,7 +73,7 @@ class Notices {
   void gap();
 
  private:
-  using Changes = std::map<base::Uuid, unsigned>;  // topics as bits
+  using Changes = std::map<base::Uuid, unsigned>;  // LiveTopics
   void hear_live(std::string_view body);
   void run();
 

@@ -18,6 +18,7 @@ Alerts::Options alert_options(const Notifications::Options& from) {
   out.watch = from.watch;
   out.public_url = from.public_url;
   out.may_watch = from.may_watch;
+  out.on_rang = from.on_rang;
   return out;
 }
 

@@ -27,6 +27,7 @@ struct Notifications {
     std::function<std::optional<Fence>()> may_send = {}, may_watch = {};
     // To other brains: messages wait; subscriptions changed.
     std::function<void(Commit&)> tell_messages = {}, tell_subscriptions = {};
+    std::function<void(const base::Uuid& project)> on_rang = {};  // somebody's bell
   };
 
   Notifications(Store& store, Audit& audit, Courier& courier, const Sealer& sealer,

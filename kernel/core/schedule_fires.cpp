@@ -470,7 +470,10 @@ void ScheduleFires::send(const Shots& shots, base::TimeUs now) {
   }
   commands_.send(std::move(commands));
   if (options_.on_changed) {
-    for (const base::Uuid& project : projects) options_.on_changed(project, kCommandChanged);
+    for (const base::Uuid& project : projects) {
+      options_.on_changed(project, kCommandChanged);
+      options_.on_changed(project, kScheduleFired);
+    }
   }
   for (const Shot& shot : shots) {
     if (shot.is_last && options_.on_edited) options_.on_edited(shot.schedule->id);

@@ -451,7 +451,8 @@ base::Status ScheduleStreams::store_rows(const ScheduleTeller& from, const std::
     }
     if (auto done = store_.commit(commit); !done) return done;
   }
-  if (!changes.empty() && options_.on_changed) options_.on_changed(from.project_id, kAgentChanged);
+  if (!changes.empty() && options_.on_changed)
+    options_.on_changed(from.project_id, kScheduleChanged);
   return {};
 }
 

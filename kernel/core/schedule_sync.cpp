@@ -372,7 +372,8 @@ base::Status ScheduleSync::apply(Place& place) {
     for (auto& [id, known] : learnt) place.known[id] = std::move(known);
     for (const std::string& id : gone) place.known.erase(id);
   }
-  if (is_news && options_.on_changed) options_.on_changed(place.backend.project_id, kAgentChanged);
+  if (is_news && options_.on_changed)
+    options_.on_changed(place.backend.project_id, kScheduleChanged);
   return {};
 }
 
@@ -550,7 +551,7 @@ void ScheduleSync::finish(const base::Uuid& edit_id, const Answered& answer) {
   if (place != nullptr && is_gone && before.external_id) place->known.erase(*before.external_id);
   if (place != nullptr && !is_gone && after.external_id)
     place->known[*after.external_id] = {after.id, std::string(kOtherDigest)};
-  if (options_.on_changed) options_.on_changed(before.project_id, kAgentChanged);
+  if (options_.on_changed) options_.on_changed(before.project_id, kScheduleChanged);
 }
 
 // --- thread -------------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ std::vector<SchedulerPlace> Schedules::places() const {
 
 void Schedules::told(const base::Uuid& project, const base::Uuid& schedule) const {
   if (options_.on_edited) options_.on_edited(schedule);
-  if (options_.on_changed) options_.on_changed(project, kAgentChanged);
+  if (options_.on_changed) options_.on_changed(project, kScheduleChanged);
 }
 
 void Schedules::redact(Schedule& schedule) const {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <iterator>
 
+#include "core/live.hpp"
 #include "core/presence.hpp"
 #include "core/snapshots_read.hpp"
 #include "core/text.hpp"
@@ -336,7 +337,7 @@ base::Status Ledger::write_moves(const std::vector<Coming>& comings,
   }
   commit.relaxed();
   if (auto done = options_.store->commit(commit); !done) return done;
-  for (const auto& [id, state] : states) changed(state.project_id);
+  for (const auto& [id, state] : states) changed(state.project_id, core::kAgentChanged);
   for (const base::Uuid& id : left) {
     std::erase_if(rows_, [&](const auto& one) { return one.first.first == id; });
     std::erase_if(names_, [&](const auto& one) { return one.first.first == id; });
@@ -467,16 +468,17 @@ void Ledger::write_reports(std::map<EngineKey, Report>& reports) {
       }
     }
   }
-  std::set<base::Uuid> projects;
-  const auto tell = [&](const base::Status& done, const auto& all) {
+  const auto tell = [&](const base::Status& done, const auto& all, std::string_view topic) {
     if (!done) log_.debug("reports of agents not stored", {{"why", done.error().text()}});
+    std::set<base::Uuid> projects;
     for (const auto& one : all) {
       if (done && one.is_changed) projects.insert(one.rows->owner().project_id);
     }
+    for (const base::Uuid& project : projects) changed(project, topic);
   };
-  tell(core::SnapshotRows::queues_of_many(*options_.store, queues), queues);
-  tell(core::SnapshotRows::workers_of_many(*options_.store, workers), workers);
-  for (const base::Uuid& project : projects) changed(project);
+  tell(core::SnapshotRows::queues_of_many(*options_.store, queues), queues, core::kQueueChanged);
+  tell(core::SnapshotRows::workers_of_many(*options_.store, workers), workers,
+       core::kWorkerChanged);
 }
 
 void Ledger::learn_names(const EngineKey& key, const Identity& who,
@@ -540,7 +542,7 @@ bool Ledger::write_names() {
   for (Names* names : written) {
     names->changed.clear();
     names->removed.clear();
-    changed(names->who.project_id);
+    changed(names->who.project_id, core::kAgentChanged);
   }
   return true;
 }
@@ -655,7 +657,7 @@ bool Ledger::write_presence() {
   if (tell_workers && is_well) next_workers_ms_ = now_ms + kWorkersEveryMs;
   for (auto at = written_.begin(); at != written_.end();)
     at = options_.roster->has(at->first) ? std::next(at) : written_.erase(at);
-  for (const base::Uuid& project : projects) changed(project);
+  for (const base::Uuid& project : projects) changed(project, core::kAgentChanged);
   return is_well;
 }
 
@@ -700,8 +702,8 @@ bool Ledger::work() {
   return any;
 }
 
-void Ledger::changed(const base::Uuid& project) const {
-  if (options_.on_changed) options_.on_changed(project, "agent.changed");
+void Ledger::changed(const base::Uuid& project, std::string_view topic) const {
+  if (options_.on_changed) options_.on_changed(project, topic);
 }
 
 void Ledger::poke() {

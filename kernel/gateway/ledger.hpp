@@ -128,7 +128,7 @@ class Ledger {
   std::optional<std::string> new_telemetry(const base::Uuid& agent);
   bool write_presence();
   bool check_tokens();
-  void changed(const base::Uuid& project) const;
+  void changed(const base::Uuid& project, std::string_view topic) const;
   void poke();
   void run();
 

@@ -221,7 +221,9 @@ struct Brain::Parts {
   base::Status note_lost(const base::Uuid& project, const std::string& engine,
                          const std::vector<core::LostTask>& tasks,
                          const std::optional<core::Fence>& fence);
+  void show(const base::Uuid& project, std::string_view topic);
   void tell(const base::Uuid& project, std::string_view topic);
+  void audited(const core::AuditEntry& entry);
   void changed(const base::Uuid& project, std::string_view topic);
   void holds_more();
   void sweep_agents(const std::optional<core::Fence>& fence);
@@ -250,6 +252,7 @@ plugin::Callbacks Brain::Parts::callbacks() {
                        .retry_after_ms = 1000};
   };
   out.health = [this](const std::string& instance, plugin::Health, std::string_view) {
+    live.publish_all(core::live_topic(core::kPluginChanged));
     const auto pass = hearing.enter();
     if (core::LocalAgents* const to = listener; to != nullptr && pass) to->health(instance);
   };
@@ -294,18 +297,43 @@ base::Status Brain::Parts::note_lost(const base::Uuid& project, const std::strin
   return noted;
 }
 
-// Dashboards know three topics: what is no task and no command is something about agents.
+void Brain::Parts::show(const base::Uuid& project, std::string_view topic) {
+  live.publish(project, topic);
+  notices->live(project, topic);
+}
+
+// Dashboards that know three topics hear of workers, queues and schedules as something about
+// agents.
 void Brain::Parts::tell(const base::Uuid& project, std::string_view topic) {
-  const std::string_view shown =
-      topic == core::kTaskChanged || topic == core::kCommandChanged ? topic : core::kAgentChanged;
-  live.publish(project, shown);
-  notices->live(project, shown);
+  if (topic == core::kScheduleFired) return show(project, core::kScheduleChanged);
+  if (topic != core::kTaskChanged && topic != core::kCommandChanged)
+    show(project, core::kAgentChanged);
+  if (topic != core::kAgentChanged)
+    show(project, topic == core::kWorkerCame ? core::kWorkerChanged : topic);
   changed(project, topic);
+}
+
+// What people did shows in the audit log, and by what it was done to.
+void Brain::Parts::audited(const core::AuditEntry& entry) {
+  const std::string_view what = entry.target_type;
+  if (!entry.project_id) {
+    live.publish_all(core::live_topic(core::kAuditChanged) |
+                     (what == "plugin" ? core::live_topic(core::kPluginChanged) : 0));
+    return;
+  }
+  show(*entry.project_id, core::kAuditChanged);
+  if (what == "schedule")
+    show(*entry.project_id, core::kScheduleChanged);
+  else if (what == "project" || what == "membership" || what == "invitation" || what == "deploy" ||
+           what == "view")
+    show(*entry.project_id, core::kProjectChanged);
 }
 
 // Here, or at another brain.
 void Brain::Parts::changed(const base::Uuid& project, std::string_view topic) {
-  if (!hears_others) return;
+  constexpr core::LiveTopics kOfPeople =
+      core::kAllTopics & ~(core::live_topic(core::kScheduleChanged) * 2 - 1);
+  if (!hears_others || (core::live_topic(topic) & kOfPeople) != 0) return;
   revocations->changed(project, topic);
   if (topic == core::kCommandChanged)
     desk->look();
@@ -328,7 +356,7 @@ void Brain::Parts::note_vanished_workers(const std::optional<core::Fence>& fence
     log.warn("vanished workers not noted", {{"why", vanished.error().text()}});
     return;
   }
-  for (const base::Uuid& project : *vanished) tell(project, core::kAgentChanged);
+  for (const base::Uuid& project : *vanished) tell(project, core::kWorkerChanged);
 }
 
 void Brain::Parts::sweep_agents(const std::optional<core::Fence>& fence) {
@@ -413,6 +441,7 @@ void Brain::Parts::make_leases() {
   telling.has_others = [this] { return leases->has_others(); };
   notices = std::make_unique<core::Notices>(*store, log, leases->brain(), std::move(hear),
                                             std::move(telling));
+  audit->on_written([this](const core::AuditEntry& entry) { audited(entry); });
 }
 
 std::function<std::optional<core::Fence>()> Brain::Parts::holding(const char* lease) {
@@ -463,6 +492,9 @@ void Brain::Parts::make_notifications() {
   options.tell_messages = [this](core::Commit& commit) {
     notices->tell(commit, core::Notices::About::messages);
   };
+  options.on_rang = [this](const base::Uuid& project) {
+    show(project, core::kNotificationChanged);
+  };
   options.tell_subscriptions = [this](core::Commit& commit) {
     notices->tell(commit, core::Notices::About::subscriptions);
   };
@@ -484,7 +516,10 @@ core::Bulk::Options Brain::Parts::bulk_options(core::Redact redact) {
   out.tell_others = [this](core::Commit& commit) {
     notices->tell(commit, core::Notices::About::bulk);
   };
-  out.on_changed = [this](const base::Uuid& project) { tell(project, core::kCommandChanged); };
+  out.on_changed = [this](const base::Uuid& project) {
+    show(project, core::kBulkChanged);
+    tell(project, core::kCommandChanged);
+  };
   out.redact = std::move(redact);
   out.read = [this](const base::Uuid& agent, std::string_view what, std::string page,
                     int deadline_ms, plugin::Answer answer) {
@@ -804,6 +839,7 @@ base::Status Brain::Parts::watch() {
   retention->start();
   runner = std::make_unique<PluginRunner>(*plugins, *agents, *overrides, *leases, loaded.plugins,
                                           console, log, clock);
+  runner->on_change([this] { live.publish_all(core::live_topic(core::kPluginChanged)); });
   schedulers->with_agents(*gateway);
   core::ScheduleSync::Options syncing;
   syncing.on_changed = on_changed;

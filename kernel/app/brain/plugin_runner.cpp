@@ -76,7 +76,9 @@ base::Status PluginRunner::start_one(const config::PluginEntry& entry) {
       return prepared;
     }
   }
-  if (auto started = host_.start(*wanted); !started) {
+  auto started = host_.start(*wanted);
+  on_change_();
+  if (!started) {
     log_.error("plugin not started", {{"instance", entry.name}, {"why", started.error().text()}});
     return started;
   }
@@ -143,6 +145,7 @@ void PluginRunner::stop_one(const std::string& name) {
   if (auto stopped = host_.stop(name); !stopped)
     log_.warn("plugin not stopped", {{"instance", name}, {"why", stopped.error().text()}});
   std::erase(started_, name);
+  on_change_();
 }
 
 base::Status PluginRunner::start() {

@@ -9,10 +9,12 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -35,6 +37,8 @@ class PluginRunner {
   PluginRunner(const PluginRunner&) = delete;
   PluginRunner& operator=(const PluginRunner&) = delete;
 
+  // Told when an instance was started or stopped. Call before start().
+  void on_change(std::function<void()> told) { on_change_ = std::move(told); }
   // Starts the console, the required instances that no other brain runs, and the thread that starts
   // the others. The error is a required one's.
   [[nodiscard]] base::Status start();
@@ -74,6 +78,7 @@ class PluginRunner {
   const std::string console_;  // the instance that browsers ask for at once
   base::Log& log_;
   const base::Clock& clock_;
+  std::function<void()> on_change_ = [] {};
 
   std::mutex work_;                              // one start or stop at a time
   std::map<std::string, Pause> pauses_;          // guarded by work_
