@@ -344,13 +344,15 @@ class ApiProjectTest : public CppUnit::TestFixture {
     });
     add_task("c", 3'000'000);
     core::Rows queues(core::Table::queues);
-    queues.begin()
-        .uuid(model::queues::id, base::Uuid::random())
-        .uuid(model::queues::project_id, f_.project.id)
-        .text(model::queues::engine, "celery")
-        .text(model::queues::name, "shop")
-        .num(model::queues::created_at, 1)
-        .num(model::queues::updated_at, 1);
+    for (const char* name : {"mail", "shop"}) {
+      queues.begin()
+          .uuid(queue_col::id, base::Uuid::random())
+          .uuid(queue_col::project_id, f_.project.id)
+          .text(queue_col::engine, "celery")
+          .text(queue_col::name, name)
+          .num(queue_col::created_at, 1)
+          .num(queue_col::updated_at, 1);
+    }
     f_.insert(std::move(queues));
     CPPUNIT_ASSERT_EQUAL(std::string("c b a"), ids(""));
     CPPUNIT_ASSERT_EQUAL(std::string("b"), ids("?state=failure"));
