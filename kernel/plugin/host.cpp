@@ -58,6 +58,8 @@ namespace {
 
 constexpr std::size_t kMaxProblems = 100, kMaxProblemText = 500;
 constexpr int kSealMs = 2000;
+// A plugin that hangs must not hold all who answer requests.
+constexpr int kMostServedAtOnce = 8;
 constexpr const char* kLeftBehind = "it is left behind; a new instance may be started beside it";
 
 // Something run elsewhere that its caller stops waiting for at a deadline.
@@ -1001,6 +1003,10 @@ void Host::serve(const std::string& name, HttpRequest request, int deadline_ms,
   const std::vector<HttpRoute>& routes = instance->served.routes;
   if (request.route >= routes.size())
     return replied(host_error(base::Code::not_found, "no such route"));
+  if (instance->serving.fetch_add(1) >= kMostServedAtOnce) {
+    --instance->serving;
+    return replied(host_error(base::Code::busy, "the plugin has enough requests under way"));
+  }
   if (deadline_ms <= 0) deadline_ms = inside_->options.op_deadline_ms;
   Inside::OpCall call;
   call.function = "handle";
@@ -1030,6 +1036,7 @@ void Host::serve(const std::string& name, HttpRequest request, int deadline_ms,
   };
   inside_->call_with_op(*instance, std::move(call), deadline_ms,
                         [instance, draft, replied](base::Result<std::string> result) {
+                          --instance->serving;
                           replied(instance->end_reply(*draft, std::move(result)));
                         });
 }

@@ -31,6 +31,7 @@ class HttpTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(an_exception_disables_the_instance);
   CPPUNIT_TEST(a_late_reply_is_dropped);
   CPPUNIT_TEST(stop_answers_what_is_under_way);
+  CPPUNIT_TEST(few_requests_are_under_way_at_once);
   CPPUNIT_TEST_SUITE_END();
 
   base::SystemClock clock_;
@@ -187,6 +188,16 @@ class HttpTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(h->stop("pages").ok());
     const auto answer = never.get();
     CPPUNIT_ASSERT(!answer.ok());
+  }
+
+  void few_requests_are_under_way_at_once() {
+    const auto h = host();
+    std::vector<std::future<base::Result<HttpReply>>> waiting;
+    for (int i = 0; i < 8; ++i) waiting.push_back(ask(*h, "slow"));
+    const auto more = ask(*h, "nothing").get();
+    CPPUNIT_ASSERT(!more.ok() && more.error().code == base::Code::busy);
+    for (auto& each : waiting) CPPUNIT_ASSERT_EQUAL(200, each.get().value().code);
+    CPPUNIT_ASSERT(ask(*h, "nothing").get().ok());
   }
 };
 

@@ -94,6 +94,8 @@ class Instance {
   [[nodiscard]] base::Result<HttpReply> end_reply(HttpDraft& draft,
                                                   base::Result<std::string> result);
 
+  std::atomic<int> serving{0};  // requests of its routes that are not answered
+
   void set_state(State state, std::string why = {}, std::string step = {}, std::string to_do = {});
   // started, or faulted when a disabling fault came first.
   void set_started();

@@ -115,6 +115,7 @@ def build(web):
         if not is_installed(web):
             # Its optional packages are the native halves of the bundler: they must come along. No package's scripts run.
             run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], web, INSTALL_SECONDS)
+            (web / "node_modules").mkdir(exist_ok=True)  # none for a console without packages
             stamp(web, "installed").write_text(digest_of(web, [web / "package-lock.json"]))
         digest = digest_of(web, sources(web))
         run(["npm", "run", "build"], web, BUILD_SECONDS)

@@ -1,10 +1,12 @@
 """The SDK out of its tree: installed alone, found by CMake, built against with each compiler, loaded."""
+import itertools
 import os
 import unittest
 
 from packaging import BUILD, COMPILERS, PROGRAM, SOURCE, PackagingTest
 
 EXAMPLE = SOURCE / "sdk" / "examples" / "notifier-log"
+HTTP_EXAMPLE = SOURCE / "sdk" / "examples" / "http-hello"
 WARNINGS = ["-pedantic", "-Wall", "-Wextra", "-Wshadow", "-Werror"]
 
 
@@ -28,20 +30,23 @@ class Sdk(PackagingTest):
             "abi.h", "http.hpp", "http_client.hpp", "plugin.hpp", "scheduler.hpp", "z4j-plugin.map", "z4jAddPlugin.cmake", "z4j-sdk-config.cmake",
             "z4j-sdk-config-version.cmake", "z4j-sdk-targets.cmake"]))
 
-    def test_example_builds_outside_the_tree_and_loads(self):
+    def test_examples_build_outside_the_tree_and_load(self):
         prefix = self.installed()
-        for cc, cxx in COMPILERS:
-            with self.subTest(compiler=cxx):
-                build = self.folder / cc
-                self.build(EXAMPLE, build, prefix, cxx, f"-DCMAKE_CXX_FLAGS={' '.join(WARNINGS)}")
-                self.assertEqual(self.exported(build / "notifier-log.so"), ["z4j_plugin_entry_v1"])
-                plugins = self.folder / f"plugins-{cc}"
+        said_of = {EXAMPLE: ("org.example.notifier-log", "1.0.0", "notifier", "prefix", "first word of each line"),
+                   HTTP_EXAMPLE: ("org.example.http-hello", "1.0.0", "http", "greeting", "first word of the answer")}
+        for (cc, cxx), (example, words) in itertools.product(COMPILERS, said_of.items()):
+            with self.subTest(compiler=cxx, example=example.name):
+                build = self.folder / f"{cc}-{example.name}"
+                self.build(example, build, prefix, cxx, f"-DCMAKE_CXX_FLAGS={' '.join(WARNINGS)}")
+                library = build / f"{example.name}.so"
+                self.assertEqual(self.exported(library), ["z4j_plugin_entry_v1"])
+                plugins = self.folder / f"plugins-{cc}-{example.name}"
                 plugins.mkdir(mode=0o755)
-                (build / "notifier-log.so").rename(plugins / "notifier-log.so")
-                (plugins / "notifier-log.so").chmod(0o755)
+                library.rename(plugins / library.name)
+                (plugins / library.name).chmod(0o755)
                 environment = {**os.environ, "Z4J_HOME": str(self.folder / "home"), "Z4J_PLUGIN_DIRECTORY": str(plugins)}
-                said = self.run_ok(PROGRAM, "plugin", "describe", "notifier-log", env=environment)
-                for word in ("org.example.notifier-log", "1.0.0", "notifier", "prefix", "first word of each line"):
+                said = self.run_ok(PROGRAM, "plugin", "describe", example.name, env=environment)
+                for word in words:
                     self.assertIn(word, said)
 
     def test_example_builds_with_older_and_newer_language_and_without_optimiser(self):
@@ -93,11 +98,12 @@ class Header(PackagingTest):
                 with self.subTest(compiler=cxx, standard=standard):
                     self.compile(cxx, text, ".cpp", f"-std={standard}", "-Wconversion")
 
-    def test_plugin_hpp_compiles_from_cxx17_on(self):
+    def test_cxx_headers_compile_from_cxx17_on(self):
         for _, cxx in COMPILERS:
             for standard in ("c++17", "c++20"):
-                with self.subTest(compiler=cxx, standard=standard):
-                    self.compile(cxx, "#include <z4j/plugin.hpp>\n", ".cpp", f"-std={standard}", "-Wconversion")
+                for header in ("http", "http_client", "plugin", "scheduler"):
+                    with self.subTest(compiler=cxx, standard=standard, header=header):
+                        self.compile(cxx, f"#include <z4j/{header}.hpp>\n", ".cpp", f"-std={standard}", "-Wconversion")
 
     def test_layout_is_the_same_in_c_and_cxx_and_with_both_compilers(self):
         structs = ("z4j_error", "z4j_sink", "z4j_event_batch", "z4j_host", "z4j_plugin", "z4j_plugin_entry", "z4j_engine",
