@@ -30,7 +30,7 @@ export function Help() {
         </>
       }
     >
-      <div class="help">
+      <div class="help-sheet">
         {lists.map(([title, keys]) => (
           <section key={title}>
             <h3>{title}</h3>

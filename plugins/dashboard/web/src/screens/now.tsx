@@ -335,7 +335,7 @@ function RecentFailures() {
 }
 
 type Act = { id: string; action: string; occurred_at: string; target_type: string; target_id: string | null; user_id: string | null; outcome: string | null; metadata: Record<string, unknown> };
-const noise = /^(schedule\.(fire|ack|tick)|auth\.|session\.|openapi\.|selection\.|audit\.(check|verify)|command\.(?!issue)|bulk\.\w+\.?completed)/;
+const noise = /^(schedule\.(fire|ack|tick)|auth\.|session\.|openapi\.|selection\.|audit\.(check|verify)|command\.(?!issue)|bulk_job\.completed)/;
 const icons: [RegExp, IconName][] = [
   [/^(bulk|command)/, "bulk"],
   [/^schedule/, "schedules"],
