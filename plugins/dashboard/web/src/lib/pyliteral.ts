@@ -2,6 +2,12 @@
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 const DEPTH = 40;
+/** Where the engine cut: Python writes `...` in the place of what it left out. */
+export const CUT = "…";
+
+export function isCut(value: Json): boolean {
+  return value === CUT || (value !== null && typeof value === "object" && (Object.hasOwn(value, CUT) || Object.values(value).some((v) => isCut(v as Json))));
+}
 
 /** undefined when the text is not a literal we can read whole. */
 export function readLiteral(text: string): Json | undefined {
@@ -63,6 +69,11 @@ export function readLiteral(text: string): Json | undefined {
         return out;
       }
       const key = value(depth + 1);
+      space();
+      if (key === CUT && text[at] === "}") {
+        out[CUT] = CUT;
+        continue;
+      }
       need(":");
       out[typeof key === "string" ? key : JSON.stringify(key)] = value(depth + 1);
       space();
@@ -86,6 +97,10 @@ export function readLiteral(text: string): Json | undefined {
     if (quoted) {
       at += quoted[0].length;
       return string(quoted[1]!);
+    }
+    if (text.startsWith("...", at)) {
+      at += 3;
+      return CUT;
     }
     const word = /^(None|True|False|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.])/.exec(text.slice(at, at + 40));
     if (!word) throw new Unreadable();

@@ -1,6 +1,6 @@
 /** What agents told: arguments as a tree, tracebacks, differences. All of it hostile text, shown as text. */
 import { useMemo, useState } from "preact/hooks";
-import { readLiteral, type Json } from "../lib/pyliteral";
+import { CUT, readLiteral, type Json } from "../lib/pyliteral";
 import { between, fold, parseTrace, shortFile, type Code } from "../lib/trace";
 import { visible } from "../lib/text";
 import { bytes } from "../lib/time";
@@ -29,6 +29,7 @@ export function countRedacted(value: Json, depth = 0): number {
 function Leaf({ value }: { value: Exclude<Json, object> }) {
   const [whole, setWhole] = useState(false);
   if (typeof value === "string") {
+    if (value === CUT) return <span class="z">{CUT} cut by the engine</span>;
     if (REDACTED.test(value)) return <span class="redact">redacted</span>;
     const shown = visible(JSON.stringify(whole || value.length <= LONG ? value : value.slice(0, LONG)));
     return (
@@ -52,7 +53,7 @@ function Branch({ name, value, depth, open: first }: { name: string | null; valu
   const [open, setOpen] = useState(first);
   const [most, setMost] = useState(MOST_CHILDREN);
   const indent = { paddingLeft: `${depth * 16}px` };
-  const key = name === null ? null : <span class="k">{visible(name)}:</span>;
+  const key = name === null || name === CUT ? null : <span class="k">{visible(name)}:</span>;
   if (!isBranch)
     return (
       <li style={indent}>

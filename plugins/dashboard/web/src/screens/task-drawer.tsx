@@ -46,8 +46,8 @@ export function TaskDrawer({ row, place, total, onClose }: { row: Task; place: n
       foot={
         <>
           <span class="q small">
-            {place + 1}
-            {total ? ` of ${count(total)}` : ""}
+            {place < 0 ? "not among the rows read" : place + 1}
+            {total && place >= 0 ? ` of ${count(total)}` : ""}
           </span>
           <span class="push row">
             <Kbd>[</Kbd>

@@ -18,9 +18,10 @@ export type TaskDetail = Task & { sources?: Record<string, { agent_id: string; n
 type Ability = { action: string; how: string; available: boolean; reason?: string | null };
 type Capability = { engine: string; agent_id: string; is_online: boolean; abilities: Ability[] };
 
-export function useTask(engine: string, id: string) {
+/** `when` false asks nothing. */
+export function useTask(engine: string, id: string, when = true) {
   const at = { slug: slug.value, engine, task_id: id };
-  return useQuery(`task ${at.slug} ${engine} ${id}`, async (signal) => (await api.get("/api/v1/projects/{slug}/tasks/{engine}/{task_id}", { path: at, signal })) as TaskDetail, { topics: ["task.changed"], leastMs: 2000 });
+  return useQuery(!when ? null : `task ${at.slug} ${engine} ${id}`, async (signal) => (await api.get("/api/v1/projects/{slug}/tasks/{engine}/{task_id}", { path: at, signal })) as TaskDetail, { topics: ["task.changed"], leastMs: 2000 });
 }
 
 export function useEvents(engine: string, id: string) {

@@ -1,7 +1,7 @@
 /** What a retry or a cancel of one task would do, before it does it. */
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { api, ApiError } from "../api/client";
-import { readLiteral } from "../lib/pyliteral";
+import { isCut, readLiteral, type Json } from "../lib/pyliteral";
 import { refresh, useQuery } from "../lib/query";
 import { slug, to } from "../lib/router";
 import { isProduction } from "../lib/session";
@@ -25,7 +25,7 @@ interface Change {
 
 function starting(value: unknown, empty: string): string {
   const read = typeof value === "string" ? readLiteral(value) : value;
-  if (read === undefined) return empty;
+  if (read === undefined || isCut(read as Json)) return empty; // not known whole: nothing to begin with
   return read === null ? empty : JSON.stringify(read, null, 2);
 }
 function parsed(text: string, kind: "list" | "object"): { value?: unknown; problem?: string } {
@@ -127,6 +127,7 @@ export function TaskPlan({ task, wish, onClose }: { task: Task; wish: Wish; onCl
                 <label for="plan-kwargs">Named arguments, as JSON</label>
                 <textarea id="plan-kwargs" class="in mono" spellcheck={false} value={kwargs} onInput={(e) => setKwargs(e.currentTarget.value)} />
               </div>
+              {[task.args, task.kwargs].some((v) => typeof v === "string" && v.length > 2 && starting(v, "") === "") && <Note kind="info">What it had was told cut short, so it does not stand here: write the arguments whole.</Note>}
               {wrong && <Note kind="bad">{wrong}</Note>}
             </div>
           )}

@@ -27,7 +27,7 @@ import { Views } from "../parts/views";
 import { Age, CopyButton, Id, Mid, Time } from "../parts/text";
 import { BulkPlan, type BulkAction, type BulkWish } from "./bulk-plan";
 import { TaskDrawer } from "./task-drawer";
-import { whyNotMine } from "./task-parts";
+import { useTask, whyNotMine } from "./task-parts";
 import { useWatch } from "../lib/watch";
 
 const key = (t: Task) => `${t.engine}/${t.task_id}`;
@@ -151,8 +151,13 @@ export default function Tasks() {
     [total, approximate, pages.value?.length, question, at],
   );
 
-  const open = fresh.rows.find((t) => key(t) === param("row"));
-  const openAt = open ? fresh.rows.indexOf(open) : -1;
+  // A link may open a row that is not on the pages read so far.
+  const wanted = param("row");
+  const listed = fresh.rows.find((t) => key(t) === wanted);
+  const slash = wanted.indexOf("/");
+  const outside = useTask(wanted.slice(0, slash), wanted.slice(slash + 1), !!pages.value && !listed && slash > 0);
+  const open = listed ?? (wanted ? outside.value : undefined);
+  const openAt = listed ? fresh.rows.indexOf(listed) : -1;
   const chosenIds = [...selected.value];
   const bulk = (action: BulkAction, all: boolean) => {
     const { arg, ...rest } = filter;

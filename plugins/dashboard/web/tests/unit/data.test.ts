@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readLiteral } from "../../src/lib/pyliteral";
+import { isCut, readLiteral } from "../../src/lib/pyliteral";
 import { countRedacted, differences, readValue } from "../../src/parts/data";
 import { visible } from "../../src/lib/text";
 import { split } from "../../src/lib/fresh";
@@ -17,6 +17,12 @@ describe("Python literals", () => {
   });
   it("leaves what it cannot read whole", () => {
     for (const text of ["<Object at 0x1>", "[1, 2", "(datetime(2026, 1, 1),)", "[12345678901234567890]", "[".repeat(100), "{1: }", "'open"]) expect(readLiteral(text)).toBeUndefined();
+  });
+  it("knows where the engine cut", () => {
+    const read = readLiteral("({'id': 1, 'items': [{...}, ...]}, 'x')");
+    expect(read).toEqual([{ id: 1, items: [{ "…": "…" }, "…"] }, "x"]);
+    expect(isCut(read!)).toBe(true);
+    expect(isCut(readLiteral("('x',)")!)).toBe(false);
   });
   it("makes no prototype of a hostile key", () => {
     const read = readLiteral("{'__proto__': {'x': 1}}") as object;
