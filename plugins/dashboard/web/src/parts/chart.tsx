@@ -92,6 +92,7 @@ export function Chart({ label, times, series, height = 180, marks = [], onRange 
               u.ctx.strokeStyle = token("--accent");
               u.ctx.fillStyle = ink;
               u.ctx.font = font;
+              u.ctx.textAlign = "left";
               u.ctx.setLineDash([2, 2]);
               for (const m of marks) {
                 const x = Math.round(u.valToPos(m.at / 1000, "x", true));

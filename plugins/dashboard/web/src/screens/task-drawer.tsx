@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { useKeys } from "../lib/keys";
 import { go, to } from "../lib/router";
+import { narrow } from "../lib/settings";
 import { count } from "../lib/time";
 import type { Task } from "../lib/tasks";
 import { Trace, Tree } from "../parts/data";
@@ -36,7 +37,7 @@ export function TaskDrawer({ row, place, total, onClose }: { row: Task; place: n
           </div>
           <Mid name={task.name} />
           <div class="row">
-            <Actions can={can} onWish={setWish} keys />
+            <Actions can={can} onWish={setWish} keys={!narrow.value} few={narrow.value} />
             <span class="push">
               <CopyTask task={task} />
             </span>
