@@ -8,7 +8,7 @@ import { live } from "../lib/live";
 import { paused, useQuery } from "../lib/query";
 import { go, place, route, slug, to } from "../lib/router";
 import { home, isProduction, me, project, projects, signOut } from "../lib/session";
-import { rail, railFolded, theme, themes, wideEnough, zone, zones } from "../lib/settings";
+import { cramped, rail, railFolded, theme, themes, wideEnough, zone, zones } from "../lib/settings";
 import { age, clock, now } from "../lib/time";
 import { toast } from "../lib/toasts";
 import { screens, type Screen } from "../screens";
@@ -44,7 +44,7 @@ export function Frame({ children }: { children: ComponentChildren }) {
     },
     ...Object.fromEntries(shownScreens().map((s) => [`g ${s.key}`, () => go(to(s.id))])),
   });
-  const folded = rail.value === "icons" || (railFolded.value > 0 && !wideEnough.value);
+  const folded = rail.value === "icons" || cramped.value || (railFolded.value > 0 && !wideEnough.value);
   return (
     <>
       <button type="button" class="skip" onClick={() => document.getElementById("main")?.focus()}>

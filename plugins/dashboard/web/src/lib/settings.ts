@@ -48,6 +48,9 @@ export function startSettings(): void {
   const system = signal(0);
   for (const query of [dark, more]) query.addEventListener("change", () => system.value++);
   narrow.value = small.matches;
+  const tight = matchMedia("(max-width: 1019px)");
+  cramped.value = tight.matches;
+  tight.addEventListener("change", () => (cramped.value = tight.matches));
   const roomy = matchMedia("(min-width: 1360px)");
   wideEnough.value = roomy.matches;
   roomy.addEventListener("change", () => (wideEnough.value = roomy.matches));
@@ -67,3 +70,5 @@ export function startSettings(): void {
 /** How many open drawers want the rail folded; below 1360 px it is. */
 export const railFolded = signal(0);
 export const wideEnough = signal(true);
+/** Below 1020 px the rail is always icons. */
+export const cramped = signal(false);

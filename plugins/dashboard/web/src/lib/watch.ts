@@ -59,13 +59,19 @@ export class WatchedPage {
     if (frame.more !== true) this.on = true;
   }
 
-  /** The rows of the list with what is newer: changes in place, new ones in the list's order. */
-  lay(list: readonly Task[] | undefined): Task[] {
+  /**
+   * The rows of the list with what the frames said. While the reader holds something, rows change in place and only newer ones
+   * come, on top; else all stand in the list's order. What is older than the list reaches is left to paging.
+   */
+  lay(list: readonly Task[] | undefined, hold: boolean): Task[] {
     const kept = (list ?? []).filter((t) => !this.gone.has(t.id));
     if (!this.seen.size) return kept;
     const known = new Set(kept.map((t) => t.id));
-    const newer = [...this.seen.values()].filter((t) => !known.has(t.id)).sort(newestFirst);
-    return [...newer, ...kept.map((t) => this.seen.get(t.id) ?? t)];
+    const now = kept.map((t) => this.seen.get(t.id) ?? t);
+    const first = kept[0] ? timeOf(kept[0]) : "";
+    const last = kept.length ? timeOf(kept[kept.length - 1]!) : "";
+    const others = [...this.seen.values()].filter((t) => !known.has(t.id) && timeOf(t) >= (hold ? first : last));
+    return hold ? [...others.sort(newestFirst), ...now] : [...others, ...now].sort(newestFirst);
   }
 
   /** The page alone, for a list that begins anew. */
@@ -82,7 +88,7 @@ export interface Watch {
   version: number;
   counts: Counts | null;
   approximate: boolean;
-  lay: (list: readonly Task[] | undefined) => Task[];
+  lay: (list: readonly Task[] | undefined, hold: boolean) => Task[];
   /** It is time to begin the list anew: with this, once the reader holds nothing. */
   isLong: boolean;
   anew: () => { rows: Task[]; cursor: string | null };
@@ -123,5 +129,5 @@ export function useWatch(slug: string, filter: TaskFilter): Watch {
       offPause();
     };
   }, [page]);
-  return { on: page.on, version, counts: page.counts, approximate: page.approximate, lay: (list) => page.lay(list), isLong: page.on && (page.gap || page.seen.size > 500), anew: () => page.anew() };
+  return { on: page.on, version, counts: page.counts, approximate: page.approximate, lay: (list, hold) => page.lay(list, hold), isLong: page.on && (page.gap || page.seen.size > 500), anew: () => page.anew() };
 }

@@ -115,7 +115,7 @@ export default function Tasks() {
 
   const watch = useWatch(at, filter);
   const pages = usePages(wrong.length ? null : `tasks ${at} ${question}`, (cursor, asking) => readTasks(at, filter, cursor, asking), (t) => t.id, { topics: watch.on ? [] : ["task.changed"] });
-  const rows = useMemo(() => watch.lay(pages.value), [pages.value, watch.version]);
+  const rows = useMemo(() => (watch.on ? watch.lay(pages.value, busy.value) : (pages.value ?? [])), [pages.value, watch.version, busy.value]);
   useEffect(() => {
     if (!watch.isLong || busy.value || !pages.value) return;
     const { rows: newest, cursor } = watch.anew();

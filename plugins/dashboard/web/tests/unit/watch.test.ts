@@ -10,7 +10,7 @@ describe("a watched page", () => {
     const page = new WatchedPage();
     page.take({ type: "rows", reset: true, changed: [row(2), row(1)], removed: [], more: false });
     page.take({ type: "rows", changed: [row(4), row(3), row(1, { state: "failure" })], removed: [] });
-    const rows = page.lay([row(2), row(1)]);
+    const rows = page.lay([row(2), row(1)], true);
     expect(ids(rows)).toBe("4 3 2 1");
     expect(rows[3]?.state).toBe("failure");
   });
@@ -18,13 +18,21 @@ describe("a watched page", () => {
     const page = new WatchedPage();
     page.take({ type: "rows", reset: true, changed: [row(4), row(3), row(2), row(1)], removed: [] });
     page.take({ type: "rows", changed: [row(5)], removed: ["1", "3"] });
-    expect(ids(page.lay([row(4), row(3), row(2), row(1)]))).toBe("5 4 2 1");
+    expect(ids(page.lay([row(4), row(3), row(2), row(1)], false))).toBe("5 4 2 1");
   });
   it("keeps a payload that did not fit the frame", () => {
     const page = new WatchedPage();
     page.take({ type: "rows", reset: true, changed: [row(1)], removed: [] });
     page.take({ type: "rows", changed: [row(1, { args: null, state: "failure" })], cut: ["1"], removed: [] });
-    expect(page.lay([])[0]).toMatchObject({ args: "a", state: "failure" });
+    expect(page.lay([row(1)], false)[0]).toMatchObject({ args: "a", state: "failure" });
+  });
+  it("moves nothing under the reader, and orders all once they let go", () => {
+    const page = new WatchedPage();
+    page.take({ type: "rows", reset: true, changed: [row(9), row(5), row(2, { sort_at: row(7).sort_at })], removed: [] });
+    const list = [row(6), row(4), row(2)];
+    expect(ids(page.lay(list, true))).toBe("9 6 4 2");
+    expect(ids(page.lay(list, false))).toBe("9 2 6 5 4");
+    expect(ids(page.lay([row(6)], false))).toBe("9 2 6"); // 5 is older than the list reaches
   });
   it("sees a gap after a cut, and begins anew from the page", () => {
     const page = new WatchedPage();
