@@ -28,6 +28,7 @@ class ApiHttpTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(the_console_answers_at_the_root);
   CPPUNIT_TEST(any_address_of_the_console_is_its_page);
   CPPUNIT_TEST(what_the_kernel_serves_is_not_the_consoles);
+  CPPUNIT_TEST(links_of_mails_and_of_the_first_boot_lead_to_the_console_while_it_runs);
   CPPUNIT_TEST(without_a_console_nothing_changes);
   CPPUNIT_TEST(a_console_that_does_not_run_says_so);
   CPPUNIT_TEST(routes_are_admitted_like_the_kernels);
@@ -182,6 +183,20 @@ class ApiHttpTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(200, get("/api/v1/health", kPage).status);
     CPPUNIT_ASSERT_EQUAL(std::string("text/plain; charset=utf-8"),
                          get("/security.txt", kPage).response.content_type);
+  }
+
+  void links_of_mails_and_of_the_first_boot_lead_to_the_console_while_it_runs() {
+    start("pages");
+    const auto title = [this](const std::string& path) {
+      return get(path, kPage).response.body.find("<title>test</title>") != std::string::npos;
+    };
+    for (const std::string path : {"/setup", "/invite", "/reset"}) CPPUNIT_ASSERT(title(path));
+    CPPUNIT_ASSERT(get("/reset").response.body.find("<title>test</title>") == std::string::npos);
+    ApiFixture::must(f_.plugins->stop("pages"));
+    for (const std::string path : {"/invite", "/reset"}) {
+      CPPUNIT_ASSERT_EQUAL(200, get(path, kPage).status);
+      CPPUNIT_ASSERT(!title(path));
+    }
   }
 
   void without_a_console_nothing_changes() {

@@ -24,6 +24,8 @@ constexpr const char* kSoonS = "2";
 // Beside the first words of the kernel's own paths: where people and probes look for such things.
 constexpr std::string_view kReservedStarts[] = {"health", "openapi"};
 constexpr std::string_view kReserved[] = {"docs", "ext", "redoc"};
+// The kernel has plain forms of its own for these; a console that runs shows its pages instead.
+constexpr std::string_view kAccountPages[] = {"/invite", "/reset", "/setup"};
 
 // Headers that plugins are told: nothing that proves who somebody is.
 constexpr std::string_view kTold[] = {"accept", "accept-language", "if-modified-since",
@@ -148,6 +150,13 @@ bool PluginPages::is_reserved(std::string_view path) const {
   return false;
 }
 
+bool PluginPages::shows_account_page(const net::Request& request) const {
+  return is_read(request) && wants_page(request) &&
+         std::find(std::begin(kAccountPages), std::end(kAccountPages), request.path) !=
+             std::end(kAccountPages) &&
+         site_.parts.plugins.serves(site_.parts.console) != nullptr;
+}
+
 std::optional<net::Response> PluginPages::answer(const net::Request& request,
                                                  base::LogScope& scope) const {
   if (request.path.size() > kLongestPath || !request.path.starts_with('/')) return std::nullopt;
@@ -156,7 +165,8 @@ std::optional<net::Response> PluginPages::answer(const net::Request& request,
     if (r.route.empty()) r.route = kExtRoute;
     return r;
   }
-  if (!has_console() || is_reserved(request.path)) return std::nullopt;
+  if (!has_console() || (is_reserved(request.path) && !shows_account_page(request)))
+    return std::nullopt;
   net::Response r = is_read(request) ? console(request) : not_allowed("GET, HEAD");
   r.route = kConsoleRoute;
   return r;

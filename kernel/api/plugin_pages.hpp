@@ -33,6 +33,7 @@ class PluginPages {
 
  private:
   [[nodiscard]] bool is_reserved(std::string_view path) const;
+  [[nodiscard]] bool shows_account_page(const net::Request& request) const;
   [[nodiscard]] net::Response below_ext(const net::Request& request, base::LogScope& scope) const;
   // The route's answer; nothing: the instance has no such route. `allowed`: methods of the path.
   [[nodiscard]] std::optional<net::Response> route(
