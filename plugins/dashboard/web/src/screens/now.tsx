@@ -87,7 +87,7 @@ function way(f: Finding): { title: string; to: string } {
   const id = f.subject?.id ?? "";
   switch (f.subject?.type ?? f.kind) {
     case "worker":
-      return f.kind === "worker_lost" ? { title: "Post-mortem", to: to("fleet", {}, { lost: id }) } : { title: "Open fleet", to: to("fleet", {}, id ? { q: id } : {}) };
+      return { title: f.kind === "worker_lost" ? "Post-mortem" : "Open fleet", to: to("fleet", {}, id ? { q: id } : {}) };
     case "queue":
       return { title: "Open queue", to: to("queues", {}, id ? { row: f.subject?.engine ? `${f.subject.engine}/${id}` : id } : {}) };
     case "task":
