@@ -123,6 +123,8 @@ export interface PlanProps {
   label: string;
   /** How many, exactly; null while it is counted. */
   total: number | null;
+  /** It is about one thing: no figure in front of `what`, none on the button. */
+  single?: boolean;
   /** "jobs will be removed, all of them waiting" */
   what: ComponentChildren;
   facts?: [ComponentChildren, ComponentChildren][];
@@ -156,7 +158,7 @@ export function Plan(props: PlanProps) {
       head={
         <>
           <h2 class="dh-title">{props.title}</h2>
-          <p class="q">Nothing happens until you confirm this plan.</p>
+          <p class="q small">Nothing happens until you confirm this plan.</p>
         </>
       }
       foot={
@@ -166,16 +168,20 @@ export function Plan(props: PlanProps) {
           </button>
           <button type="button" class={`btn push pri${props.danger ? " danger" : ""}`} aria-disabled={!ready} title={why} onClick={() => ready && props.onAct()}>
             {props.verb}
-            {total !== null && total > 0 ? ` ${total.toLocaleString("en")}` : ""}
+            {!props.single && total !== null && total > 0 ? ` ${total.toLocaleString("en")}` : ""}
           </button>
         </>
       }
     >
       <div class="sec">
-        <div class="row lead-n">
-          <span class="big-n">{total === null ? "…" : total.toLocaleString("en")}</span>
-          <span class="q2">{props.what}</span>
-        </div>
+        {props.single ? (
+          <p>{props.what}</p>
+        ) : (
+          <div class="row lead-n">
+            <span class="big-n">{total === null ? "…" : total.toLocaleString("en")}</span>
+            <span class="q2">{props.what}</span>
+          </div>
+        )}
         {props.facts && (
           <dl class="kv w">
             {props.facts.map(([name, value], i) => (
