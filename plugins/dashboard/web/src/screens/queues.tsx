@@ -4,7 +4,6 @@ import { parse, problems, useAsk, valueOf, without, write, type Qualifier } from
 import { useKeys } from "../lib/keys";
 import { param, setParams } from "../lib/router";
 import { count, duration } from "../lib/time";
-import { useActs } from "../frame/palette";
 import { ColumnPicker } from "../parts/columns";
 import { Empty, EmptyFilter, ErrorBox, Skeleton } from "../parts/feedback";
 import { Link } from "../parts/link";
@@ -111,7 +110,6 @@ function List() {
   const [pausing, setPausing] = useState(false);
   const open = all.find((q) => q.key === param("row"));
   useKeys({ Escape: () => text && setParams({ q: null }) });
-  useActs(all.slice(0, 200).map((q) => ({ id: `queue ${q.key}`, title: `Queue ${q.name}`, icon: "queues" as const, act: () => setParams({ row: q.key }) })), [all.length]);
   if (answer.error && !answer.value) return <ErrorBox error={answer.error} retry={answer.refresh} what="The queues" />;
 
   const waiting = all.reduce((sum, q) => sum + (q.pending_count ?? 0), 0);

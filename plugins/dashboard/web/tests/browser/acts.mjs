@@ -5,9 +5,9 @@ import { address, openBrowser, openContext, settle, signIn } from "./browser.mjs
 const acts = [];
 const act = (name, run) => acts.push({ name, run });
 const base = "/api/v1/projects/default";
-/** Until it holds, or ten seconds are over. */
+/** Until it holds, or forty seconds are over. */
 async function until(what, check) {
-  const end = Date.now() + 15_000;
+  const end = Date.now() + 40_000;
   for (;;) {
     const found = await check();
     if (found) return found;
@@ -57,6 +57,72 @@ act("a purge empties the queue and keeps a copy, which puts all back", async (pa
   await typeWord(page, "night");
   await page.getByRole("button", { name: /^Put back \d+$/ }).click();
   await until("all back", async () => (await queue(page, "celery", "night")).pending_count >= copy.messages);
+});
+const worker = async (page, name) => (await get(page, "/workers")).find((w) => w.name === name);
+act("a pool grows and shrinks", async (page) => {
+  const { id } = await worker(page, "orders@demo");
+  const processes = async () => (await get(page, `/workers/${id}`)).metadata.stats.pool.processes.length;
+  const before = await processes();
+  await page.goto(address + `/p/default/fleet?row=${id}`);
+  await page.getByRole("button", { name: "Grow" }).click();
+  await toast(page, `its pool grew by 1, to ${before + 1}`);
+  await until("another child", async () => (await processes()) === before + 1);
+  await page.getByRole("button", { name: "Shrink" }).click();
+  await until("as many as before", async () => (await processes()) === before);
+});
+act("a worker listens to another queue, which is worked off, and leaves it", async (page) => {
+  const { id } = await worker(page, "orders@demo");
+  await page.goto(address + `/p/default/fleet?row=${id}`);
+  await page.getByLabel("Queue to listen to as well").fill("night");
+  await page.getByRole("button", { name: "Listen", exact: true }).click();
+  await toast(page, "it listens to night");
+  await until("an emptied queue", async () => (await queue(page, "celery", "night")).pending_count === 0);
+  await page.getByRole("button", { name: "Stop listening to night" }).click();
+  await until("as before", async () => !(await worker(page, "orders@demo")).queues.includes("night"));
+});
+act("a rate is limited, kept as a wish, and forgotten", async (page) => {
+  const { id } = await worker(page, "orders@demo");
+  await page.goto(address + `/p/default/fleet?row=${id}`);
+  await page.getByLabel("Task", { exact: true }).selectOption("shop.total");
+  await page.getByLabel("Rate").fill("ten");
+  assert.equal(await page.getByRole("button", { name: /^Set/ }).first().getAttribute("aria-disabled"), "true");
+  await page.getByLabel("Rate").fill("100/m");
+  await page.getByRole("button", { name: "Set" }).first().click();
+  await toast(page, "runs at most 100/m");
+  await page.getByText("shop.total: at most 100/m").waitFor();
+  assert.ok((await get(page, "/worker-wishes")).items.some((w) => w.kind === "rate_limit" && w.target === "shop.total"));
+  await page.getByRole("button", { name: "Forget" }).first().click();
+  await until("no wish", async () => !(await get(page, "/worker-wishes")).items.some((w) => w.kind === "rate_limit" && w.target === "shop.total"));
+});
+act("an agent is made, its token shown once, rotated, revoked and deleted", async (page) => {
+  const name = `acts-${Date.now()}`;
+  await page.goto(address + "/p/default/fleet/connect");
+  await page.getByLabel("Name").fill(name);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: `Agent ${name} is ready to connect` }).waitFor();
+  const env = await page.locator(".copy pre").first().textContent();
+  assert.match(env, /^Z4J_TOKEN=\S{20,}$/m);
+  await page.getByText(`Waiting for ${name}`).waitFor();
+  await page.getByRole("button", { name: "Done" }).click();
+  assert.equal(await page.getByText(env.match(/Z4J_TOKEN=(\S+)/)[1]).count(), 0);
+  await page.getByRole("row").filter({ hasText: name }).click();
+  const drawer = page.getByRole("complementary");
+  await drawer.getByRole("button", { name: "New token…" }).click();
+  await page.getByRole("button", { name: "Make a new token" }).click();
+  await page.getByRole("heading", { name: `A new token for ${name}` }).waitFor();
+  assert.notEqual(await page.locator(".copy pre").first().textContent(), env);
+  await page.getByRole("button", { name: "Done" }).click();
+  await drawer.getByRole("button", { name: "Revoke…" }).click();
+  await typeWord(page, name);
+  await page.getByRole("button", { name: "Revoke", exact: true }).click();
+  await toast(page, "is revoked");
+  const found = (await get(page, "/agents")).find((a) => a.name === name);
+  assert.equal(found.is_revoked, true);
+  await drawer.getByRole("button", { name: "Delete…" }).click();
+  await typeWord(page, name);
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await toast(page, "is deleted");
+  assert.ok(!(await get(page, "/agents")).some((a) => a.name === name));
 });
 // MORE
 
