@@ -22,7 +22,7 @@ const get = async (page, path) => {
 };
 const queue = async (page, engine, name) => (await get(page, "/queues")).find((q) => q.engine === engine && q.name === name);
 const typeWord = async (page, word) => {
-  const box = page.getByLabel(new RegExp(`type ${word} to go on`));
+  const box = page.getByLabel(`type ${word} to go on`);
   if (await box.count()) await box.fill(word);
 };
 const toast = (page, text) => page.locator(".toast").filter({ hasText: text }).first().waitFor({ timeout: 20_000 });
@@ -123,6 +123,59 @@ act("an agent is made, its token shown once, rotated, revoked and deleted", asyn
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   await toast(page, "is deleted");
   assert.ok(!(await get(page, "/agents")).some((a) => a.name === name));
+});
+const schedule = async (page, name) => (await get(page, `/schedules?search=${encodeURIComponent(name)}`)).items.find((s) => s.name === name);
+act("a schedule is made, edited, switched, fired and deleted", async (page) => {
+  const name = `acts ${Date.now()}`;
+  await page.goto(address + "/p/default/schedules?new=1");
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByLabel("Engine").fill("celery");
+  await page.getByLabel("Task", { exact: true }).fill("shop.add");
+  await page.getByLabel("Arguments, as JSON", { exact: true }).fill("[1, 2]");
+  await page.getByLabel("Queue").fill("orders");
+  await page.getByLabel("When", { exact: true }).fill("30 2 * * 9");
+  await page.getByRole("complementary").locator("p.bad").first().waitFor();
+  await page.getByLabel("Time zone").fill("Europe/Berlin");
+  await page.getByLabel("When", { exact: true }).fill("30 2 * * *");
+  await page.getByRole("row", { name: /02:30 CET/ }).first().waitFor();
+  await page.getByRole("button", { name: "Make it" }).click();
+  await toast(page, `${name} is made`);
+  const made = await schedule(page, name);
+  assert.deepEqual([made.expression, made.timezone, made.args], ["30 2 * * *", "Europe/Berlin", [1, 2]]);
+  await page.getByRole("button", { name: "Edit" }).click();
+  await page.getByLabel("When", { exact: true }).fill("15 4 * * *");
+  await page.getByRole("row", { name: /04:15 CET/ }).first().waitFor();
+  await page.getByRole("button", { name: "Save and apply" }).click();
+  await toast(page, "is changed, and in effect");
+  assert.equal((await schedule(page, name)).expression, "15 4 * * *");
+  await page.getByRole("button", { name: "Switch off" }).click();
+  await until("off", async () => !(await schedule(page, name)).is_enabled);
+  await page.getByRole("button", { name: "Switch on" }).click();
+  await until("on", async () => (await schedule(page, name)).is_enabled);
+  await page.getByRole("button", { name: "Fire now…" }).click();
+  await typeWord(page, name);
+  await page.getByRole("button", { name: "Fire now", exact: true }).click();
+  await toast(page, `${name} fired`);
+  await until("its task ended", async () => (await get(page, `/schedules/${made.id}/fires`)).some((f) => f.reason === "trigger" && f.task_state === "success"));
+  await page.getByRole("complementary").getByRole("button", { name: "Delete" }).click();
+  await typeWord(page, name);
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await toast(page, "is deleted");
+  assert.equal(await schedule(page, name), undefined);
+});
+act("a file of schedules is compared, then applied", async (page) => {
+  const name = `file ${Date.now()}`;
+  await page.goto(address + "/p/default/schedules");
+  await page.getByText("Files").click();
+  await page.getByRole("menuitem", { name: /Import/ }).click();
+  await page.getByLabel("Or its text").fill(JSON.stringify({ schedules: [{ name, engine: "celery", kind: "interval", expression: "1d", task_name: "shop.add", args: [1, 1] }] }));
+  await page.getByRole("button", { name: "Compare with what is there" }).click();
+  await page.getByText(`Make ${name}`).waitFor();
+  assert.equal(await schedule(page, name), undefined);
+  await typeWord(page, "import");
+  await page.getByRole("button", { name: "Apply 1" }).click();
+  await toast(page, "1 made");
+  assert.equal((await schedule(page, name)).expression, "1d");
 });
 // MORE
 
