@@ -177,6 +177,33 @@ act("a file of schedules is compared, then applied", async (page) => {
   await toast(page, "1 made");
   assert.equal((await schedule(page, name)).expression, "1d");
 });
+act("a bulk job is paused, goes on, and its rest is cancelled", async (page) => {
+  await page.goto(address + "/p/default/bulk");
+  const csrf = (await page.context().cookies()).find((c) => c.name.endsWith("z4j_csrf")).value;
+  const post = async (path, data) => (await page.request.post(address + base + path, { data, headers: { "X-CSRF-Token": csrf } })).json();
+  const ids = (await get(page, "/tasks?state=success&engine=celery&limit=60")).items.map((t) => t.task_id);
+  const selection = await post("/selections", { action: "retry", task_ids: ids });
+  await until("a ready selection", async () => (await get(page, `/selections/${selection.id}`)).state === "ready");
+  const job = await post("/bulk-jobs", { selection_id: selection.id, rate_per_second: 2 });
+  const now = () => get(page, `/bulk-jobs/${job.id}`);
+  await page.getByRole("row").filter({ hasText: "running" }).first().click();
+  await page.getByRole("heading", { name: /^Retry \d+$/ }).waitFor();
+  await until("some done", async () => (await now()).left < (await now()).total);
+  await page.getByRole("button", { name: "Pause", exact: true }).click();
+  await until("paused", async () => (await now()).state === "paused");
+  const held = (await now()).left;
+  await new Promise((done) => setTimeout(done, 2500));
+  assert.ok(held - (await now()).left <= 2, "a paused job sends nothing more");
+  await page.getByRole("button", { name: "Resume" }).click();
+  await until("going on", async () => (await now()).state === "running" && (await now()).left < held);
+  await page.getByRole("button", { name: /^Cancel the remaining/ }).click();
+  await page.getByText("will not be tried").waitFor();
+  await typeWord(page, "cancel");
+  await page.getByRole("button", { name: /^Cancel the \d+/ }).click();
+  await until("cancelled", async () => (await now()).state === "cancelled");
+  assert.ok((await now()).left > 0);
+  await page.getByRole("row").nth(2).waitFor();
+});
 // MORE
 
 const wanted = process.argv[2];
