@@ -45,7 +45,7 @@ export function CredentialsDialog({ made, rotated = false, onClose, onAnother }:
       onClose={() => (here || leaving ? onClose() : setLeaving(true))}
       foot={
         <>
-          {leaving && !here ? <span class="t-retry small">The token is gone once this is closed.</span> : <span class="q small">Trouble? <span class="mono">z4j-agent doctor</span> names the first thing that fails.</span>}
+          {leaving && !here ? <span class="t-retry small">The token is gone once this is closed.</span> : <span class="q small only-l">Trouble? <span class="mono">z4j-agent doctor</span> tells which.</span>}
           <span class="push row">
             {onAnother && <button type="button" class="btn" onClick={onAnother}>Mint another</button>}
             <button type="button" class="btn pri" onClick={onClose}>{leaving && !here ? "Close for good" : "Done"}</button>

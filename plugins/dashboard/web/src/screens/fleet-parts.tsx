@@ -27,15 +27,18 @@ export function useRunning() {
   return useQuery(`running ${at}`, async (signal) => (await readTasks(at, { state: "started" }, undefined, signal, 500)).items, { topics: ["task.changed"], leastMs: 2000, everyMs: 15_000 });
 }
 
-/** Of each worker the task that runs longest, and how many more. */
-export function jobsOf(tasks: readonly Task[]): Map<string, { task: Task; more: number }> {
-  const found = new Map<string, { task: Task; more: number }>();
+/** Of each worker the task that runs longest among the newest it can have at work, and how many more: an end that nobody told of is not shown as work. */
+export function jobsOf(tasks: readonly Task[], workers: readonly Pick<Worker, "engine" | "name" | "active_tasks">[]): Map<string, { task: Task; more: number }> {
+  const held = new Map<string, Task[]>();
   for (const task of tasks) {
-    if (!task.worker_name) continue;
     const key = `${task.engine}/${task.worker_name}`;
-    const known = found.get(key);
-    if (!known) found.set(key, { task, more: 0 });
-    else found.set(key, { task: (task.started_at ?? "") < (known.task.started_at ?? "") ? task : known.task, more: known.more + 1 });
+    held.set(key, [...(held.get(key) ?? []), task]);
+  }
+  const found = new Map<string, { task: Task; more: number }>();
+  for (const w of workers) {
+    const own = (held.get(`${w.engine}/${w.name}`) ?? []).sort((a, b) => (b.started_at ?? "").localeCompare(a.started_at ?? "")).slice(0, w.active_tasks);
+    const task = own[own.length - 1];
+    if (task) found.set(`${w.engine}/${w.name}`, { task, more: own.length - 1 });
   }
   return found;
 }

@@ -84,7 +84,7 @@ function Workers() {
   const step = useStep(5000);
   const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
   const all = answer.value ?? [];
-  const jobs = useMemo(() => jobsOf(running.value ?? []), [running.value]);
+  const jobs = useMemo(() => jobsOf(running.value ?? [], all), [running.value, answer.value]);
   const state = (w: Worker) => stateOf(w, openLossOf(w, losses.value), Math.max(step, answer.at));
   const engines = [...new Set(all.map((w) => w.engine))].sort();
   const queues = [...new Set(all.flatMap((w) => w.queues))].sort();

@@ -24,8 +24,8 @@ import { whyNotMine } from "./task-parts";
 const outcomes: Record<string, { look: Look; word: string }> = { done: { look: "done", word: "done" }, sent: { look: "done", word: "sent" }, refused: { look: "fail", word: "refused" }, unknown: { look: "retry", word: "unknown" }, changed: { look: "stop", word: "left alone" }, started: { look: "run", word: "in flight" } };
 const waits = { look: "wait", word: "to go" } as const;
 
-const columnsOf = (engine: string | null): Column<Item>[] => [
-  { id: "outcome", head: "Outcome", width: 104, cell: (i) => { const o = i.outcome ? (outcomes[i.outcome] ?? waits) : i.exclusion ? { look: "stop" as const, word: "left out" } : waits; return <State look={o.look}>{o.word}</State>; } },
+const columnsOf = (engine: string | null, over: boolean): Column<Item>[] => [
+  { id: "outcome", head: "Outcome", width: 104, cell: (i) => { const o = i.outcome ? (outcomes[i.outcome] ?? waits) : i.exclusion ? { look: "stop" as const, word: "left out" } : over ? { look: "stop" as const, word: "not tried" } : waits; return <State look={o.look}>{o.word}</State>; } },
   { id: "task", head: "Task", min: 160, cell: (i) => <Mid name={i.name ?? "unnamed"} /> },
   { id: "old", head: "Task id", width: 88, rank: 1, cell: (i) => <Link class="mono" to={to("task", { engine: i.engine, task: i.task_id })}><Id id={i.task_id} /></Link> },
   { id: "what", head: "What happened", width: 240, cell: (i) => (i.new_task_id ? <span class="row"><span class="q">now</span><Link class="mono" to={to("task", { engine: i.engine, task: i.new_task_id })}>{i.new_task_id.slice(0, 8)}</Link></span> : <span class="q2" title={i.reason ?? i.exclusion ?? ""}>{i.reason ?? i.exclusion}</span>) },
@@ -115,7 +115,7 @@ export default function JobPage({ params }: ScreenProps) {
               <span class="push q small only-l">as of {age(now.value - answer.at)} ago</span>
             </div>
           </div>
-          {job.error && <div class="pad"><Note kind={job.state === "failed" ? "bad" : "warn"}><b>{job.state === "paused" ? "It paused by itself." : "It stopped."}</b> {job.error}</Note></div>}
+          {job.error && job.state !== "cancelled" && <div class="pad"><Note kind={job.state === "failed" ? "bad" : "warn"}><b>{job.state === "paused" ? "It paused by itself." : "It stopped."}</b> {job.error}</Note></div>}
           <div class="sh job-sh">
             <h2>Results</h2>
             <span class="seg" role="group" aria-label="Outcome">
@@ -126,7 +126,7 @@ export default function JobPage({ params }: ScreenProps) {
           {items.error && !items.value ? <ErrorBox error={items.error} retry={items.refresh} what="The results" /> : !items.value ? <Skeleton /> : items.value.length === 0 ? (
             outcome ? <EmptyFilter terms={[{ text: `outcome:${outcome}`, hits: job.total }]} onDrop={() => setParams({ outcome: null })} onClear={() => setParams({ outcome: null })} /> : <Empty title="It has no task" />
           ) : (
-            <Table label="Results by task" rows={items.value} id={(i) => String(i.number)} columns={columnsOf(engine)} onOpen={(i) => go(to("task", { engine: i.engine, task: i.task_id }))} card={card} more={items.more} loadingMore={items.loadingMore} />
+            <Table label="Results by task" rows={items.value} id={(i) => String(i.number)} columns={columnsOf(engine, !live)} onOpen={(i) => go(to("task", { engine: i.engine, task: i.task_id }))} card={card} more={items.more} loadingMore={items.loadingMore} />
           )}
         </div>
         {cancelling ? (

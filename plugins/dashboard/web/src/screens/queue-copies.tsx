@@ -53,7 +53,7 @@ export function QueueCopies({ bar }: { bar: ComponentChildren }) {
   const wrong = problems(terms, qualifiers);
   const all = pages.value ?? [];
   const rows = wrong.length ? [] : all.filter((c) => c.queue.toLowerCase().includes(valueOf(terms, "").toLowerCase()) && (!valueOf(terms, "state") || c.state === valueOf(terms, "state")));
-  useAsk({ where: "Safety copies", text, qualifiers, placeholder: "queue, state:", onText: (q) => setParams({ q }), hits: pages.value && <><b>{count(rows.length)}{pages.more ? "+" : ""}</b> copies</> }, [rows.length, !!pages.value, !!pages.more]);
+  useAsk({ where: "Safety copies", text, qualifiers, placeholder: "queue, state:", onText: (q) => setParams({ q }), hits: pages.value && <><b>{count(rows.length)}{pages.more ? "+" : ""}</b> {rows.length === 1 ? "copy" : "copies"}</> }, [rows.length, !!pages.value, !!pages.more]);
   const open = all.find((c) => c.id === param("row"));
   if (pages.error && !pages.value) return <ErrorBox error={pages.error} retry={pages.refresh} what="The safety copies" />;
   return (

@@ -101,7 +101,7 @@ export function PurgePlan({ q, onClose }: { q: Queue; onClose: () => void }) {
       facts={[
         ["Oldest", q.oldest_at || tasks[0]?.enqueued_at ? <Time at={tasks[0]?.enqueued_at ? tasks[0].enqueued_at * 1000 : q.oldest_at} /> : <span class="q">the engine does not tell</span>],
         ...(whole && tasks.length ? ([["Newest", <Time at={(tasks[tasks.length - 1]?.enqueued_at ?? 0) * 1000 || null} />]] as [string, preact.ComponentChildren][]) : []),
-        ...at5.map(([name, n], i) => [i ? "" : whole ? "By task" : `Of the first ${tasks.length}`, <span class="row"><span class="pn">{count(n)}</span><Mid name={name} /></span>] as [string, preact.ComponentChildren]),
+        ...at5.map(([name, n], i) => [i ? "" : whole ? "By task" : `Of the first ${tasks.length}`, <span class="row"><span>{count(n)}</span><Mid name={name} /></span>] as [string, preact.ComponentChildren]),
         ...(names.length > 5 ? ([["", <span class="q">and {names.length - 5} other names</span>]] as [string, preact.ComponentChildren][]) : []),
         ["Undo", noCopy ? <span class="t-retry" title={noCopy}>no: {noCopy}</span> : <label class="row"><input type="checkbox" checked={copy} onChange={(e) => setCopy(e.currentTarget.checked)} /> {copy ? "yes, from a safety copy" : "no: without a safety copy"}</label>],
       ]}

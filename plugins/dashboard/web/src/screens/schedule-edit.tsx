@@ -189,8 +189,8 @@ export function ScheduleEdit({ s, onClose }: { s: Schedule | null; onClose: () =
         <div class="edit-form">
           {!s && field("name", "Name", text("name", { maxLength: 200, placeholder: "nightly report" }), undefined, true)}
           <div class="span2"><Seg label="Kind" options={kinds} value={f.kind} onChange={(k) => set({ kind: k, ...(kinds.some((x) => x.hint === f.expression) || !f.expression ? { expression: "" } : {}) })} /></div>
-          {field("expression", "When", text("expression", { class: "in mono", maxLength: 1024, placeholder: kind.hint }), kind.help)}
-          {field("timezone", "Time zone", text("timezone", { list: `${id}zones`, maxLength: 64 }))}
+          {field("expression", "When", text("expression", { class: "in mono", maxLength: 1024, placeholder: kind.hint }), kind.help, f.kind === "interval")}
+          {f.kind !== "interval" && field("timezone", "Time zone", text("timezone", { list: `${id}zones`, maxLength: 64 }))}
           {f.kind === "cron" && field("clock_changes", "When the clocks change", pick("clock_changes", [["", "A time of day runs once"], ["every_instant", "By real time, whatever it names"]]), f.clock_changes ? "Skipped times do not come, repeated ones come twice." : "Skipped: at the end of the gap. Repeated: the first time.", true)}
           {field("engine", "Engine", text("engine", { list: `${id}engines`, maxLength: 40 }))}
           {field("queue", "Queue", text("queue", { list: `${id}queues`, maxLength: 200, placeholder: "the engine's own choice" }))}
