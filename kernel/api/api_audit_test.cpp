@@ -75,6 +75,7 @@ const std::map<std::string, std::string> kActions = {
     {"POST /api/v1/auth/password-reset/request", "auth.password_reset_requested"},
     {"POST /api/v1/auth/sessions/revoke-others", "auth.session_revoked"},
     {"POST /api/v1/auth/sessions/{session_id}/revoke", "auth.session_revoked"},
+    {"POST /api/v1/csp-reports", ""},  // counted and logged
     {"POST /api/v1/invitations/accept", "invitation.accept"},
     {"POST /api/v1/plugins/{instance}/disable", "plugin.disabled"},
     {"POST /api/v1/plugins/{instance}/enable", "plugin.enabled"},

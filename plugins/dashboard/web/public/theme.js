@@ -9,11 +9,11 @@
       return null; // storage is off: follow the system
     }
   }
-  function system() {
+  function ofSystem() {
     if (matchMedia("(prefers-contrast: more)").matches) return "contrast";
     return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
   }
   var wanted = kept("z4j.theme");
-  root.dataset.theme = wanted === "light" || wanted === "dark" || wanted === "contrast" ? wanted : system();
+  root.dataset.theme = wanted === "light" || wanted === "dark" || wanted === "contrast" ? wanted : ofSystem();
   if (kept("z4j.density") === "comfortable") root.dataset.density = "comfortable";
 })();
