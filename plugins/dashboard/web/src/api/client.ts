@@ -77,6 +77,11 @@ async function refusal(answer: Response): Promise<ApiError> {
   );
 }
 
+function refused(error: ApiError): void {
+  if (error.status === 401) onRefusal.signedOut();
+  else if (error.status === 403 && (error.code === "mfa_reverify_required" || error.code === "mfa_required" || error.reason === "mfa_required")) onRefusal.wantsCode();
+}
+
 async function once(method: string, address: string, body: unknown, signal: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -104,10 +109,7 @@ async function ask(method: string, address: string, { body, signal, deadlineMs =
       if (answer.ok) return answer.status === 204 ? undefined : ((await answer.json()) as unknown);
       error = await refusal(answer);
     }
-    if (!ownErrors) {
-      if (error.status === 401) onRefusal.signedOut();
-      else if (error.status === 403 && (error.code === "mfa_reverify_required" || error.code === "mfa_required" || error.reason === "mfa_required")) onRefusal.wantsCode();
-    }
+    if (!ownErrors) refused(error);
     throw error;
   } catch (failure) {
     if (failure instanceof ApiError) throw failure;
@@ -133,6 +135,21 @@ export const raw = {
   post: <T>(address: string, body?: unknown, signal?: AbortSignal) => ask("POST", address, { body, signal }) as Promise<T>,
   delete: <T>(address: string, signal?: AbortSignal) => ask("DELETE", address, { signal }) as Promise<T>,
 };
+
+/** A file of the API that may be refused: asked for here, so that a refusal is an error and no file. */
+export async function file(address: string, signal?: AbortSignal): Promise<Blob> {
+  let answer: Response;
+  try {
+    answer = await fetch(address, { signal, credentials: "same-origin", cache: "no-store", redirect: "error" });
+  } catch (failure) {
+    if (signal?.aborted) throw failure;
+    throw new ApiError(0, "unreachable", "the brain cannot be reached", null);
+  }
+  if (answer.ok) return answer.blob();
+  const error = await refusal(answer);
+  refused(error);
+  throw error;
+}
 
 export interface Page<T> {
   items: T[];

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type uPlot from "uplot";
 import { theme, zone } from "../lib/settings";
+import { save } from "../lib/save";
 import { clock, full } from "../lib/time";
 import { Icon } from "./icons";
 import { Seg } from "./panels";
@@ -28,14 +29,6 @@ export interface ChartProps {
 const plain = (n: number) => n.toLocaleString("en");
 const token = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-export function save(name: string, blob: Blob): void {
-  const address = URL.createObjectURL(blob);
-  const a = document.createElement("a");
-  a.href = address;
-  a.download = name;
-  a.click();
-  setTimeout(() => URL.revokeObjectURL(address), 1000);
-}
 /** A spreadsheet must not take a text of data for a formula. */
 export const csvCell = (value: unknown): string => {
   const text = value === null || value === undefined ? "" : typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? "'" + value : String(value);

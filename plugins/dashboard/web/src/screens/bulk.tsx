@@ -3,7 +3,7 @@ import "./bulk.css";
 import { api } from "../api/client";
 import { parse, problems, useAsk, valueOf, write, type Qualifier } from "../lib/ask";
 import { useKeys } from "../lib/keys";
-import { usePeople } from "../lib/people";
+import { useNames } from "../lib/people";
 import { usePages } from "../lib/query";
 import { go, param, setParams, slug, to } from "../lib/router";
 import { count } from "../lib/time";
@@ -46,7 +46,7 @@ export default function Bulk() {
   const state = valueOf(terms, "state");
   const pages = usePages(wrong.length + words.length ? null : `jobs ${at} ${state}`, (cursor, signal) => api.get("/api/v1/projects/{slug}/bulk-jobs", { path: { slug: at }, query: { limit: 100, ...(state && { state }), ...(cursor && { cursor }) }, signal }), (j: Job) => j.id, { topics: ["bulk.changed", "command.changed"], leastMs: 1500, everyMs: 10_000 });
   const selections = useSelections();
-  const person = usePeople();
+  const person = useNames();
   const rows = pages.value ?? [];
   useAsk({ where: "Bulk jobs", text, qualifiers, placeholder: "state:running", onText: (q) => setParams({ q }), hits: pages.value && <><b>{count(rows.length)}{pages.more ? "+" : ""}</b> {rows.length === 1 ? "job" : "jobs"}</> }, [rows.length, !!pages.value, !!pages.more]);
   useKeys({ Escape: () => text && setParams({ q: null }) });

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import "./bulk.css";
 import { addressOf, api, ApiError } from "../api/client";
-import { usePeople } from "../lib/people";
+import { useNames } from "../lib/people";
 import { refresh, usePages, useQuery } from "../lib/query";
 import { go, param, setParams, slug, to } from "../lib/router";
 import type { ScreenProps } from "../screens";
@@ -51,7 +51,7 @@ export default function JobPage({ params }: ScreenProps) {
   const [cancelling, setCancelling] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<ApiError | null>(null);
-  const person = usePeople();
+  const person = useNames();
   const answer = useQuery(`job ${at} ${path.job_id}`, (signal) => api.get("/api/v1/projects/{slug}/bulk-jobs/{job_id}", { path, signal }), { topics: ["bulk.changed", "command.changed"], leastMs: 1000 });
   const job = answer.value;
   const live = !!job && !isOver(job);

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import "./fleet.css";
 import { api, ApiError } from "../api/client";
-import { usePeople } from "../lib/people";
+import { useNames } from "../lib/people";
 import { refresh, useQuery } from "../lib/query";
 import { go, slug, to } from "../lib/router";
 import type { ScreenProps } from "../screens";
@@ -46,7 +46,7 @@ const columns: Column<Held>[] = [
 
 export default function LossPage({ params }: ScreenProps) {
   const at = slug.value;
-  const person = usePeople();
+  const person = useNames();
   const path = { slug: at, loss_id: params.loss ?? "" };
   const answer = useQuery(`loss ${at} ${path.loss_id}`, (signal) => api.get("/api/v1/projects/{slug}/worker-losses/{loss_id}", { path, signal }), { topics: ["worker.changed"], leastMs: 3000 });
   const [wish, setWish] = useState<BulkWish | null>(null);

@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { api, ApiError, type Schemas } from "../api/client";
 import { parse, problems, useAsk, valueOf, write, type Qualifier } from "../lib/ask";
-import { usePeople } from "../lib/people";
+import { useNames } from "../lib/people";
 import { refresh, usePages, useQuery } from "../lib/query";
 import { param, setParams, slug, to } from "../lib/router";
 import type { Look } from "../lib/states";
@@ -81,7 +81,7 @@ function CopyDrawer({ c, onClose }: { c: Copy; onClose: () => void }) {
   const [plan, setPlan] = useState<"restore" | "delete" | null>(null);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<ApiError | null>(null);
-  const person = usePeople();
+  const person = useNames();
   const path = { slug: slug.value, copy_id: c.id };
   const act = async () => {
     setBusy(true);

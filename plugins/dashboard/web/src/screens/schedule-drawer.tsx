@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { api, ApiError } from "../api/client";
 import { newKey } from "../lib/commands";
-import { usePeople } from "../lib/people";
+import { useNames } from "../lib/people";
 import { refresh, useQuery } from "../lib/query";
 import { setParams, slug, to } from "../lib/router";
 import { count, span } from "../lib/time";
@@ -34,7 +34,7 @@ export function ScheduleDrawer({ s, onClose }: { s: Schedule; onClose: () => voi
   const [plan, setPlan] = useState<"delete" | "fire" | null>(null);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<ApiError | null>(null);
-  const person = usePeople();
+  const person = useNames();
   const fires = useFires(s);
   const preview = useQuery(`preview ${at} ${s.id} ${s.revision} ${s.next_run_at}`, (signal) => api.get("/api/v1/projects/{slug}/schedules/{schedule_id}/preview", { path, query: { count: 10 }, signal, ownErrors: true }));
   const times = preview.value?.times.map((t) => new Date(t).getTime());

@@ -1,6 +1,6 @@
 /** Wishes: what workers were told and would forget; the brain says it again to those that come later. */
 import { api, ApiError } from "../api/client";
-import { usePeople } from "../lib/people";
+import { useNames } from "../lib/people";
 import { refresh, useQuery } from "../lib/query";
 import { slug } from "../lib/router";
 import { toast } from "../lib/toasts";
@@ -33,7 +33,7 @@ export function wishWords(w: Pick<Wish, "kind" | "target" | "args" | "worker_nam
 
 /** Who asked for it, and when. */
 export function WishBy({ wish }: { wish: Pick<Wish, "command_id" | "created_at"> }) {
-  const person = usePeople();
+  const person = useNames();
   const command = useCommand(wish.command_id);
   const by = person(command.value?.issued_by);
   return (
