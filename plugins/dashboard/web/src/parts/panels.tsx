@@ -135,6 +135,8 @@ export interface PlanProps {
   word?: string;
   most?: number;
   verb: string;
+  /** One thing: its number is not told. */
+  plain?: boolean;
   danger?: boolean;
   keep?: string;
   busy?: boolean;
