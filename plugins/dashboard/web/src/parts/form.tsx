@@ -56,9 +56,9 @@ export function Check({ label, help, on, onSet, disabled = false }: { label: Com
 }
 
 /** Several of a set, as ticks under one name. */
-export function Checks({ label, options, on, onSet, empty, inline = false }: { label: string; inline?: boolean; options: readonly { id: string; title: ComponentChildren; help?: ComponentChildren }[]; on: readonly string[]; onSet: (on: string[]) => void; empty?: ComponentChildren }) {
+export function Checks({ label, options, on, onSet, empty, inline = false, wide = false }: { label: string; inline?: boolean; wide?: boolean; options: readonly { id: string; title: ComponentChildren; help?: ComponentChildren }[]; on: readonly string[]; onSet: (on: string[]) => void; empty?: ComponentChildren }) {
   return (
-    <fieldset class={inline ? "choices inline" : "choices"}>
+    <fieldset class={`choices${inline ? " inline" : ""}${wide ? " roomy" : ""}`}>
       <legend class="lab">{label}</legend>
       {options.length === 0 && empty && <p class="q small">{empty}</p>}
       {options.map((o) => <Check key={o.id} label={o.title} help={o.help} on={on.includes(o.id)} onSet={(set) => onSet(set ? [...on, o.id] : on.filter((id) => id !== o.id))} />)}

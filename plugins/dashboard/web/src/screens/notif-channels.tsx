@@ -13,7 +13,7 @@ import { Act, Drawer } from "../parts/panels";
 import { State } from "../parts/state";
 import { Table, type Column } from "../parts/table";
 import { Time } from "../parts/text";
-import type { Bar } from "./notifications";
+import type { Bar } from "./notif-parts";
 import { RemovePlan } from "./remove-plan";
 import { whyNotMine } from "./task-parts";
 

@@ -10,7 +10,7 @@ import { Drawer } from "../parts/panels";
 import { State } from "../parts/state";
 import { Table, type Column } from "../parts/table";
 import { Mid, Time } from "../parts/text";
-import type { Bar } from "./notifications";
+import type { Bar } from "./notif-parts";
 
 type Delivery = Schemas["Delivery"];
 const looks = { sent: "done", failed: "fail", skipped: "stop" } as const;

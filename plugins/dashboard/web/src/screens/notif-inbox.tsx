@@ -11,7 +11,7 @@ import { Drawer, Seg } from "../parts/panels";
 import { State } from "../parts/state";
 import { Table, type Column } from "../parts/table";
 import { Age, Time } from "../parts/text";
-import type { Bar } from "./notifications";
+import type { Bar } from "./notif-parts";
 
 type Note = Schemas["Notification"];
 export const useInbox = (unread: boolean) => useQuery(`inbox ${unread}`, (signal) => api.get("/api/v1/user/notifications", { query: { limit: 200, unread_only: unread || undefined }, signal }), { topics: ["notification.changed", "task.changed"], leastMs: 5000, everyMs: 30_000 });

@@ -15,7 +15,7 @@ import { State } from "../parts/state";
 import { Table, type Column } from "../parts/table";
 import { Age, Time } from "../parts/text";
 import { useChannels, type Channel } from "./notif-channels";
-import type { Bar } from "./notifications";
+import type { Bar } from "./notif-parts";
 import { RemovePlan } from "./remove-plan";
 
 type Sub = Schemas["Subscription"];

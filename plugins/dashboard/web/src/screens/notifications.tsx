@@ -1,4 +1,3 @@
-import type { ComponentChildren } from "preact";
 import "./notifications.css";
 import { param, setParams } from "../lib/router";
 import { may } from "../lib/session";
@@ -7,6 +6,7 @@ import { Channels } from "./notif-channels";
 import { Deliveries } from "./notif-deliveries";
 import { Inbox, useInbox } from "./notif-inbox";
 import { Subscriptions } from "./notif-subs";
+import type { Bar } from "./notif-parts";
 
 export default function Notifications() {
   const manages = may("admin");
@@ -20,7 +20,7 @@ export default function Notifications() {
     ...(manages ? [{ id: "defaults", title: "For new members" }] : []),
   ];
   const tab = items.some((t) => t.id === param("tab")) ? param("tab") : "inbox";
-  const bar = (tools: ComponentChildren) => (
+  const bar: Bar = (tools) => (
     <div class="tab-bar">
       <Tabs label="Notifications" items={items} open={tab} onOpen={(id) => setParams({ tab: id === "inbox" ? null : id, row: null }, { replace: false })} />
       {tools && <div class="row">{tools}</div>}
@@ -37,4 +37,3 @@ export default function Notifications() {
     </>
   );
 }
-export type Bar = (tools: ComponentChildren) => ComponentChildren;
