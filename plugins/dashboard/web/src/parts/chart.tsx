@@ -60,7 +60,7 @@ export function Chart({ label, times, series, height = 180, marks = [], onRange 
         legend: { show: false },
         cursor: { drag: { x: !!onRange, y: false, setScale: false }, points: { size: 5 } },
         axes: [
-          { ...axis, values: (_, at) => at.map((s) => clock(s * 1000, z === "relative" ? "local" : z).slice(-8, -3)) },
+          { ...axis, size: 28, values: (_, at) => at.map((s) => clock(s * 1000, z === "relative" ? "local" : z).slice(-8, -3)) },
           { ...axis, size: 56, values: (_, at) => at.map((n) => (series[0]?.format ?? plain)(n)) },
         ],
         scales: { y: { range: (_, __, max) => [0, (max || 1) * 1.05] } },
