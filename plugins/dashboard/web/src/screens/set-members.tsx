@@ -28,8 +28,11 @@ export function Members({ bar }: { bar: SetBar }) {
   const members = useQuery(mine && at ? `members ${at}` : null, (signal) => api.get("/api/v1/projects/{slug}/memberships", { path: { slug: at }, signal }), { topics: ["project.changed"] });
   const invited = useQuery(mine && at ? `invitations ${at}` : null, (signal) => api.get("/api/v1/projects/{slug}/invitations", { path: { slug: at }, signal }), { topics: ["project.changed"] });
   const [dialog, setDialog] = useState<"add" | "invite" | { link: string; email: string; mailed: boolean } | null>(null);
+  /** Shown at once; what the brain says holds. */
+  const [wished, setWished] = useState<Record<string, Role | undefined>>({});
   const [leaving, setLeaving] = useState<Member | null>(null);
   const setRole = async (m: Member, role: Role, undo = true) => {
+    setWished({ ...wished, [m.id]: role });
     try {
       await api.patch("/api/v1/projects/{slug}/memberships/{membership_id}", { path: { slug: at, membership_id: m.id }, body: { role } });
       toast(`${m.user_email} is ${role}`, undo ? { undo: () => void setRole(m, m.role, false) } : {});
@@ -38,6 +41,7 @@ export function Members({ bar }: { bar: SetBar }) {
       toast(e.reason === "last_project_admin" ? "A project keeps one admin" : e.message, { bad: true });
     }
     refresh(`members ${at}`);
+    setWished((w) => ({ ...w, [m.id]: undefined }));
   };
   const withdraw = async (id: string, email: string) => {
     try {
@@ -63,7 +67,7 @@ export function Members({ bar }: { bar: SetBar }) {
                   {members.value.map((m) => (
                     <tr key={m.id}>
                       <td title={m.user_email}>{m.user_display_name ?? m.user_email} {m.user_display_name && <span class="q">{m.user_email}</span>} {m.user_id === me.value?.id && <span class="tag">you</span>}</td>
-                      {roles.map((r) => <td class="mid-cell" key={r.id}><label class="radio-cell"><input type="radio" name={`role-${m.id}`} checked={m.role === r.id} onChange={() => void setRole(m, r.id)} /><span class="vh">{m.user_email} as {r.title}</span></label></td>)}
+                      {roles.map((r) => <td class="mid-cell" key={r.id}><label class="radio-cell"><input type="radio" name={`role-${m.id}`} checked={(wished[m.id] ?? m.role) === r.id} onChange={() => void setRole(m, r.id)} /><span class="vh">{m.user_email} as {r.title}</span></label></td>)}
                       <td class="q2 only-l"><Age at={m.created_at} ago /></td>
                       <td class="num"><button type="button" class="btn low" aria-label={`Remove ${m.user_email}`} onClick={() => setLeaving(m)}><span class="only-l">Remove</span><span class="only-s"><Icon name="trash" /></span></button></td>
                     </tr>

@@ -69,7 +69,7 @@ function Factor() {
     });
   const anew = () =>
     run(async () => {
-      setStep({ kind: "codes", codes: (await api.post("/api/v1/auth/mfa/recovery-codes/regenerate")).recovery_codes });
+      setStep({ kind: "codes", codes: (await api.post("/api/v1/auth/mfa/recovery-codes/regenerate", { deadlineMs: 60_000 })).recovery_codes });
       refresh("mfa");
     });
   const close = () => {
@@ -109,14 +109,14 @@ function Enrol({ step, onCodes, onClose }: { step: Extract<Step, { kind: "enrol"
   const [code, setCode] = useState("");
   const { busy, error, run } = useAct();
   const good = /^\d{6}$/.test(code);
-  const submit = () => run(async () => onCodes((await api.post("/api/v1/auth/mfa/enroll-complete", { body: { code }, ownErrors: true })).recovery_codes));
+  const submit = () => run(async () => onCodes((await api.post("/api/v1/auth/mfa/enroll-complete", { body: { code }, ownErrors: true, deadlineMs: 60_000 })).recovery_codes));
   return (
-    <Dialog title="Set up a second factor" onClose={onClose} foot={<><button type="button" class="btn" onClick={onClose}>Not now</button><button type="button" class="btn pri push" aria-disabled={!good || busy} onClick={() => good && submit()}>Confirm</button></>}>
+    <Dialog title="Set up a second factor" onClose={onClose} foot={<><button type="button" class="btn" onClick={onClose}>Not now</button><button type="button" class="btn pri push" aria-disabled={!good || busy} onClick={() => good && submit()}>{busy ? "Making the codes…" : "Confirm"}</button></>}>
       <div class="enrol">
         <Qr text={step.address} label="The key as a QR code" />
         <div class="stack">
           <p>Scan this with an authenticator app, or type the key in:</p>
-          <div class="copy"><pre class="key">{step.secret.replace(/(.{4})(?=.)/g, "$1 ")}</pre><CopyButton text={step.secret} label="Copy the key" /></div>
+          <div class="copy"><pre class="secret-key">{step.secret.replace(/(.{4})(?=.)/g, "$1 ")}</pre><CopyButton text={step.secret} label="Copy the key" /></div>
           <form onSubmit={(e) => { e.preventDefault(); if (good) submit(); }}>
             <Text label="The six digits it shows" mono inputMode="numeric" autocomplete="one-time-code" maxLength={6} value={code} onText={(t) => setCode(t.replace(/\D/g, ""))} />
           </form>
