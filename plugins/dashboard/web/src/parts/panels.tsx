@@ -135,8 +135,6 @@ export interface PlanProps {
   word?: string;
   most?: number;
   verb: string;
-  /** One thing: its number is not told. */
-  plain?: boolean;
   danger?: boolean;
   keep?: string;
   busy?: boolean;

@@ -29,5 +29,5 @@ export function RemovePlan({ title, what, verb = "Delete", effects = [], untouch
       setBusy(false);
     }
   };
-  return <Plan label={title} title={title} total={1} what={what} facts={facts} verb={verb} plain danger word={word} effects={effects} untouched={untouched} busy={busy} problem={problem} onAct={() => void act()} onClose={onClose} />;
+  return <Plan label={title} title={title} total={1} what={what} facts={facts} verb={verb} single danger word={word} effects={effects} untouched={untouched} busy={busy} problem={problem} onAct={() => void act()} onClose={onClose} />;
 }
