@@ -31,7 +31,7 @@ class PagesTest(unittest.TestCase):
         token = re.search(r"/setup\?token=([\w-]+)", told).group(1)
         self.walk("gates", Z4J_CONSOLE=brain.url, Z4J_SETUP_TOKEN=token)
 
-    def test_a_walk_on_the_demo_fleet(self):
+    def test_walks_on_the_demo_fleet(self):
         folder = tempfile.TemporaryDirectory(prefix="z4j_console_")
         self.addCleanup(folder.cleanup)
         home = pathlib.Path(folder.name) / "demo"
@@ -41,10 +41,11 @@ class PagesTest(unittest.TestCase):
         self.addCleanup(self.stop, demo)
         text = wait_until(lambda: output.read_text() if "Ctrl-C" in output.read_text() else None, 90, tell=output.read_text)
         url = re.search(r"address +(\S+)", text).group(1)
-        login = {"Z4J_CONSOLE": url, "Z4J_LOGIN": str(home / "demo-login.json")}
-        # The walk opens a failed payment.
+        # The first walk opens a failed payment.
         wait_until(lambda: "failure" in output.read_text(), 120, tell=output.read_text)
-        self.walk("walk", **login)
+        for script in ("walk", "acts", "walk-admin"):
+            with self.subTest(script=script):
+                self.walk(script, Z4J_CONSOLE=url, Z4J_LOGIN=str(home / "demo-login.json"))
 
     @staticmethod
     def stop(demo):

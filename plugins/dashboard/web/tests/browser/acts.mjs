@@ -1,6 +1,6 @@
 // Acts that reach the demo fleet, each with its effect seen in the API afterwards: node tests/browser/acts.mjs [PART OF A NAME]
 import assert from "node:assert/strict";
-import { address, openBrowser, openContext, settle, signIn } from "./browser.mjs";
+import { address, openBrowser, openContext, patience, settle, signIn } from "./browser.mjs";
 
 const acts = [];
 const act = (name, run) => acts.push({ name, run });
@@ -213,7 +213,7 @@ let failed = 0;
 for (const { name, run } of acts) {
   if (wanted && !name.includes(wanted)) continue;
   const { context, page, faults } = await openContext(browser, { state });
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(patience);
   try {
     await run(page);
     await settle(page);

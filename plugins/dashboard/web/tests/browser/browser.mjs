@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 export const address = process.env.Z4J_CONSOLE ?? "http://127.0.0.1:4173";
+/** How long a step waits for what must come, in milliseconds: machines that test do other things as well. */
+export const patience = 40_000;
 export const sizes = { wide: { width: 1280, height: 800 }, large: { width: 1920, height: 1080 }, phone: { width: 390, height: 844 } };
 
 export async function openBrowser() {

@@ -2,7 +2,7 @@
 //   Z4J_CONSOLE=... Z4J_SETUP_TOKEN=(of its log) node tests/browser/gates.mjs
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { address, openBrowser, openContext, settle } from "./browser.mjs";
+import { address, openBrowser, openContext, patience, settle } from "./browser.mjs";
 
 const PASSWORD = "Correct-horse-battery-9";
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -20,7 +20,7 @@ function totp(secret, at = Date.now()) {
 const browser = await openBrowser();
 try {
   const { page } = await openContext(browser);
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(patience);
   const call = (method, path, body) =>
     page.evaluate(
       async ([m, p, b]) => {
@@ -64,7 +64,7 @@ try {
   console.log("ok    a second factor, and on to where one wanted to be");
 
   const guest = (await openContext(browser)).page;
-  guest.setDefaultTimeout(10_000);
+  guest.setDefaultTimeout(patience);
   await guest.goto(address + invitation.accept_url_path);
   await guest.getByText("As viewer, with guest@example.org").waitFor();
   assert.ok(!guest.url().includes(invitation.token), "the token does not stay in the address");

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createHmac, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { address, openBrowser, openContext, settle, signIn } from "./browser.mjs";
+import { address, openBrowser, openContext, patience, settle, signIn } from "./browser.mjs";
 
 const steps = [];
 const step = (name, run) => steps.push({ name, run });
@@ -259,7 +259,7 @@ step("no page scrolls sideways on a phone", async ({ page }) => {
 const browser = await openBrowser();
 const { context, page, faults } = await openContext(browser, { state: await signIn(browser) });
 await page.goto(address + project);
-page.setDefaultTimeout(12_000);
+page.setDefaultTimeout(patience);
 let failed = 0;
 for (const { name, run } of steps) {
   try {

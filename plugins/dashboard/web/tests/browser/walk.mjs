@@ -1,7 +1,7 @@
 // Walks through the console as a person does, against a brain with the demo fleet: node tests/browser/walk.mjs
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { address, openBrowser, openContext, settle, signIn } from "./browser.mjs";
+import { address, openBrowser, openContext, patience, settle, signIn } from "./browser.mjs";
 
 const steps = [];
 const step = (name, run) => steps.push({ name, run });
@@ -117,7 +117,7 @@ step("no page scrolls sideways on a phone", async ({ page }) => {
 
 const browser = await openBrowser();
 const { context, page, faults } = await openContext(browser);
-page.setDefaultTimeout(10_000);
+page.setDefaultTimeout(patience);
 let failed = 0;
 for (const { name, run } of steps) {
   try {
