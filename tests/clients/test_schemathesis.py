@@ -56,6 +56,7 @@ NEVER_2XX = {
     "/.well-known/security.txt": "not configured",
     "/api/v1/projects/{slug}/queues/{engine}/{queue}/waiting": "no engine is here to ask", "/api/v1/projects/{slug}/queues/{engine}/{queue}/dead-letters": "no engine is here to ask",
     "/api/v1/projects/{slug}/queue-copies/{copy_id}": "needs a purge", "/api/v1/projects/{slug}/worker-losses/{loss_id}": "needs a worker that vanishes",
+    "/ext/{instance}/{path}": "no plugin's file has a name that is found by chance",
 }
 
 
