@@ -15,9 +15,32 @@ namespace told_col = model::audit_log;
 
 constexpr std::string_view kErasedText = "[ERASED]", kErasedMark = "_z4j_erased";
 constexpr std::uint32_t kPeopleAtOnce = 100;
+// Besides letters and digits, of those that people have in front of the @.
+constexpr std::string_view kWithinLocalPart = "._%+-";
+
+bool is_alnum(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || static_cast<unsigned char>(c) >= 0x80;
+}
+
+// The address itself, not as the end or the beginning of a longer one, which is somebody else's.
+bool holds_address(std::string_view text, std::string_view email) {
+  if (email.empty()) return false;
+  const std::string lower = ascii_lower(text);
+  for (std::size_t at = lower.find(email); at != std::string::npos;
+       at = lower.find(email, at + 1)) {
+    const std::string_view after = std::string_view(lower).substr(at + email.size());
+    const bool begins = at == 0 || (!is_alnum(lower[at - 1]) &&
+                                    kWithinLocalPart.find(lower[at - 1]) == std::string_view::npos);
+    const bool goes_on =
+        !after.empty() && (is_alnum(after[0]) || after[0] == '-' ||
+                           (after[0] == '.' && after.size() > 1 && is_alnum(after[1])));
+    if (begins && !goes_on) return true;
+  }
+  return false;
+}
 
 bool names_person(std::string_view text, const Person& person, bool is_of_person) {
-  if (ascii_lower(text).find(person.email) != std::string::npos) return true;
+  if (holds_address(text, person.email)) return true;
   return is_of_person &&
          std::find(person.names.begin(), person.names.end(), text) != person.names.end();
 }
@@ -69,30 +92,30 @@ bool erase_person(AuditRow& row, const Person& person) {
   const std::string id = person.id.text();
   const bool is_by_person = e.user_id == person.id;
   const bool is_of_person = is_by_person || e.target_id == id;
-  const bool may_name = ascii_lower(row.canonical).find(person.email) != std::string::npos;
-  if (!is_of_person && !may_name) return false;
-  bool is_changed = false;
+  // Spares most entries the reading.
+  if (!is_of_person && ascii_lower(row.canonical).find(person.email) == std::string::npos)
+    return false;
+  const auto names = [&](const std::optional<std::string>& text) {
+    return text && names_person(*text, person, is_of_person);
+  };
+  const bool is_target = names(e.target_id), is_agent = names(e.user_agent);
+  const auto told = json::parse(row.metadata_json);
+  json::Value left;
+  if (told && told->is_object()) left = without_person(*told, person, is_of_person);
+  const bool is_told = left.is_object() && left != *told;
+  if (!is_of_person && !is_target && !is_agent && !is_told) return false;
   // Who tried without an account may be that person; an account that did something to that person
   // is somebody else's.
-  if (is_by_person || !e.user_id) {
-    is_changed = e.source_ip || e.user_agent;
-    e.source_ip.reset();
-    e.user_agent.reset();
+  const bool is_from_person = is_by_person || !e.user_id;
+  if (!is_target && !is_agent && !is_told && !(is_from_person && (e.source_ip || e.user_agent)))
+    return false;
+  if (is_from_person) e.source_ip.reset();
+  if (is_from_person || is_agent) e.user_agent.reset();
+  if (is_target) e.target_id = std::string(kErasedText);
+  if (left.is_object()) {
+    left.get_object()[kErasedMark] = true;
+    row.metadata_json = json::write(left);
   }
-  if (e.target_id && names_person(*e.target_id, person, is_of_person)) {
-    e.target_id = std::string(kErasedText);
-    is_changed = true;
-  }
-  const auto told = json::parse(row.metadata_json);
-  if (told && told->is_object()) {
-    json::Value left = without_person(*told, person, is_of_person);
-    is_changed = is_changed || left != *told;
-    if (is_changed) {
-      left.get_object()[kErasedMark] = true;
-      row.metadata_json = json::write(left);
-    }
-  }
-  if (!is_changed) return false;
   // As the columns say it, which are compared with it.
   auto rest = audit_canonical(e, row.link, row.metadata_json);
   row.canonical = rest ? std::move(rest).value() : std::string();

@@ -22,6 +22,7 @@ using testing::AccountFixture;
 class AuditEraserTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(AuditEraserTest);
   CPPUNIT_TEST(nothing_tells_of_the_person_any_more_and_the_rest_does);
+  CPPUNIT_TEST(an_address_that_only_begins_or_ends_alike_is_somebody_elses);
   CPPUNIT_TEST(the_log_and_its_bundle_are_proven_afterwards);
   CPPUNIT_TEST(what_is_left_cannot_be_changed_nor_its_record_taken);
   CPPUNIT_TEST(a_record_that_somebody_made_up_hides_nothing);
@@ -166,6 +167,27 @@ class AuditEraserTest : public CppUnit::TestFixture {
     sign();
     run();
     CPPUNIT_ASSERT_EQUAL(before, everything());
+  }
+
+  void an_address_that_only_begins_or_ends_alike_is_somebody_elses() {
+    for (const char* other : {"joann@example.org", "j.ann@example.org", "ann@example.org.uk",
+                              "ann@example.organic", "ann@example.org-x.net"}) {
+      AuditEntry entry = AuditEntry::of(Actor{std::nullopt, std::nullopt, "192.0.2.9", "test"},
+                                        "auth.login", "user", other);
+      entry.metadata = {{"email", other}};
+      f_.audit.record(std::move(entry));
+    }
+    act("note.last", {{"text", "first\nann@example.org, then <ann@example.org>."}}, root_);
+    erase_whole(ann_);
+    const std::string left = everything();
+    for (const char* other : {"joann@example.org", "j.ann@example.org", "ann@example.org.uk",
+                              "ann@example.organic", "ann@example.org-x.net"}) {
+      CPPUNIT_ASSERT_MESSAGE(other,
+                             left.find(std::string("\"email\":\"") + other) != std::string::npos);
+    }
+    const AuditRow last = entry_of("note.last");
+    CPPUNIT_ASSERT_EQUAL(std::string(R"({"text":"[ERASED]","_z4j_erased":true})"),
+                         last.metadata_json);
   }
 
   void the_log_and_its_bundle_are_proven_afterwards() {

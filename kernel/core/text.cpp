@@ -71,12 +71,4 @@ std::string_view trimmed(std::string_view text) noexcept {
   return text.substr(from, text.find_last_not_of(kBlanks) - from + 1);
 }
 
-std::string ascii_lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 }  // namespace z4j::core

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/ascii.hpp"
+
 namespace z4j::core {
 
 // Without NUL, bytes that are not UTF-8 replaced by U+FFFD, cut to that many characters.
@@ -14,6 +16,6 @@ namespace z4j::core {
 [[nodiscard]] std::size_t count_characters(std::string_view text) noexcept;
 // Without ASCII blanks at both ends.
 [[nodiscard]] std::string_view trimmed(std::string_view text) noexcept;
-[[nodiscard]] std::string ascii_lower(std::string_view text);
+using base::ascii_lower;
 
 }  // namespace z4j::core

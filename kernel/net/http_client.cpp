@@ -8,6 +8,7 @@
 #include <chrono>
 #include <optional>
 
+#include "base/ascii.hpp"
 #include "net/client_dial.hpp"
 
 namespace z4j::net {
@@ -16,14 +17,6 @@ namespace {
 namespace http = boost::beast::http;
 
 constexpr std::uint32_t kMaxAnswerHead = 32u << 10;
-
-std::string lower_name(std::string_view name) {
-  std::string out(name);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -119,7 +112,7 @@ struct HttpClient::Inside {
     for (const auto& field : message) {
       const auto name = field.name_string();
       const auto value = field.value();
-      answer.headers.emplace_back(lower_name({name.data(), name.size()}),
+      answer.headers.emplace_back(base::ascii_lower({name.data(), name.size()}),
                                   std::string(value.data(), value.size()));
     }
     answer.body = std::move(message.body());

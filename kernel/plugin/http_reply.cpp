@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/json.hpp"
 #include "plugin/crossing.hpp"
 #include "plugin/instance.hpp"
@@ -21,14 +22,6 @@ bool is_header_text(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c != 0x7f; });
 }
 
-std::string lower_name(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 // A place of this site, not of another one: "/a", never "//host".
 bool is_own_place(std::string_view place) {
   return place.starts_with('/') && !place.starts_with("//") && !place.starts_with("/\\");
@@ -45,7 +38,7 @@ std::vector<std::pair<std::string, std::string>> read_headers(std::string_view t
     return out;
   }
   for (const auto& [key, value] : parsed->get_object()) {
-    const std::string name = lower_name(key);
+    const std::string name = base::ascii_lower(key);
     const bool is_known = std::find(std::begin(kReplyHeaders), std::end(kReplyHeaders), name) !=
                           std::end(kReplyHeaders);
     if (!is_known || !value.is_string() || value.get_string().size() > kMaxHeaderValue ||

@@ -1,5 +1,6 @@
 // A headless browser at the console, signed in. Environment: Z4J_CONSOLE (its address, of `npm run preview` or a brain),
 // Z4J_LOGIN (a JSON file with email and password), CHROMIUM (the program).
+import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
@@ -40,4 +41,14 @@ export async function signIn(browser) {
 export async function settle(page) {
   await page.waitForFunction(() => document.querySelector(".app, .gate") && !document.querySelector("[aria-busy=true]"), null, { timeout: 15000 }).catch(() => {});
   await page.waitForTimeout(400);
+}
+
+/** The six digits of an app (RFC 6238); `ahead` steps on, since no code works twice. */
+export function totp(secret, ahead = 0) {
+  const bits = [...secret.replace(/=+$/, "")].map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)));
+  const at = Buffer.alloc(8);
+  at.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + ahead));
+  const mac = createHmac("sha1", key).update(at).digest();
+  return String((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, "0");
 }

@@ -1,9 +1,9 @@
 // Walks through audit, notifications, plugins and settings as an administrator does, each act with its effect seen, against a
 // brain with the demo fleet: node tests/browser/walk-admin.mjs. What it makes it takes away; it ends other sessions of that user.
 import assert from "node:assert/strict";
-import { createHmac, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { address, openBrowser, openContext, patience, settle, signIn } from "./browser.mjs";
+import { address, openBrowser, openContext, patience, settle, signIn, totp } from "./browser.mjs";
 
 const steps = [];
 const step = (name, run) => steps.push({ name, run });
@@ -203,15 +203,6 @@ step("names and zone are kept", async ({ page }) => {
   assert.equal((await ask(page, "/auth/me")).last_name, tag);
 });
 
-/** The six digits of an app (RFC 6238); `ahead` steps on, since no code works twice. */
-function totp(secret, ahead = 0) {
-  const bits = [...secret.replace(/=+$/, "")].map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0")).join("");
-  const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)));
-  const at = Buffer.alloc(8);
-  at.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30000) + ahead));
-  const mac = createHmac("sha1", key).update(at).digest();
-  return String((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1e6).padStart(6, "0");
-}
 step("a second factor is set up with its codes, and turned off", async ({ page }) => {
   await page.goto(address + "/settings?tab=security");
   await page.getByRole("button", { name: "Set up" }).click();
