@@ -40,6 +40,8 @@ function(z4j_unit_test name)
   endforeach()
 endfunction()
 
+# Suites cost what they may take at most, so that long ones begin first and nobody waits for one of them at the end.
+
 # z4j_part_of(GROUP TARGET): building GROUP builds TARGET.
 function(z4j_part_of group target)
   if(NOT TARGET ${group})
@@ -76,7 +78,7 @@ function(z4j_client_test name)
     set(arg_TIMEOUT 600)
   endif()
   add_test(NAME ${name} COMMAND ${arg_COMMAND})
-  set_tests_properties(${name} PROPERTIES LABELS clients TIMEOUT ${arg_TIMEOUT} COST 100)
+  set_tests_properties(${name} PROPERTIES LABELS clients TIMEOUT ${arg_TIMEOUT} COST ${arg_TIMEOUT})
 endfunction()
 
 # z4j_console_test(NAME COMMAND words... [TIMEOUT seconds] [ENVIRONMENT NAME=VALUE...]): a suite (label e2e) of the web console.
@@ -92,6 +94,6 @@ function(z4j_console_test name)
     set(arg_TIMEOUT 300)
   endif()
   add_test(NAME ${name} COMMAND ${arg_COMMAND} WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
-  set_tests_properties(${name} PROPERTIES LABELS e2e TIMEOUT ${arg_TIMEOUT}
+  set_tests_properties(${name} PROPERTIES LABELS e2e TIMEOUT ${arg_TIMEOUT} COST ${arg_TIMEOUT}
     ENVIRONMENT "Z4J_BUILD=${PROJECT_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1;${arg_ENVIRONMENT}")
 endfunction()

@@ -36,6 +36,32 @@ class Place(fleet.Fleet):
     def celery_worker(self, name, app, agent, queues="celery", more=()):
         self.run_child(name, ["celery", "-A", app, "worker", "--loglevel", "INFO", "--concurrency", "2", "-n", f"{name}@place", "-Q", queues, "-E", *more], agent)
 
+    def wait_whole_pool(self, name, send, seconds=30):
+        """Waits until each of the two processes of a Celery worker has run a task; a worker of which one never does is started again.
+
+        The parent has the agent's threads when it forks, so once in many starts a child inherits a lock that
+        nobody will open: it runs nothing, and whoever shrinks the pool asks that one first, in vain.
+        """
+        for last_try in (False, False, True):
+            last = 0.0
+
+            def whole():
+                nonlocal last
+                if time.monotonic() - last > 4:
+                    send()
+                    last = time.monotonic()
+                return all(f"ForkPoolWorker-{n}]" in self.log_of(name) for n in (1, 2))
+
+            try:
+                return wait_until(whole, seconds, 0.3, lambda: self.log_of(name)[-2000:])
+            except AssertionError:
+                if last_try:
+                    raise
+                print(f"{name}: a process of its pool runs nothing; it is started again", file=sys.stderr)
+                self.end(name, signal.SIGKILL)
+                (self.logs / f"{name}.log").unlink()
+                self.children[name].start()
+
     def rq_worker(self, name, agent, queues=("high", "default", "low"), worker_class="rq.worker.Worker"):
         self.run_child(name, ["rq", "worker", "-c", "rq_settings", "-n", name, "--worker-class", worker_class, *queues], agent)
 
