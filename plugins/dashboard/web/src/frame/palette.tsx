@@ -1,13 +1,13 @@
 /** Ctrl or Cmd-K: go somewhere, find by id, act. */
 import { signal } from "@preact/signals";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useState } from "preact/hooks";
 import { api, type Page, type Schemas } from "../api/client";
-import { useKeys } from "../lib/keys";
 import { go, slug, to } from "../lib/router";
 import { me, projects, signOut } from "../lib/session";
 import { density, singleKeys, theme, themes, zone, zones } from "../lib/settings";
 import { screens } from "../screens";
 import { Icon, type IconName } from "../parts/icons";
+import { useModal } from "../parts/panels";
 
 export const paletteOpen = signal(false);
 export const helpOpen = signal(false);
@@ -54,15 +54,9 @@ function Box() {
   const [typed, setTyped] = useState("");
   const [pick, setPick] = useState(0);
   const [found, setFound] = useState<Entry[]>([]);
-  const box = useRef<HTMLDialogElement>(null);
   const listId = useId();
   const close = () => (paletteOpen.value = false);
-  useKeys({ Escape: close }, { modal: true });
-  useEffect(() => {
-    const before = document.activeElement;
-    box.current?.showModal?.();
-    return () => before instanceof HTMLElement && before.focus();
-  }, []);
+  const box = useModal(close);
 
   // An id, or part of a name: asked of the brain.
   useEffect(() => {

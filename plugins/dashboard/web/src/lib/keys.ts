@@ -1,6 +1,6 @@
 /** Keys of the console. Single letters can be switched off; with Ctrl or Cmd, and Esc, they always work. */
 import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import { singleKeys } from "./settings";
 
 export type Keys = Record<string, (event: KeyboardEvent) => void>;
@@ -52,7 +52,8 @@ export function handle(event: KeyboardEvent): void {
 /** Keys while the component is there; those mounted later are asked first. */
 export function useKeys(keys: Keys, { modal = false, when = true } = {}): void {
   const holder = useHolder(keys);
-  useEffect(() => {
+  // Before the next key can come, not after the next picture: somebody who knows the keys types ahead.
+  useLayoutEffect(() => {
     if (!when) return;
     const layer: Layer = { keys: () => holder.keys, modal };
     layers.push(layer);

@@ -1,6 +1,6 @@
 /** Drawer, dialog, tabs, and the plan that every act of consequence shows first. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useKeys } from "../lib/keys";
 import { isProduction } from "../lib/session";
 import { railFolded } from "../lib/settings";
@@ -46,16 +46,22 @@ export function Drawer({ label, head, children, foot, onClose, onOpenPage, wide 
   );
 }
 
-/** Only for a secret shown once or a missing choice. Confirmations are plans. */
-export function Dialog({ title, children, foot, onClose, wide = false }: { title: string; children: ComponentChildren; foot?: ComponentChildren; onClose?: () => void; wide?: boolean }) {
+/** For a <dialog>: it is open, has the focus and hears the keys as soon as it is there; the focus goes back when it ends. */
+export function useModal(onClose?: () => void) {
   const box = useRef<HTMLDialogElement>(null);
-  const id = useId();
   useKeys({ Escape: () => onClose?.() }, { modal: true });
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = document.activeElement;
     box.current?.showModal?.();
     return () => before instanceof HTMLElement && before.focus();
   }, []);
+  return box;
+}
+
+/** Only for a secret shown once or a missing choice. Confirmations are plans. */
+export function Dialog({ title, children, foot, onClose, wide = false }: { title: string; children: ComponentChildren; foot?: ComponentChildren; onClose?: () => void; wide?: boolean }) {
+  const box = useModal(onClose);
+  const id = useId();
   return (
     <dialog
       ref={box}
