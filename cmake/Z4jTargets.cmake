@@ -16,6 +16,7 @@ endfunction()
 
 # z4j_unit_test(NAME SOURCES ... [LINKS targets ...] [LABELS unit|contract|...] [TIMEOUT seconds])
 # One CppUnit program; its main() stands in tests/support. The target unit-tests, contract-tests, ... builds all with that label.
+# Every suite costs what it may take at most, so that long ones begin first and nobody waits for one of them at the end.
 function(z4j_unit_test name)
   cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
   if(NOT Z4J_BUILD_TESTS)
@@ -34,13 +35,11 @@ function(z4j_unit_test name)
     Z4J_SOURCE_DIR="${PROJECT_SOURCE_DIR}" Z4J_BINARY_DIR="${PROJECT_BINARY_DIR}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} COST ${arg_TIMEOUT})
   foreach(label IN LISTS arg_LABELS)
     z4j_part_of(${label}-tests ${name})
   endforeach()
 endfunction()
-
-# Suites cost what they may take at most, so that long ones begin first and nobody waits for one of them at the end.
 
 # z4j_part_of(GROUP TARGET): building GROUP builds TARGET.
 function(z4j_part_of group target)

@@ -36,24 +36,23 @@ class Place(fleet.Fleet):
     def celery_worker(self, name, app, agent, queues="celery", more=()):
         self.run_child(name, ["celery", "-A", app, "worker", "--loglevel", "INFO", "--concurrency", "2", "-n", f"{name}@place", "-Q", queues, "-E", *more], agent)
 
-    def wait_whole_pool(self, name, send, seconds=30):
-        """Waits until each of the two processes of a Celery worker has run a task; a worker of which one never does is started again.
+    def wait_whole_pool(self, name, queue, seconds=30):
+        """Waits until each of the two processes of a Celery worker has run a task; a worker of which only one does is started again.
 
-        The parent has the agent's threads when it forks, so once in many starts a child inherits a lock that
-        nobody will open: it runs nothing, and whoever shrinks the pool asks that one first, in vain.
+        Once in many starts a process that was forked beside the agent's threads runs nothing (seen, its cause not proven), and whoever
+        shrinks the pool asks that one first, in vain.
         """
+        # Both at once, so that one process cannot take both one after the other.
+        send = spaced(4, lambda: self.call("import sys, celery_app as c; [c.app.send_task('shop.build_report', (1.5,), queue=sys.argv[1]) for _ in range(2)]", queue))
+
+        def running():
+            send()
+            return {n for n in (1, 2) if f"ForkPoolWorker-{n}]" in self.log_of(name)}
+
         for last_try in (False, False, True):
-            last = 0.0
-
-            def whole():
-                nonlocal last
-                if time.monotonic() - last > 4:
-                    send()
-                    last = time.monotonic()
-                return all(f"ForkPoolWorker-{n}]" in self.log_of(name) for n in (1, 2))
-
+            wait_until(running, 90, 0.3, lambda: self.log_of(name)[-2000:])
             try:
-                return wait_until(whole, seconds, 0.3, lambda: self.log_of(name)[-2000:])
+                return wait_until(lambda: len(running()) == 2, seconds, 0.3, lambda: self.log_of(name)[-2000:])
             except AssertionError:
                 if last_try:
                     raise
@@ -98,15 +97,26 @@ class Place(fleet.Fleet):
         self.children[name].stop(number)
 
 
+def spaced(seconds, act):
+    """act(), but not again before so many seconds are over."""
+    last = 0.0
+
+    def maybe():
+        nonlocal last
+        if time.monotonic() - last > seconds:
+            act()
+            last = time.monotonic()
+
+    return maybe
+
+
 def wait_reporting(brain, send, tell):
     """Sends tasks until one is reported whole: an agent hears its worker's broker events only a while after it is online. The ids sent."""
-    sent, last = [], 0.0
+    sent = []
+    send_one = spaced(3, lambda: sent.append(send()))
 
     def whole():
-        nonlocal last
-        if time.monotonic() - last > 3:
-            sent.append(send())
-            last = time.monotonic()
+        send_one()
         return any((brain.task("celery", task_id) or {}).get("state") == "success" for task_id in sent)
 
     wait_until(whole, 90, 0.3, tell)

@@ -20,7 +20,7 @@ class Bare:
         cls.addClassCleanup(cls.place.stop)
         minted = cls.minted = {name: variables(cls.brain.mint(name), cls.brain.url) for name in ("celery-worker", "rq-worker", "console")}
         cls.place.celery_worker("c1", "bare_celery", minted["celery-worker"], "orders")
-        cls.place.wait_whole_pool("c1", lambda: [cls.place.send_celery("shop.build_report", 1.5) for _ in range(2)])
+        cls.place.wait_whole_pool("c1", "orders")
         cls.place.rq_worker("r1", minted["rq-worker"], worker_class=cls.RQ_WORKER)
         cls.place.run_child("console", ["python", str(pathlib.Path(__file__).parent / "apps" / "bare_both.py")], minted["console"])
         wait_until(lambda: cls.states() == {"celery-worker": "online", "rq-worker": "online", "console": "online"}, 90, tell=cls.tell)

@@ -39,6 +39,8 @@ class BulkTest(unittest.TestCase):
 
     def failed(self, engine, ids, seconds=60):
         wanted = set(ids)
+        # The whole list is read once it may be there: of a hundred thousand it is long.
+        wait_until(lambda: (self.brain.task(engine, ids[-1]) or {}).get("state") == "failure", seconds, every=0.5)
 
         def all_failed():
             seen = {t["task_id"] for t in self.brain.all_of(f"/tasks?limit=500&state=failure&engine={engine}")}
@@ -102,7 +104,12 @@ class BulkTest(unittest.TestCase):
         self.assertEqual({i["task_id"] for i in items}, set(ids))
         sent = [i["new_task_id"] for i in items if i["outcome"] in ("done", "sent")]
         self.assertEqual(len(set(sent)), len(sent))
-        wait_until(lambda: all((self.runs() - before)[new] == 1 for new in sent), PATIENCE)
+
+        def all_ran():
+            ran = self.runs() - before
+            return all(ran[new] == 1 for new in sent)
+
+        wait_until(all_ran, PATIENCE, every=1)
         ran = self.runs() - before
         self.assertLessEqual(len(ran), MANY)
         self.assertEqual(set(ran.values()), {1})
