@@ -58,6 +58,8 @@ Api::Api(Parts parts)
   add_fleet_routes(*router_);
   add_loss_routes(*router_);
   add_task_routes(*router_);
+  add_error_routes(*router_);
+  add_figure_routes(*router_);
   add_command_routes(*router_);
   add_bulk_routes(*router_);
   add_schedule_routes(*router_);

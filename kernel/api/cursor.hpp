@@ -27,7 +27,9 @@ enum class List : char {
   queue_copies = 'q',
   losses = 'l',
   cancels = 'r',
-  wishes = 'w'
+  wishes = 'w',
+  errors = 'x',
+  names = 'm'
 };
 
 [[nodiscard]] std::string write_cursor(List list, const core::Place& place);

@@ -35,6 +35,44 @@ net::Response list_tasks(Site& site, Call& call) {
   return json_answer(200, out);
 }
 
+Object states_json(const core::Facets::States& counts, bool with_none) {
+  Object out;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (with_none || counts[i] > 0) out[core::kTaskStateNames[i]] = counts[i];
+  }
+  return out;
+}
+
+net::Response get_facets(Site& site, Call& call) {
+  Input query = Input::of_query(call.request);
+  core::FacetQuery asked;
+  asked.filter = read_task_filter(query);
+  asked.buckets = query.integer("buckets", 1, 200).value_or(60);
+  if (const auto top = query.integer("top", 1, 200)) asked.top = static_cast<std::size_t>(*top);
+  if (!query.ok()) return query.refused(call.request);
+  auto facets = site.facets.of(call.project->id, asked, base::json::write(query.fields()));
+  if (!facets) return refuse(call, facets.error());
+  Array series;
+  for (const auto& [at, states] : facets->series)
+    series.push_back(Object{{"t", time_or_null(at)}, {"counts", states_json(states, false)}});
+  base::json::Value by_queue(nullptr);
+  if (facets->by_queue) {
+    Array queues;
+    for (const auto& [queue, count] : *facets->by_queue)
+      queues.push_back(Object{{"value", queue}, {"count", count}});
+    by_queue = std::move(queues);
+  }
+  return json_answer(200, Object{{"since", time_or_null(facets->since)},
+                                 {"until", time_or_null(facets->until)},
+                                 {"bucket_seconds", facets->bucket_s},
+                                 {"series", std::move(series)},
+                                 {"by_state", states_json(facets->by_state, true)},
+                                 {"by_queue", std::move(by_queue)},
+                                 {"total", facets->total},
+                                 {"approximate", facets->approximate},
+                                 {"searched_until", time_or_null(facets->searched_until)}});
+}
+
 net::Response get_task(Site& site, Call& call) {
   auto task = site.tasks.find(call.project->id, call.param("engine"), call.param("task_id"));
   if (!task) return refuse(call, task.error());
@@ -153,7 +191,7 @@ constexpr std::string_view kTaskShape =
     "text?, parent_task_id: text?, root_task_id: text?, tags: [any], created_at: time, "
     "updated_at: time, sort_at: time, retry_of: text?, retried_as: text?, reconciled_as: text?, "
     "reconciled_at: "
-    "time?, evidence: any}";
+    "time?, evidence: any, fingerprint: text?}";
 
 }  // namespace
 
@@ -164,13 +202,25 @@ void add_task_routes(Router& router) {
       .does("List, search or export tasks")
       .query(
           "{state?: text(0..40), priority?: text(0..200), name?: text(0..200), search?: "
-          "text(0..200), queue?: text(0..200), worker?: text(0..200), engine?: text(0..40), arg?: "
-          "text(0..1000), since?: time, until?: time, cursor?: text, limit?: int(1..5000), "
-          "format?: \"csv\"|\"xlsx\"|\"json\", fields?: text(0..500)}")
+          "text(0..200), queue?: text(0..200), worker?: text(0..200), engine?: text(0..40), "
+          "fingerprint?: text(0..16), arg?: text(0..1000), since?: time, until?: time, cursor?: "
+          "text, limit?: int(1..5000), format?: \"csv\"|\"xlsx\"|\"json\", fields?: text(0..500)}")
       .gives(200, "{items: [Task], next_cursor: text?, searched_until?: time}")
       .gives(200, "[object]")
       .gives_file(200, "text/csv; charset=utf-8")
       .gives_file(200, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet");
+  router.add("GET", "/api/v1/projects/{slug}/tasks:facets", viewer, get_facets)
+      .does("Count the tasks of a filter by state, over time and by queue")
+      .query(
+          "{state?: text(0..40), priority?: text(0..200), name?: text(0..200), search?: "
+          "text(0..200), queue?: text(0..200), worker?: text(0..200), engine?: text(0..40), "
+          "fingerprint?: text(0..16), arg?: text(0..1000), since?: time, until?: time, buckets?: "
+          "int(1..200), top?: int(1..200)}")
+      .gives(200,
+             "{since: time, until: time, bucket_seconds: int, series: [{t: time, counts: {*: "
+             "int}}], by_state: {*: int}, by_queue: [{value: text, count: int}]?, total: int, "
+             "approximate: bool, "
+             "searched_until: time?}");
   router.add("GET", "/api/v1/projects/{slug}/tasks/{engine}/{task_id}", viewer, get_task)
       .does("Show a task")
       .gives(200, "{..Task, sources: {*: [{agent_id: uuid, name: text?}]}}");

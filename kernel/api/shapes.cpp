@@ -281,7 +281,8 @@ Object to_json(const core::TaskView& t) {
           {"retried_as", text_or_null(t.retried_as)},
           {"reconciled_as", text_or_null(t.reconciled_as)},
           {"reconciled_at", time_or_null(t.reconciled_at)},
-          {"evidence", t.evidence}};
+          {"evidence", t.evidence},
+          {"fingerprint", text_or_null(t.fingerprint)}};
 }
 
 Object to_json(const core::TaskEventView& e) {

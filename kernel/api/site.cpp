@@ -37,6 +37,9 @@ std::string origin_of(std::string_view url) {
 Site::Site(Parts given)
     : parts(std::move(given)),
       tasks(parts.store, parts.clock),
+      facets(parts.store, parts.clock, core::TaskFacets::Options{.keep_ms = parts.stats_keep_ms}),
+      errors(parts.store, parts.clock, parts.stats_keep_ms),
+      figures(parts.store, parts.clock, parts.stats_keep_ms),
       fleet(parts.store, parts.clock, parts.stats_keep_ms),
       stats(parts.store, parts.clock, core::Stats::Options{.keep_ms = parts.stats_keep_ms}),
       home(parts.store, parts.clock, parts.stats_keep_ms),

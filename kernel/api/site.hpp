@@ -9,12 +9,15 @@
 
 #include "api/api.hpp"
 #include "api/router.hpp"
+#include "core/error_groups.hpp"
 #include "core/fleet.hpp"
 #include "core/home.hpp"
 #include "core/metrics.hpp"
 #include "core/rate_limit.hpp"
 #include "core/simulation.hpp"
 #include "core/stats.hpp"
+#include "core/task_facets.hpp"
+#include "core/task_figures.hpp"
 #include "core/task_removal.hpp"
 #include "core/tasks.hpp"
 
@@ -26,6 +29,9 @@ struct Site {
   Parts parts;
   const Router* router = nullptr;  // all routes; set before the first request
   core::Tasks tasks;
+  core::TaskFacets facets;
+  core::Errors errors;
+  core::Figures figures;
   core::Fleet fleet;
   core::Stats stats;
   core::Home home;
@@ -88,6 +94,8 @@ void add_agent_routes(Router& router);
 void add_fleet_routes(Router& router);
 void add_loss_routes(Router& router);
 void add_task_routes(Router& router);
+void add_error_routes(Router& router);
+void add_figure_routes(Router& router);
 void add_command_routes(Router& router);
 void add_bulk_routes(Router& router);
 void add_schedule_routes(Router& router);

@@ -18,12 +18,12 @@ struct Column {
   std::string_view name;
   bool is_usual;
 };
-constexpr Column kColumns[] = {{"task_id", true},     {"name", true},        {"state", true},
-                               {"priority", true},    {"queue", true},       {"worker", true},
-                               {"received_at", true}, {"started_at", true},  {"finished_at", true},
-                               {"runtime_ms", true},  {"retry_count", true}, {"exception", true},
-                               {"traceback", false},  {"args", false},       {"kwargs", false},
-                               {"result", false},     {"tags", false}};
+constexpr Column kColumns[] = {
+    {"task_id", true},     {"name", true},        {"state", true},       {"priority", true},
+    {"queue", true},       {"worker", true},      {"received_at", true}, {"started_at", true},
+    {"finished_at", true}, {"runtime_ms", true},  {"retry_count", true}, {"exception", true},
+    {"traceback", false},  {"args", false},       {"kwargs", false},     {"result", false},
+    {"tags", false},       {"fingerprint", false}};
 
 std::vector<std::string> columns_of(std::string_view fields) {
   std::vector<std::string> all, usual;

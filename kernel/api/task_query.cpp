@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/fingerprint.hpp"
 #include "core/text.hpp"
 
 namespace z4j::api {
@@ -50,6 +51,12 @@ core::TaskFilter read_task_filter(Input& query) {
   filter.queue = query.text("queue", {0, 200});
   filter.worker = query.text("worker", {0, 200});
   filter.engine = query.text("engine", {0, 40});
+  if (auto fingerprint = query.text("fingerprint", {0, 16}); fingerprint && !fingerprint->empty()) {
+    if (core::is_fingerprint(*fingerprint))
+      filter.fingerprint = std::move(*fingerprint);
+    else
+      query.problem("fingerprint", "value_error", "must be 16 hex digits, as errors show it");
+  }
   if (const auto terms = query.text("arg", {0, 1000})) {
     // Several are joined by AND; a comma within a value has a backslash before it.
     for (const std::string& word : split_terms(*terms)) {

@@ -37,7 +37,8 @@ core::Tasks::Options hasty() {
 }
 
 bool is_plain(const core::TaskFilter& filter) {
-  return !filter.has_text() && filter.args.empty() && !filter.since && !filter.until;
+  return !filter.has_text() && !filter.fingerprint && filter.args.empty() && !filter.since &&
+         !filter.until;
 }
 
 std::string counts_json(const std::array<std::int64_t, core::kTaskStateNames.size()>& counts) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <unordered_set>
 
+#include "core/fingerprint.hpp"
 #include "core/refusal.hpp"
 #include "core/text.hpp"
 
@@ -451,7 +452,7 @@ base::Result<BulkFilter> BulkFilter::parse(const json::Object& filter, std::size
         out.task_ids->push_back(std::move(text));
       }
     } else if (key == "state" || key == "name" || key == "queue" || key == "worker" ||
-               key == "search" || key == "engine" || key == "priority") {
+               key == "search" || key == "engine" || key == "priority" || key == "fingerprint") {
       if (!value.is_string()) return bad_filter(key, "text");
       const std::string text(value.get_string().data(), value.get_string().size());
       if (text.size() > 800 || !is_utf8(text))
@@ -461,6 +462,9 @@ base::Result<BulkFilter> BulkFilter::parse(const json::Object& filter, std::size
         if (!is_in(kTaskStates, text)) return bad_filter(key, "a task state such as failure");
         out.state = text;
         has_state = true;
+      } else if (key == "fingerprint") {
+        if (!is_fingerprint(text)) return bad_filter(key, "16 hex digits, as errors show it");
+        out.fingerprint = text;
       } else if (key == "priority") {
         std::string_view rest = text;
         while (!rest.empty()) {
@@ -482,7 +486,7 @@ base::Result<BulkFilter> BulkFilter::parse(const json::Object& filter, std::size
       return refuse::invalid("filter." + clean_text(key, 40),
                              "filter \"" + clean_text(key, 40) +
                                  "\" is not known; known are state, name, queue, worker, search, "
-                                 "engine, priority, arg, since, until, task_ids");
+                                 "engine, priority, fingerprint, arg, since, until, task_ids");
     }
   }
   if (!has_state && !out.task_ids) out.state = "failure";
@@ -502,6 +506,7 @@ Where BulkFilter::where(const base::Uuid& project) const {
   if (engine) w.eq(task_col::engine, *engine);
   if (queue) w.eq(task_col::queue, *queue);
   if (worker) w.eq(task_col::worker_name, *worker);
+  if (fingerprint) w.eq(task_col::fingerprint, *fingerprint);
   if (name) w.contains(task_col::name, *name);
   if (since) w.ge(task_col::sort_at, *since);
   if (until) w.le(task_col::sort_at, *until);

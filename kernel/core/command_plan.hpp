@@ -190,6 +190,7 @@ struct ArgFilter {
 struct BulkFilter {
   std::optional<std::string> state;  // none: any
   std::optional<std::string> name, queue, worker, search, engine;
+  std::optional<std::string> fingerprint;  // of its latest failure
   std::vector<std::string> priorities;
   std::vector<ArgFilter> args;
   std::optional<base::TimeUs> since, until;          // of the time that lists order by, inclusive

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/fingerprint.hpp"
 #include "core/text.hpp"
 
 namespace z4j::core {
@@ -228,6 +229,8 @@ class Attributes {
     f.result = json_of(o.if_contains("result"));
     if (const auto* v = o.if_contains("exception")) f.exception = text_of(*v);
     if (const auto* v = o.if_contains("traceback")) f.traceback = text_of(*v);
+    if (event_.kind == Z4J_EV_FAILED || event_.kind == Z4J_EV_RETRIED)
+      f.fingerprint = fingerprint(f.exception, f.traceback);
     if (const auto* v = o.if_contains("tags"); v != nullptr && v->is_array())
       f.tags = json::write(*v);
     f.eta = time_of(o.if_contains("eta"));

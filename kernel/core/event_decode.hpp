@@ -64,6 +64,7 @@ struct Parcel {
 struct TaskFacts {
   std::string args, kwargs, result, tags;  // JSON, "" = not said
   std::string exception, traceback;
+  std::string fingerprint;  // of a failure, or of a retry after an exception; see fingerprint.hpp
   std::optional<base::TimeUs> eta;
   std::optional<std::int64_t> retry_count;
   std::int64_t args_flags = 0;  // 1 args is repr, 2 kwargs is repr, 4 redacted, 8 cut

@@ -175,6 +175,13 @@ void TaskFold::add_to(Task& task, const Event& e) {
     task.state_stamp = stamp;
     task.state = &e;
   }
+  // Stays when the task succeeds in the end.
+  if (!e.facts.fingerprint.empty()) {
+    if (const std::int64_t stamp = state_stamp(e); stamp > task.failure_stamp) {
+      task.failure_stamp = stamp;
+      task.fingerprint = e.facts.fingerprint;
+    }
+  }
   const std::int64_t latest = latest_stamp(e);
   if (e.kind == Z4J_EV_RECEIVED && latest > task.received_stamp) {
     task.received_stamp = latest;
@@ -252,6 +259,8 @@ Rows TaskFold::rows() const {
     if (k.queue_stamp != 0) rows.num(t::queue_stamp, k.queue_stamp).text(t::queue, k.queue);
     if (k.priority_stamp != 0)
       rows.num(t::priority_stamp, k.priority_stamp).text(t::priority, k.priority);
+    if (k.failure_stamp != 0)
+      rows.num(t::failure_stamp, k.failure_stamp).text(t::fingerprint, k.fingerprint);
   }
   return rows;
 }

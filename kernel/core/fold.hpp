@@ -35,11 +35,12 @@ class TaskFold {
     base::Uuid id, project_id, agent_id;
     std::string_view engine, task_id, name, parent_id, root_id, tags;
     std::int64_t state_stamp = 0, received_stamp = 0, args_stamp = 0, started_stamp = 0,
-                 worker_stamp = 0, queue_stamp = 0, priority_stamp = 0, sort_stamp = -1;
+                 worker_stamp = 0, queue_stamp = 0, priority_stamp = 0, failure_stamp = 0,
+                 sort_stamp = -1;
     const Event* state = nullptr;  // who told the state
     const Event* args = nullptr;
     base::TimeUs received_at = 0, started_at = 0, sort_at = 0, created_at = 0, updated_at = 0;
-    std::string_view worker, queue, priority;
+    std::string_view worker, queue, priority, fingerprint;
     std::int64_t retry_count = -1;
   };
   struct Key {

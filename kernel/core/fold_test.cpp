@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "core/fingerprint.hpp"
 #include "core/testing/event_rows.hpp"
 #include "core/testing/merge_model.hpp"
 #include "model/ids.hpp"
@@ -93,6 +94,7 @@ class FoldTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(passes_the_event_state_vectors_but_for_the_listed_cases);
   CPPUNIT_TEST(order_cut_and_repetition_never_change_the_row);
   CPPUNIT_TEST(a_later_attempt_starts_again_after_an_end);
+  CPPUNIT_TEST(the_latest_failure_leaves_its_fingerprint);
   CPPUNIT_TEST(a_state_stamp_gives_its_attempt_back);
   CPPUNIT_TEST_SUITE_END();
 
@@ -290,6 +292,27 @@ class FoldTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("started"), tell(Z4J_EV_STARTED, 6, 2));
     CPPUNIT_ASSERT_EQUAL(std::string("started"), tell(Z4J_EV_FAILED, 7, 1));
     CPPUNIT_ASSERT_EQUAL(std::string("success"), tell(Z4J_EV_SUCCEEDED, 6, 2));
+  }
+
+  void the_latest_failure_leaves_its_fingerprint() {
+    MergeModel tasks(Table::tasks);
+    std::set<base::Uuid> seen;
+    const auto tell = [&](std::uint16_t kind, base::TimeUs at, const char* exception) {
+      EventRow row{.kind = kind, .at = kFoldNow + at, .task_id = "j"};
+      if (exception != nullptr) row.attrs = json::write(json::Object{{"exception", exception}});
+      store(tasks, seen, {row});
+      const auto cell = MergeModel::at(
+          *tasks.find(model::task_row_id(source_.project_id, "celery", "j")), t::fingerprint);
+      return cell.has_value() ? std::get<std::string>(*cell) : std::string();
+    };
+    const std::string late = fingerprint("Late: x", {}), gone = fingerprint("Gone: x", {});
+    CPPUNIT_ASSERT_EQUAL(std::string(), tell(Z4J_EV_STARTED, 1, nullptr));
+    CPPUNIT_ASSERT_EQUAL(std::string(), tell(Z4J_EV_RETRIED, 2, nullptr));
+    CPPUNIT_ASSERT_EQUAL(late, tell(Z4J_EV_RETRIED, 3, "Late: x"));
+    CPPUNIT_ASSERT_EQUAL(late, tell(Z4J_EV_STARTED, 4, "Gone: x"));  // no failure
+    CPPUNIT_ASSERT_EQUAL(gone, tell(Z4J_EV_FAILED, 6, "Gone: x"));
+    CPPUNIT_ASSERT_EQUAL(gone, tell(Z4J_EV_FAILED, 5, "Late: x"));
+    CPPUNIT_ASSERT_EQUAL(gone, tell(Z4J_EV_SUCCEEDED, 7, nullptr));
   }
 
   void a_state_stamp_gives_its_attempt_back() {

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "core/error_fold.hpp"
 #include "core/fold.hpp"
 #include "core/fold_fleet.hpp"
 #include "core/live.hpp"
@@ -91,12 +92,14 @@ BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std:
   TaskFold tasks;
   FleetFold fleet;
   RollUps roll_ups;
+  ErrorFold errors;
   Rows letters(Table::dead_letters);
   for (const Event* e : events) {
     if (e->is_stored()) made.stored.push_back(e);
     tasks.add(*e);
     fleet.add(*e);
     roll_ups.add(*e);
+    errors.add(*e);
     if (!e->trouble.empty() && e->is_stored())
       dead_letter_row(letters, *e, e->trouble, e->trouble_body, e->taken_at);
     if (e->is_task()) made.topics[e->project_id].insert("task.changed");
@@ -119,6 +122,8 @@ BatchCommit make_commit(const EventRefs& events, const std::map<base::Uuid, std:
   const auto patch = [&](Rows rows) { commit.patch(std::move(rows)); };
   put(tasks.rows(), merge);
   for (Rows& rows : roll_ups.rows(lane)) merge(std::move(rows));
+  put(errors.groups(lane), merge);
+  put(errors.hours(lane), merge);
   put(fleet.new_workers(), insert_new);
   for (Rows& rows : fleet.worker_changes()) put(std::move(rows), patch);
   put(fleet.new_queues(), insert_new);

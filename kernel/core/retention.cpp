@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/error_groups.hpp"
 #include "core/rollups.hpp"
 
 namespace z4j::core {
@@ -20,6 +21,8 @@ std::vector<std::pair<Table, Where>> aged_of(const base::Uuid& project, base::Ti
   namespace hour_col = model::task_hours;
   namespace worker_col = model::worker_hours;
   namespace span_col = model::project_spans;
+  namespace error_hour_col = model::error_hours;
+  namespace error_group_col = model::error_groups;
   namespace task_col = model::tasks;
   std::vector<std::pair<Table, Where>> out;
   const auto aged = [&](Table table, std::uint16_t project_column, std::uint16_t time,
@@ -30,6 +33,9 @@ std::vector<std::pair<Table, Where>> aged_of(const base::Uuid& project, base::Ti
   aged(Table::task_minutes, minute_col::project_id, minute_col::minute, minutes_since);
   aged(Table::task_hours, hour_col::project_id, hour_col::hour, counts_since);
   aged(Table::worker_hours, worker_col::project_id, worker_col::hour, counts_since);
+  aged(Table::error_hours, error_hour_col::project_id, error_hour_col::hour, counts_since);
+  aged(Table::error_groups, error_group_col::project_id, error_group_col::last_seen_at,
+       counts_since);
   aged(Table::project_spans, span_col::project_id, span_col::begins, minutes_since)
       .eq(span_col::seconds, kMinuteSpanS);
   aged(Table::project_spans, span_col::project_id, span_col::begins, counts_since)
@@ -91,6 +97,29 @@ base::Result<std::uint64_t> Retention::erase_events(base::TimeUs before) {
                0);
 }
 
+// The groups of errors beyond those that a project keeps: seen before the last of them.
+base::Result<std::optional<Where>> Retention::unseen_groups(const base::Uuid& project) {
+  namespace group_col = model::error_groups;
+  Query query(Table::error_groups);
+  query.where.eq(group_col::project_id, project);
+  query.group(group_col::fingerprint)
+      .fold(Z4J_AGG_MAX, group_col::last_seen_at)
+      .order({1, 0}, true)
+      .limit(kMostErrorGroups);
+  std::uint32_t rows = 0;
+  base::TimeUs last = 0;
+  auto read = store_.each(query, [&](const Row& row) {
+    ++rows;
+    last = row.num(1);
+    return true;
+  });
+  if (!read) return std::move(read).error();
+  std::optional<Where> unseen;
+  if (rows == kMostErrorGroups)
+    unseen.emplace().eq(group_col::project_id, project).lt(group_col::last_seen_at, last);
+  return unseen;
+}
+
 base::Result<std::uint64_t> Retention::run_once() {
   const base::TimeUs now = clock_.now();
   const base::TimeUs events_since = now - event_days_ * base::kDayUs;
@@ -123,6 +152,11 @@ base::Result<std::uint64_t> Retention::run_once() {
          aged_of(id, events_since, std::max(events_since, now - kMinutesKeptUs),
                  now - project.num(project_col::retention_days) * base::kDayUs)) {
       if (auto done = more(table, old); !done) return std::move(done).error();
+    }
+    auto unseen = unseen_groups(id);
+    if (!unseen) return std::move(unseen).error();
+    if (*unseen) {
+      if (auto done = more(Table::error_groups, **unseen); !done) return std::move(done).error();
     }
   }
   return erased;

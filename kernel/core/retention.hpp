@@ -1,5 +1,6 @@
 // Deletes what has been kept long enough: events and what is counted from them after the
-// installation's days (by the minute sooner, see rollups.hpp), tasks after their project's.
+// installation's days (by the minute sooner, see rollups.hpp), tasks after their project's, groups
+// of errors beyond those that a project keeps (error_groups.hpp).
 //
 // In small steps with a pause between them, so that others get the store in between; events of a
 // store that keeps them in days (Z4J_STORE_DROPS_TIME) go by whole days at once. run_once() is
@@ -45,6 +46,7 @@ class Retention {
                                                   std::uint32_t limit);
   [[nodiscard]] base::Result<std::uint64_t> erase_events(base::TimeUs before);
   [[nodiscard]] base::Result<std::uint64_t> erase_all(Table table, const Where& where);
+  [[nodiscard]] base::Result<std::optional<Where>> unseen_groups(const base::Uuid& project);
   [[nodiscard]] bool pause(std::int64_t ms);  // false: stopping
   void run();
 

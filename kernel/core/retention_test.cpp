@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "core/error_groups.hpp"
 #include "core/rollups.hpp"
 #include "core/testing/test_store.hpp"
 
@@ -19,6 +20,7 @@ class RetentionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(events_go_after_the_installations_days);
   CPPUNIT_TEST(tasks_go_after_their_projects_days_without_news);
   CPPUNIT_TEST(minutes_go_before_the_hours_that_hold_their_sum);
+  CPPUNIT_TEST(groups_of_errors_go_with_their_events_and_beyond_their_number);
   CPPUNIT_TEST(stops_when_told_to);
   CPPUNIT_TEST_SUITE_END();
 
@@ -117,6 +119,42 @@ class RetentionTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{3}, store_->count(Table::project_spans, {}).value());
     clock_.advance(40 * base::kDayUs);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{6}, retention_.run_once().value());
+  }
+  void groups_of_errors_go_with_their_events_and_beyond_their_number() {
+    namespace group_col = model::error_groups;
+    namespace hour_col = model::error_hours;
+    const base::Uuid project = store_project("shop", 30);
+    const auto group = [&](Rows& rows, int number, base::TimeUs age) {
+      rows.begin()
+          .uuid(group_col::project_id, project)
+          .text(group_col::fingerprint, std::to_string(1'000'000'000'000'000 + number))
+          .num(group_col::lane, 0)
+          .num(group_col::first_seen_at, clock_.now() - age)
+          .num(group_col::last_seen_at, clock_.now() - age);
+    };
+    Rows aged(Table::error_groups), by_hour(Table::error_hours), many(Table::error_groups);
+    group(aged, 0, 31 * base::kDayUs);
+    for (const base::TimeUs age : {31 * base::kDayUs, base::kDayUs}) {
+      by_hour.begin()
+          .uuid(hour_col::project_id, project)
+          .num(hour_col::hour, clock_.now() - age)
+          .text(hour_col::fingerprint, "f")
+          .text(hour_col::task_name, "")
+          .text(hour_col::queue, "")
+          .num(hour_col::lane, 0)
+          .num(hour_col::count, 1);
+    }
+    Commit commit;
+    commit.insert(std::move(aged)).insert(std::move(by_hour));
+    CPPUNIT_ASSERT(store_->commit(commit).ok());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, retention_.run_once().value());
+    for (int i = 0; i < static_cast<int>(kMostErrorGroups) + 7; ++i) group(many, i, i);
+    Commit flood;
+    flood.insert(std::move(many));
+    CPPUNIT_ASSERT(store_->commit(flood).ok());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{7}, retention_.run_once().value());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{kMostErrorGroups},
+                         store_->count(Table::error_groups, {}).value());
   }
   void stops_when_told_to() {
     store_events(4500, 31 * base::kDayUs);

@@ -22,16 +22,20 @@ static_assert(minute_col::le_inf - minute_col::lane == kFirstBucket + RollUps::k
 static_assert(hour_col::le_inf - hour_col::lane == kFirstBucket + RollUps::kBuckets - 1);
 static_assert(span_col::le_inf - span_col::lane == kFirstBucket + RollUps::kBuckets - 1);
 
-base::TimeUs start_of(base::TimeUs at, std::int64_t seconds) noexcept {
+}  // namespace
+
+base::TimeUs start_of_span(base::TimeUs at, std::int64_t seconds) noexcept {
   const base::TimeUs span = seconds * base::kSecondUs;
   return at - ((at % span) + span) % span;
 }
 
-}  // namespace
-
 std::size_t RollUps::bucket_of(std::int64_t runtime_us) noexcept {
   return static_cast<std::size_t>(std::lower_bound(kUpTo.begin(), kUpTo.end(), runtime_us) -
                                   kUpTo.begin());
+}
+
+std::int64_t RollUps::bound_us(std::size_t bucket) noexcept {
+  return bucket < kUpTo.size() ? kUpTo[bucket] : 0;
 }
 
 std::string_view RollUps::bound_text(std::size_t bucket) noexcept {
@@ -69,13 +73,13 @@ void RollUps::add(const Event& e) {
   if (!e.is_task()) return;
   const std::string_view kind = kind_name(e.kind);
   const bool is_old = e.taken_at - e.at > kMinutesKeptUs;
-  Key key{e.project_id, start_of(e.at, is_old ? kHourSpanS : kMinuteSpanS),
+  Key key{e.project_id, start_of_span(e.at, is_old ? kHourSpanS : kMinuteSpanS),
           e.engine,     e.task,
           e.queue,      kind};
   Counts& counts = (is_old ? old_hours_ : minutes_)[key];
   ++counts.events;
   if (!e.worker.empty())
-    ++workers_[WorkerKey{e.project_id, start_of(e.at, kHourSpanS), e.engine, e.worker, kind}];
+    ++workers_[WorkerKey{e.project_id, start_of_span(e.at, kHourSpanS), e.engine, e.worker, kind}];
   if (e.runtime_us < 0) return;
   const std::int64_t runtime_us = std::min(e.runtime_us, kLongestRunUs);
   ++counts.runs;
@@ -109,7 +113,7 @@ std::vector<Rows> RollUps::rows(unsigned lane) const {
         .text(minute_col::kind, key.kind);
     put(minute_rows, lane, counts, minute_col::lane);
     Key of_hour = key;
-    of_hour.at = start_of(key.at, kHourSpanS);
+    of_hour.at = start_of_span(key.at, kHourSpanS);
     hours[of_hour].add(counts);
     spans[SpanKey{key.project_id, kMinuteSpanS, key.at, key.kind}].add(counts);
   }

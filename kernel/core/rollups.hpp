@@ -23,6 +23,9 @@ namespace z4j::core {
 inline constexpr base::TimeUs kMinutesKeptUs = 8 * base::kDayUs;
 inline constexpr std::int64_t kMinuteSpanS = 60, kHourSpanS = 3600;  // of project_spans
 
+// The latest multiple of that many seconds that is not after `at`.
+[[nodiscard]] base::TimeUs start_of_span(base::TimeUs at, std::int64_t seconds) noexcept;
+
 class RollUps {
  public:
   void add(const Event& event);
@@ -33,7 +36,9 @@ class RollUps {
   using Buckets = std::array<std::int64_t, kBuckets>;
   // Which runtime column counts a run of that length: 0 is le_10ms, the last le_inf.
   [[nodiscard]] static std::size_t bucket_of(std::int64_t runtime_us) noexcept;
-  // Its upper bound in seconds: "0.01" to "120", "+Inf".
+  // Its upper bound; 0: it has none.
+  [[nodiscard]] static std::int64_t bound_us(std::size_t bucket) noexcept;
+  // The same in seconds: "0.01" to "120", "+Inf".
   [[nodiscard]] static std::string_view bound_text(std::size_t bucket) noexcept;
   // The runtime that `share` (0 to 1) of the runs stay below, as far as the buckets can tell: in a
   // straight line within one. 0 without runs; beyond the last bound, the last bound.

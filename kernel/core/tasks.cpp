@@ -52,7 +52,8 @@ constexpr std::initializer_list<std::uint16_t> kTaskViewColumns = {task_col::id,
                                                                    task_col::updated_at,
                                                                    task_col::reconciled_as,
                                                                    task_col::reconciled_at,
-                                                                   task_col::evidence};
+                                                                   task_col::evidence,
+                                                                   task_col::fingerprint};
 
 constexpr std::initializer_list<std::uint16_t> kTaskNodeColumns = {
     task_col::task_id,      task_col::name,        task_col::state,      task_col::parent_task_id,
@@ -81,6 +82,7 @@ TaskView task_view_of(const Row& row) {
   t.root_task_id = row.text(task_col::root_task_id);
   t.retry_of = row.text(task_col::retry_of);
   t.retried_as = row.text(task_col::retried_as);
+  t.fingerprint = row.text(task_col::fingerprint);
   t.args = row.json(task_col::args);
   t.kwargs = row.json(task_col::kwargs);
   t.result = row.json(task_col::result);
@@ -132,7 +134,8 @@ Place task_place_of(const TaskView& t) { return Place{t.sort_at, t.id}; }
 bool is_word_alone(const TaskFilter& filter) {
   TaskFilter others = filter;
   others.search.reset();
-  return filter.search && !filter.state && !others.has_text() && filter.args.empty();
+  return filter.search && !filter.state && !others.has_text() && !filter.fingerprint &&
+         filter.args.empty();
 }
 
 bool is_timeout(const base::Error& why) { return why.code == base::Code::timeout; }

@@ -30,6 +30,7 @@ struct TaskView {
   std::string engine, task_id, name, queue, state, priority, exception, traceback, worker_name;
   std::string parent_task_id, root_task_id;
   std::string retry_of, retried_as;  // task ids
+  std::string fingerprint;           // error group of its latest failure
   base::json::Value args, kwargs, result;
   base::json::Array tags;
   std::int64_t retry_count = 0;

@@ -21,8 +21,8 @@ struct List {
 };
 
 template <std::uint16_t... columns>
-constexpr z4j_key key(std::string_view name, std::uint16_t kind) {
-  return z4j_key{text(name), List<columns...>::values, sizeof...(columns), kind, 0};
+constexpr z4j_key key(std::string_view name, std::uint16_t kind, std::uint16_t flags = 0) {
+  return z4j_key{text(name), List<columns...>::values, sizeof...(columns), kind, flags};
 }
 
 constexpr z4j_key kMetaKeys[] = {key<meta::key>("meta_key", Z4J_K_PRIMARY)};
@@ -65,7 +65,9 @@ constexpr z4j_key kTasksKeys[] = {
     key<tasks::name, tasks::queue, tasks::worker_name, tasks::task_id>("tasks_text", Z4J_K_TEXT),
     key<tasks::args>("tasks_args", Z4J_K_PATH),
     key<tasks::kwargs>("tasks_kwargs", Z4J_K_PATH),
-    key<tasks::project_id, tasks::name, tasks::sort_at, tasks::id>("tasks_named", Z4J_K_ORDER)};
+    key<tasks::project_id, tasks::name, tasks::sort_at, tasks::id>("tasks_named", Z4J_K_ORDER),
+    key<tasks::project_id, tasks::fingerprint, tasks::sort_at, tasks::id>(
+        "tasks_fingerprint", Z4J_K_ORDER, Z4J_KEY_SPARSE)};
 constexpr z4j_key kEventsKeys[] = {
     key<events::occurred_at, events::id>("events_id", Z4J_K_PRIMARY),
     key<events::project_id, events::task_id, events::occurred_at, events::id>("events_task",
@@ -266,6 +268,17 @@ constexpr z4j_key kScheduleStreamsKeys[] = {
 constexpr z4j_key kAuditErasuresKeys[] = {
     key<audit_erasures::seq>("audit_erasures_seq", Z4J_K_PRIMARY)};
 constexpr z4j_key kErasuresKeys[] = {key<erasures::id>("erasures_id", Z4J_K_PRIMARY)};
+constexpr z4j_key kErrorGroupsKeys[] = {
+    key<error_groups::project_id, error_groups::fingerprint, error_groups::lane>("error_groups_id",
+                                                                                 Z4J_K_PRIMARY),
+    key<error_groups::project_id, error_groups::last_seen_at, error_groups::fingerprint,
+        error_groups::lane>("error_groups_seen", Z4J_K_ORDER)};
+constexpr z4j_key kErrorHoursKeys[] = {
+    key<error_hours::project_id, error_hours::hour, error_hours::fingerprint,
+        error_hours::task_name, error_hours::queue, error_hours::lane>("error_hours_id",
+                                                                       Z4J_K_PRIMARY),
+    key<error_hours::project_id, error_hours::fingerprint, error_hours::hour>(
+        "error_hours_fingerprint", Z4J_K_ORDER)};
 
 #define Z4J_DECLARE_COLUMN(name, type, flags, merge, stamp, comment) \
   z4j_column{text(#name),  text(comment), Z4J_T_##type,              \
@@ -397,6 +410,10 @@ constexpr z4j_table kTables[] = {
             declared_audit_erasures::kColumns, kAuditErasuresKeys, kTableNONE),
     declare("erasures", "people whose data the audit log still tells", declared_erasures::kColumns,
             kErasuresKeys, kTableNONE),
+    declare("error_groups", "failures that look alike", declared_error_groups::kColumns,
+            kErrorGroupsKeys, kTableHOT),
+    declare("error_hours", "failures per hour and group", declared_error_hours::kColumns,
+            kErrorHoursKeys, kTableHOT),
 };
 
 constexpr z4j_schema kSchema = {sizeof(z4j_schema), kSchemaVersion, kTables,

@@ -14,7 +14,7 @@
 
 namespace z4j::model {
 
-inline constexpr std::uint32_t kSchemaVersion = 6;
+inline constexpr std::uint32_t kSchemaVersion = 7;
 inline constexpr std::uint16_t kNoStamp = 0;
 
 // X(name, type, flags, merge, stamp, comment)
@@ -209,7 +209,9 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(reconciled_as, TEXT, NONE, SET, kNoStamp,                                                \
     "lost: no source knows it any more; null: nothing to say")                               \
   X(reconciled_at, TIME, NONE, SET, kNoStamp, "when that was found")                         \
-  X(evidence, JSON, NONE, SET, kNoStamp, "what each source said then")
+  X(evidence, JSON, NONE, SET, kNoStamp, "what each source said then")                       \
+  X(fingerprint, TEXT, NONE, LAST, failure_stamp, "error group of its latest failure")       \
+  X(failure_stamp, INT, NONE, MAX, kNoStamp, "order of fingerprint")
 
 #define Z4J_EVENTS_COLUMNS(X)                                                                      \
   X(occurred_at, TIME, REQUIRED, KEEP, kNoStamp, "when, by the reporter's clock, clamped")         \
@@ -879,6 +881,28 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(next_seq, INT, REQUIRED, SET, kNoStamp, "place of the audit log to look at next") \
   X(entries, INT, REQUIRED, SET, kNoStamp, "entries that lost something so far")
 
+// Groups of errors: failures that look alike. One row per group and writer lane.
+#define Z4J_ERROR_GROUPS_COLUMNS(X)                                                              \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                       \
+  X(fingerprint, TEXT, REQUIRED, KEEP, kNoStamp, "16 hex digits; see core/fingerprint.hpp")      \
+  X(lane, INT, REQUIRED, KEEP, kNoStamp, "writer lane, so that lanes never wait for each other") \
+  X(first_seen_at, TIME, REQUIRED, MIN, kNoStamp, "earliest failure")                            \
+  X(last_seen_at, TIME, REQUIRED, MAX, kNoStamp, "latest failure, which the rest tells of")      \
+  X(exception, TEXT, NONE, LAST, last_seen_at, "type of the exception")                          \
+  X(message, TEXT, NONE, LAST, last_seen_at, "what it said, cut")                                \
+  X(traceback, TEXT, NONE, LAST, last_seen_at, "where, cut at the front")                        \
+  X(engine, TEXT, NONE, LAST, last_seen_at, "engine of the sample")                              \
+  X(task_id, TEXT, NONE, LAST, last_seen_at, "task that is the sample")
+
+#define Z4J_ERROR_HOURS_COLUMNS(X)                                                               \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                                       \
+  X(hour, TIME, REQUIRED, KEEP, kNoStamp, "start of the hour")                                   \
+  X(fingerprint, TEXT, REQUIRED, KEEP, kNoStamp, "group")                                        \
+  X(task_name, TEXT, REQUIRED, KEEP, kNoStamp, "task name or empty")                             \
+  X(queue, TEXT, REQUIRED, KEEP, kNoStamp, "queue or empty")                                     \
+  X(lane, INT, REQUIRED, KEEP, kNoStamp, "writer lane, so that lanes never wait for each other") \
+  X(count, INT, REQUIRED, ADD, kNoStamp, "failures, and retries after an exception")
+
 // The tables in their order.
 #define Z4J_TABLES(T)                                             \
   T(meta, META)                                                   \
@@ -938,7 +962,9 @@ inline constexpr std::uint16_t kNoStamp = 0;
   T(schedule_fires, SCHEDULE_FIRES)                               \
   T(schedule_streams, SCHEDULE_STREAMS)                           \
   T(audit_erasures, AUDIT_ERASURES)                               \
-  T(erasures, ERASURES)
+  T(erasures, ERASURES)                                           \
+  T(error_groups, ERROR_GROUPS)                                   \
+  T(error_hours, ERROR_HOURS)
 
 // Table numbers: Table::tasks; column numbers: tasks::state.
 enum class Table : std::uint16_t {

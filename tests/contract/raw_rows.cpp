@@ -42,12 +42,13 @@ constexpr std::uint16_t kIdPart[] = {kId}, kUuidPart[] = {kUuid}, kWholeParts[] 
                         kWordsPart[] = {kText};
 constexpr std::uint16_t kDocPart[] = {kJson}, kLaterPart[] = {kThingColumns}, kFirst[] = {0},
                         kLogParts[] = {0, 1};
-constexpr z4j_key kThingKeys[] = {{lit("things_id"), kIdPart, 1, Z4J_K_PRIMARY, 0},
-                                  {lit("things_uid"), kUuidPart, 1, Z4J_K_UNIQUE, 0},
-                                  {lit("things_whole"), kWholeParts, 2, Z4J_K_ORDER, 0},
-                                  {lit("things_words"), kWordsPart, 1, Z4J_K_TEXT, 0},
-                                  {lit("things_doc"), kDocPart, 1, Z4J_K_PATH, 0},
-                                  {lit("things_later"), kLaterPart, 1, Z4J_K_ORDER, 0}};
+constexpr z4j_key kThingKeys[] = {
+    {lit("things_id"), kIdPart, 1, Z4J_K_PRIMARY, 0},
+    {lit("things_uid"), kUuidPart, 1, Z4J_K_UNIQUE, 0},
+    {lit("things_whole"), kWholeParts, 2, Z4J_K_ORDER, Z4J_KEY_SPARSE},
+    {lit("things_words"), kWordsPart, 1, Z4J_K_TEXT, 0},
+    {lit("things_doc"), kDocPart, 1, Z4J_K_PATH, 0},
+    {lit("things_later"), kLaterPart, 1, Z4J_K_ORDER, 0}};
 constexpr z4j_key kLogKeys[] = {{lit("log_id"), kLogParts, 2, Z4J_K_PRIMARY, 0}};
 constexpr z4j_key kLeaseKeys[] = {{lit("leases_name"), kFirst, 1, Z4J_K_PRIMARY, 0}};
 constexpr z4j_key kFreshKeys[] = {{lit("fresh_at"), kLogParts, 2, Z4J_K_PRIMARY, 0}};

@@ -281,13 +281,23 @@ class StorageUpkeep : public CppUnit::TestFixture {
         people(Table::users), browsers(Table::sessions), fleet(Table::workers),
         asked(Table::commands), due(Table::commands), acts(Table::audit_log),
         members(Table::memberships), trend(Table::task_minutes), of_name(Table::tasks),
-        names(Table::tasks), month(Table::task_hours);
+        names(Table::tasks), month(Table::task_hours), group(Table::tasks),
+        errors(Table::error_hours);
     by_time.where.eq(tasks::project_id, kProject);
     indexed("tasks by time", by_time.all().order({tasks::sort_at, tasks::id}, true).limit(51));
     by_state.where.eq(tasks::project_id, kProject).eq(tasks::state, "failure");
     indexed("tasks by state", by_state.all().order({tasks::sort_at, tasks::id}, true).limit(51));
     of_name.where.eq(tasks::project_id, kProject).eq(tasks::name, "n");
     indexed("tasks of a name", of_name.all().order({tasks::sort_at, tasks::id}, true).limit(51));
+    group.where.eq(tasks::project_id, kProject)
+        .eq(tasks::fingerprint, "00112233aabbccdd")
+        .eq(tasks::state, "failure");
+    indexed("tasks of a group", group.all().order({tasks::sort_at, tasks::id}, true).limit(51));
+    CPPUNIT_ASSERT(store_.explain(group).value().find("tasks_fingerprint") != std::string::npos);
+    errors.where.eq(model::error_hours::project_id, kProject).ge(model::error_hours::hour, kNow);
+    indexed(
+        "errors",
+        errors.group(model::error_hours::fingerprint).fold(Z4J_AGG_SUM, model::error_hours::count));
     names.where.eq(tasks::project_id, kProject).contains(tasks::name, "n");
     indexed("names", names.group(tasks::name).fold(Z4J_AGG_MAX, tasks::sort_at).limit(65));
     tree.where.eq(tasks::project_id, kProject).eq(tasks::root_task_id, "r");

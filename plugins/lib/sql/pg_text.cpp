@@ -749,16 +749,20 @@ std::string create_index(const z4j_table& t, const z4j_key& key, std::string_vie
   // need no entry.
   const std::uint16_t last = key.columns[key.column_count - 1];
   const bool is_listed = store::is_search_key(key);
-  const bool sparse = key.kind == Z4J_K_ORDER && (t.columns[last].flags & Z4J_COL_REQUIRED) == 0 &&
-                      !store::in_primary(t, last);
+  std::vector<std::uint16_t> whole = store::sparse_columns(t, key);
+  if (key.kind == Z4J_K_ORDER && (t.columns[last].flags & Z4J_COL_REQUIRED) == 0 &&
+      !store::in_primary(t, last) && std::find(whole.begin(), whole.end(), last) == whole.end())
+    whole.push_back(last);
+  std::string rows;
+  for (const std::uint16_t column : whole)
+    rows += (rows.empty() ? " WHERE " : " AND ") + name_of(t, column) + " IS NOT NULL";
   return std::string("CREATE ") + (key.kind == Z4J_K_UNIQUE ? "UNIQUE " : "") + "INDEX " +
          (locking == Locking::concurrently ? "CONCURRENTLY " : "") + quoted_name(view(key.name)) +
          " ON " +
          quoted_name(is_listed && has_search_table(t) ? search_table(t)
                                                       : std::string(view(t.name))) +
          (is_listed ? " USING gin (" : " (") + what + ")" +
-         (is_listed ? std::string(kListOptions) : "") +
-         (sparse ? " WHERE " + name_of(t, last) + " IS NOT NULL" : "");
+         (is_listed ? std::string(kListOptions) : "") + rows;
 }
 
 bool has_search_table(const z4j_table& t) noexcept {

@@ -111,6 +111,11 @@ class PgTextTest : public CppUnit::TestFixture {
               "\"ext\".gin_trgm_ops)"));
     CPPUNIT_ASSERT(holds(pg::create_index(kTable, kKeys[2], "", pg::Locking::table),
                          "(\"doc\" jsonb_path_ops)"));
+    constexpr std::uint16_t kParts[] = {kState, kId};
+    CPPUNIT_ASSERT(pg::create_index(kTable,
+                                    {lit("things_sparse"), kParts, 2, Z4J_K_ORDER, Z4J_KEY_SPARSE},
+                                    "", pg::Locking::table)
+                       .ends_with("(\"state\",\"id\") WHERE \"state\" IS NOT NULL"));
   }
 
   void what_is_searched_by_lies_in_a_table_of_its_own() {

@@ -38,6 +38,14 @@ std::string key_list(const z4j_table& t, const z4j_key& key) {
   return out;
 }
 
+// The rows that an index of a sparse key holds.
+std::string whole_rows(const z4j_table& t, const z4j_key& key) {
+  std::string out;
+  for (const std::uint16_t column : store::sparse_columns(t, key))
+    out += (out.empty() ? " WHERE " : " AND ") + name_of(t, column) + " IS NOT NULL";
+  return out;
+}
+
 // Collects text and values of one statement over one table.
 class Builder {
  public:
@@ -361,7 +369,7 @@ std::string create_index(const z4j_table& t, const z4j_key& key) {
   if (key.kind != Z4J_K_UNIQUE && key.kind != Z4J_K_ORDER) return {};
   return std::string("CREATE ") + (key.kind == Z4J_K_UNIQUE ? "UNIQUE " : "") +
          "INDEX IF NOT EXISTS " + quoted(view(key.name)) + " ON " + quoted(view(t.name)) + "(" +
-         key_list(t, key) + ")";
+         key_list(t, key) + ")" + whole_rows(t, key);
 }
 
 std::vector<Trigger> create_guards(const Dialect& d, const z4j_table& t) {

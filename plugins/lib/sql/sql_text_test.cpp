@@ -36,6 +36,7 @@ z4j_value text_value(std::string_view s) {
 class SqlTextTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(SqlTextTest);
   CPPUNIT_TEST(ddl_carries_comments_on_one_line);
+  CPPUNIT_TEST(a_sparse_key_holds_whole_rows_only);
   CPPUNIT_TEST(merge_replaces_a_last_column_by_the_stored_stamp);
   CPPUNIT_TEST(merge_without_the_stamp_leaves_the_column_alone);
   CPPUNIT_TEST(number_of_values_is_padded_to_a_power_of_two);
@@ -49,6 +50,23 @@ class SqlTextTest : public CppUnit::TestFixture {
     const std::string ddl = sql::create_table(sql::sqlite(), kTable);
     CPPUNIT_ASSERT(ddl.find("\"state\" TEXT,  -- with break\n") != std::string::npos);
     CPPUNIT_ASSERT(ddl.find("PRIMARY KEY (\"id\")\n) STRICT") != std::string::npos);
+  }
+
+  void a_sparse_key_holds_whole_rows_only() {
+    constexpr std::uint16_t kParts[] = {1, 0};
+    const auto index = [&](std::uint16_t flags) {
+      return sql::create_index(kTable, {lit("things_state"), kParts, 2, Z4J_K_ORDER, flags});
+    };
+    CPPUNIT_ASSERT(index(0).ends_with("(\"state\",\"id\")"));
+    CPPUNIT_ASSERT(
+        index(Z4J_KEY_SPARSE).ends_with("(\"state\",\"id\") WHERE \"state\" IS NOT NULL"));
+    // Only keys that order rows can leave some out.
+    z4j_table table = kTable;
+    const z4j_key keys[] = {kKeys[0],
+                            {lit("things_state"), kParts, 2, Z4J_K_UNIQUE, Z4J_KEY_SPARSE}};
+    table.keys = keys;
+    table.key_count = 2;
+    CPPUNIT_ASSERT_THROW(store::check_schema({sizeof(z4j_schema), 1, &table, 1, 0}), z4j::Error);
   }
 
   void merge_replaces_a_last_column_by_the_stored_stamp() {

@@ -107,6 +107,8 @@ void check_table(const z4j_table& t, const std::string& where,
     }
     if (key.column_count == 0 || key.column_count > 16)
       refuse("a key must have 1 to 16 columns", at);
+    if ((key.flags & ~unsigned{Z4J_KEY_SPARSE}) != 0 || (key.flags != 0 && key.kind != Z4J_K_ORDER))
+      refuse("key " + std::string(view(key.name)) + " has a flag that is not for its kind", at);
     for (std::uint32_t i = 0; i < key.column_count; ++i) {
       if (key.columns[i] >= t.column_count) refuse("a key names a column that is not there", at);
       if (!is_search_key(key) && t.columns[key.columns[i]].type == Z4J_T_JSON) {
@@ -312,6 +314,17 @@ void check_sets(const z4j_table& t, const z4j_step& step, const std::string& whe
 
 bool is_search_key(const z4j_key& key) noexcept {
   return key.kind == Z4J_K_TEXT || key.kind == Z4J_K_PATH;
+}
+
+std::vector<std::uint16_t> sparse_columns(const z4j_table& table, const z4j_key& key) {
+  std::vector<std::uint16_t> out;
+  if ((key.flags & Z4J_KEY_SPARSE) == 0) return out;
+  for (std::uint32_t i = 0; i < key.column_count; ++i) {
+    const std::uint16_t column = key.columns[i];
+    if ((table.columns[column].flags & Z4J_COL_REQUIRED) == 0 && !in_primary(table, column))
+      out.push_back(column);
+  }
+  return out;
 }
 
 bool in_primary(const z4j_table& table, std::uint16_t column) noexcept {

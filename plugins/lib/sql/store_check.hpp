@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace z4j::store {
 
@@ -29,6 +30,8 @@ void check_step(const z4j_schema& schema, const z4j_step& step, std::uint32_t co
 void check_query(const z4j_schema& schema, const z4j_query& query);
 
 [[nodiscard]] bool in_primary(const z4j_table& table, std::uint16_t column) noexcept;
+// Columns of a sparse key that may be null: a row with a null there is not looked for by it.
+[[nodiscard]] std::vector<std::uint16_t> sparse_columns(const z4j_table& table, const z4j_key& key);
 // A key that finds words or paths and orders nothing.
 [[nodiscard]] bool is_search_key(const z4j_key& key) noexcept;
 // Does the query group and fold, or just select?

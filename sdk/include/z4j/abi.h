@@ -404,10 +404,12 @@ typedef struct z4j_column {
 enum { Z4J_K_PRIMARY = 1, Z4J_K_UNIQUE /* a row with a null part is free */,
        Z4J_K_ORDER /* plain index */, Z4J_K_TEXT /* CONTAINS on these columns */,
        Z4J_K_PATH /* paths into this JSON column */ };
+enum { Z4J_KEY_SPARSE = 1u << 0 /* ORDER: a row with a null part is never looked for by
+                                   this key, and need not be in it */ };
 typedef struct z4j_key {
   z4j_str name;
   const uint16_t* columns; uint32_t column_count;
-  uint16_t kind, reserved0;
+  uint16_t kind, flags;                 /* Z4J_K_*, Z4J_KEY_* */
 } z4j_key;
 enum { Z4J_TBL_APPEND = 1u << 0,        /* no change ever; DELETE needs RETENTION */
        Z4J_TBL_BY_TIME = 1u << 1,       /* first primary column is its time: may be
