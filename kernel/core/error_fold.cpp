@@ -29,8 +29,8 @@ void ErrorFold::add(const Event& e) {
   Group& group = groups_[GroupKey{e.project_id, e.facts.fingerprint}];
   if (group.latest == nullptr || e.at < group.first_seen_at) group.first_seen_at = e.at;
   if (group.latest == nullptr || e.at >= group.latest->at) group.latest = &e;
-  ++hours_[HourKey{e.project_id, start_of_span(e.at, kHourSpanS), e.facts.fingerprint, e.task,
-                   e.queue}];
+  ++hours_[HourKey{e.project_id, start_of_span(e.at, kHourSpanS), e.facts.fingerprint,
+                   e.counted_task(), e.counted_queue()}];
 }
 
 Rows ErrorFold::groups(unsigned lane) const {

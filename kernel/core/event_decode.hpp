@@ -91,6 +91,8 @@ struct Event {
   std::uint32_t attempt = 0;
   std::uint16_t kind = Z4J_EV_UNKNOWN;
   std::string_view engine, task, queue, worker, task_id, parent_id, root_id;
+  // What earlier events said of this task, for counts alone; the lane's own.
+  std::string_view known_task, known_queue;
   std::string payload;  // redacted JSON, "" = none
   TaskFacts facts;
   std::unique_ptr<WorkerFacts> worker_facts;
@@ -102,6 +104,13 @@ struct Event {
 
   [[nodiscard]] bool is_task() const noexcept {
     return !task_id.empty() && kind >= Z4J_EV_SENT && kind <= Z4J_EV_PROGRESS;
+  }
+  // Under which name and queue it is counted; "" when nobody said.
+  [[nodiscard]] std::string_view counted_task() const noexcept {
+    return task.empty() ? known_task : task;
+  }
+  [[nodiscard]] std::string_view counted_queue() const noexcept {
+    return queue.empty() ? known_queue : queue;
   }
   [[nodiscard]] bool is_worker() const noexcept {
     return kind >= Z4J_EV_WORKER_UP && kind <= Z4J_EV_WORKER_DOWN;

@@ -255,6 +255,8 @@ void IngestLane::process(Batch& batch) {
   }
   for (const Event& e : known) repeated(e);
   weigh_rebuilds(batch);
+  memory_.begin();
+  for (Event& e : batch.events) memory_.complete(e);
   EventRefs events = refs(batch.events);
   if (drop_told(events, {}) == Done::given_up) return give_up(events);
   store(std::move(events));

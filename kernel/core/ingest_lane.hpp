@@ -23,6 +23,7 @@
 #include "core/ingest_ledger.hpp"
 #include "core/ingest_queue.hpp"
 #include "core/store.hpp"
+#include "core/task_memory.hpp"
 
 namespace z4j::core {
 
@@ -124,6 +125,7 @@ class IngestLane {
   // Of the last seconds, while remote agents tell some; and in the order they came.
   std::unordered_map<FactKey, Fact, FactHash> facts_;
   std::deque<std::pair<base::TimeUs, FactKey>> facts_order_;
+  TaskMemory memory_;
   base::TimeUs remote_at_ = 0;  // latest report of one
   std::uint64_t batches_ = 0;
   struct Rebuilt {

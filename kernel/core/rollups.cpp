@@ -73,9 +73,9 @@ void RollUps::add(const Event& e) {
   if (!e.is_task()) return;
   const std::string_view kind = kind_name(e.kind);
   const bool is_old = e.taken_at - e.at > kMinutesKeptUs;
-  Key key{e.project_id, start_of_span(e.at, is_old ? kHourSpanS : kMinuteSpanS),
-          e.engine,     e.task,
-          e.queue,      kind};
+  Key key{e.project_id,      start_of_span(e.at, is_old ? kHourSpanS : kMinuteSpanS),
+          e.engine,          e.counted_task(),
+          e.counted_queue(), kind};
   Counts& counts = (is_old ? old_hours_ : minutes_)[key];
   ++counts.events;
   if (!e.worker.empty())
