@@ -68,6 +68,9 @@ Api::Api(Parts parts)
   add_plugin_routes(*router_);
   add_metrics_route(*router_);
   add_home_routes(*router_);
+  add_finding_routes(*router_);
+  add_view_routes(*router_);
+  add_deploy_routes(*router_);
   add_report_routes(*router_);
   add_admin_routes(*router_);
   add_openapi_routes(*router_, site_->parts.settings);

@@ -29,7 +29,8 @@ enum class List : char {
   cancels = 'r',
   wishes = 'w',
   errors = 'x',
-  names = 'm'
+  names = 'm',
+  deploys = 'p'
 };
 
 [[nodiscard]] std::string write_cursor(List list, const core::Place& place);

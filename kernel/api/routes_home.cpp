@@ -9,6 +9,7 @@
 #include "api/site.hpp"
 #include "base/crypto.hpp"
 #include "core/activity.hpp"
+#include "core/findings.hpp"
 #include "core/home.hpp"
 
 namespace z4j::api {
@@ -18,7 +19,6 @@ using base::json::Array;
 using base::json::Object;
 using base::json::text_or_null;
 using base::json::Value;
-using core::Home;
 using core::HomeFigures;
 
 constexpr std::int64_t kUsualHomeRows = 50, kMostHomeRows = 200;
@@ -46,49 +46,21 @@ Value role_json(const core::Principal& principal, const base::Uuid& project) {
   return found == principal.roles.end() ? Value(nullptr) : Value(core::to_string(found->second));
 }
 
-struct Attention {
-  std::string_view kind;
-  bool is_critical;
-  std::string message;
-  std::int64_t count;
-};
-
-std::vector<Attention> attention_of(const HomeFigures& f) {
-  std::vector<Attention> out;
-  const std::int64_t away = f.agents_total - f.agents_online;
-  if (away > 0) {
-    const bool is_all = f.agents_online == 0;
-    out.push_back({"agent_offline", is_all,
-                   is_all ? "no agent is online"
-                          : std::to_string(away) + " of " + std::to_string(f.agents_total) +
-                                " agents are offline",
-                   away});
-  }
-  if (f.failure_rate() > Home::kHighRate && f.tasks > Home::kFewTasks) {
-    const auto percent = static_cast<std::int64_t>(f.failure_rate() * 100);
-    out.push_back({"high_failure_rate", f.failure_rate() > Home::kCriticalRate,
-                   std::to_string(percent) + " % of the tasks of 24 hours failed", f.failures});
-  }
-  if (f.stuck_commands > 0)
-    out.push_back(
-        {"stuck_commands", false, "commands were sent and never answered", f.stuck_commands});
-  return out;
-}
-
 // Critical first, then by the project's name, as the projects stand.
-Array attention_json(const std::vector<core::Project>& projects, const Home::Figures& figures) {
+Array attention_json(const std::vector<core::Project>& projects,
+                     const core::Home::Figures& figures) {
   Array out;
   for (const bool critical : {true, false}) {
     for (const core::Project& project : projects) {
-      for (const Attention& a : attention_of(figures.at(project.id))) {
-        if (a.is_critical != critical) continue;
+      for (const core::Finding& a : core::findings_of(figures.at(project.id))) {
+        if ((a.severity == core::FindingSeverity::critical) != critical) continue;
         out.push_back(Object{{"kind", a.kind},
-                             {"severity", critical ? "critical" : "warning"},
+                             {"severity", core::to_string(a.severity)},
                              {"project_id", project.id.text()},
                              {"project_slug", project.slug},
                              {"project_name", project.name},
-                             {"message", a.message},
-                             {"count", a.count}});
+                             {"message", a.title},
+                             {"count", number_or_null(a.count)}});
       }
     }
   }

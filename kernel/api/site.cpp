@@ -43,6 +43,7 @@ Site::Site(Parts given)
       fleet(parts.store, parts.clock, parts.stats_keep_ms),
       stats(parts.store, parts.clock, core::Stats::Options{.keep_ms = parts.stats_keep_ms}),
       home(parts.store, parts.clock, parts.stats_keep_ms),
+      findings(parts.store, parts.clock, home, parts.stats_keep_ms),
       task_removal(parts.store, parts.audit),
       simulator(
           parts.store, parts.clock,

@@ -10,6 +10,7 @@
 #include "api/api.hpp"
 #include "api/router.hpp"
 #include "core/error_groups.hpp"
+#include "core/findings.hpp"
 #include "core/fleet.hpp"
 #include "core/home.hpp"
 #include "core/metrics.hpp"
@@ -35,6 +36,7 @@ struct Site {
   core::Fleet fleet;
   core::Stats stats;
   core::Home home;
+  core::Findings findings;
   core::TaskRemoval task_removal;
   core::Simulator simulator;
   core::RateLimit limits;
@@ -104,6 +106,9 @@ void add_stats_routes(Router& router);
 void add_plugin_routes(Router& router);
 void add_metrics_route(Router& router);
 void add_home_routes(Router& router);
+void add_finding_routes(Router& router);
+void add_view_routes(Router& router);
+void add_deploy_routes(Router& router);
 void add_report_routes(Router& router);
 void add_admin_routes(Router& router);
 void add_openapi_routes(Router& router, const config::Settings& settings);

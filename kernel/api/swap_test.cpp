@@ -144,6 +144,7 @@ class SwapTest : public CppUnit::TestFixture {
           Table::project_default_subscriptions, d::id,
           {{d::trigger, next_trigger()}, {d::filters, "{}"}, {d::project_channel_ids, "[]"}});
     }
+    if (name == "deploy_id") return seed(Table::deploys, model::deploys::id);
     if (name == "device_id") return seed(Table::trusted_devices, model::trusted_devices::id);
     if (name == "invitation_id")
       return seed(Table::invitations, model::invitations::id,
@@ -197,6 +198,9 @@ class SwapTest : public CppUnit::TestFixture {
       made.text = made.id.text();
       return made;
     }
+    if (name == "view_id")
+      return seed(Table::saved_views, model::saved_views::id,
+                  {{model::saved_views::is_shared, serial_ % 2 == 0}});
     if (name == "wish_id") return seed(Table::worker_wishes, model::worker_wishes::id);
     if (name == "worker_id") {
       namespace w = model::workers;

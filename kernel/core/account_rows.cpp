@@ -40,4 +40,24 @@ Rows membership_rows(const base::Uuid& user, const base::Uuid& project, Role rol
   return rows;
 }
 
+base::Result<std::map<base::Uuid, User>> users_by_id(Store& store,
+                                                     const std::set<base::Uuid>& ids) {
+  namespace u = model::users;
+  std::map<base::Uuid, User> out;
+  if (ids.empty()) return out;
+  Query query(Table::users);
+  query.where.in(u::id, std::vector<Cell>(ids.begin(), ids.end()));
+  query.columns({u::id, u::email, u::display_name, u::first_name, u::last_name});
+  auto done = store.each(query, [&out](const Row& row) {
+    User& user = out[row.uuid(u::id)];
+    user.email = row.text(u::email);
+    user.display_name = row.text(u::display_name);
+    user.first_name = row.text(u::first_name);
+    user.last_name = row.text(u::last_name);
+    return true;
+  });
+  if (!done) return std::move(done).error();
+  return out;
+}
+
 }  // namespace z4j::core

@@ -1,9 +1,10 @@
 #include "core/memberships.hpp"
 
-#include <map>
+#include <set>
 
 #include "core/account_rows.hpp"
 #include "core/refusal.hpp"
+#include "core/saved_views.hpp"
 
 namespace z4j::core {
 namespace {
@@ -30,25 +31,12 @@ AuditEntry membership_entry(const Actor& actor, std::string_view action, const M
 }  // namespace
 
 base::Status Memberships::name(std::vector<Member>& members) {
-  if (members.empty()) return {};
-  namespace u = model::users;
-  std::vector<Cell> ids;
-  for (const Member& m : members) ids.emplace_back(m.user_id);
-  Query query(Table::users);
-  query.where.in(u::id, std::move(ids));
-  query.columns({u::id, u::email, u::display_name, u::first_name, u::last_name});
-  std::map<base::Uuid, User> by_id;
-  auto done = store_.each(query, [&](const Row& row) {
-    User& user = by_id[row.uuid(u::id)];
-    user.email = row.text(u::email);
-    user.display_name = row.text(u::display_name);
-    user.first_name = row.text(u::first_name);
-    user.last_name = row.text(u::last_name);
-    return true;
-  });
-  if (!done) return done;
+  std::set<base::Uuid> ids;
+  for (const Member& m : members) ids.insert(m.user_id);
+  auto users = users_by_id(store_, ids);
+  if (!users) return std::move(users).error();
   for (Member& m : members) {
-    if (const auto found = by_id.find(m.user_id); found != by_id.end()) {
+    if (const auto found = users->find(m.user_id); found != users->end()) {
       m.user_email = found->second.email;
       m.user_display_name = found->second.shown_name();
     }
@@ -179,6 +167,7 @@ base::Status Memberships::remove(const base::Uuid& project, const base::Uuid& me
                   Where self;
                   self.eq(member_col::id, membership);
                   c.erase(Table::memberships, std::move(self));
+                  forget_saved_views(c, member->user_id, project);
                   if (steps_.leave) steps_.leave(c, member->user_id, project);
                 });
 }

@@ -95,6 +95,8 @@ Role needed_role(Action action) noexcept {
     case Action::submit_task:
     case Action::pause_queue:
     case Action::run_schedules:
+    case Action::share_views:
+    case Action::mark_deploys:
       return Role::op;
     default:
       return Role::admin;

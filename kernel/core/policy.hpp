@@ -79,6 +79,8 @@ enum class Action {
   submit_task,
   pause_queue,
   run_schedules,  // enable, disable, trigger now
+  share_views,    // one's own, with the project
+  mark_deploys,
   purge_queue,
   shutdown_worker,
   delete_tasks,
@@ -88,6 +90,7 @@ enum class Action {
   manage_agents,
   manage_notifications,  // channels, defaults, deliveries
   manage_schedules,
+  manage_views,     // those that others share
   manage_projects,  // from here on: admins of the installation only
   manage_users,
   manage_plugins,

@@ -1,6 +1,6 @@
-// Deletes what has been kept long enough: events and what is counted from them after the
-// installation's days (by the minute sooner, see rollups.hpp), tasks after their project's, groups
-// of errors beyond those that a project keeps (error_groups.hpp).
+// Deletes what has been kept long enough: events, what is counted from them and deploys after the
+// installation's days (minutes sooner, see rollups.hpp), tasks after their project's, groups of
+// errors beyond those that a project keeps (error_groups.hpp).
 //
 // In small steps with a pause between them, so that others get the store in between; events of a
 // store that keeps them in days (Z4J_STORE_DROPS_TIME) go by whole days at once. run_once() is

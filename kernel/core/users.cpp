@@ -56,7 +56,8 @@ void erase_belongings(Commit& c, const base::Uuid& user) {
            {Table::trusted_devices, model::trusted_devices::user_id},
            {Table::user_channels, model::user_channels::user_id},
            {Table::user_subscriptions, model::user_subscriptions::user_id},
-           {Table::user_notifications, model::user_notifications::user_id}}) {
+           {Table::user_notifications, model::user_notifications::user_id},
+           {Table::saved_views, model::saved_views::user_id}}) {
     Where theirs;
     theirs.eq(column, user);
     c.erase(table, std::move(theirs));

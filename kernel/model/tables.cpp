@@ -279,6 +279,15 @@ constexpr z4j_key kErrorHoursKeys[] = {
                                                                        Z4J_K_PRIMARY),
     key<error_hours::project_id, error_hours::fingerprint, error_hours::hour>(
         "error_hours_fingerprint", Z4J_K_ORDER)};
+constexpr z4j_key kSavedViewsKeys[] = {
+    key<saved_views::id>("saved_views_id", Z4J_K_PRIMARY),
+    key<saved_views::user_id, saved_views::project_id, saved_views::screen, saved_views::name>(
+        "saved_views_name", Z4J_K_UNIQUE),
+    key<saved_views::project_id, saved_views::is_shared, saved_views::screen, saved_views::name,
+        saved_views::id>("saved_views_shared", Z4J_K_ORDER)};
+constexpr z4j_key kDeploysKeys[] = {
+    key<deploys::id>("deploys_id", Z4J_K_PRIMARY),
+    key<deploys::project_id, deploys::at, deploys::id>("deploys_project", Z4J_K_ORDER)};
 
 #define Z4J_DECLARE_COLUMN(name, type, flags, merge, stamp, comment) \
   z4j_column{text(#name),  text(comment), Z4J_T_##type,              \
@@ -414,6 +423,10 @@ constexpr z4j_table kTables[] = {
             kErrorGroupsKeys, kTableHOT),
     declare("error_hours", "failures per hour and group", declared_error_hours::kColumns,
             kErrorHoursKeys, kTableHOT),
+    declare("saved_views", "queries of lists under names", declared_saved_views::kColumns,
+            kSavedViewsKeys, kTableNONE),
+    declare("deploys", "when something new went out", declared_deploys::kColumns, kDeploysKeys,
+            kTableNONE),
 };
 
 constexpr z4j_schema kSchema = {sizeof(z4j_schema), kSchemaVersion, kTables,

@@ -903,6 +903,27 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(lane, INT, REQUIRED, KEEP, kNoStamp, "writer lane, so that lanes never wait for each other") \
   X(count, INT, REQUIRED, ADD, kNoStamp, "failures, and retries after an exception")
 
+// Queries of lists under names that people gave them.
+#define Z4J_SAVED_VIEWS_COLUMNS(X)                                                  \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "view")                                     \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")                          \
+  X(user_id, UUID, REQUIRED, KEEP, kNoStamp, "whose")                               \
+  X(screen, TEXT, REQUIRED, KEEP, kNoStamp, "list that it is of: tasks, ...")       \
+  X(name, TEXT, REQUIRED, KEEP, kNoStamp, "name, one per person and list")          \
+  X(query, TEXT, REQUIRED, KEEP, kNoStamp, "query of the list's address")           \
+  X(is_shared, BOOL, REQUIRED, KEEP, kNoStamp, "all members of the project see it") \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "saved")
+
+// When something new went out, as people and pipelines tell it.
+#define Z4J_DEPLOYS_COLUMNS(X)                                      \
+  X(id, UUID, REQUIRED, KEEP, kNoStamp, "deploy")                   \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")          \
+  X(at, TIME, REQUIRED, KEEP, kNoStamp, "when it went out")         \
+  X(label, TEXT, REQUIRED, KEEP, kNoStamp, "version, or what else") \
+  X(note, TEXT, NONE, KEEP, kNoStamp, "what is new")                \
+  X(created_by, UUID, NONE, KEEP, kNoStamp, "who told")             \
+  X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "told")
+
 // The tables in their order.
 #define Z4J_TABLES(T)                                             \
   T(meta, META)                                                   \
@@ -964,7 +985,9 @@ inline constexpr std::uint16_t kNoStamp = 0;
   T(audit_erasures, AUDIT_ERASURES)                               \
   T(erasures, ERASURES)                                           \
   T(error_groups, ERROR_GROUPS)                                   \
-  T(error_hours, ERROR_HOURS)
+  T(error_hours, ERROR_HOURS)                                     \
+  T(saved_views, SAVED_VIEWS)                                     \
+  T(deploys, DEPLOYS)
 
 // Table numbers: Table::tasks; column numbers: tasks::state.
 enum class Table : std::uint16_t {

@@ -324,6 +324,15 @@ class StorageUpkeep : public CppUnit::TestFixture {
     namespace hours = model::task_hours;
     month.where.eq(hours::project_id, kProject).eq(hours::task_name, "n").ge(hours::hour, kNow);
     indexed("trends of a name", month.group(hours::hour).fold(Z4J_AGG_SUM, hours::count));
+    namespace views = model::saved_views;
+    namespace marks = model::deploys;
+    Query own_views(Table::saved_views), shared_views(Table::saved_views), released(Table::deploys);
+    own_views.where.eq(views::user_id, id(1, 3)).eq(views::project_id, kProject);
+    indexed("one's own views", own_views.all().order({views::screen, views::name}));
+    shared_views.where.eq(views::project_id, kProject).eq(views::is_shared, true);
+    indexed("shared views", shared_views.all().order({views::screen, views::name, views::id}));
+    released.where.eq(marks::project_id, kProject).ge(marks::at, kNow);
+    indexed("deploys", released.all().order({marks::at, marks::id}, true).limit(51));
   }
 
   void a_session_refuses_what_it_was_not_opened_for() {
