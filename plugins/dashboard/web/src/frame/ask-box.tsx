@@ -13,6 +13,11 @@ interface Offer {
   open?: boolean;
 }
 
+/** From the box to what it filters. */
+function toList(): void {
+  (document.querySelector<HTMLElement>("#main [role=grid]") ?? document.getElementById("main"))?.focus();
+}
+
 export function AskBox({ below = false }: { below?: boolean }) {
   const ask = currentAsk.value;
   if (ask) return <QueryBox ask={ask} below={below} />;
@@ -90,7 +95,6 @@ function QueryBox({ ask, below }: { ask: Ask; below: boolean }) {
     } else addTyped(offer.text);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    const el = input.current!;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       const step = event.key === "ArrowDown" ? 1 : -1;
@@ -99,7 +103,8 @@ function QueryBox({ ask, below }: { ask: Ask; below: boolean }) {
       event.preventDefault();
       const offer = offers[pick];
       if (offer) take(offer);
-      else addTyped(typed);
+      else if (typed.trim()) addTyped(typed);
+      else toList();
     } else if (event.key === "Tab" && !event.shiftKey && offers.length && typed) {
       event.preventDefault();
       take(offers[Math.max(0, pick)] ?? offers[0]!);
@@ -115,7 +120,7 @@ function QueryBox({ ask, below }: { ask: Ask; below: boolean }) {
       event.preventDefault();
       event.stopPropagation();
       if (typed) setTyped("");
-      else el.blur();
+      else toList();
     }
   };
   const open = focused && offers.length > 0;

@@ -2,7 +2,7 @@
 import { api, ApiError, type Schemas } from "../api/client";
 import { refresh } from "./query";
 import { slug } from "./router";
-import { toast } from "./toasts";
+import { toast, toastError } from "./toasts";
 
 export type Command = Schemas["Command"];
 export type CommandName = "pause-queue" | "resume-queue" | "purge-queue" | "pool-resize" | "autoscale" | "add-consumer" | "cancel-consumer" | "rate-limit" | "time-limit" | "restart-worker" | "shutdown-worker";
@@ -72,6 +72,6 @@ export async function send(name: CommandName, body: Record<string, unknown>, tol
 /** For acts without a plan: a refusal is said at the foot of the page too. */
 export function sendNow(name: CommandName, body: Record<string, unknown>, told: Told): void {
   send(name, body, told).catch((error: unknown) => {
-    if (error instanceof ApiError) toast(`${told.doing}: ${error.message}`, { bad: true });
+    if (error instanceof ApiError) toastError(error, told.doing);
   });
 }

@@ -23,10 +23,14 @@ export function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) && !/^(checkbox|radio|button)$/.test((target as HTMLInputElement).type ?? "");
 }
 
+/** What Enter works by itself. */
+const OWN_ENTER = "a[href],button,input,select,textarea,summary";
+
 export function handle(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.isComposing) return;
   let name = nameOf(event);
   const single = event.key.length === 1 && !name.startsWith("mod+") && !name.startsWith("alt+");
+  if (event.key === "Enter" && event.target instanceof Element && event.target.closest(OWN_ENTER)) return;
   if (single && (isTyping(event.target) || singleKeys.value === "off")) return;
   if (pending.value) {
     name = pending.value + " " + name;

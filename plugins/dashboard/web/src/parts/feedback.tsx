@@ -15,6 +15,21 @@ export function Note({ kind = "warn", children, icon }: { kind?: "warn" | "bad" 
   );
 }
 
+/** Why the brain refused, with the number to ask its log for. */
+export function Refusal({ error }: { error: ApiError }) {
+  return (
+    <>
+      <b>{error.message}</b>
+      {error.requestId && (
+        <>
+          {" "}
+          Request <span class="mono">{error.requestId}</span>
+        </>
+      )}
+    </>
+  );
+}
+
 /** Rows of the final height, so nothing jumps. */
 export function Skeleton({ rows = 12 }: { rows?: number }) {
   return (
@@ -113,7 +128,15 @@ export function Toasts() {
     <div class="toasts" role="status" aria-live="polite">
       {toasts.value.map((t) => (
         <div class={t.bad ? "toast bad" : "toast"} key={t.id}>
-          <span>{t.text}</span>
+          <span>
+            {t.text}
+            {t.requestId && (
+              <>
+                {" "}
+                Request <span class="mono">{t.requestId}</span>
+              </>
+            )}
+          </span>
           {t.undo && (
             <button type="button" onClick={t.undo}>
               Undo

@@ -1,11 +1,12 @@
 /** Drawer, dialog, tabs, and the plan that every act of consequence shows first. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { ApiError } from "../api/client";
 import { useKeys } from "../lib/keys";
 import { isProduction } from "../lib/session";
 import { railFolded } from "../lib/settings";
 import { Icon } from "./icons";
-import { Note } from "./feedback";
+import { Note, Refusal } from "./feedback";
 
 export interface DrawerProps {
   label: string;
@@ -15,13 +16,19 @@ export interface DrawerProps {
   onClose: () => void;
   onOpenPage?: () => void;
   wide?: boolean;
+  /** A plan or a form: whoever opened it goes on within it. */
+  takesFocus?: boolean;
 }
 /** At the right, over a narrower table; on a phone over everything. Esc closes it. */
-export function Drawer({ label, head, children, foot, onClose, onOpenPage, wide = false }: DrawerProps) {
+export function Drawer({ label, head, children, foot, onClose, onOpenPage, wide = false, takesFocus = false }: DrawerProps) {
+  const body = useRef<HTMLDivElement>(null);
   useKeys({ Escape: onClose });
   useEffect(() => {
     railFolded.value++;
     return () => void railFolded.value--;
+  }, []);
+  useEffect(() => {
+    if (takesFocus) body.current?.focus({ preventScroll: true });
   }, []);
   return (
     <aside class={wide ? "drawer wide" : "drawer"} aria-label={label}>
@@ -38,7 +45,7 @@ export function Drawer({ label, head, children, foot, onClose, onOpenPage, wide 
         </div>
         {head}
       </div>
-      <div class="db" tabIndex={0} role="region" aria-label={`${label}, details`}>
+      <div ref={body} class="db" tabIndex={0} role="region" aria-label={`${label}, details`}>
         {children}
       </div>
       {foot && <div class="df">{foot}</div>}
@@ -144,7 +151,7 @@ export interface PlanProps {
   danger?: boolean;
   keep?: string;
   busy?: boolean;
-  problem?: ComponentChildren;
+  problem?: ApiError | ComponentChildren;
   children?: ComponentChildren;
   onAct: () => void;
   onClose: () => void;
@@ -160,6 +167,7 @@ export function Plan(props: PlanProps) {
   return (
     <Drawer
       label={props.label}
+      takesFocus
       onClose={props.onClose}
       head={
         <>
@@ -231,7 +239,7 @@ export function Plan(props: PlanProps) {
       )}
       {props.problem && (
         <div class="sec">
-          <Note kind="bad">{props.problem}</Note>
+          <Note kind="bad">{props.problem instanceof ApiError ? <Refusal error={props.problem} /> : props.problem}</Note>
         </div>
       )}
     </Drawer>

@@ -60,7 +60,7 @@ export function AgentDrawer({ a, onClose }: { a: Agent; onClose: () => void }) {
     >
       {a.state_reason && <div class="sec"><Note kind={a.state === "online" ? "warn" : "bad"}>{a.state_reason}</Note></div>}
       {a.is_revoked && <div class="sec"><Note kind="info" icon="lock"><b>Revoked.</b> No token of it is good any more; a new one brings it back, with its name and history.</Note></div>}
-      {(a.is_behind || a.is_outdated) && <div class="sec"><Note><b>It is older than what this brain knows.</b> {a.version_status ?? ""} It works, perhaps with fewer commands: upgrade its packages when you can.</Note></div>}
+      {(a.is_behind || a.is_outdated) && <div class="sec"><Note><b>It is older than what this brain knows.</b> Its version is {a.agent_version}. It works, perhaps with fewer commands: upgrade its packages, then start it again.</Note></div>}
       <div class="sec">
         <dl class="kv two">
           <dt>Version</dt><dd>{a.agent_version ?? <span class="q">not told</span>}</dd>
@@ -203,7 +203,7 @@ function AgentPlan({ a, wish, onClose, onMade, onGone }: { a: Agent; wish: Wish;
       danger={wish !== "rotate"}
       keep={said.keep}
       busy={busy}
-      problem={problem?.message}
+      problem={problem}
       onAct={() => void act()}
       onClose={onClose}
     >

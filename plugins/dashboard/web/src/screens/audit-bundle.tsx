@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { ApiError, addressOf, file } from "../api/client";
 import { bundleName, verifyCommand } from "../lib/audit";
 import { bytes, count } from "../lib/time";
-import { toast } from "../lib/toasts";
+import { toast, toastError } from "../lib/toasts";
 import { save } from "../lib/save";
 import { Note } from "../parts/feedback";
 import { Icon } from "../parts/icons";
@@ -27,7 +27,7 @@ export async function saveBundle(stretch: Stretch, name: string): Promise<ApiErr
     return null;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    toast(error.message, { bad: true });
+    toastError(error);
     return error;
   }
 }

@@ -7,13 +7,13 @@ import type { Person } from "../lib/people";
 import { refresh, useQuery, type Answer } from "../lib/query";
 import { setParams } from "../lib/router";
 import { count } from "../lib/time";
-import { toast } from "../lib/toasts";
+import { toast, toastError } from "../lib/toasts";
 import { useAct, Trouble } from "../gate/card";
 import { Note, Skeleton } from "../parts/feedback";
 import { Icon } from "../parts/icons";
 import { Drawer } from "../parts/panels";
 import { State } from "../parts/state";
-import { Age, Copy, CopyButton, Time } from "../parts/text";
+import { Age, Copy, CopyButton, Id, Time } from "../parts/text";
 
 export const useVerdict = (on: boolean): Answer<Verdict> => useQuery(on ? "audit-verdict" : null, (signal) => api.get("/api/v1/audit/verify", { signal }), { topics: ["audit.changed"], everyMs: 10_000, leastMs: 2000 });
 export const useCheckpoint = (on: boolean) => useQuery(on ? "audit-checkpoint" : null, (signal) => api.get("/api/v1/audit/checkpoint", { signal }), { topics: ["audit.changed"], everyMs: 30_000, leastMs: 5000 });
@@ -24,7 +24,8 @@ async function verifyNow(): Promise<void> {
     toast("The whole log is being checked");
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    toast(error.status === 409 ? "A check is under way already" : error.message, { bad: error.status !== 409 });
+    if (error.status === 409) toast("A check is under way already");
+    else toastError(error);
   }
   refresh("audit-verdict");
 }
@@ -163,7 +164,7 @@ function Broken({ verdict: v }: { verdict: Verdict }) {
       <Note kind="bad">
         <b>{reasonOf(v.reason)}{v.first_broken_seq ? `, first at leaf ${count(v.first_broken_seq)}` : ""}.</b> What nobody can explain is a compromise: keep the database as it is, save a bundle, look at who had access. {(v.rows_after_break ?? 0) > 0 && `${count(v.rows_after_break)} entries come after it and hang on nothing.`}
       </Note>
-      {v.first_broken_at && <p class="q small">The entry is of <Time at={v.first_broken_at} />.</p>}
+      {v.first_broken_id && <p class="q small">It is entry <Id id={v.first_broken_id} length={36} />{v.first_broken_at && <>, of <Time at={v.first_broken_at} /></>}.</p>}
       <form class="field" onSubmit={(e) => { e.preventDefault(); if (note.trim()) submit(); }}>
         <label for="break-note">It can be explained: by what?</label>
         <input id="break-note" class="in" maxLength={1000} placeholder="restored the backup of 3 May" value={note} onInput={(e) => setNote(e.currentTarget.value)} />

@@ -135,7 +135,7 @@ export function BulkPlan({ wish, onClose, onDone }: { wish: BulkWish; onClose: (
       danger={wish.action !== "retry"}
       keep="Leave them"
       busy={busy}
-      problem={failed ?? problem?.message}
+      problem={failed ?? problem}
       onAct={() => void act()}
       onClose={onClose}
     >

@@ -68,7 +68,7 @@ export function VersionBanner() {
       <Icon name="info" />
       <span>
         {v.message ? <b>{v.message}</b> : kinds.length > 1 ? <><b>{kinds.length} versions of agents are running:</b> {kinds.slice(0, 4).join(", ")}</> : <><b>{odd.length} {odd.length === 1 ? "agent is" : "agents are"} not of a known current version.</b></>}
-        {v.behind.length > 0 && ` ${v.behind.slice(0, 3).map((b) => `${b.name} ${b.agent_version}`).join(", ")}`}
+        {!v.message && v.behind.length > 0 && ` ${v.behind.slice(0, 3).map((b) => `${b.name} ${b.agent_version}`).join(", ")}`}
       </span>
       {param("view") !== "agents" && <Link to={to("fleet", {}, { view: "agents" })}>Show the agents</Link>}
     </div>

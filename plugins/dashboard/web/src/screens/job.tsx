@@ -8,7 +8,7 @@ import { go, param, setParams, slug, to } from "../lib/router";
 import type { ScreenProps } from "../screens";
 import { taskStates, type Look, type TaskState } from "../lib/states";
 import { age, count, now } from "../lib/time";
-import { toast } from "../lib/toasts";
+import { toast, toastError } from "../lib/toasts";
 import { Empty, EmptyFilter, ErrorBox, Note, Skeleton } from "../parts/feedback";
 import { Icon } from "../parts/icons";
 import { Download, Link } from "../parts/link";
@@ -79,7 +79,7 @@ export default function JobPage({ params }: ScreenProps) {
     } catch (error) {
       if (!(error instanceof ApiError)) return;
       if (act === "cancel") setProblem(error);
-      else toast(error.message, { bad: true });
+      else toastError(error);
     } finally {
       setBusy(false);
     }
@@ -130,7 +130,7 @@ export default function JobPage({ params }: ScreenProps) {
           )}
         </div>
         {cancelling ? (
-          <Plan label="Cancel the rest" title="Cancel the rest" total={job.left} what={<>tasks stay as they are,<br />and will not be tried</>} facts={[["Worked off", count(done)], ["Act", verbs[job.action].title]]} untouched={[<State look="run"><span class="whole">What is under way is finished; what was done stays done.</span></State>]} word="cancel" verb="Cancel the" danger keep="Let it go on" busy={busy} problem={problem?.message} onAct={() => void step("cancel")} onClose={() => (setCancelling(false), setProblem(null))} />
+          <Plan label="Cancel the rest" title="Cancel the rest" total={job.left} what={<>tasks stay as they are,<br />and will not be tried</>} facts={[["Worked off", count(done)], ["Act", verbs[job.action].title]]} untouched={[<State look="run"><span class="whole">What is under way is finished; what was done stays done.</span></State>]} word="cancel" verb="Cancel the" danger keep="Let it go on" busy={busy} problem={problem} onAct={() => void step("cancel")} onClose={() => (setCancelling(false), setProblem(null))} />
         ) : (
           <aside class="job-side" aria-label="About this job">
             <div class="sec">

@@ -7,7 +7,7 @@ import { refresh, useQuery } from "../lib/query";
 import { go, slug, to } from "../lib/router";
 import type { ScreenProps } from "../screens";
 import { bytes, count, span } from "../lib/time";
-import { toast } from "../lib/toasts";
+import { toast, toastError } from "../lib/toasts";
 import { Empty, ErrorBox, Note, Skeleton } from "../parts/feedback";
 import { Link } from "../parts/link";
 import { Act } from "../parts/panels";
@@ -63,7 +63,7 @@ export default function LossPage({ params }: ScreenProps) {
       toast(`The loss of ${loss.worker} is closed`);
       for (const prefix of ["loss", "losses "]) refresh(prefix);
     } catch (error) {
-      if (error instanceof ApiError) toast(error.message, { bad: true });
+      if (error instanceof ApiError) toastError(error);
     }
   };
   return (

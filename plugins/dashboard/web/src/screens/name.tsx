@@ -6,7 +6,7 @@ import { against, marksOf, optional, percent, rangeOf, ranges, rangeWords, rate,
 import { refresh, useQuery } from "../lib/query";
 import { go, param, setParams, slug, to } from "../lib/router";
 import { count, span } from "../lib/time";
-import { toast } from "../lib/toasts";
+import { toast, toastError } from "../lib/toasts";
 import type { ScreenProps } from "../screens";
 import { Chart, type Series } from "../parts/chart";
 import { Empty, ErrorBox, Skeleton } from "../parts/feedback";
@@ -161,7 +161,7 @@ function MarkDeploy({ at, onClose }: { at: string; onClose: () => void }) {
       const undo = () =>
         void raw.delete(`/api/v1/projects/${encodeURIComponent(at)}/deploys/${made.id}`).then(
           () => refresh("deploys "),
-          (e: unknown) => toast(e instanceof ApiError ? e.message : "It could not be taken back", { bad: true }),
+          (e: unknown) => (e instanceof ApiError ? toastError(e) : toast("It could not be taken back", { bad: true })),
         );
       toast(`Deploy ${made.label} is marked`, { undo });
       refresh("deploys ");

@@ -4,7 +4,7 @@ import { triggerWords } from "../lib/notify";
 import { refresh, useQuery } from "../lib/query";
 import { param, setParams, to } from "../lib/router";
 import { projects } from "../lib/session";
-import { toast } from "../lib/toasts";
+import { toast, toastError } from "../lib/toasts";
 import { Empty, ErrorBox, Skeleton } from "../parts/feedback";
 import { Link } from "../parts/link";
 import { Drawer, Seg } from "../parts/panels";
@@ -42,7 +42,7 @@ export function Inbox({ bar }: { bar: Bar }) {
       await api.post("/api/v1/user/notifications/read-all");
       toast("All are read");
     } catch (e) {
-      if (e instanceof ApiError) toast(e.message, { bad: true });
+      if (e instanceof ApiError) toastError(e);
     }
     refresh("inbox ");
     refresh("bell");

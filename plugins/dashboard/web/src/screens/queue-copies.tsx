@@ -113,7 +113,7 @@ function CopyDrawer({ c, onClose }: { c: Copy; onClose: () => void }) {
         danger={plan === "delete"}
         keep={plan === "restore" ? "Leave it" : "Keep it"}
         busy={busy}
-        problem={problem?.message}
+        problem={problem}
         onAct={() => void act()}
         onClose={() => (setPlan(null), setProblem(null))}
       />

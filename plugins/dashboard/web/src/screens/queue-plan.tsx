@@ -121,7 +121,7 @@ export function PurgePlan({ q, onClose }: { q: Queue; onClose: () => void }) {
       danger
       keep="Keep the tasks"
       busy={busy}
-      problem={problem && (problem.reason === "too_long_to_copy" ? <><b>The queue is too long for a safety copy.</b> {problem.message}</> : problem.message)}
+      problem={problem && (problem.reason === "too_long_to_copy" ? <><b>The queue is too long for a safety copy.</b> {problem.message}</> : problem)}
       onAct={() => void act()}
       onClose={onClose}
     >
@@ -180,7 +180,7 @@ export function PausePlan({ queues, one, onClose }: { queues: readonly Queue[]; 
       verb="Pause"
       keep="Leave them running"
       busy={busy}
-      problem={problem?.message}
+      problem={problem}
       onAct={() => void act()}
       onClose={onClose}
     >

@@ -6,7 +6,7 @@ import { useNames } from "../lib/people";
 import { refresh, useQuery } from "../lib/query";
 import { setParams, slug, to } from "../lib/router";
 import { count, span } from "../lib/time";
-import { toast } from "../lib/toasts";
+import { toast, toastError } from "../lib/toasts";
 import { nextShift, span as zoneSpan, wallOf } from "../lib/zones";
 import { Diff, Tree } from "../parts/data";
 import { Note, Skeleton } from "../parts/feedback";
@@ -15,6 +15,7 @@ import { Act, Drawer, Plan } from "../parts/panels";
 import { State } from "../parts/state";
 import { Age, Mid, Time } from "../parts/text";
 import { Marks, markOf, markWords, Times, useFires, whenWords, type Fire, type Schedule } from "./schedule-parts";
+import { Schedulers } from "./schedulers";
 import { whyNotMine } from "./task-parts";
 
 const reasons: Record<string, string> = { agent_offline: "Nobody who has it is there", role_viewer: "Your role may not switch schedules" };
@@ -32,15 +33,16 @@ export function ScheduleDrawer({ s, onClose }: { s: Schedule; onClose: () => voi
   const at = slug.value;
   const path = { slug: at, schedule_id: s.id };
   const [plan, setPlan] = useState<"delete" | "fire" | null>(null);
+  const [about, setAbout] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<ApiError | null>(null);
   const person = useNames();
   const fires = useFires(s);
-  const preview = useQuery(`preview ${at} ${s.id} ${s.revision} ${s.next_run_at}`, (signal) => api.get("/api/v1/projects/{slug}/schedules/{schedule_id}/preview", { path, query: { count: 10 }, signal, ownErrors: true }));
+  const preview = useQuery(s.owner_agent_id ? null : `preview ${at} ${s.id} ${s.revision} ${s.next_run_at}`, (signal) => api.get("/api/v1/projects/{slug}/schedules/{schedule_id}/preview", { path, query: { count: 10 }, signal, ownErrors: true }));
   const times = preview.value?.times.map((t) => new Date(t).getTime());
 
   const again = () => ["schedules ", "fires ", "preview "].forEach((prefix) => refresh(prefix));
-  const tell = (error: unknown) => error instanceof ApiError && toast(`${s.name}: ${error.message}`, { bad: true });
+  const tell = (error: unknown) => error instanceof ApiError && toastError(error, s.name);
   const flip = async () => {
     setBusy(true);
     try {
@@ -97,7 +99,7 @@ export function ScheduleDrawer({ s, onClose }: { s: Schedule; onClose: () => voi
         danger={plan === "delete"}
         keep={plan === "fire" ? "Leave it" : "Keep it"}
         busy={busy}
-        problem={problem?.message}
+        problem={problem}
         onAct={() => void (plan === "fire" ? fire() : remove())}
         onClose={() => (setPlan(null), setProblem(null))}
       />
@@ -129,7 +131,8 @@ export function ScheduleDrawer({ s, onClose }: { s: Schedule; onClose: () => voi
         </>
       }
     >
-      {s.read_only && <div class="sec"><Note kind="info" icon="lock"><b>Read only.</b> {(s.read_only_reason ?? "").replace(/^\w+: /, "")}</Note></div>}
+      {s.read_only && <div class="sec"><Note kind="info" icon="lock"><b>Read only.</b> {(s.read_only_reason ?? "").replace(/^\w+: /, "")} <button type="button" class="link" onClick={() => setAbout(true)}>What can be changed where</button></Note></div>}
+      {about && <Schedulers at={/^(\w+): /.exec(s.read_only_reason ?? "")?.[1] ?? null} onClose={() => setAbout(false)} />}
       {s.blocked && <div class="sec"><Note>{reasons[s.blocked] ?? s.blocked}.</Note></div>}
       {s.stopped_why && <div class="sec"><Note kind="bad"><b>It was stopped.</b> {s.stopped_why}</Note></div>}
       {s.pending && (
@@ -162,7 +165,7 @@ export function ScheduleDrawer({ s, onClose }: { s: Schedule; onClose: () => voi
       </div>
       <div class="sec">
         <h2>Next fires <span class="push q">{s.is_enabled ? "as applied now" : "if it were on"}</span></h2>
-        <Times times={times} own={s.timezone} error={preview.error && !preview.value ? preview.error.message : null} />
+        {s.owner_agent_id ? <p class="q">{s.next_run_at ? <><Time at={s.next_run_at} />; </> : ""}its agent tells no more.</p> : <Times times={times} own={s.timezone} error={preview.error && !preview.value ? preview.error.message : null} />}
       </div>
       <div class="sec">
         <h2>Past fires <span class="push q">{count(s.total_runs)} {s.total_runs === 1 ? "run" : "runs"}</span></h2>

@@ -171,6 +171,7 @@ export function ScheduleEdit({ s, onClose }: { s: Schedule | null; onClose: () =
     <Drawer
       label={s ? `Edit ${s.name}` : "New schedule"}
       onClose={onClose}
+      takesFocus
       wide
       head={
         <>

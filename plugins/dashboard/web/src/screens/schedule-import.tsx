@@ -4,7 +4,7 @@ import { addressOf, api, ApiError, type Schemas } from "../api/client";
 import { refresh } from "../lib/query";
 import { slug } from "../lib/router";
 import { count } from "../lib/time";
-import { toast } from "../lib/toasts";
+import { toast, toastError } from "../lib/toasts";
 import { Diff, differences } from "../parts/data";
 import { Note } from "../parts/feedback";
 import { Download } from "../parts/link";
@@ -38,7 +38,7 @@ export async function Resync(): Promise<void> {
     toast(said.agents_dispatched + said.instances_asked ? `Asked ${count(said.agents_dispatched)} agents and ${count(said.instances_asked)} backends to tell theirs` : "Nobody keeps schedules elsewhere");
     refresh("schedules ");
   } catch (error) {
-    if (error instanceof ApiError) toast(error.message, { bad: true });
+    if (error instanceof ApiError) toastError(error);
   }
 }
 

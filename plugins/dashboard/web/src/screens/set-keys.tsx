@@ -91,7 +91,7 @@ function NewKey({ onClose, onMade }: { onClose: () => void; onMade: (made: { nam
       onMade({ name: made.name, token: made.token });
     });
   return (
-    <Drawer label="New API key" wide onClose={onClose} head={<><h2 class="dh-title">New API key</h2><p class="q">It acts as you do, within these scopes</p></>} foot={<span class="push"><Act primary why={busy ? "Under way" : !name.trim() ? "It needs a name" : scopes.length === 0 ? "It needs a scope" : null} onClick={submit}>Create</Act></span>}>
+    <Drawer label="New API key" takesFocus wide onClose={onClose} head={<><h2 class="dh-title">New API key</h2><p class="q">It acts as you do, within these scopes</p></>} foot={<span class="push"><Act primary why={busy ? "Under way" : !name.trim() ? "It needs a name" : scopes.length === 0 ? "It needs a scope" : null} onClick={submit}>Create</Act></span>}>
       <div class="sec stack wide">
         <Text label="Name" value={name} onText={setName} maxLength={200} placeholder="deploys of the shop" />
         <Choice label="Project" value={project} onPick={setProject} options={[{ id: "", title: "All of mine" }, ...projects.value.map((p) => ({ id: p.id, title: p.name }))]} />

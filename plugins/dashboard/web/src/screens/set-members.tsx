@@ -4,7 +4,7 @@ import { api, ApiError, type Schemas } from "../api/client";
 import { Trouble, useAct } from "../gate/card";
 import { refresh, useQuery } from "../lib/query";
 import { me } from "../lib/session";
-import { toast } from "../lib/toasts";
+import { toast, toastError } from "../lib/toasts";
 import { ErrorBox, NotAllowed, Skeleton } from "../parts/feedback";
 import { Choice, Text } from "../parts/form";
 import { Icon } from "../parts/icons";
@@ -38,7 +38,8 @@ export function Members({ bar }: { bar: SetBar }) {
       toast(`${m.user_email} is ${role}`, undo ? { undo: () => void setRole(m, m.role, false) } : {});
     } catch (e) {
       if (!(e instanceof ApiError)) throw e;
-      toast(e.reason === "last_project_admin" ? "A project keeps one admin" : e.message, { bad: true });
+      if (e.reason === "last_project_admin") toast("A project keeps one admin", { bad: true });
+      else toastError(e);
     }
     refresh(`members ${at}`);
     setWished((w) => ({ ...w, [m.id]: undefined }));
@@ -49,7 +50,7 @@ export function Members({ bar }: { bar: SetBar }) {
       toast(`The invitation of ${email} is withdrawn`);
     } catch (e) {
       if (!(e instanceof ApiError)) throw e;
-      toast(e.message, { bad: true });
+      toastError(e);
     }
     refresh(`invitations ${at}`);
   };

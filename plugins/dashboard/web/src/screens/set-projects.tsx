@@ -36,7 +36,7 @@ export function Projects({ bar }: { bar: SetBar }) {
         {archiving ? (
           <RemovePlan title={`Archive ${archiving.name}`} verb="Archive" word={archiving.slug} what={<><span class="mono">{archiving.slug}</span>, {archiving.environment}</>} effects={["Nobody sees it any more, agents of it are refused, and its schedules do not fire."]} untouched={["Its data stays, and so does its audit log."]} onAct={async () => { await api.delete("/api/v1/projects/{slug}", { path: { slug: archiving.slug } }); toast(`${archiving.name} is archived`); setArchiving(null); close(); await load(); }} onClose={() => setArchiving(null)} />
         ) : row === "new" ? (
-          <Drawer label="New project" onClose={close} head={<h2 class="dh-title">New project</h2>}><div class="sec"><ProjectForm onDone={(p) => setParams({ row: p.id })} /></div></Drawer>
+          <Drawer label="New project" takesFocus onClose={close} head={<h2 class="dh-title">New project</h2>}><div class="sec"><ProjectForm onDone={(p) => setParams({ row: p.id })} /></div></Drawer>
         ) : (
           open && <Drawer label={`Project ${open.name}`} onClose={close} head={<><h2 class="dh-title">{open.name}</h2><p class="q2"><span class="mono">{open.slug}</span>, {open.environment}</p></>} foot={<Act danger icon="trash" onClick={() => setArchiving(open)}>Archive</Act>}><div class="sec"><ProjectForm key={open.id} project={open} /></div></Drawer>
         )}

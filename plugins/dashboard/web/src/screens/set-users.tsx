@@ -62,7 +62,7 @@ function NewUser({ onClose }: { onClose: () => void }) {
       onClose();
     });
   return (
-    <Drawer label="New user" onClose={onClose} head={<><h2 class="dh-title">New user</h2><p class="q">An invitation by mail needs no password from you: see Members</p></>} foot={<span class="push"><Act primary why={busy ? "Under way" : !/.@./.test(email) ? "It needs an e-mail address" : password.length < 8 ? "It needs a password" : null} onClick={submit}>Create</Act></span>}>
+    <Drawer label="New user" takesFocus onClose={onClose} head={<><h2 class="dh-title">New user</h2><p class="q">An invitation by mail needs no password from you: see Members</p></>} foot={<span class="push"><Act primary why={busy ? "Under way" : !/.@./.test(email) ? "It needs an e-mail address" : password.length < 8 ? "It needs a password" : null} onClick={submit}>Create</Act></span>}>
       <div class="sec stack wide">
         <Text label="E-mail" type="email" value={email} onText={setEmail} maxLength={320} />
         <Text label="Shown as" value={name} onText={setName} maxLength={200} />

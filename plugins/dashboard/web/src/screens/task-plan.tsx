@@ -8,11 +8,19 @@ import { isProduction } from "../lib/session";
 import type { Task } from "../lib/tasks";
 import { toast } from "../lib/toasts";
 import { REDACTED, Tree, asText } from "../parts/data";
-import { ErrorBox, Note, Skeleton } from "../parts/feedback";
+import { ErrorBox, Note, Refusal, Skeleton } from "../parts/feedback";
 import { Drawer } from "../parts/panels";
 import { Mid } from "../parts/text";
 import { TaskStateMark } from "../parts/state";
+import { useAgents } from "./fleet-parts";
 import type { Wish } from "./task-parts";
+
+/** Who could take it to the engine; those that are there first. */
+function useThrough(engine: string) {
+  const agents = useAgents();
+  const known = (agents.value ?? []).filter((a) => a.engine_adapters.includes(engine) && !a.is_revoked).map((a) => ({ id: a.id, name: a.name, online: a.state === "online" }));
+  return { known: known.sort((a, b) => Number(b.online) - Number(a.online) || a.name.localeCompare(b.name)), none: !!agents.value && !known.some((a) => a.online) };
+}
 
 const titles: Record<Wish, string> = { retry: "Retry", edit: "Edit and retry", cancel: "Cancel" };
 
@@ -42,6 +50,7 @@ export function TaskPlan({ task, wish, onClose }: { task: Task; wish: Wish; onCl
   const at = slug.value;
   const [args, setArgs] = useState(() => starting(task.args, "[]"));
   const [kwargs, setKwargs] = useState(() => starting(task.kwargs, "{}"));
+  const [agent, setAgent] = useState("");
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<ApiError | null>(null);
   const [asked, setAsked] = useState({ args, kwargs });
@@ -53,6 +62,8 @@ export function TaskPlan({ task, wish, onClose }: { task: Task; wish: Wish; onCl
   const a = parsed(asked.args, "list");
   const k = parsed(asked.kwargs, "object");
   const edit = wish === "edit";
+  const through = useThrough(task.engine);
+  const away = through.none ? `No agent of ${task.engine} is online: it can be sent as soon as one is back` : through.known.some((a) => a.id === agent && !a.online) ? "That agent is away: wait until it is back, or choose another one" : null;
   const wrong = edit ? (a.problem && `Arguments: ${a.problem}`) || (k.problem && `Named arguments: ${k.problem}`) : undefined;
   const stale = edit && (args !== asked.args || kwargs !== asked.kwargs);
   const overrides = edit ? { override_args: a.value as unknown[], override_kwargs: k.value as Record<string, never> } : {};
@@ -62,10 +73,10 @@ export function TaskPlan({ task, wish, onClose }: { task: Task; wish: Wish; onCl
   const shown = preview.value as { args: unknown; kwargs: unknown; queue: string | null; priority: string | null; is_known: boolean; changes: Change[]; retried_as: string | null; state: string } | undefined;
   const redacted = /\[REDACTED/.test(asText(shown?.args ?? task.args) + asText(shown?.kwargs ?? task.kwargs)) || REDACTED.test(asText(task.args));
   const act = async () => {
-    if (busy || wrong || stale) return;
+    if (busy || wrong || stale || away) return;
     setBusy(true);
     setProblem(null);
-    const body = { engine: task.engine, task_id: task.task_id, idempotency_key: key, ...overrides } as never;
+    const body = { engine: task.engine, task_id: task.task_id, idempotency_key: agent ? `${key} ${agent}` : key, ...(agent && { agent_id: agent }), ...overrides } as never;
     try {
       const command = wish === "cancel" ? await api.post("/api/v1/projects/{slug}/commands/cancel-task", { path: { slug: at }, body }) : await api.post("/api/v1/projects/{slug}/commands/retry-task", { path: { slug: at }, body });
       toast(wish === "cancel" ? `Cancel is ${command.status}` : `Retry is ${command.status}`, { link: { text: "See the task", to: to("task", { engine: task.engine, task: task.task_id }, { tab: "audit" }) } });
@@ -77,10 +88,11 @@ export function TaskPlan({ task, wish, onClose }: { task: Task; wish: Wish; onCl
       setBusy(false);
     }
   };
-  const ready = !busy && !wrong && !stale && (wish === "cancel" || !!shown);
+  const ready = !busy && !wrong && !stale && !away && (wish === "cancel" || !!shown);
   return (
     <Drawer
       label={`${titles[wish]} ${task.name}`}
+      takesFocus
       onClose={onClose}
       wide={edit}
       head={
@@ -95,7 +107,7 @@ export function TaskPlan({ task, wish, onClose }: { task: Task; wish: Wish; onCl
           <button type="button" class="btn" onClick={onClose}>
             Leave it
           </button>
-          <button type="button" class={`btn pri push${wish === "cancel" ? " danger" : ""}`} aria-disabled={!ready} onClick={() => void (ready && act())}>
+          <button type="button" class={`btn pri push${wish === "cancel" ? " danger" : ""}`} aria-disabled={!ready} title={away ?? undefined} onClick={() => void (ready && act())}>
             {busy ? "Sending…" : wish === "cancel" ? "Cancel it" : "Send it again"}
           </button>
         </>
@@ -197,16 +209,27 @@ export function TaskPlan({ task, wish, onClose }: { task: Task; wish: Wish; onCl
           )}
         </>
       )}
+      {(through.known.length > 1 || away) && (
+        <div class="sec">
+          <div class="field">
+            <label for="plan-agent">Through</label>
+            <select id="plan-agent" class="in" value={agent} onChange={(e) => (setAgent(e.currentTarget.value), setProblem(null))}>
+              <option value="">any agent that is online</option>
+              {through.known.map((a) => (
+                <option key={a.id} value={a.id}>
+                  {a.name}
+                  {a.online ? "" : ", away"}
+                </option>
+              ))}
+            </select>
+          </div>
+          {away && <Note>{away}.</Note>}
+        </div>
+      )}
       {problem && (
         <div class="sec">
           <Note kind="bad">
-            <b>{problem.message}</b>
-            {problem.requestId && (
-              <>
-                {" "}
-                Request <span class="mono">{problem.requestId}</span>
-              </>
-            )}
+            <Refusal error={problem} />
           </Note>
         </div>
       )}

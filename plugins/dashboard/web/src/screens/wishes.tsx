@@ -3,7 +3,7 @@ import { api, ApiError } from "../api/client";
 import { useNames } from "../lib/people";
 import { refresh, useQuery } from "../lib/query";
 import { slug } from "../lib/router";
-import { toast } from "../lib/toasts";
+import { toast, toastError } from "../lib/toasts";
 import { Act } from "../parts/panels";
 import { Age } from "../parts/text";
 import { whyNotMine } from "./task-parts";
@@ -51,7 +51,7 @@ export function ForgetWish({ wish }: { wish: Wish }) {
       toast("It is not said again; workers that heard it keep to it");
       refresh("wishes ");
     } catch (error) {
-      if (error instanceof ApiError) toast(`The wish could not be ended: ${error.message}`, { bad: true });
+      if (error instanceof ApiError) toastError(error, "The wish could not be ended");
     }
   };
   return (

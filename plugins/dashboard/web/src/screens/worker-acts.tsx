@@ -169,7 +169,7 @@ export function WorkerPlan({ w, wish, onClose }: { w: Worker; wish: WorkerEnd; o
       danger={down}
       keep="Leave it running"
       busy={busy}
-      problem={problem?.message}
+      problem={problem}
       onAct={() => void act()}
       onClose={onClose}
     />

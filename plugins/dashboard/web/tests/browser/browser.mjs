@@ -1,7 +1,7 @@
 // A headless browser at the console, signed in. Environment: Z4J_CONSOLE (its address, of `npm run preview` or a brain),
-// Z4J_LOGIN (a JSON file with email and password), CHROMIUM (the program).
+// Z4J_LOGIN (a JSON file with email and password), CHROMIUM (the program), Z4J_STATE (where the session is kept for the next program).
 import { createHmac } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 export const address = process.env.Z4J_CONSOLE ?? "http://127.0.0.1:4173";
@@ -19,12 +19,15 @@ export async function openContext(browser, { size = "wide", theme = "light", sta
   await context.addInitScript((wanted) => localStorage.setItem("z4j.theme", wanted), theme);
   const page = await context.newPage();
   const faults = [];
+  page.on("dialog", (dialog) => (faults.push(`dialog: ${dialog.message()}`), dialog.dismiss()));
   page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
   page.on("console", (message) => message.type() === "error" && !/401|404/.test(message.text()) && faults.push(`console: ${message.text()}`));
   return { context, page, faults };
 }
 
 export async function signIn(browser) {
+  const kept = process.env.Z4J_STATE;
+  if (kept && existsSync(kept)) return JSON.parse(readFileSync(kept, "utf8"));
   const login = JSON.parse(readFileSync(process.env.Z4J_LOGIN, "utf8"));
   const { context, page } = await openContext(browser);
   await page.goto(address + "/login");
@@ -32,7 +35,7 @@ export async function signIn(browser) {
   await page.getByLabel("Password", { exact: true }).fill(login.password);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.waitForURL((url) => url.pathname.startsWith("/p/"));
-  const state = await context.storageState();
+  const state = await context.storageState(kept ? { path: kept } : {});
   await context.close();
   return state;
 }
