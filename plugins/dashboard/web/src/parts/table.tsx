@@ -147,6 +147,7 @@ export function Table<R>(props: TableProps<R>) {
     const row = rows[Math.max(0, Math.min(rows.length - 1, index))];
     if (!row) return;
     setCursor(id(row));
+    if (document.activeElement === document.body) box.current?.focus({ preventScroll: true });
     virtual.scrollToIndex(rows.indexOf(row), { align: "auto" });
     if (current) onCurrent?.(row); // the drawer follows
   };
@@ -224,6 +225,7 @@ export function Table<R>(props: TableProps<R>) {
         aria-activedescendant={at >= 0 && items.some((i) => i.index === at) ? `row-${at}` : undefined}
         tabIndex={0}
         onKeyDown={inGrid}
+        onFocus={(event) => event.target === box.current && at < 0 && rows[0] && setCursor(id(rows[0]))}
         onScroll={tell}
         onMouseEnter={() => ((inside.current = true), tell())}
         onMouseLeave={() => ((inside.current = false), tell())}

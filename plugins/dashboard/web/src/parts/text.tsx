@@ -18,9 +18,12 @@ export function Mid({ name: given, even = false }: { name: string; even?: boolea
   );
 }
 
+/** Not one that a calendar can have: agents tell any number. */
+const noTime = (at: string | number): boolean => Number.isNaN(new Date(at).getTime());
+
 /** How long ago, ticking; the whole time as tooltip. */
 export function Age({ at, ago = false, empty = "" }: { at: string | number | null | undefined; ago?: boolean; empty?: string }) {
-  if (at === null || at === undefined || at === "") return <>{empty}</>;
+  if (at === null || at === undefined || at === "" || noTime(at)) return <>{empty}</>;
   const then = new Date(at).getTime();
   const ms = now.value - then;
   return (
@@ -32,7 +35,7 @@ export function Age({ at, ago = false, empty = "" }: { at: string | number | nul
 
 /** A time as the zone in the top bar says: UTC, local, or relative. */
 export function Time({ at, ms = false }: { at: string | number | null | undefined; ms?: boolean }) {
-  if (at === null || at === undefined || at === "") return null;
+  if (at === null || at === undefined || at === "" || noTime(at)) return null;
   const shown = zone.value === "relative" ? when(at, "relative", now.value) : clock(at, zone.value, Date.now(), ms);
   return (
     <time dateTime={new Date(at).toISOString()} title={full(at, zone.value)}>

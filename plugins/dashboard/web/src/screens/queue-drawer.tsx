@@ -21,7 +21,8 @@ export function QueueDrawer({ q, onClose }: { q: Queue; onClose: () => void }) {
   const [plan, setPlan] = useState<"purge" | "pause" | null>(null);
   const all = useQueues();
   const capabilities = useCapabilities();
-  const waiting = useQuery(`waiting ${at} ${q.key}`, (signal) => api.get("/api/v1/projects/{slug}/queues/{engine}/{queue}/waiting", { path: pathOf(q), query: { limit: 100 }, signal }), { everyMs: 10_000, topics: ["queue.changed"], leastMs: 5000 });
+  const noList = whyNot(capabilities.value, q.engine, "list_waiting");
+  const waiting = useQuery(!capabilities.value || noList ? null : `waiting ${at} ${q.key}`, (signal) => api.get("/api/v1/projects/{slug}/queues/{engine}/{queue}/waiting", { path: pathOf(q), query: { limit: 100 }, signal }), { everyMs: 10_000, topics: ["queue.changed"], leastMs: 5000 });
   const workers = useQuery(`workers ${at}`, (signal) => api.get("/api/v1/projects/{slug}/workers", { path: { slug: at }, signal }), { topics: ["worker.changed", "agent.changed"], leastMs: 3000 });
   const wishes = useWishes();
   const copies = useCopies();
@@ -120,7 +121,7 @@ export function QueueDrawer({ q, onClose }: { q: Queue; onClose: () => void }) {
       </div>
       <div class="sec">
         <h2>Waiting, oldest first <span class="push q">{tasks.length > 0 && (waiting.value?.next_cursor ? `the first ${tasks.length}` : count(tasks.length))}</span></h2>
-        {waiting.error && !waiting.value ? <p class="q">{waiting.error.message}</p> : !waiting.value ? <Skeleton rows={2} /> : tasks.length === 0 ? <p class="q">Nothing waits.</p> : (
+        {noList ? <p class="q">{noList}.</p> : waiting.error && !waiting.value ? <p class="q">{waiting.error.message}</p> : !waiting.value ? <Skeleton rows={2} /> : tasks.length === 0 ? <p class="q">Nothing waits.</p> : (
           <>
             <Sample tasks={tasks.slice(0, 5)} />
             <p class="q small lines">{names.slice(0, 3).map(([n, k]) => `${count(k)} ${n}`).join(", ")}{names.length > 3 ? ` and ${names.length - 3} other names` : ""}</p>

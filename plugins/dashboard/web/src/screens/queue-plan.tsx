@@ -66,7 +66,7 @@ export function PurgePlan({ q, onClose }: { q: Queue; onClose: () => void }) {
   const [problem, setProblem] = useState<ApiError | null>(null);
   const key = useMemo(newKey, [q.key]);
   const depth = useQuery(`purge token ${at} ${q.key}`, (signal) => api.post("/api/v1/projects/{slug}/commands/purge-token", { path: { slug: at }, body: { queue: q.name, engine: q.engine }, signal }), { everyMs: 10_000 });
-  const waiting = useQuery(`waiting ${at} ${q.key} plan`, (signal) => api.get("/api/v1/projects/{slug}/queues/{engine}/{queue}/waiting", { path: pathOf(q), query: { limit: LOOK }, signal }), { everyMs: 10_000 });
+  const waiting = useQuery(!capabilities.value || whyNot(capabilities.value, q.engine, "list_waiting") ? null : `waiting ${at} ${q.key} plan`, (signal) => api.get("/api/v1/projects/{slug}/queues/{engine}/{queue}/waiting", { path: pathOf(q), query: { limit: LOOK }, signal }), { everyMs: 10_000 });
   const running = useQuery(`running ${at} ${q.key}`, (signal) => readTasks(at, { engine: q.engine, queue: q.name, state: "started" }, undefined, signal));
   const fed = useSchedulesOf(q).filter((s) => s.is_enabled);
   const tasks = (waiting.value?.items ?? []) as unknown as WaitingTask[];

@@ -10,6 +10,7 @@ import { may } from "../lib/session";
 import type { ScreenProps } from "../screens";
 import { attemptsOf } from "../lib/attempts";
 import { taskStates, type TaskState } from "../lib/states";
+import { visible } from "../lib/text";
 import { readTasks, runOf, waitOf, type Task } from "../lib/tasks";
 import { count, now, span } from "../lib/time";
 import { Diff, Raw, Trace, Tree, asText, differences, readValue, type Change } from "../parts/data";
@@ -34,7 +35,7 @@ export default function TaskPage({ params }: ScreenProps) {
   const [wish, setWish] = useState<Wish | null>(null);
   const can = task ? whatCan(task, capabilities.value) : null;
   useEffect(() => {
-    if (task) document.title = `${task.name.split(".").pop()} ${task.task_id.slice(0, 8)} · z4j`;
+    if (task) document.title = visible(`${task.name.split(".").pop()} ${task.task_id.slice(0, 8)} · z4j`);
   }, [task?.name]);
   useKeys({
     r: () => can && !can.retry && setWish("retry"),

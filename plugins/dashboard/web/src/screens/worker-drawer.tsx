@@ -4,6 +4,7 @@ import { api } from "../api/client";
 import { useQuery } from "../lib/query";
 import { slug, to } from "../lib/router";
 import { bytes, count, now, span } from "../lib/time";
+import { metaOf, type Active } from "../lib/worker-meta";
 import { Note, Skeleton } from "../parts/feedback";
 import { Link } from "../parts/link";
 import { Act, Drawer } from "../parts/panels";
@@ -12,18 +13,6 @@ import { hostOf, useWorkers, WorkerMark, type Loss, type Worker, type WorkerStat
 import { ConsumerForm, LimitForm, PoolForm, useWhy, WorkerPlan, type WorkerEnd } from "./worker-acts";
 import { ForgetWish, useWishes, WishBy, wishWords } from "./wishes";
 import { useQueues } from "./queue-parts";
-
-interface Active {
-  id: string;
-  name?: string;
-  time_start?: number;
-  worker_pid?: number;
-}
-interface Meta {
-  active?: Active[];
-  registered?: string[];
-  stats?: { uptime?: number; prefetch_count?: number; pool?: { processes?: number[]; "max-concurrency"?: number; implementation?: string }; successful_jobs?: number; failed_jobs?: number; working_seconds?: number; total?: Record<string, number> };
-}
 
 export function WorkerDrawer({ worker, state, loss, onClose }: { worker: Worker; state: WorkerState; loss?: Loss; onClose: () => void }) {
   const at = slug.value;
@@ -35,15 +24,12 @@ export function WorkerDrawer({ worker, state, loss, onClose }: { worker: Worker;
   const why = useWhy(worker);
   if (plan) return <WorkerPlan w={worker} wish={plan} onClose={() => setPlan(null)} />;
   const w = detail.value ?? worker;
-  const meta = (detail.value?.metadata ?? {}) as unknown as Meta;
-  const active = meta.active ?? [];
-  const processes = meta.stats?.pool?.processes ?? [];
+  const { active, processes, registered, uptime, prefetch } = metaOf(detail.value?.metadata);
   const own = (wishes.value ?? []).filter((x) => x.engine === w.engine && (x.worker_name === w.name || (!x.worker_name && x.kind !== "consumer" && x.kind !== "autoscale" && x.kind !== "pause")));
   const online = w.state === "online";
   const known = [...new Set((queues.value ?? []).filter((q) => q.engine === w.engine).map((q) => q.name))];
   const load = Array.isArray(w.load_average) ? (w.load_average as number[]).map((n) => n.toFixed(1)).join("  ") : null;
   const size = processes.length || w.concurrency;
-  const uptime = meta.stats?.uptime;
   return (
     <Drawer
       label={`Worker ${w.name}`}
@@ -81,8 +67,8 @@ export function WorkerDrawer({ worker, state, loss, onClose }: { worker: Worker;
           <dt>At once</dt><dd><Fresh at={list.at}>{size ?? <span class="q">not told</span>}</Fresh></dd>
           <dt>Memory</dt><dd>{bytes(w.memory_bytes) || <span class="q">not told</span>}</dd>
           <dt>Load</dt><dd title="Of its host: 1, 5 and 15 minutes">{load ?? <span class="q">not told</span>}</dd>
-          {uptime !== undefined && (<><dt>Up since</dt><dd><Time at={detail.at - uptime * 1000} /></dd></>)}
-          {meta.stats?.prefetch_count !== undefined && (<><dt>Prefetch</dt><dd>{meta.stats.prefetch_count}</dd></>)}
+          {uptime !== null && (<><dt>Up since</dt><dd><Time at={detail.at - uptime * 1000} /></dd></>)}
+          {prefetch !== null && (<><dt>Prefetch</dt><dd>{count(prefetch)}</dd></>)}
           <dt>Ended</dt><dd>{count(w.processed)} <span class="q">24 h</span></dd>
           <dt>Failed</dt><dd class={w.failed ? "m" : undefined}>{count(w.failed)} {w.processed > 0 && <span class="q">{((w.failed / w.processed) * 100).toFixed(1)} %</span>}</dd>
           <dt>First seen</dt><dd><Time at={w.created_at} /></dd>
@@ -117,8 +103,8 @@ export function WorkerDrawer({ worker, state, loss, onClose }: { worker: Worker;
         <ConsumerForm w={w} known={known} />
       </div>
       <div class="sec">
-        <h2>Limits of a task here <span class="push q">{meta.registered?.length ? `${meta.registered.length} known` : ""}</span></h2>
-        <LimitForm w={w} names={meta.registered ?? []} />
+        <h2>Limits of a task here <span class="push q">{registered.length ? `${registered.length} known` : ""}</span></h2>
+        <LimitForm w={w} names={registered} />
         {own.length > 0 && (
           <ul class="list plain lines">
             {own.map((x) => (

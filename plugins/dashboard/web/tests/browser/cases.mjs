@@ -5,8 +5,8 @@ import { createInterface } from "node:readline";
 import { address, openBrowser, openContext, patience, settle, signIn } from "./browser.mjs";
 
 const cases = [];
-/** `expected` are faults of the page that the case makes itself. */
-export const test = (name, run, { expected = null } = {}) => cases.push({ name, run, expected });
+/** `expected` are faults of the page that the case makes itself; `signedOut` begins at the gate. */
+export const test = (name, run, { expected = null, signedOut = false } = {}) => cases.push({ name, run, expected, signedOut });
 
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 /** What the suite's method of that name answers. */
@@ -35,15 +35,15 @@ export async function until(what, check) {
   }
 }
 
-export async function runCases({ signedIn = true, ...options } = {}) {
+export async function runCases() {
   const wanted = process.argv.slice(2);
   const browser = await openBrowser();
   let failed = 0;
   try {
-    const state = signedIn ? await signIn(browser) : undefined;
-    for (const { name, run, expected } of cases) {
+    const state = await signIn(browser);
+    for (const { name, run, expected, signedOut } of cases) {
       if (wanted.length && !wanted.includes(name)) continue;
-      const { context, page, faults } = await openContext(browser, { state, ...options });
+      const { context, page, faults } = await openContext(browser, { state: signedOut ? undefined : state });
       page.setDefaultTimeout(patience);
       try {
         await run(page, context);

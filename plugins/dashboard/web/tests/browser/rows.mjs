@@ -153,9 +153,9 @@ test("row_35_wait_for_it_or_choose_another_agent", async (page) => {
 });
 
 test("row_36_a_refusal_shows_its_request_id", async (page) => {
-  await stage("join", "row-36", { engines: ["huey"], capabilities: { huey: ["retry_by_reference_v1", "retry_task"] } });
-  await stage("report", "row-36", "row-36-task", "huey");
-  await page.goto(`${address}/p/default/tasks/huey/row-36-task`);
+  await stage("join", "row-36", { engines: ["taskiq"], capabilities: { taskiq: ["retry_by_reference_v1", "retry_task"] } });
+  await stage("report", "row-36", "row-36-task", "taskiq");
+  await page.goto(`${address}/p/default/tasks/taskiq/row-36-task`);
   await page.getByRole("button", { name: "Retry", exact: false }).first().click();
   const send = page.getByRole("button", { name: "Send it again" });
   await until("a plan", async () => (await send.getAttribute("aria-disabled")) === "false");
@@ -164,14 +164,15 @@ test("row_36_a_refusal_shows_its_request_id", async (page) => {
     // The agent goes between what the page shows and what it sends.
     await stage("leave", "row-36");
     const answer = await route.fetch();
-    told = answer.headers()["x-request-id"];
+    told = { status: answer.status(), id: answer.headers()["x-request-id"], body: await answer.text() };
     await route.fulfill({ response: answer });
   });
   await send.click();
   const alert = page.getByRole("alert").filter({ hasText: "Request" });
   await alert.waitFor();
-  assert.match(told, /^req_[0-9a-f]{16}$/);
-  assert.ok((await alert.textContent()).includes(told));
+  assert.equal(told.status, 503, told.body);
+  assert.match(told.id, /^req_[0-9a-f]{16}$/);
+  assert.ok((await alert.textContent()).includes(told.id));
   // A list that cannot be read, and a line at the foot of the page.
   await page.route(/\/api\/v1\/projects\/default\/queues(\?|$)/, async (route) => route.fulfill({ status: 500, headers: { "X-Request-Id": "req_00000000deadbeef" }, json: { error: "internal", message: "the store is gone", request_id: "req_00000000deadbeef", details: {} } }));
   await page.goto(address + "/p/default/queues");
