@@ -13,19 +13,22 @@ export function split<R>(rows: readonly R[], id: (row: R) => string, known: Read
   let newest = rows.findIndex((row) => known.has(id(row)));
   if (newest < 0) newest = known.size ? rows.length : 0;
   // New ones stand above the first known one; between known ones they are a page that was scrolled to.
-  return { shown: rows.slice(newest), waiting: newest };
+  return { shown: newest ? rows.slice(newest) : rows, waiting: newest };
 }
 
 export function useFresh<R>(rows: readonly R[] | undefined, id: (row: R) => string, hold: boolean, question: string): FreshRows<R> {
-  const memory = useMemo(() => ({ known: null as Set<string> | null }), [question]);
+  const memory = useMemo(() => ({ known: null as Set<string> | null, of: null as readonly R[] | null }), [question]);
   const [, again] = useState(0);
   const { shown, waiting } = split(rows ?? [], id, memory.known, hold);
-  if (rows && (waiting === 0 || !memory.known)) memory.known = new Set(shown.map(id));
+  if (rows && (waiting === 0 || !memory.known) && memory.of !== shown) {
+    memory.known = new Set(shown.map(id));
+    memory.of = shown;
+  }
   return {
     rows: shown,
     count: waiting,
     take: () => {
-      memory.known = null;
+      memory.known = memory.of = null;
       again((n) => n + 1);
     },
   };

@@ -177,7 +177,7 @@ interface Held<T> {
   cursor: string | null;
   searchedUntil: string | null;
 }
-const MOST_ROWS = 20_000;
+const MOST_ROWS = 100_000;
 
 /** A keyset-paged list: the first page is asked again as it changes, further ones when somebody scrolls there. */
 export function usePages<T>(key: string | null, load: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<T>>, id: (row: T) => string, watching: Watching = {}): Pages<T> {
@@ -204,8 +204,9 @@ export function usePages<T>(key: string | null, load: (cursor: string | undefine
         (page) => {
           const now = held.list.peek();
           if (!now) return;
-          const known = new Set(now.rows.map(id));
-          held.list.value = { rows: [...now.rows, ...page.items.filter((row) => !known.has(id(row)))], cursor: page.next_cursor, searchedUntil: page.searched_until ?? null };
+          const come = new Map(page.items.map((row) => [id(row), row]));
+          for (const row of now.rows) come.delete(id(row));
+          held.list.value = { rows: [...now.rows, ...come.values()], cursor: page.next_cursor, searchedUntil: page.searched_until ?? null };
         },
         (error: ApiError) => {
           if (!asking.signal.aborted) held.error.value = error;

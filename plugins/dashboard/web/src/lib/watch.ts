@@ -63,7 +63,8 @@ export class WatchedPage {
    * The rows of the list with what the frames said. While the reader holds something, rows change in place and only newer ones
    * come, on top; else all stand in the list's order. What is older than the list reaches is left to paging.
    */
-  lay(list: readonly Task[] | undefined, hold: boolean): Task[] {
+  lay(list: readonly Task[] | undefined, hold: boolean): readonly Task[] {
+    if (!this.seen.size && !this.gone.size) return list ?? [];
     const kept = (list ?? []).filter((t) => !this.gone.has(t.id));
     if (!this.seen.size) return kept;
     const known = new Set(kept.map((t) => t.id));
@@ -88,7 +89,7 @@ export interface Watch {
   version: number;
   counts: Counts | null;
   approximate: boolean;
-  lay: (list: readonly Task[] | undefined, hold: boolean) => Task[];
+  lay: (list: readonly Task[] | undefined, hold: boolean) => readonly Task[];
   /** It is time to begin the list anew: with this, once the reader holds nothing. */
   isLong: boolean;
   anew: () => { rows: Task[]; cursor: string | null };

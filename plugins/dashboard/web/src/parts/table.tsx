@@ -137,7 +137,7 @@ export function Table<R>(props: TableProps<R>) {
 
   const shown = useMemo(() => fit(props.columns, width, selected ? SELECT : 0), [props.columns, width, !!selected]);
   const template = `${selected ? SELECT + "px " : ""}${shown.map((c) => (c.width ? c.width + "px" : `minmax(${Math.min(c.min ?? 120, 120)}px, 1fr)`)).join(" ")}`;
-  const at = cursor === null ? -1 : rows.findIndex((r) => id(r) === cursor);
+  const at = useMemo(() => (cursor === null ? -1 : rows.findIndex((r) => id(r) === cursor)), [rows, cursor]);
   const tell = () => {
     if (props.busy) props.busy.value = inside.current || (box.current?.scrollTop ?? 0) > 4 || !!current || (selected?.peek().size ?? 0) > 0;
   };

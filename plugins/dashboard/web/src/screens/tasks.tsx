@@ -153,7 +153,7 @@ export default function Tasks() {
 
   // A link may open a row that is not on the pages read so far.
   const wanted = param("row");
-  const listed = fresh.rows.find((t) => key(t) === wanted);
+  const listed = wanted ? fresh.rows.find((t) => key(t) === wanted) : undefined;
   const slash = wanted.indexOf("/");
   const outside = useTask(wanted.slice(0, slash), wanted.slice(slash + 1), !!pages.value && !listed && slash > 0);
   const open = listed ?? (wanted ? outside.value : undefined);
