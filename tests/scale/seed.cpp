@@ -37,8 +37,16 @@ constexpr std::uint64_t kBytesPerTask = 7'000;  // four events, indexes and roll
 struct Arguments {
   std::uint64_t tasks = 1'000'000;
   std::int64_t days = 30;
+  std::uint64_t engines = 2;
+  base::TimeUs until = 0;  // 0: now
   std::string disk;
 };
+
+template <class T>
+T must(base::Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().text());
+  return std::move(result).value();
+}
 
 Arguments parse(int argc, char** argv) {
   Arguments out;
@@ -52,22 +60,22 @@ Arguments parse(int argc, char** argv) {
       out.tasks = std::stoull(value());
     else if (word == "--days")
       out.days = std::stoll(value());
+    else if (word == "--engines")
+      out.engines = std::stoull(value());
+    else if (word == "--until")
+      out.until = must(base::parse_time(value()));
     else if (word == "--disk")
       out.disk = value();
     else
       throw std::runtime_error(
-          "usage: z4j-seed [--tasks N] [--days N] [--disk FOLDER]\n"
-          "FOLDER is where the database keeps its files");
+          "usage: z4j-seed [--tasks N] [--days N] [--engines N] [--until TIME] [--disk FOLDER]\n"
+          "TIME is when the month ends, now when it is not told; FOLDER is where the database "
+          "keeps its files");
   }
-  if (out.tasks < 1000 || out.tasks > 100'000'000 || out.days < 1 || out.days > 365)
-    throw std::runtime_error("--tasks takes 1000 to 100000000, --days 1 to 365");
+  if (out.tasks < 1000 || out.tasks > 100'000'000 || out.days < 1 || out.days > 365 ||
+      (out.engines != 2 && out.engines != 4))
+    throw std::runtime_error("--tasks takes 1000 to 100000000, --days 1 to 365, --engines 2 or 4");
   return out;
-}
-
-template <class T>
-T must(base::Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().text());
-  return std::move(result).value();
 }
 
 void check_disk(const std::string& folder, std::uint64_t tasks_left) {
@@ -122,13 +130,16 @@ class Seeder {
     source_.agent_id = base::Uuid::named(source_.project_id, "seed");
     plan_.tasks = arguments.tasks;
     plan_.days = arguments.days;
+    plan_.engines = arguments.engines;
 
     const std::string what = std::to_string(plan_.tasks) + " tasks, " + std::to_string(plan_.days) +
-                             " days, " + std::to_string(store_.lanes()) + " lanes";
+                             " days, " + std::to_string(plan_.engines) + " engines, " +
+                             std::to_string(store_.lanes()) + " lanes";
     const base::TimeUs now = base::SystemClock().now();
     if (const std::string before = read_meta(store_, "seed"); before.empty()) {
       check_disk(disk, plan_.tasks);
-      plan_.until = now / base::kSecondUs * base::kSecondUs;
+      plan_.until =
+          (arguments.until != 0 ? arguments.until : now) / base::kSecondUs * base::kSecondUs;
       core::Commit commit;
       commit.insert(meta_rows("seed", what + " until " + base::format_time(plan_.until), now));
       must(store_.commit(commit));
@@ -138,6 +149,9 @@ class Seeder {
         throw std::runtime_error("this database is being filled with " + before.substr(0, until) +
                                  ": say the same, or take an empty one");
       plan_.until = must(base::parse_time(before.substr(until + 7)));
+      if (arguments.until != 0 && arguments.until != plan_.until)
+        throw std::runtime_error("this database is being filled until " + before.substr(until + 7) +
+                                 ": say the same, or take an empty one");
     }
     for (unsigned lane = 0; lane < store_.lanes(); ++lane) {
       const std::string place = read_meta(store_, place_key(lane));

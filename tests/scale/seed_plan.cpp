@@ -59,6 +59,12 @@ constexpr std::array<std::string_view, 20> kWorkers = {
     "celery@east-01",  "celery@east-02",  "celery@east-03",  "celery@east-04",  "celery@east-05",
     "rq-west-01",      "rq-west-02",      "rq-west-03",      "rq-west-04",      "rq-west-05"};
 constexpr std::size_t kCeleryWorkers = 15;
+// With four engines: those beyond Celery and RQ, and their workers.
+constexpr std::array<std::string_view, 2> kMoreEngines = {"arq", "dramatiq"};
+constexpr std::array<std::string_view, 9> kMoreWorkers = {
+    "arq-hill-01",      "arq-hill-02",      "arq-hill-03",      "arq-hill-04",     "arq-hill-05",
+    "dramatiq-lake-01", "dramatiq-lake-02", "dramatiq-lake-03", "dramatiq-lake-04"};
+constexpr std::size_t kArqWorkers = 5;
 constexpr std::array<std::string_view, 4> kErrors = {
     "ValueError('order is not payable')", "TimeoutError('the partner did not answer in 30 s')",
     "KeyError('warehouse')", "ConnectionResetError(104, 'Connection reset by peer')"};
@@ -78,6 +84,19 @@ std::string id_of(std::uint64_t number) {
       id.bytes[half * 8 + i] = static_cast<unsigned char>(word >> (8 * i) & 0xFF);
   }
   return id.text();
+}
+
+std::string_view queue_of(std::string_view name) {
+  const auto found = std::find_if(kQueues.begin(), kQueues.end(), [name](std::string_view queue) {
+    return name.find(queue) != std::string_view::npos;
+  });
+  return found == kQueues.end() ? "stock" : *found;
+}
+
+std::string_view engine_of(std::string_view queue) {
+  if (queue == "images" || queue == "reports") return "rq";
+  if (queue == "fraud") return "arq";
+  return queue == "housekeeping" ? "dramatiq" : "celery";
 }
 
 }  // namespace
@@ -106,13 +125,14 @@ SeedTask::SeedTask(const SeedPlan& plan, std::uint64_t number, const core::Event
   const std::size_t name = std::min(dice_ % kNames.size(), (dice_ >> 16) % kNames.size());
   name_ = kNames[name];
   queue_ = kQueues[name % kQueues.size()];
-  if (number % 50'000 == 777) name_ = kRareName;
-  if (number < plan.tasks / 33 && number % 2 == 0) name_ = kOldName;
   // A workflow stays in one engine, a quarter of all in RQ.
   const bool is_rq = mix(number / 40) % 4 == 0;
   engine_ = is_rq ? "rq" : "celery";
   worker_ = is_rq ? kWorkers[kCeleryWorkers + (dice_ >> 32) % (kWorkers.size() - kCeleryWorkers)]
                   : kWorkers[(dice_ >> 32) % kCeleryWorkers];
+  if (plan.engines == 4) choose_among_four(name);
+  if (number % 50'000 == 777) name_ = kRareName;
+  if (number < plan.tasks / 33 && number % 2 == 0) name_ = kOldName;
   constexpr std::array<std::string_view, 3> kTiers = {"basic", "silver", "gold"};
   tier_ = number % 20'000 == 5 ? "platinum" : kTiers[(dice_ >> 40) % kTiers.size()];
   id_ = id_of(number);
@@ -132,6 +152,21 @@ SeedTask::SeedTask(const SeedPlan& plan, std::uint64_t number, const core::Event
                          : End::retrying;
   if (number + kUnderWay >= plan.tasks) end = number % 2 == 0 ? End::started : End::received;
   live(plan.starts(number), end);
+}
+
+// A queue belongs to one engine then, and is called as the tasks in it are.
+void SeedTask::choose_among_four(std::size_t name) {
+  const std::uint64_t die = (mix(number_ / 40) >> 8) % 20;
+  engine_ = die < 12 ? "celery" : die < 16 ? "rq" : kMoreEngines[die % 2];
+  while (engine_of(queue_of(kNames[name])) != engine_) name = (name + 1) % kNames.size();
+  name_ = kNames[name];
+  queue_ = queue_of(name_);
+  const std::uint64_t w = dice_ >> 32;
+  worker_ = engine_ == "celery" ? kWorkers[w % kCeleryWorkers]
+            : engine_ == "rq"   ? kWorkers[kCeleryWorkers + w % (kWorkers.size() - kCeleryWorkers)]
+            : engine_ == "arq"
+                ? kMoreWorkers[w % kArqWorkers]
+                : kMoreWorkers[kArqWorkers + w % (kMoreWorkers.size() - kArqWorkers)];
 }
 
 std::string SeedTask::kwargs() const {

@@ -1,6 +1,6 @@
 // A month of a shop's work, told by the number of a task alone: 40 task names on 12 queues and 20
-// workers, with arguments, results, failures, retries and small workflows; four events a task on
-// average. The last 200 tasks are under way.
+// workers of two engines (29 of four), with arguments, results, failures, retries and small
+// workflows; four events a task on average. The last 200 tasks are under way.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,8 @@ namespace z4j::scale {
 struct SeedPlan {
   std::uint64_t tasks = 0;
   std::int64_t days = 30;
-  base::TimeUs until = 0;  // the month ends here
+  std::uint64_t engines = 2;  // celery and rq; or 4: arq and dramatiq too
+  base::TimeUs until = 0;     // the month ends here
 
   [[nodiscard]] base::TimeUs starts(std::uint64_t task) const;
 };
@@ -43,6 +44,7 @@ class SeedTask {
   enum class End : std::uint8_t;
   void event(std::uint16_t kind, base::TimeUs at, std::uint32_t attempt, std::string payload);
   void live(base::TimeUs at, End end);
+  void choose_among_four(std::size_t name);
   [[nodiscard]] std::string kwargs() const;
 
   const std::uint64_t number_, dice_;
