@@ -80,11 +80,11 @@ function(z4j_client_test name)
   set_tests_properties(${name} PROPERTIES LABELS clients TIMEOUT ${arg_TIMEOUT} COST ${arg_TIMEOUT})
 endfunction()
 
-# z4j_console_test(NAME COMMAND words... [TIMEOUT seconds] [ENVIRONMENT NAME=VALUE...]): a suite (label e2e) of the web console.
+# z4j_console_test(NAME COMMAND words... [TIMEOUT seconds] [LABEL e2e|nightly] [ENVIRONMENT NAME=VALUE...]): a suite of the web console.
 # Where that was not built it is no test but a line of console-suites, which ./dev test tells.
 file(WRITE "${PROJECT_BINARY_DIR}/console-suites" "")
 function(z4j_console_test name)
-  cmake_parse_arguments(arg "" "TIMEOUT" "COMMAND;ENVIRONMENT" ${ARGN})
+  cmake_parse_arguments(arg "" "TIMEOUT;LABEL" "COMMAND;ENVIRONMENT" ${ARGN})
   if(NOT TARGET dashboard)
     file(APPEND "${PROJECT_BINARY_DIR}/console-suites" "${name}\n")
     return()
@@ -92,7 +92,10 @@ function(z4j_console_test name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 300)
   endif()
+  if(NOT arg_LABEL)
+    set(arg_LABEL e2e)
+  endif()
   add_test(NAME ${name} COMMAND ${arg_COMMAND} WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
-  set_tests_properties(${name} PROPERTIES LABELS e2e TIMEOUT ${arg_TIMEOUT} COST ${arg_TIMEOUT}
+  set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT} COST ${arg_TIMEOUT}
     ENVIRONMENT "Z4J_BUILD=${PROJECT_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1;${arg_ENVIRONMENT}")
 endfunction()

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -24,7 +25,7 @@ from wire_agent import CELERY, Closed, WireAgent, event  # noqa: E402
 AT = datetime.datetime(2026, 10, 23, 14, 2, 11, tzinfo=datetime.timezone.utc)  # a Friday; on Sunday the clocks of Europe go back
 TASKS = 200_000
 DAYS = 7
-ADMIN = "ops@acme.example"
+ADMIN, VIEWER = "ops@acme.example", "viewer@acme.example"
 PASSWORD = "copper lantern 42 tides"
 FAKETIME = "/usr/lib/{}/faketime/libfaketimeMT.so.1"
 ONE_READ_ONLY = """
@@ -156,13 +157,15 @@ class SeededFleet:
 
     def __init__(self, tasks=TASKS):
         self.tasks = tasks
-        self.brain = Brain("", {"Z4J_BOOTSTRAP_ADMIN_EMAIL": ADMIN, "Z4J_BOOTSTRAP_ADMIN_PASSWORD": PASSWORD, "Z4J_NOTIFICATIONS_INTERNAL_TARGETS": "localhost"})  # nobody listens there
-        self.clock = StandingClock(self.brain.home, before(days=9, hours=5))
+        self.brain = Brain("", {"Z4J_BOOTSTRAP_ADMIN_EMAIL": ADMIN, "Z4J_BOOTSTRAP_ADMIN_PASSWORD": PASSWORD, "Z4J_NOTIFICATIONS_INTERNAL_TARGETS": "localhost",  # nobody listens there
+                                "Z4J_AUDIT_CHECKPOINT_INTERVAL": "1"})
+        self.clock = StandingClock(self.brain.home, before(hours=9))  # when its scheduler wrote last
         self.brain.environment.update(self.clock.environment)
         shelf = os.path.join(self.brain.home, "celerybeat-schedule")
         subprocess.run(["/usr/bin/python3", "-c", ONE_READ_ONLY, shelf], check=True, timeout=60, env={**os.environ, **self.clock.environment})
+        self.clock.go(before(days=9, hours=5))
         self.brain.config.write_text(f'[plugin.static]\nplugin = "scheduler-celery-beat"\n[plugin.static.settings]\nstore = "persistent"\npath = "{shelf}"\n')
-        self.agents, self.facts = {}, {"at": text_of(AT), "email": ADMIN, "password": PASSWORD, "long_name": LONG_NAME, "right_to_left": RIGHT_TO_LEFT}
+        self.agents, self.facts = {}, {"at": text_of(AT)}
 
     def remove(self):
         for agent in self.agents.values():
@@ -175,22 +178,37 @@ class SeededFleet:
         self.people()
         self.plans()
         self.lose_a_worker()
-        for agent in self.agents.values():
-            agent.close()
-        self.brain.stop()
+        self.leave()
         self.work()
         self.clock.go(before(minutes=9))
         self.brain.start()
         self.sign_in()
         # A brain looks for silent workers as it starts. The others were seen in the work since.
         wait_until(lambda: self.brain.project("/worker-losses")["items"], 60, tell=lambda: self.brain.project("/workers"))
+        wait_until(lambda: any(n["trigger"] == "worker.offline" for n in self.brain.read("/api/v1/user/notifications")), 60, tell=lambda: self.brain.read("/api/v1/user/notifications"))
+        self.connect()
         self.fail_loudly()
         self.retry_many()
+        self.leave()
+        # What a brain keeps of what it counted is as old as this one then, which is nothing.
         self.clock.go(AT)
+        self.brain.start()
         self.sign_in()
+        self.connect()
+        self.serve()
         self.report()
         self.settle()
         return self
+
+    def leave(self):
+        for agent in self.agents.values():
+            agent.close()
+        self.brain.stop()
+
+    def connect(self):
+        for agent in self.agents.values():
+            agent.url = self.brain.url
+            agent.connect()
 
     # The parts, in order
 
@@ -216,14 +234,11 @@ class SeededFleet:
         self.do("PATCH", "/projects/default", {"name": "Acme shop", "environment": "production"})
         self.do("POST", "/projects", {"slug": "staging", "name": "Acme staging", "environment": "staging"})
         for n, (email, name, role) in enumerate((("mira@acme.example", "Mira Lindqvist", "operator"), ("jonas@acme.example", "Jonas Weber", "admin"),
-                                                 ("viewer@acme.example", "Tomás Viana", "viewer"))):
+                                                 (VIEWER, "Tomás Viana", "viewer"))):
             self.at(days=9, hours=4, minutes=50 - 5 * n)
             token = self.post("/invitations", {"email": email, "role": role})["token"]
-            accepted = Brain(home=self.brain.home)
-            accepted.url = self.brain.url
-            status, answer = accepted.ask("POST", "/api/v1/invitations/accept", {"token": token, "display_name": name, "password": PASSWORD})
+            status, answer = self.stranger().ask("POST", "/api/v1/invitations/accept", {"token": token, "display_name": name, "password": PASSWORD})
             assert status == 201, answer
-        self.facts["viewer"] = "viewer@acme.example"
         self.at(days=8, hours=3)
         self.post("/invitations", {"email": "noor@partner.example", "role": "viewer"})
         for n, name in enumerate((*AGENTS, "laptop-ada")):
@@ -233,14 +248,14 @@ class SeededFleet:
         laptop = self.agents.pop("laptop-ada")
         laptop.connect(agent_version="1.6.9")
         laptop.heartbeat()
-        wait_until(lambda: self.brain.agent_named("laptop-ada")["state"] == "online")
+        wait_until(lambda: (seen := self.brain.agent_named("laptop-ada"))["state"] == "online" and seen["clock_skew_ms"] is not None)
         laptop.close()
         wait_until(lambda: self.brain.agent_named("laptop-ada")["state"] == "offline")
         self.at(days=6, hours=4)
         self.do("POST", "/api-keys", {"name": "grafana", "scopes": ["projects:read", "tasks:read"], "expires_in_days": 365})
         self.at(days=6, hours=3)
         project = next(p for p in self.brain.read("/api/v1/projects") if p["slug"] == "default")["id"]
-        channel = self.post("/notifications/channels", {"name": "on call", "type": "webhook", "config": {"url": "https://localhost:9/hooks/z4j", "hmac_secret": "not told here"}})
+        self.post("/notifications/channels", {"name": "on call", "type": "webhook", "config": {"url": "https://localhost:9/hooks/z4j", "hmac_secret": "not told here"}})
         self.at(days=6, hours=2)
         self.post("/notifications/channels", {"name": "shop team", "type": "webhook", "config": {"url": "https://localhost:9/hooks/shop"}, "is_active": False})
         told = self.brain.read("/api/v1/user/subscriptions")["items"][0]  # of failed tasks: an administrator has it from the beginning
@@ -250,7 +265,12 @@ class SeededFleet:
             self.do("POST", "/user/subscriptions", {"project_id": project, "trigger": trigger, **more})
         self.at(days=5)
         self.post("/notifications/defaults", {"trigger": "agent.offline"})
-        self.facts["channel"] = channel["id"]
+
+    def stranger(self):
+        """Somebody else's browser."""
+        other = Brain(home=self.brain.home)
+        other.url = self.brain.url
+        return other
 
     def plans(self):
         """Schedules; what the brain keeps needs its scheduler, which comes a moment after the start."""
@@ -289,14 +309,9 @@ class SeededFleet:
         done = subprocess.run([BUILD / "scale" / "z4j-seed", "--tasks", str(self.tasks), "--days", str(DAYS), "--engines", "4", "--until", text_of(AT)], capture_output=True, text=True, check=False,
                               env={**os.environ, "Z4J_DATABASE_URL": self.brain.environment.get("Z4J_DATABASE_URL", "sqlite:///" + os.path.join(self.brain.home, "brain.sqlite"))})
         assert done.returncode == 0, done.stderr
-        self.facts["seed"] = json.loads(done.stdout)
 
     def fail_loudly(self):
         """The payments of the last minutes, and names that are hard to show."""
-        for name, engines in AGENTS.items():
-            agent = self.agents[name]
-            agent.url = self.brain.url
-            agent.connect()
         agent = self.agents["web-1"]
         trace = 'Traceback (most recent call last):\n  File "/usr/lib/python3/dist-packages/celery/app/trace.py", line 477, in trace_task\n    R = retval = fun(*args, **kwargs)\n' \
                 '  File "/srv/shop/payments/bank.py", line 118, in charge\n    with relay.session(timeout=30) as bank:\n' \
@@ -313,7 +328,7 @@ class SeededFleet:
             agent.acked(agent.send_events(*told))
         self.facts["failed"] = f"e81d06b4-5c2f-4000-8000-{59:012}"
         for n, name in enumerate((LONG_NAME, RIGHT_TO_LEFT)):
-            task, at = f"a11ce000-0000-4000-8000-{n:012}", before(minutes=3, seconds=n)
+            task, at = f"a11ce000-0000-4000-8000-{n:012}", before(minutes=3, seconds=n, milliseconds=500)
             agent.acked(agent.send_events(event("task.received", task, at=text_of(at), task_name=name, queue="crm", args=["שלום", 1], kwargs={"note": "a\u0000b\u202ec"}, worker=WORKERS["celery"][4]),
                                           event("task.started", task, at=text_of(at), task_name=name, worker=WORKERS["celery"][4]),
                                           event("task.failed", task, at=text_of(at + datetime.timedelta(seconds=1)), task_name=name, worker=WORKERS["celery"][4], exception="ValueError: " + "שגיאה " * 30, traceback="x", runtime_ms=1000)))
@@ -322,32 +337,38 @@ class SeededFleet:
     def retry_many(self):
         """Two bulk jobs: of the first some are refused, and the others run by now."""
         failed = [f"e81d06b4-5c2f-4000-8000-{n:012}" for n in range(20)]
+        again = []
 
         def outcome(payload):
-            task = payload.get("parameters", {}).get("task_id", "")
-            if task in (failed[3], failed[9], failed[14]):
+            again.append(payload.get("parameters", {}).get("task_id", ""))
+            if len(again) in (4, 10, 15):
+                again[-1] = None
                 return {"status": "failed", "error": "the task is not known here any more"}
-            return {"result": {"new_task_id": "b0b0" + task[4:], "task_name": "payments.charge", "priority": None}}
+            return {"result": {"new_task_id": "b0b0" + again[-1][4:], "task_name": "", "priority": None}}
 
-        for agent in self.agents.values():
-            agent.serve(outcome)
         agent = self.agents["web-1"]
+        self.serve(outcome)
         self.clock.go(before(seconds=50))
         selection = self.brain.select(action="retry", task_ids=failed)
         job = self.brain.finish(self.brain.bulk_post("/bulk-jobs", {"selection_id": selection["id"], "params": {}}), 60)
-        for n, task in enumerate(failed):
-            if n in (3, 9, 14):
-                continue
-            new, at = "b0b0" + task[4:], before(seconds=45 - n)
-            name, worker = {"task_name": "payments.charge"}, WORKERS["celery"][n % 5]
-            agent.send_events(event("task.received", new, at=text_of(at), queue="payments", args=[90412800 + n], kwargs={}, worker=worker, **name),
-                              *([event("task.started", new, at=text_of(at), worker=worker, **name)] if n < 17 else []),
-                              *([event("task.succeeded", new, at=text_of(at + datetime.timedelta(milliseconds=600 + 17 * n)), worker=worker, runtime_ms=600 + 17 * n, **name)] if n < 14 else []))
-        self.clock.go(before(seconds=20))
-        others = self.brain.project("/tasks?state=failure&engine=celery&name=crm.merge_duplicates&limit=40")["items"]
+        self.clock.go(before(seconds=48))
+        others = self.brain.project("/tasks?state=failure&engine=celery&name=crm.merge_duplicates&limit=5")["items"]
         selection = self.brain.select(action="retry", task_ids=[task["task_id"] for task in others])
         self.brain.finish(self.brain.bulk_post("/bulk-jobs", {"selection_id": selection["id"]}), 60)
         self.facts["job"] = job["id"]
+        # What was sent again is taken, one a second, in an order that is the same each time.
+        for n, old in enumerate(sorted(filter(None, again))):
+            new, at = "b0b0" + old[4:], before(seconds=45 - n)
+            name = {"task_name": "payments.charge" if old in failed else "crm.merge_duplicates", "queue": "payments" if old in failed else "crm", "worker": WORKERS["celery"][n % 5]}
+            agent.send_events(event("task.received", new, at=text_of(at), args=[90412800 + n], kwargs={}, **name),
+                              *([event("task.started", new, at=text_of(at), **name)] if n < 17 else []),
+                              *([event("task.succeeded", new, at=text_of(at + datetime.timedelta(milliseconds=600 + 17 * n)), runtime_ms=600 + 17 * n, **name)] if n < 14 else []))
+        last = "b0b0" + max(filter(None, again))[4:]
+        wait_until(lambda: (self.brain.task("celery", last) or {}).get("received_at"), tell=lambda: self.brain.task("celery", last))
+
+    def serve(self, outcome=lambda payload: {"status": "failed", "error": "not now"}):
+        for agent in self.agents.values():
+            agent.serve(outcome)
 
     def report(self):
         """Every agent tells of its workers and queues."""
@@ -362,21 +383,32 @@ class SeededFleet:
             self.agents[name].heartbeat(adapter_health=health)
 
     def settle(self):
-        """Nothing moves any more."""
+        """Everybody is signed in, and nothing moves any more."""
+        self.facts["cookies"] = {who: self.stranger().sign_in(email, PASSWORD).cookies for who, email in (("admin", ADMIN), ("viewer", VIEWER))}
         wait_until(lambda: sum(w["state"] == "online" for w in self.brain.project("/workers")) == 29, 60, tell=lambda: [(w["name"], w["state"]) for w in self.brain.project("/workers")])
         wait_until(lambda: any(q["name"] == "payments" and q["pending_count"] == 4136 for q in self.brain.project("/queues")), 60)
+        wait_until(lambda: any(n["trigger"] == "queue.depth_high" for n in self.brain.read("/api/v1/user/notifications")), 60, tell=lambda: self.brain.read("/api/v1/user/notifications"))
+        self.audit()
         self.facts["loss"] = next(loss["id"] for loss in self.brain.project("/worker-losses")["items"] if loss["worker"] == LOST)
+
+    def audit(self):
+        """The audit log is checked, and all of it is signed: nothing was added to it for a while that is longer than what the brain waits."""
+        self.do("POST", "/audit/verify")
+        wait_until(lambda: not (verdict := self.brain.read("/api/v1/audit/verify"))["is_checking"] and verdict["checked_at"], 60)
+        size = 0
+        while size != (size := self.brain.read("/api/v1/audit/checkpoint")["size"]):
+            time.sleep(3)
+        self.facts["entries"] = size
 
 
 if __name__ == "__main__":
     import signal
-    import time
     begin = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     fleet = SeededFleet(int(sys.argv[1]) if len(sys.argv) > 1 else TASKS)
     try:
         fleet.start()
-        print(f"{time.monotonic() - begin:.1f} s", fleet.brain.url, json.dumps({**fleet.facts, "seed": None}), flush=True)
+        print(f"{time.monotonic() - begin:.1f} s", fleet.brain.url, json.dumps(fleet.facts), flush=True)
         (pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else pathlib.Path(fleet.brain.home) / "facts.json").write_text(json.dumps(fleet.facts))
         sys.stdin.read()
     finally:

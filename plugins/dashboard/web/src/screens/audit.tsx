@@ -24,7 +24,7 @@ import { AuditDrawer } from "./audit-drawer";
 import { Outcome, whoOf, type People } from "./audit-parts";
 
 const columnsFor = (people: People, all: boolean): Column<Entry>[] => [
-  { id: "time", head: "Time ↓", width: 88, cell: (e) => <span class="q2"><Time at={e.occurred_at} /></span> },
+  { id: "time", head: "Time ↓", width: 176, cell: (e) => <span class="q2"><Time at={e.occurred_at} /></span> },
   { id: "who", head: "Who", width: 160, rank: 2, cell: (e) => <span class={e.user_id ? "" : "q"} title={whoOf(e, people)}>{whoOf(e, people)}</span> },
   { id: "action", head: "Action", width: 240, cell: (e) => <Mid name={e.action} even /> },
   { id: "target", head: "Target", min: 160, cell: (e) => <Target entry={e} /> },
@@ -140,7 +140,7 @@ export default function Audit() {
               <>
                 <span class="mono cut">{e.action}</span>
                 <span class="r"><Time at={e.occurred_at} /></span>
-                <small><Outcome entry={e} /> {whoOf(e, people)}, {targetOf(e).kind} {targetOf(e).name}</small>
+                <small><Outcome entry={e} /> <span class="cut">{whoOf(e, people)}, {targetOf(e).kind} {targetOf(e).name}</span></small>
               </>
             )}
             more={pages.more}

@@ -19,7 +19,7 @@ const qualifiers: Qualifier[] = [{ key: "state", hint: states, values: (t) => st
 const columnsOf = (selections: ReadonlyMap<string, Selection> | undefined, person: (id: string | null) => string | null): Column<Job>[] => [
   { id: "state", head: "State", width: 104, cell: (j) => <JobMark job={j} /> },
   { id: "action", head: "Act", width: 80, cell: (j) => <span class="m">{verbs[j.action].title}</span> },
-  { id: "filter", head: "What", min: 180, cell: (j) => <span class="row"><Filter selection={selections?.get(j.selection_id)} /></span> },
+  { id: "filter", head: "What", min: 180, cell: (j) => <span class="one-line"><Filter selection={selections?.get(j.selection_id)} /></span> },
   { id: "total", head: "Tasks", width: 80, num: true, cell: (j) => <span class="m">{count(j.total)}</span> },
   { id: "progress", head: "Progress", width: 144, cell: (j) => <span class="row prog-cell"><Progress job={j} /><span class="q2">{j.total ? `${Math.floor((worked(j) / j.total) * 100)} %` : ""}</span></span> },
   { id: "bad", head: "Refused", width: 72, num: true, rank: 2, cell: (j) => <span class={j.refused ? "bad m" : "q"}>{count(j.refused)}</span> },

@@ -21,7 +21,7 @@ const columns: Column<Loss>[] = [
   { id: "host", head: "Host", width: 120, rank: 3, cell: (l) => <span class="q2">{l.hostname}</span> },
   { id: "hands", head: "In hand", width: 72, num: true, cell: (l) => <span class={l.task_count ? "m" : "q"}>{count(l.task_count)}</span> },
   { id: "verdict", head: "What most likely happened", min: 200, cell: (l) => <span title={l.verdict}>{l.verdict}</span> },
-  { id: "heard", head: "Last heard", width: 152, rank: 2, cell: (l) => <Time at={l.last_heartbeat} /> },
+  { id: "heard", head: "Last heard", width: 168, rank: 2, cell: (l) => <Time at={l.last_heartbeat} /> },
   { id: "age", head: "Lost", width: 72, num: true, cell: (l) => <span class="q2"><Age at={l.noticed_at} /></span> },
 ];
 const card = (l: Loss) => (

@@ -31,7 +31,7 @@ const columnsOf = (engine: string | null, over: boolean): Column<Item>[] => [
   { id: "what", head: "What happened", width: 240, cell: (i) => (i.new_task_id ? <span class="row"><span class="q">now</span><Link class="mono" to={to("task", { engine: i.engine, task: i.new_task_id })}>{i.new_task_id.slice(0, 8)}</Link></span> : <span class="q2" title={i.reason ?? i.exclusion ?? ""}>{i.reason ?? i.exclusion}</span>) },
   { id: "was", head: "Was", width: 96, rank: 3, cell: (i) => <span class="q2">{taskStates[i.state as TaskState]?.word ?? i.state}</span> },
   ...(engine ? [] : [{ id: "engine", head: "Engine", width: 80, rank: 4, cell: (i: Item) => <span class="q">{i.engine}</span> }]),
-  { id: "at", head: "At", width: 88, num: true, rank: 2, cell: (i) => <span class="q2"><Time at={i.finished_at} /></span> },
+  { id: "at", head: "At", width: 176, num: true, rank: 2, cell: (i) => <span class="q2"><Time at={i.finished_at} /></span> },
 ];
 const card = (i: Item) => {
   const o = i.outcome ? (outcomes[i.outcome] ?? waits) : waits;

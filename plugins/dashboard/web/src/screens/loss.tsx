@@ -44,6 +44,8 @@ const columns: Column<Held>[] = [
   { id: "id", head: "Id", width: 96, rank: 1, cell: (t) => <span class="q2"><Id id={t.task_id} /></span> },
 ];
 
+const heldWords = (state: string, n: number) => `${count(n)} ${n === 1 ? "was" : "were"} ${state === "started" ? "running" : "reserved"}`;
+
 export default function LossPage({ params }: ScreenProps) {
   const at = slug.value;
   const person = useNames();
@@ -87,7 +89,7 @@ export default function LossPage({ params }: ScreenProps) {
             <div class="sh"><h2>In its hands: {count(loss.task_count)} {loss.task_count === 1 ? "task" : "tasks"}</h2>{loss.task_count > tasks.length && <span class="q small">the first {tasks.length}</span>}</div>
             {tasks.length === 0 ? <p class="q pad">Nothing that is known of.</p> : (
               <>
-                {advice.map(([state, words]) => <div class="pad" key={state}><Note kind={state === "started" ? "warn" : "info"}><b>{count(tasks.filter((t) => t.state === state).length)} {state === "started" ? "were running" : "were reserved"}.</b> {words.charAt(0).toUpperCase() + words.slice(1)}.</Note></div>)}
+                {advice.map(([state, words]) => <div class="pad" key={state}><Note kind={state === "started" ? "warn" : "info"}><b>{heldWords(state, tasks.filter((t) => t.state === state).length)}.</b> {words.charAt(0).toUpperCase() + words.slice(1)}.</Note></div>)}
                 <div class="held-list"><Table label="What it held" rows={tasks} id={(t) => t.task_id} columns={columns} onCurrent={(t) => t && go(to("task", { engine: loss.engine, task: t.task_id }))} onOpen={(t) => go(to("task", { engine: loss.engine, task: t.task_id }))}
                   card={(t) => <><Mid name={t.name ?? "unnamed"} /><span class="r">{span(t.age_seconds * 1000)}</span><small><TaskStateMark state={t.state} /><span>{t.queue}</span></small></>} /></div>
               </>

@@ -35,7 +35,7 @@ const columns: Column<Channel>[] = [
   { id: "to", head: "Goes to", min: 200, cell: (c) => <span class="q2" title={whereTo(c.type, c.config)} dir="auto">{whereTo(c.type, c.config)}</span> },
   { id: "of", head: "Of", width: 112, rank: 1, cell: (c) => <span class="q2">{c.of === "project" ? "the project" : "you alone"}</span> },
   { id: "state", head: "State", width: 104, cell: (c) => <StateOf channel={c} /> },
-  { id: "changed", head: "Changed", width: 152, rank: 3, cell: (c) => <span class="q2"><Time at={c.updated_at} /></span> },
+  { id: "changed", head: "Changed", width: 176, rank: 3, cell: (c) => <span class="q2"><Time at={c.updated_at} /></span> },
 ];
 function StateOf({ channel: c }: { channel: Channel }) {
   if (!c.is_active) return <State look="stop">off</State>;

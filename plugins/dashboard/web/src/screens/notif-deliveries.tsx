@@ -18,7 +18,7 @@ const StateOf = ({ d }: { d: Delivery }) => <State look={looks[d.status]}>{d.sta
 const isTest = (d: Delivery) => !d.subscription_id;
 
 const columns: Column<Delivery>[] = [
-  { id: "time", head: "Time ↓", width: 152, cell: (d) => <span class="q2"><Time at={d.sent_at} /></span> },
+  { id: "time", head: "Time ↓", width: 176, cell: (d) => <span class="q2"><Time at={d.sent_at} /></span> },
   { id: "state", head: "State", width: 88, cell: (d) => <StateOf d={d} /> },
   { id: "channel", head: "Channel", width: 160, cell: (d) => <span title={d.channel_name ?? ""} dir="auto">{d.channel_name ?? <span class="q">deleted</span>}</span> },
   { id: "what", head: "What", width: 168, rank: 2, cell: (d) => <span class="q2">{isTest(d) ? "Test" : triggerWords(d.trigger)}</span> },

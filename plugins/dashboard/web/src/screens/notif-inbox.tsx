@@ -33,7 +33,7 @@ export function Inbox({ bar }: { bar: Bar }) {
   const several = projects.value.length > 1;
   const columns: Column<Note>[] = [
     { id: "what", head: "What", width: 220, cell: (n) => <State look={lookOf(n.trigger)}><span class={n.read_at ? "q2" : "b"}>{triggerWords(n.trigger)}</span></State> },
-    { id: "title", head: "Said", min: 240, cell: (n) => <span class={n.read_at ? "q2" : ""} dir="auto">{subject(n)} {n.body && <span class="q">{n.body}</span>}</span> },
+    { id: "title", head: "Said", min: 240, cell: (n) => <span class={n.read_at ? "q2" : ""}><bdi>{subject(n)}</bdi> {n.body && <bdi class="q">{n.body}</bdi>}</span> },
     ...(several ? [{ id: "project", head: "Project", width: 120, rank: 2, cell: (n: Note) => <span class="q2">{projectOf(n)?.name}</span> }] : []),
     { id: "age", head: "Age ↓", width: 72, num: true, cell: (n) => <span class="q2"><Age at={n.created_at} /></span> },
   ];
@@ -71,7 +71,7 @@ export function Inbox({ bar }: { bar: Bar }) {
             current={open?.id ?? ""}
             onCurrent={take}
             onOpen={take}
-            card={(n) => <><span class={n.read_at ? "cut q2" : "cut b"}>{subject(n) || triggerWords(n.trigger)}</span><span class="r"><Age at={n.created_at} /></span><small><State look={lookOf(n.trigger)} hideWord>{triggerWords(n.trigger)}</State>{n.body}</small></>}
+            card={(n) => <><span class={n.read_at ? "cut q2" : "cut b"}>{subject(n) || triggerWords(n.trigger)}</span><span class="r"><Age at={n.created_at} /></span><small><State look={lookOf(n.trigger)} hideWord>{triggerWords(n.trigger)}</State><bdi class="cut">{n.body}</bdi></small></>}
             foot={rows.length >= 200 ? <p class="more-rows q small">The newest 200 stand here.</p> : undefined}
           />
         )}

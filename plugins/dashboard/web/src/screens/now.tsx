@@ -329,7 +329,7 @@ function RecentFailures() {
   const failureColumns: Column<Schemas["Task"]>[] = [
     { id: "name", head: "Task", min: 220, cell: (t) => <Mid name={t.name} /> },
     { id: "exception", head: "Exception", min: 160, cell: (t) => <span class="mono" title={t.exception ?? ""}>{t.exception}</span> },
-    { id: "at", head: "Ended", width: 136, num: true, cell: (t) => <span class="q2"><Time at={t.finished_at} /></span> },
+    { id: "at", head: "Ended", width: 176, num: true, cell: (t) => <span class="q2"><Time at={t.finished_at} /></span> },
   ];
   return <Table label="Failed last" rows={rows} id={(t) => t.id} columns={failureColumns} onCurrent={(t) => t && go(to("task", { engine: t.engine, task: t.task_id }))} card={(t) => <><Mid name={t.name} /><span class="r"><Time at={t.finished_at} /></span><small class="bad"><span class="cut">{t.exception}</span></small></>} />;
 }

@@ -31,7 +31,7 @@ const columns: Column<Plugin>[] = [
   { id: "plugin", head: "Plugin", width: 176, rank: 1, sort: true, value: (p) => p.plugin, cell: (p) => <span class="mono" title={p.plugin_id ?? ""}>{p.plugin}</span> },
   { id: "version", head: "Version", width: 72, rank: 2, cell: (p) => <span class="q2">{p.version}</span> },
   { id: "kind", head: "Kind", width: 88, rank: 3, cell: (p) => <span class="q2">{p.kinds}</span> },
-  { id: "why", head: "Last error", min: 160, cell: (p) => <span class={p.why ? "bad" : "q"} title={p.why ?? ""} dir="auto">{p.why ?? (p.problems[0] ? p.problems[0].message : "none")}</span> },
+  { id: "why", head: "Last error", min: 160, cell: (p) => <span class={p.why && stateOf(p).look !== "done" ? "bad" : "q"} title={p.why ?? ""} dir="auto">{p.why ?? (p.problems[0] ? p.problems[0].message : "none")}</span> },
   { id: "calls", head: "Calls", width: 80, num: true, rank: 4, sort: true, value: (p) => p.calls, cell: (p) => <span class="q2">{count(p.calls)}</span> },
   { id: "errors", head: "Errors", width: 72, num: true, sort: true, value: (p) => p.errors, cell: (p) => <span class={p.errors ? "m" : "q"}>{count(p.errors)}</span> },
   { id: "from", head: "Settings", width: 104, rank: 5, cell: (p) => <span class={p.override ? "m" : "q2"}>{p.override ? "laid over" : p.configured ? "file" : "built in"}</span> },
@@ -57,7 +57,7 @@ export default function Plugins() {
       <h1 class="vh">Plugins</h1>
       <div class="split">
         {answer.error && !answer.value ? <ErrorBox error={answer.error} retry={answer.refresh} what="The plugins" /> : !answer.value ? <Skeleton /> : rows.length === 0 ? <Empty title="No plugin matches" action={<button type="button" class="btn" onClick={() => setParams({ q: null })}>Drop the filter</button>} /> : (
-          <Table label="Plugins" rows={rows} id={(p) => p.instance} columns={columns} current={open?.instance ?? ""} onCurrent={(p) => setParams({ row: p?.instance, tab: null })} onOpen={(p) => setParams({ row: p.instance })} sort={param("sort")} onSort={(sort) => setParams({ sort })} rowClass={(p) => (stateOf(p).look === "fail" ? "is-bad" : undefined)} card={(p) => <><span class="cut m">{p.instance}</span><span class="r"><StateOf plugin={p} /></span><small>{p.plugin} {p.version}{p.why && <span class="bad">{p.why}</span>}</small></>} />
+          <Table label="Plugins" rows={rows} id={(p) => p.instance} columns={columns} current={open?.instance ?? ""} onCurrent={(p) => setParams({ row: p?.instance, tab: null })} onOpen={(p) => setParams({ row: p.instance })} sort={param("sort")} onSort={(sort) => setParams({ sort })} rowClass={(p) => (stateOf(p).look === "fail" ? "is-bad" : undefined)} card={(p) => <><span class="cut m">{p.instance}</span><span class="r"><StateOf plugin={p} /></span><small>{p.plugin} {p.version}{p.why && <span class={stateOf(p).look === "done" ? "cut" : "cut bad"}>{p.why}</span>}</small></>} />
         )}
         {open && <PluginDrawer key={open.instance} plugin={open} onClose={() => setParams({ row: null, tab: null })} />}
       </div>

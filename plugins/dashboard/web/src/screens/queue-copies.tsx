@@ -33,8 +33,8 @@ const columns: Column<Copy>[] = [
   { id: "engine", head: "Engine", width: 80, rank: 2, cell: (c) => <span class="q">{c.engine}</span> },
   { id: "messages", head: "Tasks", width: 88, num: true, cell: (c) => <span class="m">{count(c.messages)}</span> },
   { id: "bytes", head: "Size", width: 88, num: true, rank: 3, cell: (c) => <span class="q2">{bytes(c.bytes)}</span> },
-  { id: "made", head: "Purged", width: 160, rank: 1, cell: (c) => <Time at={c.created_at} /> },
-  { id: "gone", head: "Kept until", width: 160, cell: (c) => (c.state === "kept" ? <span class={new Date(c.expires_at).getTime() - Date.now() < soon ? "t-retry" : undefined}><Time at={c.expires_at} /></span> : null) },
+  { id: "made", head: "Purged", width: 168, rank: 1, cell: (c) => <Time at={c.created_at} /> },
+  { id: "gone", head: "Kept until", width: 168, cell: (c) => (c.state === "kept" ? <span class={new Date(c.expires_at).getTime() - Date.now() < soon ? "t-retry" : undefined}><Time at={c.expires_at} /></span> : null) },
 ];
 const card = (c: Copy) => (
   <>

@@ -93,7 +93,7 @@ export function DepthLine({ q, minutes = 30, height = 20 }: { q: Pick<Queue, "sa
   const seen = q.samples.filter((s) => s.at >= from);
   const first = seen[0];
   const last = seen[seen.length - 1];
-  if (!first || !last) return null;
+  if (!first || !last || end - first.at < 1000) return null; // one moment is no line
   const top = Math.max(...seen.map((s) => s.n), 1) * 1.08;
   const x = (t: number) => ((t - from) / (end - from)) * 196 + 1;
   const y = (n: number) => height - 2 - (n / top) * (height - 5);

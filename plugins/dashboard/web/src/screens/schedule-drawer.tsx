@@ -149,7 +149,7 @@ export function ScheduleDrawer({ s, onClose }: { s: Schedule; onClose: () => voi
           <Diff changes={driftChanges(drift.members)} />
         </div>
       )}
-      {shift && <div class="sec"><Note><b>Clocks go {shift.by > 0 ? "forward" : "back"} by {zoneSpan(shift.by)}</b> in {s.timezone} on {wallOf(shift.at, s.timezone)?.weekday} {wallOf(shift.at, s.timezone)?.day}, <Time at={shift.at} />.</Note></div>}
+      {shift && <div class="sec"><Note><b>Clocks go {shift.by > 0 ? "forward" : "back"} by {zoneSpan(shift.by)}</b> in {s.timezone} on {wallOf(shift.at, s.timezone)?.weekday} {wallOf(shift.at, s.timezone)?.day}.</Note></div>}
       <div class="sec">
         <dl class="kv w">
           <dt>When</dt><dd><span class="mono">{whenWords(s)}</span> {s.kind !== "interval" && <span class="q">{s.timezone}</span>}</dd>
@@ -160,7 +160,7 @@ export function ScheduleDrawer({ s, onClose }: { s: Schedule; onClose: () => voi
           {s.overlap && (<><dt>If one still runs</dt><dd>{s.overlap === "skip" ? "left out" : "both run"}</dd></>)}
           {s.applied_at && (<><dt>Applied</dt><dd><Time at={s.applied_at} /></dd></>)}
           <dt>Source</dt><dd>{s.source} <span class="q">revision {s.revision}</span></dd>
-          {s.description && (<><dt>Note</dt><dd title={s.description}>{s.description}</dd></>)}
+          {s.description && (<><dt>Note</dt><dd class="wraps">{s.description}</dd></>)}
         </dl>
       </div>
       <div class="sec">

@@ -50,7 +50,10 @@ export function Marks({ fires }: { fires: readonly Fire[] | undefined }) {
 export function whenWords(s: Pick<Schedule, "kind" | "expression">): string {
   if (s.kind === "interval") {
     const found = /^(\d+)(s|m|h|d)?$/.exec(s.expression);
-    return found ? `every ${found[1]} ${{ s: "s", m: "min", h: "h", d: "d" }[found[2] ?? "s"]}` : `every ${s.expression}`;
+    if (!found) return `every ${s.expression}`;
+    const seconds = Number(found[1]) * { s: 1, m: 60, h: 3600, d: 86_400 }[(found[2] ?? "s") as "s" | "m" | "h" | "d"];
+    const [n, unit] = ([[86_400, "d"], [3600, "h"], [60, "min"]] as const).find(([length]) => seconds >= length && seconds % length === 0) ?? [1, "s"];
+    return `every ${seconds / n} ${unit}`;
   }
   if (s.kind === "clocked") return `at ${s.expression.slice(0, 10)}`;
   if (s.kind === "solar") return s.expression.split(":")[0] ?? s.expression;

@@ -61,7 +61,7 @@ function Next({ s }: { s: Schedule }) {
 
 const columns: Column<Schedule>[] = [
   {
-    id: "name", head: "Schedule", min: 220,
+    id: "name", head: "Schedule", min: 264,
     cell: (s) => (
       <span class="row">
         <span class="cut m" title={s.name} dir="auto">{s.name}</span>
@@ -72,16 +72,16 @@ const columns: Column<Schedule>[] = [
   },
   { id: "engine", head: "Engine", width: 72, rank: 3, cell: (s) => <span class="q">{s.engine}</span> },
   { id: "when", head: "When", width: 120, cell: (s) => <span class="mono" title={`${s.kind}: ${s.expression}`}>{whenWords(s)}</span> },
-  { id: "zone", head: "Zone", width: 112, rank: 2, cell: (s) => <span class="q2" title={s.timezone}>{s.kind === "interval" ? <span class="q">any</span> : s.timezone}</span> },
+  { id: "zone", head: "Zone", width: 136, rank: 2, cell: (s) => <span class="q2" title={s.timezone}>{s.kind === "interval" ? <span class="q">any</span> : s.timezone}</span> },
   { id: "next", head: "Next", width: 80, num: true, cell: (s) => <span class="q2"><Next s={s} /></span> },
   { id: "marks", head: "Last 30 marks", width: 136, cell: (s) => <MarksCell s={s} /> },
   { id: "task", head: "Task", width: 200, rank: 6, cell: (s) => <Mid name={s.task_name} /> },
-  { id: "queue", head: "Queue", width: 96, rank: 5, cell: (s) => <span class="q2">{s.queue}</span> },
+  { id: "queue", head: "Queue", width: 112, rank: 5, cell: (s) => <span class="q2">{s.queue}</span> },
   { id: "last", head: "Last run", width: 80, num: true, rank: 4, cell: (s) => <span class="q2"><Age at={s.last_run_at} /></span> },
   { id: "runs", head: "Runs", width: 72, num: true, rank: 7, extra: true, cell: (s) => <span class="q2">{runs(s)}</span> },
   { id: "scheduler", head: "Kept by", width: 136, rank: 8, extra: true, cell: (s) => <span class="q2" title={s.instance ?? ""}>{s.scheduler}</span> },
   { id: "source", head: "Source", width: 120, rank: 9, extra: true, cell: (s) => <span class="q2">{s.source}</span> },
-  { id: "edited", head: "Edited", width: 152, rank: 9, extra: true, cell: (s) => <Time at={s.updated_at} /> },
+  { id: "edited", head: "Edited", width: 176, rank: 9, extra: true, cell: (s) => <Time at={s.updated_at} /> },
 ];
 const card = (s: Schedule) => (
   <>

@@ -22,6 +22,11 @@ import { CopyButton, Mid, Time } from "../parts/text";
 import { Actions, Arguments, CopyTask, Timeline, argumentsNote, stateFacts, useCapabilities, useEvents, useTask, whatCan, type TaskDetail, type Wish } from "./task-parts";
 import { TaskPlan } from "./task-plan";
 
+/** As much of a name as the task list takes; the end tells names apart. */
+const NAME_ASKED = 200;
+/** What can be told of a task, as it happens. */
+const LIFE = ["sent", "received", "started", "retried", "ended"];
+
 type TreeAnswer = { nodes: { task_id: string; name: string; state: TaskState; parent_task_id: string | null; received_at: string | null; finished_at: string | null }[]; truncated: boolean; node_count: number };
 
 export default function TaskPage({ params }: ScreenProps) {
@@ -178,7 +183,7 @@ function Overview({ task, events, tree }: { task: TaskDetail; events: ReturnType
         <div class="sec">
           <h2>Told by</h2>
           <dl class="kv">
-            {Object.entries(task.sources ?? {}).map(([what, who]) => (
+            {Object.entries(task.sources ?? {}).sort(([a], [b]) => LIFE.indexOf(a) - LIFE.indexOf(b)).map(([what, who]) => (
               <>
                 <dt key={what + "t"}>{what}</dt>
                 <dd key={what}>{who.map((w) => w.name ?? "an agent that is gone").join(", ")}</dd>
@@ -260,7 +265,7 @@ function Related({ tree, task, most = 500 }: { tree: TreeAnswer; task: Task; mos
 function AgainstSuccess({ task }: { task: Task }) {
   const at = slug.value;
   const wanted = task.state === "failure" || task.state === "retry";
-  const last = useQuery(wanted ? `task last success ${at} ${task.engine} ${task.name}` : null, async (signal) => (await readTasks(at, { name: task.name, state: "success", engine: task.engine }, undefined, signal, 20)).items.find((t) => t.name === task.name) ?? null);
+  const last = useQuery(wanted ? `task last success ${at} ${task.engine} ${task.name}` : null, async (signal) => (await readTasks(at, { name: task.name?.slice(-NAME_ASKED), state: "success", engine: task.engine }, undefined, signal, 20)).items.find((t) => t.name === task.name) ?? null);
   if (!wanted || !last.value) return null;
   const other = last.value;
   const changes: Change[] = [

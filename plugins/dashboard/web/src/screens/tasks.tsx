@@ -55,13 +55,13 @@ const columns: Column<Task>[] = [
   { id: "age", head: "Age ↓", width: 64, num: true, cell: (t) => <span class="q2"><Age at={timeOf(t)} /></span> },
   { id: "wait", head: "Wait", width: 88, num: true, cell: (t) => <Wait task={t} /> },
   { id: "run", head: "Run", width: 88, num: true, cell: (t) => <Run task={t} /> },
-  { id: "worker", head: "Worker", width: 128, rank: 5, cell: (t) => <span class="q2" title={t.worker_name ?? ""}>{t.worker_name}</span> },
+  { id: "worker", head: "Worker", width: 144, rank: 5, cell: (t) => <span class="q2" title={t.worker_name ?? ""}>{t.worker_name}</span> },
   { id: "try", head: "Try", width: 48, num: true, rank: 1, cell: (t) => <span class={t.retry_count ? "m" : "q"}>{t.retry_count + 1}</span> },
   { id: "id", head: "Id", width: 112, rank: 6, cell: (t) => <span class="row q2"><Id id={t.task_id} /><CopyButton text={t.task_id} label="Copy the id" /></span> },
   { id: "engine", head: "Engine", width: 80, rank: 7, extra: true, cell: (t) => <span class="q2">{t.engine}</span> },
   { id: "priority", head: "Priority", width: 80, rank: 8, extra: true, cell: (t) => <span class="q2">{t.priority}</span> },
-  { id: "started", head: "Started", width: 152, rank: 8, extra: true, cell: (t) => <Time at={t.started_at} /> },
-  { id: "finished", head: "Finished", width: 152, rank: 8, extra: true, cell: (t) => <Time at={t.finished_at} /> },
+  { id: "started", head: "Started", width: 168, rank: 8, extra: true, cell: (t) => <Time at={t.started_at} /> },
+  { id: "finished", head: "Finished", width: 168, rank: 8, extra: true, cell: (t) => <Time at={t.finished_at} /> },
   { id: "exception", head: "Exception", width: 240, rank: 9, extra: true, cell: (t) => <span class="mono" title={t.exception ?? ""}>{t.exception}</span> },
 ];
 

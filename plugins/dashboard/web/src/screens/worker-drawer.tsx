@@ -57,7 +57,7 @@ export function WorkerDrawer({ worker, state, loss, onClose }: { worker: Worker;
       {loss && (
         <div class="sec">
           <Note kind="bad">
-            <b>Lost.</b> {loss.verdict}. <Link to={to("loss", { loss: loss.id })}>{loss.task_count ? `${count(loss.task_count)} ${loss.task_count === 1 ? "task was" : "tasks were"} in its hands` : "Post-mortem"}</Link>
+            <b>Lost.</b> {loss.verdict.charAt(0).toUpperCase() + loss.verdict.slice(1)}. <Link to={to("loss", { loss: loss.id })}>{loss.task_count ? `${count(loss.task_count)} ${loss.task_count === 1 ? "task was" : "tasks were"} in its hands` : "Post-mortem"}</Link>
           </Note>
         </div>
       )}
@@ -102,7 +102,7 @@ export function WorkerDrawer({ worker, state, loss, onClose }: { worker: Worker;
         <h2>Listens to</h2>
         <ConsumerForm w={w} known={known} />
       </div>
-      <div class="sec">
+      {(w.state === "online" || own.length > 0) && <div class="sec">
         <h2>Limits of a task here <span class="push q">{registered.length ? `${registered.length} known` : ""}</span></h2>
         <LimitForm w={w} names={registered} />
         {own.length > 0 && (
@@ -115,7 +115,7 @@ export function WorkerDrawer({ worker, state, loss, onClose }: { worker: Worker;
             ))}
           </ul>
         )}
-      </div>
+      </div>}
     </Drawer>
   );
 }
