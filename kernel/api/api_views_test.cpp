@@ -142,11 +142,11 @@ class ApiViewsTest : public CppUnit::TestFixture {
   void suggestions_name_the_fields_they_know() {
     Browser viewer = person("viewer", core::Role::viewer);
     const std::string path = std::string(kBase) + "/suggestions";
-    for (const char* field : {"name", "queue", "worker", "engine"})
+    for (const char* field : {"name", "queue", "worker", "engine", "exception"})
       CPPUNIT_ASSERT_EQUAL(std::size_t{0}, viewer.get(path + "?field=" + field).items().size());
-    const Answered refused = viewer.get(path + "?field=exception&prefix=V");
+    const Answered refused = viewer.get(path + "?field=priority&prefix=h");
     CPPUNIT_ASSERT_EQUAL(422, refused.status);
-    CPPUNIT_ASSERT(refused.response.body.find("must be name, queue, worker or engine") !=
+    CPPUNIT_ASSERT(refused.response.body.find("must be name, queue, worker, engine or exception") !=
                    std::string::npos);
     CPPUNIT_ASSERT_EQUAL(422, viewer.get(path).status);
     CPPUNIT_ASSERT_EQUAL(422, viewer.get(path + "?field=name&limit=51").status);

@@ -55,7 +55,11 @@ core::Actor Call::actor() const {
 
 net::Response refuse(const Call& call, const base::Error& error) {
   net::Response response = refusal(call.request, error);
-  if (response.status >= 500 && error.where != core::refuse::kAgentOffline) {
+  if (error.where == core::refuse::kAgentOffline) {
+    call.log.info("request refused", {{"method", call.request.method},
+                                      {"path", call.request.path},
+                                      {"error", error.text()}});
+  } else if (response.status >= 500) {
     call.log.error("request failed", {{"method", call.request.method},
                                       {"path", call.request.path},
                                       {"code", base::to_string(error.code)},

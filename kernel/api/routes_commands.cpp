@@ -29,11 +29,10 @@ net::Response command_answer(const Call& call, const core::CommandRequest& asked
                              const base::Result<core::Command>& command) {
   if (command) return json_answer(202, to_json(*command));
   const base::Error& error = command.error();
-  if (error.where == core::refuse::kAgentOffline) {
-    return error_answer(call.request, 503, "agent_offline", error.message,
-                        Object{{"agent_id", id_or_null(asked.agent_id)}});
-  }
-  return refuse(call, error);
+  net::Response refused = refuse(call, error);
+  if (error.where != core::refuse::kAgentOffline) return refused;
+  return error_answer(call.request, 503, "agent_offline", error.message,
+                      Object{{"agent_id", id_or_null(asked.agent_id)}});
 }
 
 // Reads what is asked for with `read` and gives it as a command.

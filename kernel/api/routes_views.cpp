@@ -69,7 +69,8 @@ std::optional<core::SuggestedField> read_field(Input& query) {
   if (*word == "queue") return core::SuggestedField::queue;
   if (*word == "worker") return core::SuggestedField::worker;
   if (*word == "engine") return core::SuggestedField::engine;
-  query.problem("field", "literal_error", "must be name, queue, worker or engine");
+  if (*word == "exception") return core::SuggestedField::exception;
+  query.problem("field", "literal_error", "must be name, queue, worker, engine or exception");
   return std::nullopt;
 }
 
@@ -113,8 +114,8 @@ void add_view_routes(Router& router) {
            {Gate::signed_in, Action::read_project, nullptr, "tasks"}, list_suggestions)
       .does("List values that begin with what somebody typed")
       .query(
-          "{field: \"name\"|\"queue\"|\"worker\"|\"engine\", prefix?: text(0..200), limit?: "
-          "int(1..50)}")
+          "{field: \"name\"|\"queue\"|\"worker\"|\"engine\"|\"exception\", prefix?: text(0..200), "
+          "limit?: int(1..50)}")
       .gives(200, "{items: [{value: text}]}");
 }
 

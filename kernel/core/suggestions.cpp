@@ -63,7 +63,10 @@ base::Status read_values(Store& store, Table table, std::uint16_t project_column
                          std::uint32_t limit, ValueSet& out) {
   Query query(table);
   query.where.eq(project_column, project);
-  if (!prefix.empty()) query.where.prefix(column, prefix);
+  if (prefix.empty())
+    query.where.not_null(column);
+  else
+    query.where.prefix(column, prefix);
   query.group(column).count().order({0}).limit(limit).timeout_ms(kSuggestTimeoutMs);
   return store.each(query, [&out](const Row& row) {
     out.emplace(row.text(0));
@@ -109,6 +112,9 @@ base::Result<std::vector<std::string>> suggest_values(Store& store, const base::
   else if (field == SuggestedField::worker)
     done = read_values(store, Table::workers, model::workers::project_id, project,
                        model::workers::name, prefix, limit, found);
+  else if (field == SuggestedField::exception)
+    done = read_values(store, Table::error_groups, model::error_groups::project_id, project,
+                       model::error_groups::exception, prefix, limit, found);
   else
     done = read_engines(store, project, prefix, limit, found);
   if (!done) return std::move(done).error();

@@ -1,4 +1,5 @@
-// Values that a project has, for whoever types a filter: names of tasks, queues, workers, engines.
+// Values that a project has, for whoever types a filter: names of tasks, queues, workers, engines,
+// types of exceptions.
 //
 // Names of tasks come from the index of the task list, one look each; the others from small tables.
 // Reentrant. Errors: the store's.
@@ -15,7 +16,7 @@
 
 namespace z4j::core {
 
-enum class SuggestedField { name, queue, worker, engine };
+enum class SuggestedField { name, queue, worker, engine, exception };
 
 // Those that begin with `prefix` in byte order, at most `limit`. Behind them names of tasks that
 // hold it elsewhere, upper and lower case alike, as far as a moment's search finds some.

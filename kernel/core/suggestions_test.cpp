@@ -14,6 +14,7 @@ class SuggestionsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(names_that_begin_so_come_first_then_those_that_hold_it);
   CPPUNIT_TEST(queues_and_workers_of_several_engines_are_told_once);
   CPPUNIT_TEST(engines_are_those_of_workers_queues_and_agents);
+  CPPUNIT_TEST(exceptions_are_those_of_the_groups_of_errors);
   CPPUNIT_TEST(another_projects_values_are_not_told);
   CPPUNIT_TEST_SUITE_END();
 
@@ -64,6 +65,18 @@ class SuggestionsTest : public CppUnit::TestFixture {
         .num(w::sort_at, 1)
         .num(w::created_at, 1)
         .num(w::updated_at, 1);
+    insert(std::move(rows));
+  }
+  void add_group(const base::Uuid& project, const std::string& print, const std::string& type) {
+    namespace g = model::error_groups;
+    Rows rows(Table::error_groups);
+    rows.begin()
+        .uuid(g::project_id, project)
+        .text(g::fingerprint, print)
+        .num(g::lane, 0)
+        .num(g::first_seen_at, 1)
+        .num(g::last_seen_at, 1)
+        .text_or_null(g::exception, type);
     insert(std::move(rows));
   }
   std::string suggest(SuggestedField field, std::string_view prefix, std::uint32_t limit = 10) {
@@ -124,12 +137,22 @@ class SuggestionsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("celery"), suggest(SuggestedField::engine, "", 1));
   }
 
+  void exceptions_are_those_of_the_groups_of_errors() {
+    int print = 0;
+    for (const char* type : {"ValueError", "KeyError", "ValueError", "OSError", ""})
+      add_group(project_, std::to_string(print++), type);
+    CPPUNIT_ASSERT_EQUAL(std::string("KeyError OSError ValueError"),
+                         suggest(SuggestedField::exception, ""));
+    CPPUNIT_ASSERT_EQUAL(std::string("ValueError"), suggest(SuggestedField::exception, "V"));
+  }
+
   void another_projects_values_are_not_told() {
     const base::Uuid other = base::Uuid::random();
+    add_group(other, "1", "SecretError");
     add_task(other, "t1", "secret.name");
     add_queue(other, "secret", "secret");
     for (const auto field : {SuggestedField::name, SuggestedField::queue, SuggestedField::worker,
-                             SuggestedField::engine})
+                             SuggestedField::engine, SuggestedField::exception})
       CPPUNIT_ASSERT_EQUAL(std::string(), suggest(field, ""));
     CPPUNIT_ASSERT_EQUAL(std::string(), suggest(SuggestedField::name, "name"));
   }

@@ -14,6 +14,10 @@ class RowStage(Stage):
         given = dict(line.split("=", 1) for line in env.strip().splitlines())
         self.agents[given["Z4J_AGENT_NAME"]] = Agent(given["Z4J_BRAIN_URL"].replace("ws", "http", 1), {"token": given["Z4J_TOKEN"], "hmac_secret": given["Z4J_HMAC_SECRET"]}, given["Z4J_AGENT_NAME"])
 
+    def logged(self, request_id):
+        """The lines of the brain's log under that id."""
+        return [line for line in self.brain.log_text().splitlines() if request_id in line]
+
     def tamper(self):
         """What somebody with the database does to an entry, past its guards."""
         entry = next(item for item in self.brain.project("/audit?limit=100")["items"] if item["action"].startswith("agent."))

@@ -251,6 +251,8 @@ class AgentSchedulesTest(SchedulesCase):
         agent.acked(agent.send_events(frame("terminal", 1, [])))
         shown = self.named("newer nightly")
         self.assertEqual(shown["args"], ["[REDACTED]"], "the digest is checked before secrets are taken out")
+        status, refused = self.brain.ask("GET", f"/api/v1/projects/default/schedules/{shown['id']}/preview")
+        self.assertEqual((status, refused["details"]["reason"]), (409, "scheduler"), refused)
         agent.close()
         wait_until(lambda: self.one(shown)["blocked"] == "agent_offline", 90)
         self.post(f"/{shown['id']}/disable", expect=503)

@@ -91,16 +91,22 @@ base::Result<std::vector<base::TimeUs>> PluginSchedulers::preview(const std::str
                                                                   const json::Object& schedule,
                                                                   base::TimeUs from,
                                                                   std::uint32_t most) {
+  bool is_configured = false;
   for (const config::PluginEntry& entry : entries_) {
     const auto known = described(entry);
     if (!known || known->scheduler != scheduler) continue;
     if (!known->serves_the_store && known->project_id != project) continue;
+    is_configured = true;
     const auto report = host_.report(entry.name);
     if (!report || report->state != plugin::State::started) continue;
     return host_.schedules_preview(entry.name, json::write(schedule), from, most);
   }
-  return core::refuse::error(base::Code::unavailable, "scheduler",
-                             "no plugin of the scheduler \"" + scheduler + "\" runs here");
+  if (is_configured)
+    return core::refuse::error(base::Code::unavailable, "scheduler",
+                               "the plugin of the scheduler \"" + scheduler + "\" does not run");
+  return core::refuse::error(
+      base::Code::unsupported, "scheduler",
+      "no plugin here knows when schedules of \"" + scheduler + "\" run; it runs them itself");
 }
 
 base::Status PluginSchedulers::reach(const std::string& instance) {

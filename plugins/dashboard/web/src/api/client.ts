@@ -7,6 +7,8 @@ export type PathOf<M extends Method> = { [P in keyof paths]: M extends keyof pat
 type Operation<P extends keyof paths, M extends Method> = M extends keyof paths[P] ? NonNullable<paths[P][M]> : never;
 type JsonOf<R> = R extends { content: { "application/json": infer J } } ? J : undefined;
 type Answer<O> = O extends { responses: infer R } ? { [S in keyof R]: JsonOf<R[S]> }[keyof R] : never;
+/** What an endpoint answers. */
+export type AnswerOf<P extends PathOf<M>, M extends Method = "get"> = Answer<Operation<P, M>>;
 type Query<O> = O extends { parameters: { query?: infer Q } } ? Q : never;
 type PathParameters<O> = O extends { parameters: { path: infer P } } ? P : never;
 type Body<O> = O extends { requestBody?: infer B } ? (NonNullable<B> extends { content: { "application/json": infer J } } ? J : never) : never;
@@ -128,13 +130,6 @@ const verb =
     ask(method.toUpperCase(), addressOf(path, asking.path as Record<string, unknown>, asking.query as Record<string, unknown>), asking) as Promise<Answer<Operation<P, M>>>;
 
 export const api = { get: verb("get"), post: verb("post"), put: verb("put"), patch: verb("patch"), delete: verb("delete") };
-
-/** For endpoints that the committed document does not have yet. Prefer `api`. */
-export const raw = {
-  get: <T>(address: string, signal?: AbortSignal) => ask("GET", address, { signal }) as Promise<T>,
-  post: <T>(address: string, body?: unknown, signal?: AbortSignal) => ask("POST", address, { body, signal }) as Promise<T>,
-  delete: <T>(address: string, signal?: AbortSignal) => ask("DELETE", address, { signal }) as Promise<T>,
-};
 
 /** A file of the API that may be refused: asked for here, so that a refusal is an error and no file. */
 export async function file(address: string, signal?: AbortSignal): Promise<Blob> {

@@ -669,6 +669,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/csp-reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a browser's report that a page of the console broke its policy */
+        post: operations["post_csp_reports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/docs": {
         parameters: {
             query?: never;
@@ -1627,6 +1644,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{slug}/deploys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List when something new went out, newest first */
+        get: operations["get_projects_slug_deploys"];
+        put?: never;
+        /** Mark a deploy: now, or when it was */
+        post: operations["post_projects_slug_deploys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/deploys/{deploy_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take the mark of a deploy away */
+        delete: operations["delete_projects_slug_deploys_deploy_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the groups of errors of a project */
+        get: operations["get_projects_slug_errors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/errors/{fingerprint}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a group of errors */
+        get: operations["get_projects_slug_errors_fingerprint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{slug}/event-sources": {
         parameters: {
             query?: never;
@@ -1653,6 +1739,23 @@ export interface paths {
         };
         /** List the events of a task */
         get: operations["get_projects_slug_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Say what is wrong in a project, worst first */
+        get: operations["get_projects_slug_findings"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2304,6 +2407,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{slug}/suggestions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List values that begin with what somebody typed */
+        get: operations["get_projects_slug_suggestions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/task-figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how the tasks of a name ran over time */
+        get: operations["get_projects_slug_task_figures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/task-names": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the names of tasks with how often, how long and how well they ran */
+        get: operations["get_projects_slug_task_names"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{slug}/tasks": {
         parameters: {
             query?: never;
@@ -2372,6 +2526,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{slug}/tasks:facets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Count the tasks of a filter by state, over time and by queue */
+        get: operations["get_projects_slug_tasks_facets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{slug}/trends": {
         parameters: {
             query?: never;
@@ -2384,6 +2555,41 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List one's own views of lists, then those that others share */
+        get: operations["get_projects_slug_views"];
+        put?: never;
+        /** Save the query of a list under a name; sharing it needs an operator */
+        post: operations["post_projects_slug_views"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/views/{view_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a view of one's own; as a project admin, a shared one */
+        delete: operations["delete_projects_slug_views_view_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2796,7 +3002,7 @@ export interface paths {
         get: operations["get_users_user_id"];
         put?: never;
         post?: never;
-        /** Delete a user */
+        /** Delete a user; erase: and what all else tells of the person, the audit log too */
         delete: operations["delete_users_user_id"];
         options?: never;
         head?: never;
@@ -2832,6 +3038,23 @@ export interface paths {
         put?: never;
         /** Remove a user's second factor */
         post: operations["post_users_user_id_reset_mfa"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ext/{instance}/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a file of a plugin; its routes, of any method, say themselves who may */
+        get: operations["get_ext_instance_path"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3074,6 +3297,8 @@ export interface components {
             check_trouble: string | null;
             /** Format: date-time */
             checked_at: string | null;
+            erased?: number;
+            erasure_trouble: string | null;
             /** Format: date-time */
             first_broken_at?: string | null;
             /** Format: uuid */
@@ -3256,6 +3481,34 @@ export interface components {
             /** Format: uuid */
             user_channel_id: string | null;
         };
+        Deploy: {
+            /** Format: date-time */
+            at: string;
+            created_by_name: string | null;
+            /** Format: uuid */
+            id: string;
+            label: string;
+            note: string | null;
+        };
+        ErrorGroup: {
+            count: number;
+            exception: string | null;
+            fingerprint: string;
+            /** Format: date-time */
+            first_seen_at: string;
+            is_new: boolean;
+            /** Format: date-time */
+            last_seen_at: string;
+            message: string | null;
+            queues: string[];
+            sample: {
+                engine: string;
+                task_id: string;
+            } | null;
+            series: number[];
+            task_names: string[];
+            task_names_more: boolean;
+        };
         HomeFigures: {
             agents_online: number;
             agents_total: number;
@@ -3318,6 +3571,19 @@ export interface components {
             user_email: string;
             /** Format: uuid */
             user_id: string;
+        };
+        NameFigures: {
+            engine: string;
+            failed: number;
+            failure_rate: number;
+            name: string;
+            per_minute: number;
+            retried: number;
+            retry_share: number;
+            revoked: number;
+            runtime_ms: components["schemas"]["RunTimes"] | null;
+            sent: number;
+            succeeded: number;
         };
         Notification: {
             body: string | null;
@@ -3453,6 +3719,25 @@ export interface components {
             /** Format: uuid */
             id: string;
             task_id: string;
+        };
+        RunTimes: {
+            avg: number;
+            p50: number;
+            p95: number;
+            p99: number;
+            total: number;
+        };
+        SavedView: {
+            /** Format: date-time */
+            created_at: string;
+            created_by_name: string | null;
+            /** Format: uuid */
+            id: string;
+            is_mine: boolean;
+            is_shared: boolean;
+            name: string;
+            query: string;
+            screen: string;
         };
         Schedule: {
             /** Format: date-time */
@@ -3599,6 +3884,7 @@ export interface components {
             eta: string | null;
             evidence: unknown;
             exception: string | null;
+            fingerprint: string | null;
             /** Format: date-time */
             finished_at: string | null;
             /** Format: uuid */
@@ -3622,6 +3908,8 @@ export interface components {
             retry_of: string | null;
             root_task_id: string | null;
             runtime_ms: number | null;
+            /** Format: date-time */
+            sort_at: string;
             /** Format: date-time */
             started_at: string | null;
             /** @enum {string} */
@@ -4882,6 +5170,28 @@ export interface operations {
                         revoked: boolean;
                     };
                 };
+            };
+        };
+    };
+    post_csp_reports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description done, nothing to say */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -6868,6 +7178,190 @@ export interface operations {
             };
         };
     };
+    get_projects_slug_deploys: {
+        parameters: {
+            query?: {
+                since?: string;
+                until?: string;
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Deploy"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+        };
+    };
+    post_projects_slug_deploys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** Format: date-time */
+                    at?: string | null;
+                    label: string;
+                    note?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description made */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deploy"];
+                };
+            };
+        };
+    };
+    delete_projects_slug_deploys_deploy_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+                deploy_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done, nothing to say */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_projects_slug_errors: {
+        parameters: {
+            query?: {
+                hours?: number;
+                name?: string;
+                queue?: string;
+                exception?: string;
+                q?: string;
+                order?: "count" | "last_seen" | "first_seen";
+                buckets?: number;
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        bucket_seconds: number;
+                        items: components["schemas"]["ErrorGroup"][];
+                        next_cursor: string | null;
+                        /** Format: date-time */
+                        since: string;
+                        total_groups: number;
+                        truncated: boolean;
+                        /** Format: date-time */
+                        until: string;
+                    };
+                };
+            };
+        };
+    };
+    get_projects_slug_errors_fingerprint: {
+        parameters: {
+            query?: {
+                hours?: number;
+                buckets?: number;
+            };
+            header?: never;
+            path: {
+                slug: string;
+                fingerprint: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        bucket_seconds: number;
+                        by_name: {
+                            count: number;
+                            value: string;
+                        }[];
+                        by_queue: {
+                            count: number;
+                            value: string;
+                        }[];
+                        count: number;
+                        exception: string | null;
+                        fingerprint: string;
+                        /** Format: date-time */
+                        first_seen_at: string;
+                        is_new: boolean;
+                        /** Format: date-time */
+                        last_seen_at: string;
+                        message: string | null;
+                        open_failures: number;
+                        open_failures_capped: boolean;
+                        queues: string[];
+                        sample: {
+                            engine: string;
+                            task_id: string;
+                        } | null;
+                        series: number[];
+                        /** Format: date-time */
+                        since: string;
+                        task_names: string[];
+                        task_names_more: boolean;
+                        traceback: string | null;
+                        /** Format: date-time */
+                        until: string;
+                    };
+                };
+            };
+        };
+    };
     get_projects_slug_event_sources: {
         parameters: {
             query?: never;
@@ -6941,6 +7435,50 @@ export interface operations {
                             task_id: string;
                         }[];
                         next_cursor: string | null;
+                    };
+                };
+            };
+        };
+    };
+    get_projects_slug_findings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Format: date-time */
+                        at: string;
+                        checked: string[];
+                        /** Format: date-time */
+                        clear_since: string | null;
+                        items: {
+                            count: number | null;
+                            evidence: string | null;
+                            kind: string;
+                            /** @enum {string} */
+                            severity: "critical" | "warning";
+                            /** Format: date-time */
+                            since: string | null;
+                            subject: {
+                                engine: string | null;
+                                id: string;
+                                type: string;
+                            } | null;
+                            title: string;
+                        }[];
+                        unknown: string[];
                     };
                 };
             };
@@ -8601,6 +9139,142 @@ export interface operations {
             };
         };
     };
+    get_projects_slug_suggestions: {
+        parameters: {
+            query: {
+                field: "name" | "queue" | "worker" | "engine" | "exception";
+                prefix?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: {
+                            value: string;
+                        }[];
+                    };
+                };
+            };
+        };
+    };
+    get_projects_slug_task_figures: {
+        parameters: {
+            query: {
+                name: string;
+                hours?: number;
+                buckets?: number;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        before: {
+                            failed: number;
+                            failure_rate: number;
+                            runtime_ms: components["schemas"]["RunTimes"] | null;
+                            succeeded: number;
+                        };
+                        bucket_seconds: number;
+                        engine: string;
+                        failed: number;
+                        failure_rate: number;
+                        histogram: {
+                            count: number;
+                            le_ms: number | null;
+                        }[];
+                        name: string;
+                        per_minute: number;
+                        retried: number;
+                        retry_share: number;
+                        revoked: number;
+                        runtime_ms: components["schemas"]["RunTimes"] | null;
+                        sent: number;
+                        series: {
+                            failed: number;
+                            p50: number | null;
+                            p95: number | null;
+                            p99: number | null;
+                            retried: number;
+                            revoked: number;
+                            succeeded: number;
+                            /** Format: date-time */
+                            t: string;
+                        }[];
+                        /** Format: date-time */
+                        since: string;
+                        succeeded: number;
+                        /** Format: date-time */
+                        until: string;
+                        wait_ms: {
+                            p50: number;
+                            p95: number;
+                            p99: number;
+                            sampled: number;
+                        } | null;
+                    };
+                };
+            };
+        };
+    };
+    get_projects_slug_task_names: {
+        parameters: {
+            query?: {
+                hours?: number;
+                q?: string;
+                order?: "count" | "failures" | "failure_rate" | "runtime" | "p95";
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["NameFigures"][];
+                        next_cursor: string | null;
+                        /** Format: date-time */
+                        since: string;
+                        truncated: boolean;
+                        /** Format: date-time */
+                        until: string;
+                    };
+                };
+            };
+        };
+    };
     get_projects_slug_tasks: {
         parameters: {
             query?: {
@@ -8611,6 +9285,7 @@ export interface operations {
                 queue?: string;
                 worker?: string;
                 engine?: string;
+                fingerprint?: string;
                 arg?: string;
                 since?: string;
                 until?: string;
@@ -8710,6 +9385,7 @@ export interface operations {
                         eta: string | null;
                         evidence: unknown;
                         exception: string | null;
+                        fingerprint: string | null;
                         /** Format: date-time */
                         finished_at: string | null;
                         /** Format: uuid */
@@ -8733,6 +9409,8 @@ export interface operations {
                         retry_of: string | null;
                         root_task_id: string | null;
                         runtime_ms: number | null;
+                        /** Format: date-time */
+                        sort_at: string;
                         sources: {
                             [key: string]: {
                                 /** Format: uuid */
@@ -8794,6 +9472,66 @@ export interface operations {
             };
         };
     };
+    get_projects_slug_tasks_facets: {
+        parameters: {
+            query?: {
+                state?: string;
+                priority?: string;
+                name?: string;
+                search?: string;
+                queue?: string;
+                worker?: string;
+                engine?: string;
+                fingerprint?: string;
+                arg?: string;
+                since?: string;
+                until?: string;
+                buckets?: number;
+                top?: number;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        approximate: boolean;
+                        bucket_seconds: number;
+                        by_queue: {
+                            count: number;
+                            value: string;
+                        }[] | null;
+                        by_state: {
+                            [key: string]: number;
+                        };
+                        /** Format: date-time */
+                        searched_until: string | null;
+                        series: {
+                            counts: {
+                                [key: string]: number;
+                            };
+                            /** Format: date-time */
+                            t: string;
+                        }[];
+                        /** Format: date-time */
+                        since: string;
+                        total: number;
+                        /** Format: date-time */
+                        until: string;
+                    };
+                };
+            };
+        };
+    };
     get_projects_slug_trends: {
         parameters: {
             query?: {
@@ -8834,6 +9572,82 @@ export interface operations {
                         window: string;
                     };
                 };
+            };
+        };
+    };
+    get_projects_slug_views: {
+        parameters: {
+            query?: {
+                screen?: string;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"][];
+                };
+            };
+        };
+    };
+    post_projects_slug_views: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    is_shared?: boolean | null;
+                    name: string;
+                    query: string;
+                    screen: string;
+                };
+            };
+        };
+        responses: {
+            /** @description made */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+        };
+    };
+    delete_projects_slug_views_view_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+                view_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done, nothing to say */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -9614,7 +10428,9 @@ export interface operations {
     };
     delete_users_user_id: {
         parameters: {
-            query?: never;
+            query?: {
+                erase?: boolean;
+            };
             header?: never;
             path: {
                 user_id: string;
@@ -9704,6 +10520,36 @@ export interface operations {
         responses: {
             /** @description done, nothing to say */
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_ext_instance_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description as it was */
+            304: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,112 +1,13 @@
-/** Figures by task name, groups of errors, deploys: endpoints that an older brain does not have. */
-import { raw, type ApiError } from "../api/client";
+/** Figures by task name, groups of errors, deploys. */
+import { type AnswerOf, type Schemas } from "../api/client";
 
-export interface Runtime {
-  avg: number;
-  p50: number;
-  p95: number;
-  p99: number;
-  total: number;
-}
-export interface NameFigures {
-  name: string;
-  engine: string;
-  sent: number;
-  succeeded: number;
-  failed: number;
-  retried: number;
-  revoked: number;
-  failure_rate: number;
-  retry_share: number;
-  per_minute: number;
-  runtime_ms: Runtime | null;
-}
-export interface Names {
-  items: NameFigures[];
-  since: string;
-  until: string;
-  truncated: boolean;
-  next_cursor: string | null;
-}
-export interface Point {
-  t: string;
-  succeeded: number;
-  failed: number;
-  retried: number;
-  revoked?: number;
-  p50: number | null;
-  p95: number | null;
-  p99: number | null;
-}
-export interface TaskFigures extends NameFigures {
-  histogram: Bucket[];
-  wait_ms: { p50: number; p95: number; p99: number; sampled: number } | null;
-  series: Point[];
-  bucket_seconds: number;
-  since?: string;
-  until?: string;
-  before: { succeeded: number; failed: number; failure_rate: number; runtime_ms: Runtime | null };
-}
-export interface Bucket {
-  le_ms: number | null;
-  count: number;
-}
-export interface Group {
-  fingerprint: string;
-  exception: string | null;
-  message: string | null;
-  count: number;
-  first_seen_at: string;
-  last_seen_at: string;
-  is_new: boolean;
-  task_names: string[];
-  task_names_more: boolean;
-  queues: string[];
-  sample: { engine: string; task_id: string } | null;
-  series: number[];
-}
-export interface Groups {
-  items: Group[];
-  since: string;
-  until: string;
-  bucket_seconds: number;
-  total_groups: number;
-  truncated: boolean;
-  next_cursor: string | null;
-}
-export interface GroupDetail extends Group {
-  traceback: string | null;
-  by_name: Counted[];
-  by_queue: Counted[];
-  open_failures: number;
-  open_failures_capped: boolean;
-}
-interface Counted {
-  name?: string;
-  value?: string;
-  count: number;
-}
-export const countedName = (c: Counted): string => c.value ?? c.name ?? "";
-export interface Deploy {
-  id: string;
-  at: string;
-  label: string;
-  note: string | null;
-  created_by_name: string | null;
-}
-
-/** The answer, or null where the brain has no such endpoint. */
-export async function optional<T>(slug: string, path: string, query: Record<string, string | number | undefined>, signal?: AbortSignal): Promise<T | null> {
-  const words = new URLSearchParams();
-  for (const [key, value] of Object.entries(query)) if (value !== undefined && value !== "") words.set(key, String(value));
-  try {
-    return await raw.get<T>(`/api/v1/projects/${encodeURIComponent(slug)}/${path}?${words}`, signal);
-  } catch (error) {
-    const refused = error as ApiError;
-    if (refused.status === 405 || (refused.status === 404 && refused.code === "http_404")) return null;
-    throw error;
-  }
-}
+export type NameFigures = Schemas["NameFigures"];
+export type Names = AnswerOf<"/api/v1/projects/{slug}/task-names">;
+export type TaskFigures = AnswerOf<"/api/v1/projects/{slug}/task-figures">;
+export type Bucket = TaskFigures["histogram"][number];
+export type Group = Schemas["ErrorGroup"];
+export type Groups = AnswerOf<"/api/v1/projects/{slug}/errors">;
+export type Deploy = Schemas["Deploy"];
 
 /** Deploys that a chart of the last so many hours marks. */
 export const marksOf = (deploys: readonly Deploy[] | null | undefined) => (deploys ?? []).map((d) => ({ at: new Date(d.at).getTime(), label: d.label }));

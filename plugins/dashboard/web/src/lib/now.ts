@@ -1,23 +1,10 @@
 /** What the first screen says: findings, figures, what moved. */
-import { raw, type ApiError } from "../api/client";
+import { type AnswerOf } from "../api/client";
+import { type NameFigures } from "./figures";
 import { count } from "./time";
 
-export interface Finding {
-  kind: string;
-  severity: "critical" | "warning" | "info";
-  title: string;
-  evidence: string | null;
-  since: string | null;
-  subject: { type: string; engine: string | null; id: string } | null;
-  count: number | null;
-}
-export interface Findings {
-  at: string;
-  clear_since: string | null;
-  items: Finding[];
-  checked: string[];
-  unknown: string[];
-}
+export type Findings = AnswerOf<"/api/v1/projects/{slug}/findings">;
+export type Finding = Findings["items"][number];
 
 const numbers = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten"];
 const say = (n: number, one: string, many: string) => `${numbers[n] ?? count(n)} ${n === 1 ? one : many}`;
@@ -31,16 +18,6 @@ export function sentence(items: readonly Finding[], clearSince: string): string 
   return words.charAt(0) + words.slice(1).toLowerCase();
 }
 
-export interface NameFigures {
-  name: string;
-  engine: string | null;
-  succeeded: number;
-  failed: number;
-  retried: number;
-  failure_rate: number | null;
-  per_minute: number;
-  runtime_ms: { avg: number | null; p50: number | null; p95: number | null; p99: number | null; total: number | null } | null;
-}
 export interface Mover extends NameFigures {
   perHour: number;
   /** This hour against an hour of the day before it, in parts of one; null without a day to compare. */
@@ -72,14 +49,4 @@ export function movers(hour: readonly NameFigures[], day: readonly NameFigures[]
 function score(m: Mover): number {
   const rate = m.failure_rate ?? 0;
   return rate < 0.005 ? 0 : rate * Math.min(50, m.times ?? 2);
-}
-
-/** null where the brain has no such endpoint. */
-export async function optional<T>(address: string, signal: AbortSignal): Promise<T | null> {
-  try {
-    return await raw.get<T>(address, signal);
-  } catch (error) {
-    if ((error as ApiError).status === 404) return null;
-    throw error;
-  }
 }

@@ -1,20 +1,20 @@
 /** The task list's question: terms of the query bar -> the API's filter, and what the rows say of time. */
-import { api, raw, type ApiError, type Page, type Schemas } from "../api/client";
+import { api, type AnswerOf, type Page, type Schemas } from "../api/client";
 import type { Qualifier, Term } from "./ask";
 import { valueOf } from "./ask";
 import { moment } from "./time";
 import { stateOf, taskStates, type TaskState } from "./states";
 
-export type Task = Schemas["Task"] & { sort_at?: string; fingerprint?: string | null };
+export type Task = Schemas["Task"];
 
 const states = (typed: string) => Object.values(taskStates).map((s) => s.word).filter((w) => w.startsWith(typed.toLowerCase()));
 
-/** Values of the project as somebody types: the brain's, or nothing where it has no such endpoint. */
-export function suggest(slug: string, field: string): (prefix: string) => Promise<string[]> {
+type Suggested = "name" | "queue" | "worker" | "engine" | "exception";
+/** Values of the project as somebody types. */
+export function suggest(slug: string, field: Suggested): (prefix: string) => Promise<string[]> {
   return async (prefix) => {
     try {
-      const answer = await raw.get<{ items: { value: string }[] }>(`/api/v1/projects/${encodeURIComponent(slug)}/suggestions?field=${field}&limit=12&prefix=${encodeURIComponent(prefix)}`);
-      return answer.items.map((i) => i.value);
+      return (await api.get("/api/v1/projects/{slug}/suggestions", { path: { slug }, query: { field, limit: 12, prefix } })).items.map((i) => i.value);
     } catch {
       return [];
     }
@@ -89,31 +89,12 @@ export function runOf(task: Task, today: number): number | null {
 /** When the list's order says it was: its latest start, receipt or first sight. */
 export const timeOf = (task: Task): string => task.sort_at ?? task.started_at ?? task.received_at ?? task.created_at;
 
-export interface Facets {
-  since: string;
-  until: string;
-  bucket_seconds: number;
-  series: { t: string; counts: Partial<Record<TaskState, number>> }[];
-  by_state: Partial<Record<TaskState, number>>;
-  total: number;
-  approximate: boolean;
-  searched_until?: string | null;
-}
-
-let hasFacets = true;
-/** Counts over time for a filter. A brain without that endpoint tells its figures of the project instead. */
-export async function readFacets(slug: string, filter: TaskFilter, from: number, until: number, signal: AbortSignal): Promise<Facets | null> {
-  if (hasFacets) {
-    const query = new URLSearchParams({ ...filter, since: new Date(from).toISOString(), until: new Date(until).toISOString(), buckets: "60" });
-    try {
-      return await raw.get<Facets>(`/api/v1/projects/${encodeURIComponent(slug)}/tasks:facets?${query}`, signal);
-    } catch (error) {
-      if ((error as ApiError).status !== 404 && (error as ApiError).status !== 405) throw error;
-      hasFacets = false;
-    }
-  }
-  return null;
-}
+export type Facets = AnswerOf<"/api/v1/projects/{slug}/tasks:facets">;
+/** Counts over time for a filter. */
+export const readFacets = (slug: string, filter: TaskFilter, from: number, until: number, signal: AbortSignal): Promise<Facets> =>
+  api.get("/api/v1/projects/{slug}/tasks:facets", { path: { slug }, query: { ...filter, since: new Date(from).toISOString(), until: new Date(until).toISOString(), buckets: BARS }, signal });
+/** How many bars a brush has at most. */
+export const BARS = 60;
 
 export interface Stats {
   tasks_by_state: Partial<Record<TaskState, number>>;

@@ -1,7 +1,6 @@
 /** Saved views: a list's query under a name, of one's own or shared with the project. They live in the brain. */
 import { useState } from "preact/hooks";
-import { ApiError, raw } from "../api/client";
-import { optional } from "../lib/now";
+import { api, ApiError } from "../api/client";
 import { refresh, useQuery } from "../lib/query";
 import { go, place, slug } from "../lib/router";
 import { may } from "../lib/session";
@@ -10,26 +9,15 @@ import { Note } from "./feedback";
 import { Icon } from "./icons";
 import { Dialog } from "./panels";
 
-interface View {
-  id: string;
-  name: string;
-  query: string;
-  is_shared: boolean;
-  is_mine: boolean;
-  created_by_name: string | null;
-}
-
 /** The star of a list's query bar. `screen` names the list; what is kept is the address's query without the open row. */
 export function Views({ screen }: { screen: string }) {
   const at = slug.value;
-  const base = `/api/v1/projects/${encodeURIComponent(at)}/views`;
   const key = `views ${at} ${screen}`;
-  const views = useQuery(key, (signal) => optional<View[]>(`${base}?screen=${screen}`, signal), { topics: ["project.changed"] });
+  const views = useQuery(key, (signal) => api.get("/api/v1/projects/{slug}/views", { path: { slug: at }, query: { screen }, signal }), { topics: ["project.changed"] });
   const [open, setOpen] = useState(false);
   const [name, setName] = useState("");
   const [shared, setShared] = useState(false);
   const [problem, setProblem] = useState<ApiError | null>(null);
-  if (views.value === null) return null; // a brain without views
   const now = new URLSearchParams(place.value.search);
   now.delete("row");
   const query = now.toString();
@@ -67,7 +55,7 @@ export function Views({ screen }: { screen: string }) {
                   </button>
                   {v.is_shared && <span class="tag">shared{v.is_mine ? "" : ` by ${v.created_by_name ?? "somebody"}`}</span>}
                   {(v.is_mine || (v.is_shared && may("admin"))) && (
-                    <button type="button" class="ib push" aria-label={`Forget ${v.name}`} title="Forget it" onClick={() => void attempt(() => raw.delete(`${base}/${v.id}`), `“${v.name}” is forgotten`)}>
+                    <button type="button" class="ib push" aria-label={`Forget ${v.name}`} title="Forget it" onClick={() => void attempt(() => api.delete("/api/v1/projects/{slug}/views/{view_id}", { path: { slug: at, view_id: v.id } }), `“${v.name}” is forgotten`)}>
                       <Icon name="trash" />
                     </button>
                   )}
@@ -79,7 +67,7 @@ export function Views({ screen }: { screen: string }) {
             class="row"
             onSubmit={(event) => {
               event.preventDefault();
-              if (name.trim()) void attempt(() => raw.post(base, { screen, name: name.trim(), query, is_shared: shared }), `Saved as “${name.trim()}”`).then(() => setName(""));
+              if (name.trim()) void attempt(() => api.post("/api/v1/projects/{slug}/views", { path: { slug: at }, body: { screen, name: name.trim(), query, is_shared: shared } }), `Saved as “${name.trim()}”`).then(() => setName(""));
             }}
           >
             <input class="in" aria-label="Name of this view" placeholder="Save what you see as…" maxLength={80} value={name} onInput={(e) => setName(e.currentTarget.value)} />

@@ -1,7 +1,8 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import "./figures.css";
+import { api } from "../api/client";
 import { parse, problems, useAsk, valueOf } from "../lib/ask";
-import { optional, percent, rangeOf, ranges, rangeWords, rate, type NameFigures, type Names } from "../lib/figures";
+import { percent, rangeOf, ranges, rangeWords, rate, type NameFigures, type Names } from "../lib/figures";
 import { usePages } from "../lib/query";
 import { go, param, setParams, slug, to } from "../lib/router";
 import { suggest } from "../lib/tasks";
@@ -14,7 +15,8 @@ import { Table, type Column } from "../parts/table";
 import { Mid } from "../parts/text";
 
 /** Head -> what the brain orders by. */
-const orders: Record<string, string> = { runs: "count", failed: "failures", rate: "failure_rate", time: "runtime", p95: "p95" };
+const orders = { runs: "count", failed: "failures", rate: "failure_rate", time: "runtime", p95: "p95" } as const;
+const sortOf = (text: string) => (Object.hasOwn(orders, text) ? (text as keyof typeof orders) : "runs");
 const page = (n: NameFigures) => to("name", { name: n.name }, rangeOf(param("range")) === "24" ? {} : { range: rangeOf(param("range")) });
 const ended = (n: NameFigures) => n.succeeded + n.failed;
 const columnsFor = (whole: number): Column<NameFigures>[] => [
@@ -38,16 +40,16 @@ export default function ByName() {
   const qualifiers = useMemo(() => [{ key: "", hint: "part of a task's name", values: suggest(at, "name") }], [at]);
   const wrong = problems(terms, qualifiers);
   const hours = rangeOf(param("range"));
-  const sort = orders[param("sort").replace(/^-/, "")] ? param("sort").replace(/^-/, "") : "runs";
-  const [about, setAbout] = useState<Names | null | undefined>(undefined);
+  const sort = sortOf(param("sort").replace(/^-/, ""));
+  const [about, setAbout] = useState<Names | undefined>(undefined);
   useEffect(() => setAbout(undefined), [at]);
-  const question = { hours, q: valueOf(terms, ""), order: orders[sort] };
+  const question = { hours: Number(hours), q: valueOf(terms, ""), order: orders[sort] };
   const pages = usePages<NameFigures>(
     wrong.length ? null : `names ${at} ${JSON.stringify(question)}`,
     async (cursor, signal) => {
-      const found = await optional<Names>(at, "task-names", { ...question, limit: 100, cursor }, signal);
+      const found = await api.get("/api/v1/projects/{slug}/task-names", { path: { slug: at }, query: { ...question, limit: 100, cursor }, signal });
       setAbout(found);
-      return found ?? { items: [], next_cursor: null };
+      return found;
     },
     (n) => `${n.engine} ${n.name}`,
     { topics: ["task.changed"], leastMs: 10_000 },
@@ -64,9 +66,7 @@ export default function ByName() {
         {about?.truncated && <span class="q small push">There are more names than are looked at: narrow by a part of the name.</span>}
       </div>
       <div class="split">
-        {pages.error && !rows ? <ErrorBox error={pages.error} retry={pages.refresh} what="The figures" /> : wrong.length ? <Empty title="The query is not understood">{wrong.map((w) => <p key={w}>{w}.</p>)}</Empty> : !rows ? <Skeleton rows={16} /> : about === null ? (
-          <Empty title="This brain keeps no figures by name">It is older than this console.</Empty>
-        ) : rows.length === 0 ? <Empty title={text ? "No name matches" : `No task ended in ${rangeWords(hours)}`} action={text ? <button type="button" class="btn" onClick={() => setParams({ q: null })}>Drop the filter</button> : hours !== "720" && <button type="button" class="btn" onClick={() => setParams({ range: "720" })}>Look at 30 days</button>} /> : (
+        {pages.error && !rows ? <ErrorBox error={pages.error} retry={pages.refresh} what="The figures" /> : wrong.length ? <Empty title="The query is not understood">{wrong.map((w) => <p key={w}>{w}.</p>)}</Empty> : !rows ? <Skeleton rows={16} /> : rows.length === 0 ? <Empty title={text ? "No name matches" : `No task ended in ${rangeWords(hours)}`} action={text ? <button type="button" class="btn" onClick={() => setParams({ q: null })}>Drop the filter</button> : hours !== "720" && <button type="button" class="btn" onClick={() => setParams({ range: "720" })}>Look at 30 days</button>} /> : (
           <Table label="Tasks by name" rows={rows} id={(n) => `${n.engine} ${n.name}`} columns={columns} onOpen={(n) => go(page(n))} onCurrent={(n) => n && go(page(n))} sort={"-" + sort} onSort={(by) => setParams({ sort: by.replace(/^-/, "") === "runs" ? null : by.replace(/^-/, "") })} more={pages.more} loadingMore={pages.loadingMore} card={(n) => <><Mid name={n.name} /><span class="r">{span(n.runtime_ms?.p95)}</span><small>{count(ended(n))} ended, <span class={n.failed ? "bad" : ""}>{count(n.failed)} failed</span>, {rate(n.per_minute)} a minute</small></>} />
         )}
       </div>

@@ -1,7 +1,8 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import "./figures.css";
+import { api } from "../api/client";
 import { parse, problems, useAsk, valueOf, write, type Qualifier } from "../lib/ask";
-import { countedName, optional, rangeOf, ranges, rangeWords, type Group, type GroupDetail, type Groups } from "../lib/figures";
+import { rangeOf, ranges, rangeWords, type Group, type Groups } from "../lib/figures";
 import { usePages, useQuery } from "../lib/query";
 import { param, setParams, slug, to } from "../lib/router";
 import { suggest } from "../lib/tasks";
@@ -42,16 +43,16 @@ export default function Errors() {
   const qualifiers = useMemo(() => qualifiersFor(at), [at]);
   const wrong = problems(terms, qualifiers);
   const hours = rangeOf(param("range"));
-  const order = param("order") === "count" ? "count" : "last_seen";
-  const question = { hours, order, q: valueOf(terms, ""), name: valueOf(terms, "name"), queue: valueOf(terms, "queue"), exception: valueOf(terms, "exception") };
-  const [about, setAbout] = useState<Omit<Groups, "items"> | null | undefined>(undefined);
+  const order = param("order") === "count" ? ("count" as const) : ("last_seen" as const);
+  const question = { hours: Number(hours), order, q: valueOf(terms, ""), name: valueOf(terms, "name"), queue: valueOf(terms, "queue"), exception: valueOf(terms, "exception") };
+  const [about, setAbout] = useState<Omit<Groups, "items"> | undefined>(undefined);
   useEffect(() => setAbout(undefined), [at]);
   const pages = usePages<Group>(
     wrong.length ? null : `errors ${at} ${JSON.stringify(question)}`,
     async (cursor, signal) => {
-      const page = await optional<Groups>(at, "errors", { ...question, buckets: 24, limit: 50, cursor }, signal);
+      const page = await api.get("/api/v1/projects/{slug}/errors", { path: { slug: at }, query: { ...question, buckets: 24, limit: 50, cursor }, signal });
       setAbout(page);
-      return page ?? { items: [], next_cursor: null };
+      return page;
     },
     (g) => g.fingerprint,
     { topics: ["task.changed"], leastMs: 5000 },
@@ -72,14 +73,12 @@ export default function Errors() {
         {about && <span class="q small push only-l">whole hours since <Time at={about.since} />{about.truncated && "; there are more groups than are looked at"}</span>}
       </div>
       <div class="split">
-        {pages.error && !rows ? <ErrorBox error={pages.error} retry={pages.refresh} what="The errors" /> : wrong.length ? <Empty title="The query is not understood">{wrong.map((w) => <p key={w}>{w}.</p>)}</Empty> : !rows ? <Skeleton rows={12} /> : about === null ? (
-          <Empty title="This brain does not group errors">It is older than this console. Failed tasks stand in <Link to={to("tasks", {}, { q: "state:failed" })}>the task list</Link>.</Empty>
-        ) : rows.length === 0 ? (
+        {pages.error && !rows ? <ErrorBox error={pages.error} retry={pages.refresh} what="The errors" /> : wrong.length ? <Empty title="The query is not understood">{wrong.map((w) => <p key={w}>{w}.</p>)}</Empty> : !rows ? <Skeleton rows={12} /> : rows.length === 0 ? (
           terms.length ? <EmptyFilter terms={terms.map((t) => ({ text: write([t]) }))} onDrop={(i) => setParams({ q: write(terms.filter((_, k) => k !== i)) })} onClear={() => setParams({ q: null })} /> : <Empty title={`Nothing failed in ${rangeWords(hours)}`} action={hours !== "720" && <button type="button" class="btn" onClick={() => setParams({ range: "720" })}>Look at 30 days</button>} />
         ) : (
           <Table label="Errors" rows={rows} id={(g) => g.fingerprint} columns={shown} current={fingerprint} onCurrent={(g) => setParams({ row: g?.fingerprint })} onOpen={(g) => setParams({ row: g.fingerprint })} more={pages.more} loadingMore={pages.loadingMore} card={(g) => <><span class="mono cut bad">{g.exception ?? nothingSaid}</span><span class="r m">{count(g.count)}</span><small>{g.is_new && <span class="tag new">new</span>}<Age at={g.last_seen_at} ago /> <span class="cut">{g.message}</span></small></>} />
         )}
-        {fingerprint && about !== null && <GroupDrawer key={fingerprint} fingerprint={fingerprint} row={rows?.find((g) => g.fingerprint === fingerprint)} onClose={() => setParams({ row: null })} />}
+        {fingerprint && <GroupDrawer key={fingerprint} fingerprint={fingerprint} row={rows?.find((g) => g.fingerprint === fingerprint)} onClose={() => setParams({ row: null })} />}
       </div>
     </>
   );
@@ -88,7 +87,7 @@ export default function Errors() {
 function GroupDrawer({ fingerprint, row, onClose }: { fingerprint: string; row: Group | undefined; onClose: () => void }) {
   const at = slug.value;
   const [wish, setWish] = useState<BulkWish | null>(null);
-  const answer = useQuery(`error ${at} ${fingerprint}`, (signal) => optional<GroupDetail>(at, `errors/${encodeURIComponent(fingerprint)}`, { hours: 720, buckets: 60 }, signal), { topics: ["task.changed"], leastMs: 5000 });
+  const answer = useQuery(`error ${at} ${fingerprint}`, (signal) => api.get("/api/v1/projects/{slug}/errors/{fingerprint}", { path: { slug: at, fingerprint }, query: { hours: 720, buckets: 60 }, signal }), { topics: ["task.changed"], leastMs: 5000 });
   const d = answer.value;
   const g = d ?? row;
   if (wish) return <BulkPlan wish={wish} onClose={() => setWish(null)} onDone={() => (setWish(null), answer.refresh())} />;
@@ -121,8 +120,8 @@ function GroupDrawer({ fingerprint, row, onClose }: { fingerprint: string; row: 
           </div>
           {d && (
             <>
-              <div class="sec"><h2>By task</h2><ul class="counted">{d.by_name.map((n) => <li key={countedName(n)}><Link to={to("name", { name: countedName(n) })}><Mid name={countedName(n)} /></Link><span class="num">{count(n.count)}</span></li>)}</ul></div>
-              {d.by_queue.length > 0 && <div class="sec"><h2>By queue</h2><ul class="counted">{d.by_queue.map((n) => <li key={countedName(n)}><span class="cut">{countedName(n) || "none"}</span><span class="num">{count(n.count)}</span></li>)}</ul></div>}
+              <div class="sec"><h2>By task</h2><ul class="counted">{d.by_name.map((n) => <li key={n.value}><Link to={to("name", { name: n.value })}><Mid name={n.value} /></Link><span class="num">{count(n.count)}</span></li>)}</ul></div>
+              {d.by_queue.length > 0 && <div class="sec"><h2>By queue</h2><ul class="counted">{d.by_queue.map((n) => <li key={n.value}><span class="cut">{n.value || "none"}</span><span class="num">{count(n.count)}</span></li>)}</ul></div>}
               <div class="sec"><h2>Traceback of the sample</h2>{d.traceback ? <Trace text={d.traceback} exception={d.exception} /> : <p class="q">The engine told none.</p>}</div>
             </>
           )}

@@ -1,8 +1,8 @@
 import { useMemo, useState } from "preact/hooks";
 import "./figures.css";
-import { raw, ApiError } from "../api/client";
+import { api, ApiError } from "../api/client";
 import { Trouble, useAct } from "../gate/card";
-import { against, marksOf, optional, percent, rangeOf, ranges, rangeWords, rate, trimmed, type Bucket, type Deploy, type Group, type Groups, type TaskFigures } from "../lib/figures";
+import { against, marksOf, percent, rangeOf, ranges, rangeWords, rate, trimmed, type Bucket, type Deploy, type Group, type TaskFigures } from "../lib/figures";
 import { refresh, useQuery } from "../lib/query";
 import { go, param, setParams, slug, to } from "../lib/router";
 import { count, span } from "../lib/time";
@@ -24,10 +24,10 @@ export default function Name({ params }: ScreenProps) {
   const name = params.name ?? "";
   const hours = rangeOf(param("range"));
   const [marking, setMarking] = useState(false);
-  const answer = useQuery(`figures ${at} ${name} ${hours}`, (signal) => optional<TaskFigures>(at, "task-figures", { name, hours, buckets: 60 }, signal), { topics: ["task.changed"], leastMs: 10_000 });
+  const answer = useQuery(`figures ${at} ${name} ${hours}`, (signal) => api.get("/api/v1/projects/{slug}/task-figures", { path: { slug: at }, query: { name, hours: Number(hours), buckets: 60 }, signal }), { topics: ["task.changed"], leastMs: 10_000 });
   const from = useMemo(() => new Date(Date.now() - Number(hours) * 3_600_000).toISOString(), [hours, answer.at]);
-  const deploys = useQuery(`deploys ${at} ${hours}`, async (signal) => (await optional<{ items: Deploy[] }>(at, "deploys", { since: from, limit: 20 }, signal))?.items ?? null, { topics: ["project.changed"] });
-  const groups = useQuery(`errors of ${at} ${name} ${hours}`, async (signal) => (await optional<Groups>(at, "errors", { name, hours, order: "count", buckets: 0, limit: 5 }, signal))?.items ?? null, { topics: ["task.changed"], leastMs: 10_000 });
+  const deploys = useQuery(`deploys ${at} ${hours}`, async (signal) => (await api.get("/api/v1/projects/{slug}/deploys", { path: { slug: at }, query: { since: from, limit: 20 }, signal })).items, { topics: ["project.changed"] });
+  const groups = useQuery(`errors of ${at} ${name} ${hours}`, async (signal) => (await api.get("/api/v1/projects/{slug}/errors", { path: { slug: at }, query: { name, hours: Number(hours), order: "count", buckets: 0, limit: 5 }, signal })).items, { topics: ["task.changed"], leastMs: 10_000 });
   const f = answer.value;
   const marks = useMemo(() => marksOf(deploys.value), [deploys.value]);
   const { times, runs, lengths } = useMemo(() => seriesOf(f), [f]);
@@ -40,11 +40,11 @@ export default function Name({ params }: ScreenProps) {
         <h1 class="name-head"><Mid name={name} even /></h1>
         <span class="push row">
           <Seg label="Span" value={hours} options={ranges} onChange={(range) => setParams({ range: range === "24" ? null : range })} />
-          {deploys.value && <span class="only-l"><Act icon="flag" why={whyNotMine("operator")} onClick={() => setMarking(true)}>Mark a deploy</Act></span>}
+          <span class="only-l"><Act icon="flag" why={whyNotMine("operator")} onClick={() => setMarking(true)}>Mark a deploy</Act></span>
           <Link class="btn only-l" to={to("tasks", {}, { q: `name:${name}` })}>Tasks</Link>
         </span>
       </div>
-      {f === undefined ? <Skeleton rows={16} /> : f === null ? <Empty title="This brain keeps no figures by name">It is older than this console.</Empty> : f.succeeded + f.failed === 0 ? <Empty title={`None of these ended in ${rangeWords(hours)}`} action={hours !== "720" && <button type="button" class="btn" onClick={() => setParams({ range: "720" })}>Look at 30 days</button>} /> : (
+      {f === undefined ? <Skeleton rows={16} /> : f.succeeded + f.failed === 0 ? <Empty title={`None of these ended in ${rangeWords(hours)}`} action={hours !== "720" && <button type="button" class="btn" onClick={() => setParams({ range: "720" })}>Look at 30 days</button>} /> : (
         <div class="scroll figures">
           <Tiles f={f} range={rangeWords(hours)} />
           <div class="fig-cols">
@@ -157,9 +157,9 @@ function MarkDeploy({ at, onClose }: { at: string; onClose: () => void }) {
   const ready = label.trim() && !busy;
   const submit = () =>
     run(async () => {
-      const made = await raw.post<Deploy>(`/api/v1/projects/${encodeURIComponent(at)}/deploys`, { label: label.trim(), ...(note.trim() ? { note: note.trim() } : {}) });
+      const made = await api.post("/api/v1/projects/{slug}/deploys", { path: { slug: at }, body: { label: label.trim(), ...(note.trim() ? { note: note.trim() } : {}) } });
       const undo = () =>
-        void raw.delete(`/api/v1/projects/${encodeURIComponent(at)}/deploys/${made.id}`).then(
+        void api.delete("/api/v1/projects/{slug}/deploys/{deploy_id}", { path: { slug: at, deploy_id: made.id } }).then(
           () => refresh("deploys "),
           (e: unknown) => (e instanceof ApiError ? toastError(e) : toast("It could not be taken back", { bad: true })),
         );

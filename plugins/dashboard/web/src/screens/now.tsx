@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 import "./now.css";
 import { api, type Schemas } from "../api/client";
 import { counts as railCounts } from "../frame/counts";
-import { movers, optional, sentence, type Finding, type Findings, type Mover, type NameFigures } from "../lib/now";
+import { movers, sentence, type Finding, type Findings, type Mover } from "../lib/now";
 import { useQuery } from "../lib/query";
 import { go, slug, to } from "../lib/router";
 import { me } from "../lib/session";
@@ -23,18 +23,9 @@ type Trend = { t: string; success: number; failure: number; retry: number; total
 
 const path = () => ({ slug: slug.value });
 
-/** Findings of a brain that cannot rank them yet: what its summary says needs attention. */
-async function readFindings(at: string, signal: AbortSignal): Promise<Findings> {
-  const own = await optional<Findings>(`/api/v1/projects/${encodeURIComponent(at)}/findings`, signal);
-  if (own) return own;
-  const summary = await api.get("/api/v1/home/summary", { signal });
-  const items = (summary.attention as unknown as { kind: string; severity: string; project_slug: string; message: string; count: number | null }[]).filter((a) => a.project_slug === at);
-  return { at: new Date().toISOString(), clear_since: null, checked: [], unknown: [], items: items.map((a) => ({ kind: a.kind, severity: a.severity === "critical" || a.severity === "error" ? "critical" : "warning", title: a.message, evidence: null, since: null, subject: null, count: a.count })) };
-}
-
 export default function Now() {
   const at = slug.value;
-  const findings = useQuery(`now findings ${at}`, (signal) => readFindings(at, signal), { topics: ["worker.changed", "queue.changed", "agent.changed", "task.changed"], leastMs: 5000, everyMs: 30_000 });
+  const findings = useQuery(`now findings ${at}`, (signal) => api.get("/api/v1/projects/{slug}/findings", { path: path(), signal }), { topics: ["worker.changed", "queue.changed", "agent.changed", "task.changed"], leastMs: 5000, everyMs: 30_000 });
   const stats = useQuery(`now stats ${at}`, (signal) => api.get("/api/v1/projects/{slug}/stats", { path: path(), signal }) as Promise<unknown> as Promise<Stats>, { topics: ["task.changed", "worker.changed"], leastMs: 3000 });
   useEffect(() => {
     const items = findings.value?.items ?? [];
@@ -287,12 +278,12 @@ const card = (m: Mover) => (
 
 function Movers() {
   const at = slug.value;
-  const address = (hours: number) => `/api/v1/projects/${encodeURIComponent(at)}/task-names?hours=${hours}&limit=200`;
   const names = useQuery(
     `now names ${at}`,
     async (signal) => {
-      const [hour, day] = await Promise.all([optional<{ items: NameFigures[] }>(address(1), signal), optional<{ items: NameFigures[] }>(address(24), signal)]);
-      return hour && day ? movers(hour.items, day.items) : null;
+      const of = (hours: number) => api.get("/api/v1/projects/{slug}/task-names", { path: { slug: at }, query: { hours, limit: 200 }, signal });
+      const [hour, day] = await Promise.all([of(1), of(24)]);
+      return movers(hour.items, day.items);
     },
     { topics: ["task.changed"], leastMs: 15_000, everyMs: 60_000 },
   );
@@ -310,7 +301,7 @@ function Movers() {
         <ErrorBox error={names.error} retry={names.refresh} what="The figures by name" />
       ) : names.value === undefined ? (
         <Skeleton rows={8} />
-      ) : names.value === null || rows.length === 0 ? (
+      ) : rows.length === 0 ? (
         <RecentFailures />
       ) : (
         <Table label="Top movers" rows={narrow.value ? rows.slice(0, 8) : rows} id={(m) => `${m.engine} ${m.name}`} columns={columns} onCurrent={(m) => m && go(to("name", { name: m.name }))} onOpen={(m) => go(to("name", { name: m.name }))} card={card} />
@@ -357,7 +348,7 @@ const shortId = (id: string | null) => (id ?? "").replace(/([0-9a-f]{8})-[0-9a-f
 function Changed() {
   const at = slug.value;
   const acts = useQuery(`now acts ${at}`, async (signal) => (await api.get("/api/v1/activity", { query: { limit: 200, project_slug: at }, signal })).items as Act[], { topics: ["audit.changed", "command.changed", "project.changed"], leastMs: 15_000, everyMs: 60_000 });
-  const deploys = useQuery(`now deploys ${at}`, async (signal) => (await optional<{ items: { id: string; at: string; label: string; note: string | null; created_by_name: string | null }[] }>(`/api/v1/projects/${encodeURIComponent(at)}/deploys?limit=10`, signal))?.items ?? [], { topics: ["project.changed"], leastMs: 15_000 });
+  const deploys = useQuery(`now deploys ${at}`, async (signal) => (await api.get("/api/v1/projects/{slug}/deploys", { path: { slug: at }, query: { limit: 10 }, signal })).items, { topics: ["project.changed"], leastMs: 15_000 });
   const rows = [
     ...(acts.value ?? []).filter((a) => !noise.test(a.action)).map((a) => ({ id: a.id, at: a.occurred_at, icon: icons.find(([of]) => of.test(a.action))?.[1] ?? ("info" as const), title: words(a.action), sub: [a.user_id && a.user_id === me.value?.id ? "by you ·" : "", a.target_type.replace(/_/g, " "), shortId(a.target_id)].filter(Boolean).join(" ") })),
     ...(deploys.value ?? []).map((d) => ({ id: d.id, at: d.at, icon: "flag" as const, title: `Deploy ${d.label}`, sub: [d.note, d.created_by_name].filter(Boolean).join(" · ") })),

@@ -1,5 +1,5 @@
 /** What the list of queues, its drawer and its plans share. */
-import { api, raw, type ApiError } from "../api/client";
+import { api } from "../api/client";
 import { depths, emptying, slope, type Emptying, type Sample } from "../lib/depths";
 import { useQuery } from "../lib/query";
 import { slug } from "../lib/router";
@@ -45,32 +45,21 @@ export function useQueues() {
 }
 
 const OUT_MINUTES = 5;
-let hasFacets = true;
-interface ByQueue {
-  by_queue: { value: string; count: number }[] | null;
-  approximate: boolean;
-}
-/** Tasks taken out in a minute, from the facets of the last five; null where the brain has none. */
+/** Tasks taken out in a minute, from the facets of the last five; null where there are too many to count. */
 function useOut(engines: readonly string[]): Map<string, number> | null {
   const names = [...new Set(engines)].sort();
+  const at = slug.value;
   const answer = useQuery(
-    names.length ? `queue flow ${slug.value} ${names.join()}` : null,
+    names.length ? `queue flow ${at} ${names.join()}` : null,
     async (signal) => {
-      if (!hasFacets) return null;
       const found = new Map<string, number>();
       const since = new Date(Date.now() - OUT_MINUTES * 60_000).toISOString();
-      const read = (engine: string, state: string) => raw.get<ByQueue>(`/api/v1/projects/${encodeURIComponent(slug.value)}/tasks:facets?${new URLSearchParams({ engine, since, buckets: "1", top: "100", ...(state && { state }) })}`, signal);
-      try {
-        for (const engine of names) {
-          const [all, waiting] = await Promise.all([read(engine, ""), read(engine, "pending")]);
-          if (!all.by_queue || !waiting.by_queue || all.approximate) return null;
-          for (const { value, count } of all.by_queue) found.set(`${engine}/${value}`, count / OUT_MINUTES);
-          for (const { value, count } of waiting.by_queue) found.set(`${engine}/${value}`, Math.max(0, (found.get(`${engine}/${value}`) ?? 0) - count / OUT_MINUTES));
-        }
-      } catch (error) {
-        if ((error as ApiError).status !== 404 && (error as ApiError).status !== 405) throw error;
-        hasFacets = false;
-        return null;
+      const read = (engine: string, state?: string) => api.get("/api/v1/projects/{slug}/tasks:facets", { path: { slug: at }, query: { engine, since, buckets: 1, top: 100, state }, signal });
+      for (const engine of names) {
+        const [all, waiting] = await Promise.all([read(engine), read(engine, "pending")]);
+        if (!all.by_queue || !waiting.by_queue || all.approximate) return null;
+        for (const { value, count } of all.by_queue) found.set(`${engine}/${value}`, count / OUT_MINUTES);
+        for (const { value, count } of waiting.by_queue) found.set(`${engine}/${value}`, Math.max(0, (found.get(`${engine}/${value}`) ?? 0) - count / OUT_MINUTES));
       }
       return found;
     },

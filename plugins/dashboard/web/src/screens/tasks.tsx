@@ -10,8 +10,7 @@ import { usePages, useQuery } from "../lib/query";
 import { go, param, setParams, slug, to } from "../lib/router";
 import { may } from "../lib/session";
 import { taskStates, type TaskState } from "../lib/states";
-import { readFacets, readTasks, runOf, taskFilter, taskQualifiers, timeOf, waitOf, type Facets, type Stats, type Task } from "../lib/tasks";
-import { optional } from "../lib/now";
+import { BARS, readFacets, readTasks, runOf, taskFilter, taskQualifiers, timeOf, waitOf, type Facets, type Stats, type Task } from "../lib/tasks";
 import { count, duration, moment, now, span } from "../lib/time";
 import { useActs } from "../frame/palette";
 import { ColumnPicker } from "../parts/columns";
@@ -90,7 +89,6 @@ const legend: { states: TaskState[]; look: "fail" | "retry" | "run" | "wait" | "
 ];
 /** Those whose shape another one has too say their word. */
 const spoken = (term: string) => ["failed", "reserved", "rejected"].includes(term);
-const trendBuckets: Record<string, string> = { "15m": "1m", "1h": "1m", "6h": "5m", "24h": "15m", "7d": "1h" };
 const ranges = ["15m", "1h", "6h", "24h", "7d"];
 
 /** The question of the address bar, as the API takes it; "since 1h" moves on in steps. */
@@ -269,23 +267,17 @@ function useBars(filter: Record<string, string>, terms: ReturnType<typeof parse>
   const chosenFrom = moment(valueOf(terms, "since"), until);
   const length = duration(range)!;
   const from = Math.min(until - length, chosenFrom ?? Infinity);
-  const facets = useQuery<Facets | null>(`tasks facets ${at} ${JSON.stringify(rest)} ${from} ${until}`, (asking) => readFacets(at, rest, from, until, asking), { topics: ["task.changed"], leastMs: 5000 });
+  const facets = useQuery(`tasks facets ${at} ${JSON.stringify(rest)} ${from} ${until}`, (asking) => readFacets(at, rest, from, until, asking), { topics: ["task.changed"], leastMs: 5000 });
   const [last, setLast] = useState<Facets | null>(null);
   useEffect(() => {
     if (facets.value !== undefined) setLast(facets.value);
   }, [facets.value]);
   useEffect(() => setLast(null), [at]);
-  // A brain that has no facets tells what ended by hour or five minutes.
-  const trends = useQuery(facets.value === null && Object.keys(rest).length === 0 ? `tasks trends ${at} ${range}` : null, (asking) => api.get("/api/v1/projects/{slug}/trends", { path: { slug: at }, query: { window: range === "15m" ? "1h" : range, bucket: trendBuckets[range] } as never, signal: asking }), { topics: ["task.changed"], leastMs: 10_000 });
-  const deploys = useQuery(`deploys ${at}`, async (asking) => (await optional<{ items: { at: string; label: string }[] }>(`/api/v1/projects/${encodeURIComponent(at)}/deploys?limit=50`, asking))?.items ?? [], { topics: ["project.changed"], leastMs: 30_000 });
+  const deploys = useQuery(`deploys ${at}`, async (asking) => (await api.get("/api/v1/projects/{slug}/deploys", { path: { slug: at }, query: { limit: 50 }, signal: asking })).items, { topics: ["project.changed"], leastMs: 30_000 });
   const marks = useMemo(() => (deploys.value ?? []).map((d) => ({ at: new Date(d.at).getTime(), label: d.label })).filter((d) => d.at > from && d.at < until), [deploys.value, from, until]);
   const shown = facets.value ?? last;
-  const bucketMs = shown ? shown.bucket_seconds * 1000 : (duration(trendBuckets[range] ?? "5m") ?? 300_000);
-  const bars: Bar[] = useMemo(() => {
-    if (shown) return shown.series.map((b) => ({ t: new Date(b.t).getTime(), parts: Object.entries(b.counts).map(([s, n]) => ({ look: taskStates[s as TaskState]?.look ?? "wait", n: n ?? 0 })) }));
-    const series = ((trends.value as { series?: { t: string; success: number; failure: number; retry: number; revoked: number }[] } | undefined)?.series ?? []).map((b) => ({ t: new Date(b.t).getTime(), parts: [{ look: "fail" as const, n: b.failure }, { look: "retry" as const, n: b.retry }, { look: "stop" as const, n: b.revoked }, { look: "done" as const, n: b.success }] }));
-    return series.filter((b) => b.t + bucketMs > from);
-  }, [shown, trends.value, from]);
+  const bucketMs = shown ? shown.bucket_seconds * 1000 : (until - from) / BARS;
+  const bars: Bar[] = useMemo(() => (shown?.series ?? []).map((b) => ({ t: new Date(b.t).getTime(), parts: Object.entries(b.counts).map(([s, n]) => ({ look: taskStates[s as TaskState]?.look ?? "wait", n: n ?? 0 })) })), [shown]);
   return { facets: shown, bars, marks, from, until, bucketMs };
 }
 
@@ -295,7 +287,7 @@ function Nothing({ terms, searchedUntil, more }: { terms: ReturnType<typeof pars
     const until = Date.now();
     return Promise.all(terms.map(async (_, i) => {
       const rest = taskFilter(terms.filter((_, k) => k !== i), until);
-      return (await readFacets(at, rest, until - 86_400_000, until, asking))?.total ?? null;
+      return (await readFacets(at, rest, until - 86_400_000, until, asking)).total;
     }));
   });
   return (

@@ -173,6 +173,8 @@ test("row_36_a_refusal_shows_its_request_id", async (page) => {
   assert.equal(told.status, 503, told.body);
   assert.match(told.id, /^req_[0-9a-f]{16}$/);
   assert.ok((await alert.textContent()).includes(told.id));
+  const lines = await stage("logged", told.id);
+  assert.ok(lines.some((line) => line.includes("request refused") && line.includes("/commands/retry-task")), lines.join("\n"));
   // A list that cannot be read, and a line at the foot of the page.
   await page.route(/\/api\/v1\/projects\/default\/queues(\?|$)/, async (route) => route.fulfill({ status: 500, headers: { "X-Request-Id": "req_00000000deadbeef" }, json: { error: "internal", message: "the store is gone", request_id: "req_00000000deadbeef", details: {} } }));
   await page.goto(address + "/p/default/queues");
