@@ -56,6 +56,7 @@ Api::Api(Parts parts)
   add_invitation_routes(*router_);
   add_agent_routes(*router_);
   add_fleet_routes(*router_);
+  add_trial_routes(*router_);
   add_loss_routes(*router_);
   add_task_routes(*router_);
   add_error_routes(*router_);

@@ -34,6 +34,7 @@
 #include "core/password_resets.hpp"
 #include "core/plugin_overrides.hpp"
 #include "core/projects.hpp"
+#include "core/redaction.hpp"
 #include "core/schedules.hpp"
 #include "core/setup.hpp"
 #include "core/store.hpp"
@@ -117,6 +118,12 @@ struct Parts {
       {};
   // Schedules in their backend's own form, from the instance that keeps them.
   std::function<base::Result<base::json::Array>(const std::string& instance)> own_schedules = {};
+  // Sends a mail that only tells that it arrives through the relay of the settings: {"accepted",
+  // "relay", "from", "steps", "stage", "reply", "error"}. Blocks for half a minute at most. Empty:
+  // there is no such relay.
+  std::function<base::json::Object(const std::string& to)> try_mail = {};
+  // How payloads are kept; none: as they come.
+  const core::Redactor* redactor = nullptr;
   // Makes an instance follow its overrides; may block for its deadlines.
   std::function<base::Status(const std::string& instance)> reload_plugin = {};
 };

@@ -34,6 +34,8 @@ class ApiHomeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_workbook_is_sent_and_has_its_cap);
   CPPUNIT_TEST(an_export_ends_at_its_cap);
   CPPUNIT_TEST(settings_show_no_secret);
+  CPPUNIT_TEST(a_mail_is_tried_and_recorded);
+  CPPUNIT_TEST(a_payload_shows_what_is_kept_of_it);
   CPPUNIT_TEST(versions_are_fetched_when_asked);
   CPPUNIT_TEST(schedulers_are_asked_how_they_are);
   CPPUNIT_TEST(security_txt_says_whom_to_tell);
@@ -300,6 +302,59 @@ class ApiHomeTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("env"), settings.text("settings/1/source"));
     Browser admin(f_, f_.sign_in("admin", false, core::Role::admin));
     CPPUNIT_ASSERT_EQUAL(403, admin.get("/api/v1/admin/settings").status);
+  }
+
+  void a_mail_is_tried_and_recorded() {
+    Browser root(f_, f_.sign_in("root", true));
+    const Object asked{{"to", "ada@example.org"}};
+    const Answered none = root.post("/api/v1/admin/smtp/test", asked);
+    CPPUNIT_ASSERT_EQUAL(409, none.status);
+    CPPUNIT_ASSERT_EQUAL(std::string("no_relay"), none.text("details/reason"));
+    std::string given;
+    f_.open([&given](Parts& parts) {
+      parts.try_mail = [&given](const std::string& to) {
+        given = to;
+        return Object{{"accepted", false},
+                      {"relay", "mail.example:587"},
+                      {"from", "z4j@example"},
+                      {"steps", Array{Object{{"name", "tcp"}, {"good", false}, {"text", "no"}}}},
+                      {"stage", "tcp"},
+                      {"reply", nullptr},
+                      {"error", "refused"}};
+      };
+    });
+    const Answered tried = root.post("/api/v1/admin/smtp/test", asked);
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(tried.response.body, 200, tried.status);
+    CPPUNIT_ASSERT_EQUAL(std::string("ada@example.org"), given);
+    CPPUNIT_ASSERT_EQUAL(std::string("tcp"), tried.text("steps/0/name"));
+    core::Query entry(core::Table::audit_log);
+    entry.where.eq(model::audit_log::action, "smtp.test");
+    const auto row = f_.store->first(entry).value();
+    CPPUNIT_ASSERT(row.has_value());
+    CPPUNIT_ASSERT_EQUAL(std::string("failed"), std::string(row->text(model::audit_log::result)));
+    CPPUNIT_ASSERT_EQUAL(std::string("mail.example:587"),
+                         std::string(row->text(model::audit_log::target_id)));
+    CPPUNIT_ASSERT_EQUAL(422, root.post("/api/v1/admin/smtp/test", Object{{"to", "ada"}}).status);
+    Browser admin(f_, f_.sign_in("admin", false, core::Role::admin));
+    CPPUNIT_ASSERT_EQUAL(403, admin.post("/api/v1/admin/smtp/test", asked).status);
+  }
+
+  void a_payload_shows_what_is_kept_of_it() {
+    const core::Redactor redactor = core::Redactor::make({}).value();
+    f_.open([&redactor](Parts& parts) { parts.redactor = &redactor; });
+    Browser root(f_, f_.sign_in("root", true));
+    const char* path = "/api/v1/admin/redaction/test";
+    const Answered kept = root.post(
+        path, Object{{"payload", Array{7, Object{{"password", "hunter2"}, {"order", 12}}}}});
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(kept.response.body, 200, kept.status);
+    CPPUNIT_ASSERT_EQUAL(std::string("[REDACTED]"), kept.text("kept/1/password"));
+    CPPUNIT_ASSERT_EQUAL(std::string("12"), kept.text("kept/1/order"));
+    CPPUNIT_ASSERT_EQUAL(std::string("/1/password"), kept.text("places/0"));
+    CPPUNIT_ASSERT_EQUAL(std::string("true"), kept.text("redacted"));
+    const Answered plain = root.post(path, Object{{"payload", "hello"}});
+    CPPUNIT_ASSERT_EQUAL(std::string("hello"), plain.text("kept"));
+    CPPUNIT_ASSERT_EQUAL(std::string("false"), plain.text("redacted"));
+    CPPUNIT_ASSERT_EQUAL(422, root.post(path, Object{}).status);
   }
 
   void versions_are_fetched_when_asked() {

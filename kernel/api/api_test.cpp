@@ -358,6 +358,10 @@ class ApiTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("/nowhere/spare.sqlite"),
                          list.text("items/0/configured/settings/path"));
     CPPUNIT_ASSERT_EQUAL(std::string("null"), list.text("items/0/override"));
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("string"),
+        root.get("/api/v1/plugins/spare/schema").text("schema/properties/path/type"));
+    CPPUNIT_ASSERT_EQUAL(404, root.get("/api/v1/plugins/none/schema").status);
     const Answered off = root.post("/api/v1/plugins/spare/disable");
     CPPUNIT_ASSERT_EQUAL_MESSAGE(off.response.body, 200, off.status);
     CPPUNIT_ASSERT_EQUAL(std::string("false"), off.text("override/enabled"));

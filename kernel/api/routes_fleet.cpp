@@ -5,6 +5,7 @@
 #include "api/reply.hpp"
 #include "api/shapes.hpp"
 #include "api/site.hpp"
+#include "core/queue_depths.hpp"
 #include "core/refusal.hpp"
 
 namespace z4j::api {
@@ -12,6 +13,7 @@ namespace {
 
 using base::json::Array;
 using base::json::Object;
+using base::json::Value;
 
 net::Response list_workers(Site& site, Call& call) {
   auto workers = site.fleet.workers(call.project->id);
@@ -70,6 +72,37 @@ net::Response list_waiting(Site& site, Call& call) {
 
 net::Response list_dead_letters(Site& site, Call& call) {
   return list_queued(site, call, "dead_letters", call.param("queue"));
+}
+
+Array depths_json(const std::vector<std::optional<std::int64_t>>& depths) {
+  Array out;
+  for (const auto& depth : depths) out.push_back(depth ? Value(*depth) : Value(nullptr));
+  return out;
+}
+
+net::Response list_depths(Site& site, Call& call) {
+  Input query = Input::of_query(call.request);
+  core::QueueDepthsAsked asked;
+  asked.hours = query.integer("hours", 1, 192).value_or(1);
+  asked.buckets = query.integer("buckets", 1, 200).value_or(60);
+  asked.engine = query.text("engine", {0, 40}).value_or("");
+  asked.queue = query.text("queue", {0, 200}).value_or("");
+  if (!query.ok()) return query.refused(call.request);
+  auto found =
+      core::queue_depths(site.parts.store, call.project->id, asked, site.parts.clock.now());
+  if (!found) return refuse(call, found.error());
+  Array items;
+  for (const core::QueueDepths& queue : found->queues) {
+    items.push_back(Object{{"engine", queue.engine},
+                           {"queue", queue.name},
+                           {"pending", depths_json(queue.pending)},
+                           {"oldest_seconds", depths_json(queue.oldest_s)}});
+  }
+  return json_answer(200, Object{{"items", std::move(items)},
+                                 {"since", base::format_time(found->since)},
+                                 {"until", base::format_time(found->until)},
+                                 {"bucket_seconds", found->bucket_s},
+                                 {"truncated", found->is_truncated}});
 }
 
 net::Response list_capabilities(Site& site, Call& call) {
@@ -137,6 +170,14 @@ void add_fleet_routes(Router& router) {
              "broker_url_hint: text?, last_seen_at: time?, created_at: time, pending_count: int?, "
              "unacked_count: int?, scheduled_count: int?, consumer_count: int?, oldest_at: time?, "
              "oldest_age_seconds: int?, is_paused: bool}]");
+  router.add("GET", "/api/v1/projects/{slug}/queue-depths", viewer("queues"), list_depths)
+      .does("Show how deep queues were over time")
+      .query(
+          "{hours?: int(1..192), buckets?: int(1..200), engine?: text(0..40), queue?: "
+          "text(0..200)}")
+      .gives(200,
+             "{items: [{engine: text, queue: text, pending: [int?], oldest_seconds: [int?]}], "
+             "since: time, until: time, bucket_seconds: int, truncated: bool}");
   router
       .add("GET", "/api/v1/projects/{slug}/queues/{engine}/{queue}/waiting", viewer("queues"),
            list_waiting)

@@ -151,8 +151,6 @@ net::Response plugin_answer(Site& site, const Call& call) {
   return error_answer(call.request, 404, "not_found", "plugin instance not found");
 }
 
-net::Response get_plugin(Site& site, Call& call) { return plugin_answer(site, call); }
-
 // The instance that a change is about; the answer that refuses it when there is none.
 struct Target {
   const config::PluginEntry* entry = nullptr;
@@ -171,6 +169,19 @@ Target target_of(Site& site, const Call& call) {
           : error_answer(call.request, 404, "not_found", "plugin instance not found");
   return t;
 }
+
+// What the settings of an instance may be, as its plugin describes them.
+net::Response get_plugin_schema(Site& site, Call& call) {
+  const Target target = target_of(site, call);
+  if (target.entry == nullptr) return target.refused;
+  auto described = site.parts.plugins.describe(target.entry->plugin);
+  if (!described) return refuse(call, described.error());
+  auto schema = base::json::parse(described->schema_json);
+  if (!schema) return refuse(call, schema.error());
+  return json_answer(200, Object{{"schema", std::move(*schema)}});
+}
+
+net::Response get_plugin(Site& site, Call& call) { return plugin_answer(site, call); }
 
 // The override is stored; how the instance took it shows in the answer.
 net::Response follow(Site& site, const Call& call, const base::Status& stored) {
@@ -296,6 +307,10 @@ void add_plugin_routes(Router& router) {
   router.add("GET", "/api/v1/plugins/{instance}", admin, get_plugin)
       .does("Show a plugin instance")
       .gives(200, "Plugin");
+  router.add("GET", "/api/v1/plugins/{instance}/schema", admin, get_plugin_schema)
+      .does("Show what the settings of a plugin instance may be, as JSON Schema")
+      .gives(200, "{schema: object}")
+      .refuses(409);
   router.add("POST", "/api/v1/plugins/{instance}/enable", admin, enable_plugin)
       .does("Start a plugin instance, whatever the file says")
       .gives(200, "Plugin");

@@ -94,6 +94,7 @@ void add_oidc_routes(Router& router);
 void add_project_routes(Router& router);
 void add_agent_routes(Router& router);
 void add_fleet_routes(Router& router);
+void add_trial_routes(Router& router);
 void add_loss_routes(Router& router);
 void add_task_routes(Router& router);
 void add_error_routes(Router& router);

@@ -15,7 +15,7 @@ namespace json = base::json;
 
 constexpr base::TimeUs kOldest = 400 * base::kDayUs;
 constexpr base::TimeUs kFarthestAhead = 60 * base::kSecondUs;
-constexpr std::size_t kEventNameCharacters = 512;
+constexpr std::size_t kEventNameCharacters = 512, kEngineCharacters = 40;
 constexpr std::size_t kReferenceCharacters = 200;
 constexpr json::Limits kAttrsLimits = {.max_bytes = std::size_t{64} << 20, .max_depth = 512};
 constexpr std::string_view kPriorities[] = {"critical", "high", "normal", "low"};
@@ -61,10 +61,11 @@ class TextBlock {
     if (is_clean(text, max_characters)) return raw(text);
     return parcel_.repaired.emplace_back(clean_text(text, max_characters));
   }
-  std::vector<std::string_view> dictionary(const z4j_dictcol& column) {
+  std::vector<std::string_view> dictionary(const z4j_dictcol& column,
+                                           std::size_t max_characters = kEventNameCharacters) {
     std::vector<std::string_view> entries(column.dict_rows);
     for (std::uint32_t i = 1; i < column.dict_rows; ++i)
-      entries[i] = name(trimmed(row_of(column.dict, i)));
+      entries[i] = name(trimmed(row_of(column.dict, i)), max_characters);
     return entries;
   }
 
@@ -294,8 +295,9 @@ std::shared_ptr<Parcel> Parcel::copy(const z4j_event_batch& b, const EventSource
   parcel->taken_at = now;
   parcel->events.resize(b.rows);
   TextBlock block(*parcel, bytes_of(b));
-  const auto engines = block.dictionary(b.engine), tasks = block.dictionary(b.task),
-             queues = block.dictionary(b.queue), workers = block.dictionary(b.worker);
+  const auto engines = block.dictionary(b.engine, kEngineCharacters),
+             tasks = block.dictionary(b.task), queues = block.dictionary(b.queue),
+             workers = block.dictionary(b.worker);
   for (std::uint32_t i = 0; i < b.rows; ++i) {
     RawEvent& e = parcel->events[i];
     std::memcpy(e.given_id.bytes.data(), b.event_id + std::size_t{i} * 16, 16);

@@ -27,6 +27,7 @@ class EventDecodeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(marks_arguments_that_are_not_whole);
   CPPUNIT_TEST(lax_numbers_are_taken_and_nonsense_is_not);
   CPPUNIT_TEST(a_reference_to_itself_or_a_long_one_is_dropped);
+  CPPUNIT_TEST(the_name_of_an_engine_is_cut_to_what_filters_take);
   CPPUNIT_TEST(a_repeated_member_cannot_hide_a_secret);
   CPPUNIT_TEST_SUITE_END();
 
@@ -196,6 +197,12 @@ class EventDecodeTest : public CppUnit::TestFixture {
     const Event e = decoded(
         {.at = kDecodeNow, .task_id = "a", .parent_id = "a", .root_id = std::string(201, 'r')});
     CPPUNIT_ASSERT(e.parent_id.empty() && e.root_id.empty());
+  }
+
+  void the_name_of_an_engine_is_cut_to_what_filters_take() {
+    const Event e =
+        decoded({.at = kDecodeNow, .task_id = "a", .engine = std::string(50, 'e') + "x"});
+    CPPUNIT_ASSERT_EQUAL(std::string(40, 'e'), std::string(e.engine));
   }
 
   void a_repeated_member_cannot_hide_a_secret() {

@@ -25,6 +25,7 @@ std::vector<std::pair<Table, Where>> aged_of(const base::Uuid& project, base::Ti
   namespace error_group_col = model::error_groups;
   namespace task_col = model::tasks;
   namespace deploy_col = model::deploys;
+  namespace depth_col = model::queue_minutes;
   std::vector<std::pair<Table, Where>> out;
   const auto aged = [&](Table table, std::uint16_t project_column, std::uint16_t time,
                         base::TimeUs before) -> Where& {
@@ -41,6 +42,7 @@ std::vector<std::pair<Table, Where>> aged_of(const base::Uuid& project, base::Ti
       .eq(span_col::seconds, kMinuteSpanS);
   aged(Table::project_spans, span_col::project_id, span_col::begins, counts_since)
       .eq(span_col::seconds, kHourSpanS);
+  aged(Table::queue_minutes, depth_col::project_id, depth_col::minute, minutes_since);
   aged(Table::deploys, deploy_col::project_id, deploy_col::at, counts_since);
   // By the list's order, and without news since.
   aged(Table::tasks, task_col::project_id, task_col::sort_at, tasks_since)

@@ -288,6 +288,11 @@ constexpr z4j_key kSavedViewsKeys[] = {
 constexpr z4j_key kDeploysKeys[] = {
     key<deploys::id>("deploys_id", Z4J_K_PRIMARY),
     key<deploys::project_id, deploys::at, deploys::id>("deploys_project", Z4J_K_ORDER)};
+constexpr z4j_key kQueueMinutesKeys[] = {
+    key<queue_minutes::project_id, queue_minutes::queue_id, queue_minutes::minute>(
+        "queue_minutes_id", Z4J_K_PRIMARY),
+    key<queue_minutes::project_id, queue_minutes::minute, queue_minutes::queue_id>(
+        "queue_minutes_minute", Z4J_K_ORDER)};
 
 #define Z4J_DECLARE_COLUMN(name, type, flags, merge, stamp, comment) \
   z4j_column{text(#name),  text(comment), Z4J_T_##type,              \
@@ -427,6 +432,8 @@ constexpr z4j_table kTables[] = {
             kSavedViewsKeys, kTableNONE),
     declare("deploys", "when something new went out", declared_deploys::kColumns, kDeploysKeys,
             kTableNONE),
+    declare("queue_minutes", "how deep queues were, by the minute",
+            declared_queue_minutes::kColumns, kQueueMinutesKeys, kTableHOT),
 };
 
 constexpr z4j_schema kSchema = {sizeof(z4j_schema), kSchemaVersion, kTables,

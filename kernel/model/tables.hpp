@@ -924,6 +924,15 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(created_by, UUID, NONE, KEEP, kNoStamp, "who told")             \
   X(created_at, TIME, REQUIRED, KEEP, kNoStamp, "told")
 
+// How deep queues were, by the minute; see core/queue_depths.hpp.
+#define Z4J_QUEUE_MINUTES_COLUMNS(X)                                 \
+  X(project_id, UUID, REQUIRED, KEEP, kNoStamp, "project")           \
+  X(queue_id, UUID, REQUIRED, KEEP, kNoStamp, "queue")               \
+  X(minute, TIME, REQUIRED, KEEP, kNoStamp, "start of the minute")   \
+  X(pending, INT, REQUIRED, SET, kNoStamp, "waiting messages")       \
+  X(unacked, INT, NONE, SET, kNoStamp, "taken and not acknowledged") \
+  X(oldest_s, INT, NONE, SET, kNoStamp, "seconds that its oldest message waited")
+
 // The tables in their order.
 #define Z4J_TABLES(T)                                             \
   T(meta, META)                                                   \
@@ -987,7 +996,8 @@ inline constexpr std::uint16_t kNoStamp = 0;
   T(error_groups, ERROR_GROUPS)                                   \
   T(error_hours, ERROR_HOURS)                                     \
   T(saved_views, SAVED_VIEWS)                                     \
-  T(deploys, DEPLOYS)
+  T(deploys, DEPLOYS)                                             \
+  T(queue_minutes, QUEUE_MINUTES)
 
 // Table numbers: Table::tasks; column numbers: tasks::state.
 enum class Table : std::uint16_t {

@@ -1,4 +1,5 @@
 """Notifications on a real brain: channels, subscriptions, a mailbox and a webhook that hear of what happens, and what becomes of messages."""
+import json
 import os
 import pathlib
 import sys
@@ -14,6 +15,7 @@ from wire_agent import WireAgent, event  # noqa: E402
 SECRET = "hush hush 42"
 CHANNELS = "/api/v1/projects/default/notifications/channels"
 MASK = "\u2022" * 8
+CORPUS = json.loads((pathlib.Path(__file__).resolve().parent.parent / "console" / "corpus.json").read_text())
 
 
 class NotificationsTest(unittest.TestCase):
@@ -113,6 +115,52 @@ class NotificationsTest(unittest.TestCase):
             receiver.wait_for("task.failed")
             wait_until(lambda: self.metric(brain, "z4j_notifications_cooldown_skipped_total") == 19)
             self.assertEqual(1, len(receiver.bodies("task.failed")))
+
+    def test_hostile_text_is_only_text_in_mails_and_chats(self):
+        """The half of the screens is tests/console/test_hostile_text.py, that of files test_api_document.py."""
+        with MailServer() as mail, WebhookReceiver() as receiver:
+            both = pathlib.Path(receiver.folder) / "both.pem"
+            both.write_text(pathlib.Path(mail.certificate).read_text() + pathlib.Path(receiver.certificate).read_text())
+            settings = {**mail.settings(), **receiver.settings(), "Z4J_SMTP_CA_FILE": str(both), "Z4J_NOTIFICATIONS_CA_FILE": str(both)}
+            brain = Brain.with_admin('[plugin.webhooks]\nplugin = "notifier-webhook"\n[plugin.webhooks.settings]\n'
+                                     'slack_hosts = ["localhost"]\ndiscord_hosts = ["localhost"]\nteams_hosts = ["localhost"]\n', **settings).start()
+            self.addCleanup(brain.remove)
+            brain.sign_in()
+            agent = self.agent(brain)
+            base = receiver.url.rsplit("/", 1)[0]
+            kinds = {"slack": "/slack-hook", "discord": "/discord", "teams": "/teams"}
+            channels = [self.hook(brain, receiver)["id"]] + [self.made(brain, CHANNELS, {"name": kind, "type": kind, "config": {"webhook_url": base + path}})["id"] for kind, path in kinds.items()]
+            post = self.made(brain, "/api/v1/user/channels", {"name": "post", "type": "email", "config": mail.channel(["ops@example.test"])})
+            triggers = ("task.failed", "task.retried")  # one subscription fires 60 times a minute at most
+            for trigger in triggers:
+                self.subscribe(brain, trigger, project_channel_ids=channels, user_channel_ids=[post["id"]])
+            for number, text in enumerate(CORPUS):
+                task = f"hostile-{number}"
+                agent.acked(agent.send_events(event("task.received", task, task_name=text, queue=text, args=[], kwargs={}),
+                                              event(triggers[number % 2], task, task_name=text, queue=text, exception=text, traceback=text)))
+            wait_until(lambda: len(mail.mails) >= len(CORPUS) and len(receiver.requests) >= 4 * len(CORPUS), 240,
+                       tell=lambda: (len(mail.mails), len(receiver.requests), [d for d in self.deliveries(brain) if d["status"] == "failed"][:3]))
+            for letter in mail.mails:
+                self.assertEqual({"Date", "From", "To", "Subject", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"}, set(letter.keys()) - {"X-Peer", "X-MailFrom", "X-RcptTo"})
+                self.assertEqual((letter.get_content_type(), letter.is_multipart()), ("text/plain", False))
+                self.assertNotRegex(str(letter["subject"]), r"[\x00-\x1f\x7f]")
+                self.assertNotRegex(text_of(letter), r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x9b]")
+            said = {path: [] for path in ("/hook", "/slack-hook", "/discord/slack", "/teams")}
+            for path, _, body in receiver.requests:
+                said[path].append(json.loads(body))
+            self.assertEqual({len(CORPUS)}, {len(bodies) for bodies in said.values()})
+            # A program gets data: the text as it is, in its member.
+            names = {body["task_name"] for body in said["/hook"]}
+            self.assertGreater(len(names & {text.strip() for text in CORPUS}), len(CORPUS) * 9 // 10)
+            for body in said["/slack-hook"]:
+                for text in [body["text"]] + [b["text"]["text"] for b in body["blocks"]]:
+                    rest = text.replace("|Open in z4j>", "")
+                    self.assertNotRegex(rest.replace("<" + brain.url, "").replace("<http", "", 1), r"[<>]")
+            for body in said["/discord/slack"]:
+                self.assertNotRegex(body["text"], r"@(everyone|here|SUM)|<[^\u200b]|(?<!\\)\]\(")
+            for body in said["/teams"]:
+                for block in body["attachments"][0]["content"]["body"][1:]:
+                    self.assertNotRegex(block["text"], r"(?<!\\)[\[\]*`]")
 
     def test_an_agent_that_goes_is_told(self):
         with WebhookReceiver() as receiver:

@@ -106,7 +106,7 @@ class ViewsDeploysTest(unittest.TestCase):
         wait_until(lambda: suggested("name", "shop") == ["shop.add", "shop.pay", "mail.shop"], 30, tell=lambda: suggested("name", ""))
         self.assertEqual(suggested("name", "shop.p"), ["shop.pay"])
         self.assertEqual(suggested("engine", "cel"), ["celery"])
-        self.assertEqual(self.brain.ask("GET", f"{BASE}/suggestions?field=exception")[0], 422)
+        self.assertEqual(self.brain.ask("GET", f"{BASE}/suggestions?field=priority")[0], 422)
 
         def kinds():
             return {f["kind"]: f for f in self.brain.project("/findings")["items"]}

@@ -6,6 +6,8 @@
 
 #include <z4j/abi.h>
 
+#include "core/fingerprint.hpp"
+
 namespace z4j::scale {
 namespace {
 
@@ -68,6 +70,16 @@ constexpr std::size_t kArqWorkers = 5;
 constexpr std::array<std::string_view, 4> kErrors = {
     "ValueError('order is not payable')", "TimeoutError('the partner did not answer in 30 s')",
     "KeyError('warehouse')", "ConnectionResetError(104, 'Connection reset by peer')"};
+
+// Each name fails in its own place: "shop.orders.place" in place() of shop/orders.py.
+std::string traceback_of(std::string_view name, std::string_view why) {
+  const std::size_t dot = std::min(name.rfind('.'), name.size());
+  std::string file(name.substr(0, dot));
+  std::replace(file.begin(), file.end(), '.', '/');
+  const std::string_view function = dot < name.size() ? name.substr(dot + 1) : "run";
+  return "Traceback (most recent call last):\n  File \"/srv/" + file + ".py\", line 81, in " +
+         std::string(function) + "\n    step(order)\n" + std::string(why);
+}
 
 std::uint64_t mix(std::uint64_t x) {  // splitmix64
   x += 0x9E3779B97F4A7C15u;
@@ -230,11 +242,10 @@ void SeedTask::live(base::TimeUs at, End end) {
     event(kind, at += runtime_us, attempt,
           R"({"exception":")" + std::string(why) + R"(","hostname":")" + std::string(worker_) +
               R"(","pid":4711})");
-    events_.back().facts.exception = why;
-    events_.back().facts.traceback =
-        "Traceback (most recent call last):\n  File \"/srv/shop/tasks.py\", line 81, in run\n    "
-        "step(order)\n" +
-        std::string(why);
+    core::TaskFacts& failure = events_.back().facts;
+    failure.exception = why;
+    failure.traceback = traceback_of(name_, why);
+    failure.fingerprint = core::fingerprint(failure.exception, failure.traceback);
     if (kind == Z4J_EV_FAILED) events_.back().runtime_us = runtime_us;
   };
   begin();

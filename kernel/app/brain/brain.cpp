@@ -50,6 +50,7 @@
 #include "core/projects.hpp"
 #include "core/relay.hpp"
 #include "core/remote_reconcile.hpp"
+#include "core/queue_depths.hpp"
 #include "core/retention.hpp"
 #include "core/revocations.hpp"
 #include "core/schedule_streams.hpp"
@@ -71,12 +72,14 @@ namespace {
 constexpr std::size_t kMaxSocketPath = 100;  // sun_path holds 108 bytes
 constexpr int kDrainMs = 10'000;             // for events that wait when the brain stops
 constexpr std::int64_t kPruneEveryMs = 3'600'000;
+constexpr std::int64_t kDepthsEveryMs = 60'000;
 constexpr std::int64_t kLossesEveryMs = 60'000;  // sooner when something of workers changed
 // Leases of what one brain does for all.
 constexpr const char* kRetentionLease = "retention";
 constexpr const char* kTimeOutsLease = "command time-outs";
 constexpr const char* kFleetLease = "fleet sweep";
 constexpr const char* kOutboxLease = "outbox";
+constexpr int kTryMailMs = 30'000;
 constexpr const char* kAlertsLease = "alerts";
 constexpr const char* kFiresLease = "schedule fires";
 constexpr const char* kBulkLease = "bulk";
@@ -186,8 +189,9 @@ struct Brain::Parts {
   std::unique_ptr<core::ScheduleSync> schedule_sync;
   std::unique_ptr<core::ScheduleStreams> schedule_streams;
   std::int64_t next_prune_ms = 0;       // on the agents' thread
-  core::WorkerLossSweep worker_losses;  // likewise, as is the next
-  std::int64_t next_losses_ms = 0;
+  core::WorkerLossSweep worker_losses;  // likewise, as are the next
+  std::int64_t next_losses_ms = 0, next_depths_ms = 0;
+  std::optional<core::DepthSampler> depths;
   std::atomic<bool> workers_changed{true};
   std::atomic<bool> hears_others{false};  // all that other brains' notices touch is there
   std::unique_ptr<api::Api> api;
@@ -228,6 +232,7 @@ struct Brain::Parts {
   void holds_more();
   void sweep_agents(const std::optional<core::Fence>& fence);
   void note_vanished_workers(const std::optional<core::Fence>& fence);
+  void note_queue_depths(const std::optional<core::Fence>& fence);
 };
 
 Brain::Brain(config::Loaded loaded, Environment environment, base::Log& log,
@@ -359,12 +364,23 @@ void Brain::Parts::note_vanished_workers(const std::optional<core::Fence>& fence
   for (const base::Uuid& project : *vanished) tell(project, core::kWorkerChanged);
 }
 
+void Brain::Parts::note_queue_depths(const std::optional<core::Fence>& fence) {
+  if (!depths) depths.emplace(*store);
+  const auto written = depths->sample(clock.now(), fence);
+  background.ended("queue_depths", written ? base::Status() : base::Status(written.error()));
+  if (!written) log.warn("depths of queues not noted", {{"why", written.error().text()}});
+}
+
 void Brain::Parts::sweep_agents(const std::optional<core::Fence>& fence) {
   if (!hears_others) return;
   const std::int64_t now_ms = clock.steady_ms();
   if (workers_changed.exchange(false) || now_ms >= next_losses_ms) {
     next_losses_ms = now_ms + kLossesEveryMs;
     note_vanished_workers(fence);
+  }
+  if (now_ms >= next_depths_ms) {
+    next_depths_ms = now_ms + kDepthsEveryMs;
+    note_queue_depths(fence);
   }
   if (now_ms < next_prune_ms) return;
   next_prune_ms = now_ms + kPruneEveryMs;
@@ -1030,6 +1046,20 @@ api::Parts Brain::Parts::api_parts() {
                          "", ""};
     return std::move(answer->body);
   };
+  if (const base::json::Object smtp = smtp_channel(loaded.settings); !smtp.empty()) {
+    out.try_mail = [this, smtp](const std::string& to) {
+      const MailTrial trial =
+          z4j::app::try_mail(*courier, smtp, to, "z4j-brain for an administrator", kTryMailMs);
+      base::json::Object told{
+          {"accepted", trial.is_taken}, {"relay", trial.relay}, {"from", trial.from}};
+      for (const char* name : {"steps", "stage", "reply", "error"}) {
+        const auto* const value = trial.seen.if_contains(name);
+        told[name] = value != nullptr ? *value : base::json::Value(nullptr);
+      }
+      return told;
+    };
+  }
+  out.redactor = &ingest->redactor();
   out.agent_live = [this](const base::Uuid& agent) { return core::engine_facts(*relay, agent); };
   out.agent_registry = [this](const base::Uuid& agent) {
     return core::engine_registry(*relay, agent);

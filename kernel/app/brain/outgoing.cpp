@@ -209,4 +209,26 @@ core::Carried PluginCourier::carry(const std::string& type, const base::json::Ob
   return out;
 }
 
+MailTrial try_mail(PluginCourier& courier, base::json::Object config, const std::string& to,
+                   std::string_view by, int deadline_ms) {
+  MailTrial out;
+  config["to_addrs"] = base::json::Array{base::json::Value(to)};
+  out.from = base::json::text(config, "from_addr");
+  if (out.from.empty()) out.from = base::json::text(config, "smtp_user");
+  out.relay = std::string(base::json::text(config, "smtp_host")) + ":" +
+              std::to_string(base::json::integer(config, "smtp_port", 587));
+  core::CourierMessage message;
+  message.id = base::Uuid::random().text();
+  message.title = "z4j: a test of mail";
+  message.text = "This mail was sent by " + std::string(by) +
+                 ".\nThat you read it means that the brain's mail arrives.\n";
+  message.is_test = true;
+  auto answer = courier.send("email", config, message, 1, deadline_ms);
+  out.is_bad_config = !answer && answer.error().code == base::Code::bad_config;
+  out.seen = answer ? std::move(answer).value()
+                    : base::json::Object{{"outcome", "failed"}, {"error", answer.error().message}};
+  out.is_taken = base::json::text(out.seen, "outcome") == "sent";
+  return out;
+}
+
 }  // namespace z4j::app

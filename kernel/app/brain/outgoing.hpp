@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -69,5 +70,16 @@ class PluginCourier final : public core::Courier {
   plugin::Host& host_;
   net::DialGuard& guard_;
 };
+
+// A mail that only tells that it arrives, and what became of it.
+struct MailTrial {
+  base::json::Object seen;  // the plugin's words: "steps", "stage", "reply", "code", "error"
+  std::string relay, from;
+  bool is_taken = false, is_bad_config = false;
+};
+// Through the relay of an e-mail channel's config; `by` is the sender's name in the text. Blocks
+// until it is over, at the deadline at last.
+[[nodiscard]] MailTrial try_mail(PluginCourier& courier, base::json::Object config,
+                                 const std::string& to, std::string_view by, int deadline_ms);
 
 }  // namespace z4j::app

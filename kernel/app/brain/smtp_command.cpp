@@ -43,8 +43,7 @@ struct Found {
 class Books {
  public:
   Books(const config::Settings& settings, core::Store& store, core::Courier& courier)
-      : store_(store),
-        audit_(store, clock_, base::Log::quiet(),
+      : audit_(store, clock_, base::Log::quiet(),
                core::Audit::Options{.secret = settings.secret,
                                     .previous_secrets = settings.previous_secrets}),
         sealer_(settings.secret, settings.previous_secrets),
@@ -97,7 +96,6 @@ class Books {
     return out;
   }
 
-  core::Store& store_;
   base::SystemClock clock_;
   core::Audit audit_;
   core::Sealer sealer_;
@@ -105,9 +103,10 @@ class Books {
   core::Projects projects_;
 };
 
-int code_of(const Object& answer) {
-  if (base::json::text(answer, "outcome") == "sent") return kDone;
-  const std::string_view stage = base::json::text(answer, "stage");
+int code_of(const MailTrial& trial) {
+  if (trial.is_bad_config) return kNotConfigured;
+  if (trial.is_taken) return kDone;
+  const std::string_view stage = base::json::text(trial.seen, "stage");
   for (const std::string_view early : {"dns", "tcp", "tls", "greeting", "ehlo", "starttls"}) {
     if (stage == early) return kNoConnection;
   }
@@ -229,42 +228,23 @@ int test_smtp(const SmtpRequest& request, const Given& given) {
           request, "no relay: set smtp.host (Z4J_SMTP_HOST), or name a --project or a --channel");
   }
   if (!request.from.empty()) from.config["from_addr"] = request.from;
-  from.config["to_addrs"] = base::json::Array{base::json::Value(request.to)};
-  std::string sender(base::json::text(from.config, "from_addr"));
-  if (sender.empty()) sender = base::json::text(from.config, "smtp_user");
-
-  core::CourierMessage message;
-  message.id = base::Uuid::random().text();
-  message.title = "z4j: a test of mail";
-  message.text =
-      "This mail was sent by z4j-brain smtp-test.\nThat you read it means that the "
-      "brain's mail arrives.\n";
-  message.is_test = true;
-  auto answer = courier.send("email", from.config, message, 1, request.timeout_s * 1000);
-  Object seen = answer ? std::move(answer).value()
-                       : Object{{"outcome", "failed"}, {"error", answer.error().message}};
-  const bool is_bad_config = !answer && answer.error().code == base::Code::bad_config;
-  const int code = is_bad_config ? kNotConfigured : code_of(seen);
-  const std::string relay = std::string(base::json::text(from.config, "smtp_host")) + ":" +
-                            std::to_string(base::json::integer(from.config, "smtp_port", 587));
+  const MailTrial trial =
+      try_mail(courier, from.config, request.to, "z4j-brain smtp-test", request.timeout_s * 1000);
+  const Object& seen = trial.seen;
+  const int code = code_of(trial);
   const bool is_recorded =
       books && books->record(from,
                              Object{{"to", request.to},
-                                    {"relay", relay},
+                                    {"relay", trial.relay},
                                     {"stage", base::json::text(seen, "stage")},
                                     {"reply", base::json::text(seen, "reply")}},
                              code == kDone);
-  const Object records = sender_records(request, sender);
+  const Object records = sender_records(request, trial.from);
 
   if (request.json) {
-    Object out{{"accepted", code == kDone},
-               {"code", code},
-               {"source", from.source},
-               {"relay", relay},
-               {"from", sender},
-               {"to", request.to},
-               {"audited", is_recorded},
-               {"dns", records}};
+    Object out{{"accepted", code == kDone}, {"code", code},       {"source", from.source},
+               {"relay", trial.relay},      {"from", trial.from}, {"to", request.to},
+               {"audited", is_recorded},    {"dns", records}};
     for (const char* name : {"steps", "stage", "reply", "error"}) {
       if (const auto* value = seen.if_contains(name); value != nullptr) out[name] = *value;
     }
@@ -272,8 +252,8 @@ int test_smtp(const SmtpRequest& request, const Given& given) {
     std::printf("%s\n", shown(base::json::write(out)).c_str());
     return code;
   }
-  std::printf("%-10s %-4s %s: %s, from %s\n", "settings", "ok", from.source.c_str(), relay.c_str(),
-              sender.c_str());
+  std::printf("%-10s %-4s %s: %s, from %s\n", "settings", "ok", from.source.c_str(),
+              trial.relay.c_str(), trial.from.c_str());
   print_steps(seen);
   if (code == kDone)
     std::printf("the relay took the mail: %s\n",

@@ -114,6 +114,26 @@ std::string slack_quoted(std::string_view text) {
   return out;
 }
 
+// Where Markdown is read: no emphasis, link or list out of what a task says.
+std::string markdown_quoted(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (std::string_view("\\`*_~|[]()#>!").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+// And nobody is called: what no space of width zero follows would be a mention.
+std::string discord_quoted(std::string_view text) {
+  std::string out;
+  for (const char c : markdown_quoted(text)) {
+    out += c;
+    if (c == '@' || c == '<') out += "\xE2\x80\x8B";
+  }
+  return out;
+}
+
 std::string as_is(std::string_view text) { return std::string(text); }
 
 HttpCall json_call(std::string url, const json::Object& body) {
@@ -165,20 +185,24 @@ HttpCall slack_call(const Settings& settings, const Message& message) {
       {"type", "header"},
       {"text", json::Object{{"type", "plain_text"}, {"text", text::clean(head, 150)}}}});
   blocks.push_back(markdown(text::clean(facts(message, "*", "*", slack_quoted), 2900)));
-  if (const std::string exception = member(message, "exception"); !exception.empty())
+  if (std::string exception = member(message, "exception"); !exception.empty()) {
+    std::replace(exception.begin(), exception.end(), '`', '\'');
     blocks.push_back(markdown("```" + slack_quoted(exception) + "```"));
+  }
   if (!message.url.empty())
     blocks.push_back(markdown("<" + slack_quoted(message.url) + "|Open in z4j>"));
-  return json_call(known_url(message, kSlackHosts, settings.slack_hosts, "Slack"),
-                   {{"text", text::clean(message.title, 500)}, {"blocks", std::move(blocks)}});
+  return json_call(
+      known_url(message, kSlackHosts, settings.slack_hosts, "Slack"),
+      {{"text", slack_quoted(text::clean(message.title, 500))}, {"blocks", std::move(blocks)}});
 }
 
-std::string plain_text(const Message& message, std::size_t exception_bytes) {
+template <class Quote>
+std::string plain_text(const Message& message, std::size_t exception_bytes, Quote quote) {
   std::string out = std::string(mark_of(message)) + " " + trigger_of(message) + "\n" +
-                    facts(message, "", "", as_is);
+                    facts(message, "", "", quote);
   if (const std::string exception = member(message, "exception", exception_bytes);
       !exception.empty())
-    out += "\n" + exception;
+    out += "\n" + quote(exception);
   if (!message.url.empty()) out += "\n" + std::string(message.url);
   return out;
 }
@@ -188,7 +212,8 @@ HttpCall discord_call(const Settings& settings, const Message& message) {
   while (!url.empty() && url.back() == '/') url.pop_back();
   // Discord's Slack-compatible endpoint.
   if (url.size() < 6 || url.substr(url.size() - 6) != "/slack") url += "/slack";
-  return json_call(std::move(url), {{"text", plain_text(message, 1500)}, {"username", "z4j"}});
+  return json_call(std::move(url),
+                   {{"text", plain_text(message, 1500, discord_quoted)}, {"username", "z4j"}});
 }
 
 HttpCall telegram_call(const Settings& settings, const Message& message) {
@@ -203,7 +228,7 @@ HttpCall telegram_call(const Settings& settings, const Message& message) {
   // Plain text: names with underscores would break Telegram's Markdown.
   return json_call(settings.telegram_url + "/bot" + std::string(token) + "/sendMessage",
                    {{"chat_id", chat},
-                    {"text", text::clean(plain_text(message, 300), 4000)},
+                    {"text", text::clean(plain_text(message, 300, as_is), 4000)},
                     {"disable_web_page_preview", true}});
 }
 
@@ -252,9 +277,9 @@ HttpCall teams_call(const Settings& settings, const Message& message) {
   head["weight"] = "Bolder";
   head["size"] = "Medium";
   json::Array blocks{std::move(head)};
-  blocks.push_back(block(facts(message, "", "", as_is)));
+  blocks.push_back(block(facts(message, "", "", markdown_quoted)));
   if (const std::string exception = member(message, "exception"); !exception.empty())
-    blocks.push_back(block(exception));
+    blocks.push_back(block(markdown_quoted(exception)));
   json::Object card{{"type", "AdaptiveCard"},
                     {"$schema", "http://adaptivecards.io/schemas/adaptive-card.json"},
                     {"version", "1.4"},

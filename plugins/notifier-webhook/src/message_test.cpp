@@ -63,6 +63,7 @@ class MessageTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(services_are_reached_at_their_own_hosts_only);
   CPPUNIT_TEST(slack_escapes_what_it_would_read_as_markup);
   CPPUNIT_TEST(discord_takes_slack_messages);
+  CPPUNIT_TEST(nothing_that_a_task_says_is_markup_or_calls_somebody);
   CPPUNIT_TEST(telegram_gets_plain_text);
   CPPUNIT_TEST(pagerduty_severity_and_key);
   CPPUNIT_TEST(teams_gets_a_card);
@@ -136,6 +137,26 @@ class MessageTest : public CppUnit::TestFixture {
         0);
     CPPUNIT_ASSERT_EQUAL(std::string("https://discord.com/api/webhooks/1/x/slack"), call.url);
     CPPUNIT_ASSERT(has(call.body, R"("username":"z4j")"));
+  }
+
+  void nothing_that_a_task_says_is_markup_or_calls_somebody() {
+    const auto body = [](const char* type, const char* url) {
+      Message said = message(type, std::string(R"({"webhook_url":")") + url + "\"}");
+      const char* hostile = "<!channel> @everyone [here](https://evil.test) *b* ```x";
+      said.title = hostile;
+      said.context["task_name"] = hostile;
+      said.context["exception"] = hostile;
+      return make_call(usual(), said, 0).body;
+    };
+    const std::string slack = body("slack", "https://hooks.slack.com/a");
+    CPPUNIT_ASSERT_MESSAGE(slack, !has(slack, "<!channel>"));
+    CPPUNIT_ASSERT_MESSAGE(slack, has(slack, "*b* '''x```"));
+    const std::string discord = body("discord", "https://discord.com/api/webhooks/1/x");
+    for (const char* markup : {"<!channel", "@everyone", "[here](", " *b*", "```"})
+      CPPUNIT_ASSERT_MESSAGE(discord + " has " + markup, !has(discord, markup));
+    const std::string teams = body("teams", "https://x.webhook.office.com/a");
+    for (const char* markup : {"[here](", " *b*", "```"})
+      CPPUNIT_ASSERT_MESSAGE(teams + " has " + markup, !has(teams, markup));
   }
 
   void telegram_gets_plain_text() {

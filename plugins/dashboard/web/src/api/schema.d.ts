@@ -52,6 +52,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/redaction/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Show what is kept of a payload; nothing of it is stored */
+        post: operations["post_admin_redaction_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/settings": {
         parameters: {
             query?: never;
@@ -63,6 +80,23 @@ export interface paths {
         get: operations["get_admin_settings"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/smtp/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a mail through the relay of the settings and tell each step */
+        post: operations["post_admin_smtp_test"];
         delete?: never;
         options?: never;
         head?: never;
@@ -919,6 +953,23 @@ export interface paths {
         post?: never;
         /** Go back to the file's word */
         delete: operations["delete_plugins_instance_override"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plugins/{instance}/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what the settings of a plugin instance may be, as JSON Schema */
+        get: operations["get_plugins_instance_schema"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2039,6 +2090,23 @@ export interface paths {
         put?: never;
         /** Put back what a purge took */
         post: operations["post_projects_slug_queue_copies_copy_id_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/queue-depths": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how deep queues were over time */
+        get: operations["get_projects_slug_queue_depths"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -4139,6 +4207,37 @@ export interface operations {
             };
         };
     };
+    post_admin_redaction_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    payload: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        cut: boolean;
+                        kept: unknown;
+                        places: string[];
+                        redacted: boolean;
+                    };
+                };
+            };
+        };
+    };
     get_admin_settings: {
         parameters: {
             query?: never;
@@ -4163,6 +4262,44 @@ export interface operations {
                             value: string;
                         }[];
                         z4j_home: string;
+                    };
+                };
+            };
+        };
+    };
+    post_admin_smtp_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    to: string;
+                };
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        accepted: boolean;
+                        error: string | null;
+                        from: string;
+                        relay: string;
+                        reply: string | null;
+                        stage: string | null;
+                        steps: {
+                            good: boolean;
+                            name: string;
+                            text: string;
+                        }[] | null;
                     };
                 };
             };
@@ -5604,6 +5741,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Plugin"];
+                };
+            };
+        };
+    };
+    get_plugins_instance_schema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        schema: Record<string, never>;
+                    };
                 };
             };
         };
@@ -8150,6 +8311,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["QueueCopy"];
+                };
+            };
+        };
+    };
+    get_projects_slug_queue_depths: {
+        parameters: {
+            query?: {
+                hours?: number;
+                buckets?: number;
+                engine?: string;
+                queue?: string;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        bucket_seconds: number;
+                        items: {
+                            engine: string;
+                            oldest_seconds: (number | null)[];
+                            pending: (number | null)[];
+                            queue: string;
+                        }[];
+                        /** Format: date-time */
+                        since: string;
+                        truncated: boolean;
+                        /** Format: date-time */
+                        until: string;
+                    };
                 };
             };
         };

@@ -1,4 +1,4 @@
-/** How long queues were, as seen from this tab: the brain tells what is, not what was. At most half an hour. */
+/** How long queues were: what the brain sampled by the minute, then what this tab saw. At most half an hour. */
 export interface Sample {
   at: number;
   n: number;
@@ -23,12 +23,20 @@ export class Depths {
     this.all.set(key, list);
   }
 
+  /** What was before this tab looked. */
+  begin(key: string, samples: readonly Sample[], now: number): void {
+    const own = this.all.get(key) ?? [];
+    const first = own[0]?.at ?? Infinity;
+    if (!own.length && !this.all.has(key) && this.all.size >= MOST_QUEUES) return;
+    this.all.set(key, [...samples.filter((s) => s.at >= now - KEEP_MS && s.at < first), ...own]);
+  }
+
   of(key: string): readonly Sample[] {
     return this.all.get(key) ?? [];
   }
 }
 
-/** Of this tab; the keys carry the project. Gone with a reload. */
+/** Of this tab; the keys carry the project. */
 export const depths = new Depths();
 
 const FIT_MS = 5 * 60_000;

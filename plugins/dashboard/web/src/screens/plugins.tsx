@@ -4,6 +4,7 @@ import { api, ApiError, type Schemas } from "../api/client";
 import { Trouble, useAct } from "../gate/card";
 import { parse, useAsk, valueOf } from "../lib/ask";
 import { byTrouble, isOff, readSettings, stateOf, type Plugin } from "../lib/plugins";
+import { fieldsOf, MASK, textOf, valueOfField, withField, type SettingField, type Settings as FormSettings } from "../lib/settings-form";
 import { usePeople } from "../lib/people";
 import { refresh, useQuery } from "../lib/query";
 import { param, setParams } from "../lib/router";
@@ -12,8 +13,8 @@ import { count } from "../lib/time";
 import { toast } from "../lib/toasts";
 import { Tree } from "../parts/data";
 import { Empty, ErrorBox, NotAllowed, Note, Skeleton } from "../parts/feedback";
-import { Lines } from "../parts/form";
-import { Act, Drawer, Plan, Tabs } from "../parts/panels";
+import { Choice, Lines, Text } from "../parts/form";
+import { Act, Drawer, Plan, Seg, Tabs } from "../parts/panels";
 import { State } from "../parts/state";
 import { Table, sorted, type Column } from "../parts/table";
 import { Age, Time } from "../parts/text";
@@ -176,15 +177,17 @@ function Capabilities({ plugin: p }: { plugin: Plugin }) {
   );
 }
 
-/** The file's settings, and what is laid over them here. The brain checks as one types. */
+/** The file's settings, and what is laid over them here: a form from the plugin's own description, or JSON. The brain checks as one types. */
 function Settings({ plugin: p }: { plugin: Plugin }) {
   const people = usePeople();
-  const over = p.override?.settings ?? {};
-  const first = useMemo(() => JSON.stringify(over, null, 2), [p.override?.updated_at]);
+  const first = useMemo(() => JSON.stringify(p.override?.settings ?? {}, null, 2), [p.override?.updated_at]);
   const [text, setText] = useState(first);
+  const [asText, setAsText] = useState(false);
   const [found, setFound] = useState<Schemas["PluginProblem"][] | null>(null);
   const [valid, setValid] = useState<boolean | null>(null);
   const { busy, error, run } = useAct();
+  const described = useQuery(p.configured ? `plugin schema ${p.plugin} ${p.version}` : null, async (signal) => (await api.get("/api/v1/plugins/{instance}/schema", { ...path(p), signal, ownErrors: true })).schema);
+  const fields = useMemo(() => fieldsOf(described.value), [described.value]);
   useEffect(() => setText(first), [first]);
   const read = useMemo(() => readSettings(text), [text]);
   const dirty = text !== first;
@@ -216,13 +219,26 @@ function Settings({ plugin: p }: { plugin: Plugin }) {
     });
   if (!p.configured) return <div class="sec"><p class="q2">It is part of the brain's start and takes its settings from the configuration file alone.</p></div>;
   const why = !dirty ? "Nothing was changed" : "problem" in read ? read.problem : valid === false ? "The brain refuses them as they stand" : valid === null ? "Being checked" : busy ? "Under way" : null;
+  const file = p.configured.settings as FormSettings;
+  const isForm = !asText && fields.length > 0 && "settings" in read;
+  const elsewhere = (found ?? []).filter((x) => !isForm || !fields.some((f) => isAbout(x, f)));
   return (
     <>
-      <div class="sec"><h2>In the file <span class="push q">{p.configured.enabled ? "enabled" : "disabled"}</span></h2><Tree value={p.configured.settings} empty="none" /></div>
       <div class="sec stack">
-        <Lines label="Laid over the file, as JSON" rows={Math.min(16, Math.max(4, text.split("\n").length + 1))} value={text} onText={setText} help="********  keeps a secret as it is" />
+        <div class="row">
+          <span class="q2">{p.configured.enabled ? "Enabled" : "Disabled"} in the file</span>
+          {fields.length > 0 && <span class="push"><Seg label="Settings as" value={asText ? "json" : "form"} options={[{ id: "form", title: "Form" }, { id: "json", title: "JSON" }]} onChange={(v) => setAsText(v === "json")} /></span>}
+        </div>
+        {described.error && !described.value && <Note>How they are described could not be read: {described.error.message}.</Note>}
+        {isForm ? fields.map((f) => <SettingInput key={f.name} field={f} own={read.settings} file={file} problems={(found ?? []).filter((x) => isAbout(x, f))} onOwn={(own) => setText(JSON.stringify(own, null, 2))} />) : described.loading && !described.value ? <Skeleton rows={6} /> : (
+          <>
+            <h2>In the file</h2>
+            <Tree value={file} empty="none" />
+            <Lines label="Laid over the file, as JSON" rows={Math.min(16, Math.max(4, text.split("\n").length + 1))} value={text} onText={setText} help={`${MASK}  keeps a secret as it is`} />
+          </>
+        )}
         {"problem" in read && <Note kind="bad">{read.problem}</Note>}
-        {found && found.length > 0 && <Problems list={found} />}
+        {elsewhere.length > 0 && <Problems list={elsewhere} />}
         {valid && <p><State look="done">the brain takes them</State></p>}
         <Trouble error={error} />
         <div class="row"><Act primary why={why} onClick={save}>Save and start anew</Act>{dirty && <button type="button" class="btn" onClick={() => setText(first)}>As it was</button>}</div>
@@ -230,4 +246,38 @@ function Settings({ plugin: p }: { plugin: Plugin }) {
       {p.override && <div class="sec"><p class="q small">Last changed <Time at={p.override.updated_at} />{p.override.updated_by && ` by ${people.get(p.override.updated_by)?.email ?? p.override.updated_by.slice(0, 8)}`}{p.override.enabled !== null && `; ${p.override.enabled ? "enabled" : "disabled"} here, whatever the file says`}.</p></div>}
     </>
   );
+}
+
+const isAbout = (problem: Schemas["PluginProblem"], field: SettingField) => problem.where === `/${field.name}` || !!problem.where?.startsWith(`/${field.name}/`);
+
+function SettingInput({ field: f, own, file, problems, onOwn }: { field: SettingField; own: FormSettings; file: FormSettings; problems: readonly Schemas["PluginProblem"][]; onOwn: (own: FormSettings) => void }) {
+  const isOwn = Object.hasOwn(own, f.name);
+  const given = isOwn ? own[f.name] : file[f.name];
+  const isKept = f.kind === "secret" && given === MASK;
+  // What is typed stands as it was typed, also where it is no value yet.
+  const [typed, setTyped] = useState<string | null>(null);
+  const shown = typed ?? (isKept ? "" : textOf(f, given));
+  useEffect(() => setTyped(null), [isOwn]);
+  const set = (text: string) => {
+    setTyped(text);
+    onOwn(withField(own, file, f, valueOfField(f, text)));
+  };
+  const isDefault = f.fallback !== undefined && f.fallback !== null;
+  const fallback = isDefault ? textOf(f, f.fallback).replace(/\n/g, ", ") || "empty" : "";
+  const help = (
+    <>
+      {f.help}
+      {fallback && `${f.help ? "; " : ""}${fallback} unless set`}
+      {isOwn && <> <button type="button" class="link" onClick={() => { setTyped(null); onOwn(withField(own, file, f, undefined)); }}>{Object.hasOwn(file, f.name) ? "as in the file" : "not set"}</button></>}
+      {problems.map((x) => <span class="bad" role="alert" key={x.message}> {x.message}{x.expected && `; ${x.expected}`}</span>)}
+    </>
+  );
+  const label = `${f.name}${f.isRequired ? ", required" : ""}${isOwn ? ", laid over the file" : ""}`;
+  if (f.kind === "choice" || f.kind === "yes") {
+    const options = f.kind === "yes" ? [{ id: "true", title: "yes" }, { id: "false", title: "no" }] : f.options.map((o) => ({ id: o, title: o }));
+    const plain = f.kind === "yes" && isDefault ? (f.fallback === true ? "yes" : "no") : fallback;
+    return <Choice label={label} help={help} value={shown} options={Object.hasOwn(file, f.name) ? options : [{ id: "", title: plain ? `not set: ${plain}` : "not set" }, ...options]} onPick={set} />;
+  }
+  if (f.kind === "lines" || f.kind === "json") return <Lines label={label} rows={Math.min(8, Math.max(2, shown.split("\n").length))} value={shown} onText={set} help={<>{f.kind === "lines" ? "One a line. " : "JSON. "}{help}</>} />;
+  return <Text label={label} mono type={f.kind === "secret" ? "password" : "text"} autocomplete="new-password" inputMode={f.kind === "number" ? "numeric" : undefined} value={shown} placeholder={isKept ? "set; it stays unless something else is typed" : fallback} onText={set} help={help} />;
 }

@@ -1,17 +1,18 @@
 /** One queue: how long, how old, who feeds it, who serves it, what waits. */
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { api } from "../api/client";
 import { sendNow } from "../lib/commands";
 import { useQuery } from "../lib/query";
 import { slug, to } from "../lib/router";
-import { age, count, now } from "../lib/time";
+import { count, span } from "../lib/time";
 import { Note, Skeleton } from "../parts/feedback";
+import { Chart, type Series } from "../parts/chart";
 import { Link } from "../parts/link";
-import { Act, Drawer } from "../parts/panels";
+import { Act, Drawer, Seg } from "../parts/panels";
 import { State } from "../parts/state";
 import { Age, Fresh, Time } from "../parts/text";
 import { useCopies } from "./queue-copies";
-import { DepthLine, EmptyIn, LATE_S, pathOf, useQueues, useSchedulesOf, type Queue } from "./queue-parts";
+import { DepthLine, EmptyIn, LATE_S, pathOf, readDepths, useQueues, useSchedulesOf, type Queue } from "./queue-parts";
 import { PausePlan, PurgePlan, Sample, byName, type WaitingTask } from "./queue-plan";
 import { useCapabilities, whyNot, whyNotMine } from "./task-parts";
 import { useWishes, WishBy } from "./wishes";
@@ -89,7 +90,7 @@ export function QueueDrawer({ q, onClose }: { q: Queue; onClose: () => void }) {
         <div class="depth">
           <DepthLine q={q} height={48} />
         </div>
-        <p class="q tiny row"><span>30 min ago</span><span class="push">{q.samples[0] ? `seen from this tab for ${age(now.value - q.samples[0].at)}` : ""}</span></p>
+        <p class="q tiny row"><span>30 min ago</span><span class="push">now</span></p>
       </div>
       <div class="sec">
         <dl class="kv w">
@@ -103,6 +104,7 @@ export function QueueDrawer({ q, onClose }: { q: Queue; onClose: () => void }) {
           {q.scheduled_count !== null && (<><dt>For later</dt><dd>{count(q.scheduled_count)}</dd></>)}
         </dl>
       </div>
+      <DepthOverTime q={q} />
       <div class="sec">
         <h2>Served by <span class="push q">{q.consumer_count === null ? "" : `${count(q.consumer_count)} ${q.consumer_count === 1 ? "listener" : "listeners"}`}</span></h2>
         {listens.length ? (
@@ -178,6 +180,33 @@ function DeadLetters({ q }: { q: Queue }) {
           </li>
         ))}
       </ul>
+    </div>
+  );
+}
+
+const spans = [
+  { id: "6", title: "6 h" },
+  { id: "24", title: "24 h" },
+  { id: "168", title: "7 d" },
+] as const;
+/** The most of each quarter of an hour, or what the span needs. */
+function DepthOverTime({ q }: { q: Queue }) {
+  const at = slug.value;
+  const [hours, setHours] = useState<"6" | "24" | "168">("24");
+  const answer = useQuery(`queue history ${at} ${q.key} ${hours}`, (signal) => readDepths(at, { hours: Number(hours), buckets: 96, engine: q.engine, queue: q.name }, signal), { everyMs: 60_000 });
+  const one = answer.value?.items[0];
+  const { times, series } = useMemo(() => {
+    const since = answer.value ? new Date(answer.value.since).getTime() : 0;
+    const step = (answer.value?.bucket_seconds ?? 60) * 1000;
+    const waiting: Series = { label: "waiting, at most", color: "--accent", values: one?.pending ?? [] };
+    const oldest: Series = { label: "oldest waits", color: "--fill-retry", values: one?.oldest_seconds.map((s) => (s === null ? null : s * 1000)) ?? [], format: (n) => span(n) };
+    return { times: (one?.pending ?? []).map((_, i) => since + i * step), series: [[waiting], ...(one?.oldest_seconds.some((s) => s !== null) ? [[oldest]] : [])] };
+  }, [answer.value]);
+  const isKnown = one?.pending.some((n) => n !== null);
+  return (
+    <div class="sec stack">
+      <div class="row"><h2>Over time</h2><span class="push"><Seg label="Span of the depth" value={hours} options={spans} onChange={setHours} /></span></div>
+      {answer.error && !answer.value ? <Note>{answer.error.message}</Note> : !answer.value ? <Skeleton rows={4} /> : !isKnown ? <p class="q">Nothing was sampled yet: it is looked at once a minute.</p> : series.map((s) => <Chart key={s[0]!.label} label={`${q.name}: ${s[0]!.label}`} times={times} series={s} height={110} />)}
     </div>
   );
 }

@@ -9,7 +9,7 @@ type Wire = Awaited<ReturnType<typeof readQueues>>[number];
 export interface Queue extends Wire {
   key: string;
   samples: readonly Sample[];
-  /** Growth in a minute, as seen from this tab. */
+  /** Growth in a minute, over the last five. */
   perMinute: number | null;
   out: number | null;
   empties: Emptying;
@@ -22,9 +22,22 @@ const readQueues = (signal: AbortSignal) => api.get("/api/v1/projects/{slug}/que
 export const pathOf = (q: Pick<Wire, "engine" | "name">) => ({ slug: slug.value, engine: q.engine, queue: q.name });
 export const isDead = (q: Pick<Wire, "name">) => /(^|[._-])(dlq|dead|dead-?letters?|XQ|DQ)$/.test(q.name) && !/\.DQ$/.test(q.name);
 
-/** Queues with what this tab saw of them over time. */
+export const readDepths = (at: string, query: { hours: number; buckets: number; engine?: string; queue?: string }, signal: AbortSignal) => api.get("/api/v1/projects/{slug}/queue-depths", { path: { slug: at }, query, signal });
+const begun = new Set<string>();
+/** Queues with how long they were of late. */
 export function useQueues() {
   const at = slug.value;
+  const past = useQuery(`queue depths ${at}`, async (signal) => {
+    if (begun.has(at)) return null;
+    const found = await readDepths(at, { hours: 1, buckets: 60 }, signal);
+    const since = new Date(found.since).getTime();
+    for (const q of found.items) {
+      const samples = q.pending.flatMap((n, i) => (n === null ? [] : [{ at: since + i * found.bucket_seconds * 1000, n }]));
+      depths.begin(`${at} ${q.engine}/${q.queue}`, samples, Date.now());
+    }
+    begun.add(at);
+    return found.until;
+  });
   const answer = useQuery(
     `queues ${at}`,
     async (signal) => {
@@ -36,6 +49,7 @@ export function useQueues() {
     { topics: ["queue.changed", "agent.changed"], leastMs: 2000, everyMs: 10_000 },
   );
   const out = useOut(answer.value?.map((q) => q.engine) ?? []);
+  void past.value; // drawn again with it
   const rows: Queue[] | undefined = answer.value?.map((q) => {
     const samples = depths.of(`${at} ${q.engine}/${q.name}`);
     const perMinute = slope(samples);
@@ -89,8 +103,8 @@ export function DepthLine({ q, minutes = 30, height = 20 }: { q: Pick<Queue, "sa
   const line = seen.map((s, i) => `${i ? "L" : "M"}${x(s.at).toFixed(1)} ${y(s.n).toFixed(1)}`).join("") + `L${x(end).toFixed(1)} ${y(last.n).toFixed(1)}`;
   const tone = q.is_paused ? "stop" : q.empties.kind === "never" || q.empties.kind === "unheard" ? "retry" : "ink";
   return (
-    <svg class={`spark t-${tone}`} viewBox={`0 0 200 ${height}`} height={height} preserveAspectRatio="none" role="img" aria-label={`Seen for ${age(end - first.at)}: from ${first.n} to ${last.n}, at most ${Math.max(...seen.map((s) => s.n))}`}>
-      <title>{`Seen from this tab for ${age(end - first.at)}: from ${first.n} to ${last.n}`}</title>
+    <svg class={`spark t-${tone}`} viewBox={`0 0 200 ${height}`} height={height} preserveAspectRatio="none" role="img" aria-label={`Over ${age(end - first.at)}: from ${first.n} to ${last.n}, at most ${Math.max(...seen.map((s) => s.n))}`}>
+      <title>{`Over ${age(end - first.at)}: from ${first.n} to ${last.n}`}</title>
       <path d={`${line}L${x(end).toFixed(1)} ${height}L${x(first.at).toFixed(1)} ${height}Z`} class="ch-area" />
       <path d={line} class="ch-line" />
       <path d={`M${x(end).toFixed(1)} ${y(last.n).toFixed(1)}h0`} class="ch-end" />
@@ -100,7 +114,7 @@ export function DepthLine({ q, minutes = 30, height = 20 }: { q: Pick<Queue, "sa
 
 export function EmptyIn({ q }: { q: Pick<Queue, "empties" | "perMinute"> }) {
   const e = q.empties;
-  const pace = q.perMinute === null ? "" : `${q.perMinute >= 0 ? "grows by" : "shrinks by"} ${Math.abs(q.perMinute).toFixed(1)} a minute, as seen from this tab over 5 minutes`;
+  const pace = q.perMinute === null ? "" : `${q.perMinute >= 0 ? "grows by" : "shrinks by"} ${Math.abs(q.perMinute).toFixed(1)} a minute, over the last 5`;
   switch (e.kind) {
     case "in":
       return <span class={e.ms > 15 * 60_000 ? "t-retry" : undefined} title={pace}>{e.ms < 60_000 ? "under 1 m" : e.ms > 86_400_000 * 9 ? "over 9 d" : span(Math.round(e.ms / 60_000) * 60_000).replace(" 00 s", "")}</span>;

@@ -12,6 +12,7 @@ import { State } from "../parts/state";
 import { Table, type Column } from "../parts/table";
 import { Copy, CopyButton } from "../parts/text";
 import type { SetBar } from "./set-parts";
+import { TryMail, TryRedaction } from "./set-trials";
 
 type Setting = { name: string; value: string; source: string; is_secret: boolean; description: string };
 const groupOf = (name: string) => (/SMTP/.test(name) ? "mail" : /OIDC/.test(name) ? "sso" : /RETENTION|_DAYS|PRUNE/.test(name) ? "retention" : /REDACTION/.test(name) ? "redaction" : /MFA|LOGIN|SESSION|PASSWORD|LOCKOUT/.test(name) ? "sign-in" : /AUDIT/.test(name) ? "audit" : /NOTIFICATION/.test(name) ? "notifications" : "other");
@@ -54,6 +55,7 @@ export function Installation({ bar }: { bar: SetBar }) {
           {sys.brains && <span><i>Brains</i> {sys.brains.length}</span>}
           <span><i>Sign-in by provider</i> {sso ? (sso.enabled ? sso.name || "on" : "off") : "…"}</span>
           <button type="button" class="link" onClick={() => setParams({ row: "mail" })}><i>Mail</i> {relay ? `by ${relay}` : "no relay of its own"}</button>
+          <button type="button" class="link" onClick={() => setParams({ row: "redaction" })}><i>Redaction</i> try it</button>
         </div>
       )}
       <div class="split">
@@ -62,15 +64,15 @@ export function Installation({ bar }: { bar: SetBar }) {
         )}
         {param("row") === "mail" && (
           <Drawer label="Mail" onClose={() => setParams({ row: null })} head={<><h2 class="dh-title">Mail</h2><p class="q2">Resets and invitations go {relay ? `through ${relay}` : "through an e-mail channel of the project they are about"}</p></>}>
+            {relay && <TryMail />}
             <div class="sec stack">
-              <h2>Does it work</h2>
-              <p class="q2">On the brain's machine: sends a mail and prints each step, the relay's last word and what the DNS says of the sender.</p>
+              <p class="q2">An e-mail channel is tried where it is, with the relay's reply: {slug.value ? <Link to={to("notifications", {}, { tab: "channels" })}>Notifications, Channels</Link> : "Notifications, Channels"}, then Test. On the brain's machine, with what the DNS says of the sender:</p>
               <Copy text="z4j-brain smtp-test --to you@example.com" label="Copy the command" />
-              <p class="q2">An e-mail channel is tried from here, with the relay's reply:  {slug.value ? <Link to={to("notifications", {}, { tab: "channels" })}>Notifications, Channels</Link> : "Notifications, Channels"}, then Test.</p>
             </div>
             <div class="sec"><dl class="kv w">{(answer.value?.settings ?? []).filter((s) => groupOf(s.name) === "mail").map((s) => [<dt key={s.name} title={s.description}>{s.name.replace(/^Z4J_SMTP_/, "").toLowerCase().replace(/_/g, " ")}</dt>, <dd key={s.name + "v"} class="mono">{s.is_secret ? "secret" : s.value || <span class="q">empty</span>}</dd>])}</dl></div>
           </Drawer>
         )}
+        {param("row") === "redaction" && answer.value && <TryRedaction rules={answer.value.settings.filter((s) => groupOf(s.name) === "redaction")} onClose={() => setParams({ row: null })} />}
         {open && (
           <Drawer label="Setting" onClose={() => setParams({ row: null })} head={<><div class="row"><span class="mono cut">{open.name}</span><CopyButton text={open.name} label="Copy the name" /></div><p class="q2">from {open.source === "default" ? "nowhere: it is the default" : open.source}</p></>}>
             <div class="sec"><p class="whole">{open.description}</p></div>

@@ -21,6 +21,14 @@ describe("depths of queues", () => {
     for (let i = 0; i < 600; i++) d.add(`q${i}`, 1, 1);
     expect(d.of("q599")).toEqual([]);
   });
+  it("begins with what was before the tab looked", () => {
+    const d = new Depths();
+    d.add("a", KEEP_MS, 3);
+    d.begin("a", [{ at: -1, n: 0 }, { at: 0, n: 1 }, { at: 60_000, n: 2 }, { at: KEEP_MS, n: 9 }], KEEP_MS);
+    expect(d.of("a")).toEqual([{ at: 0, n: 1 }, { at: 60_000, n: 2 }, { at: KEEP_MS, n: 3 }]);
+    d.begin("b", [{ at: 60_000, n: 2 }], KEEP_MS);
+    expect(d.of("b")).toEqual([{ at: 60_000, n: 2 }]);
+  });
   it("fits a line, and says nothing from too little", () => {
     expect(slope([])).toBeNull();
     expect(slope(line(100, -12, 2))).toBeNull();
