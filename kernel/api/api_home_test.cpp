@@ -329,6 +329,7 @@ class ApiHomeTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("tcp"), tried.text("steps/0/name"));
     core::Query entry(core::Table::audit_log);
     entry.where.eq(model::audit_log::action, "smtp.test");
+    entry.columns({model::audit_log::result, model::audit_log::target_id});
     const auto row = f_.store->first(entry).value();
     CPPUNIT_ASSERT(row.has_value());
     CPPUNIT_ASSERT_EQUAL(std::string("failed"), std::string(row->text(model::audit_log::result)));

@@ -59,6 +59,18 @@ std::string quoted_printable(std::string_view text) {
   return out;
 }
 
+// Control characters (C0, DEL, C1) become spaces: a reader's terminal would obey them.
+std::string without_controls(std::string text, std::string_view but) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if ((c < 0x20 || c == 0x7f) && but.find(text[i]) == std::string_view::npos) text[i] = ' ';
+    if (c != 0xc2 || i + 1 == text.size()) continue;
+    const auto next = static_cast<unsigned char>(text[i + 1]);
+    if (next >= 0x80 && next < 0xa0) text[i] = text[i + 1] = ' ';
+  }
+  return text;
+}
+
 }  // namespace
 
 bool is_address(std::string_view text) {
@@ -87,10 +99,7 @@ std::string mail_date(std::int64_t time_s) {
 }
 
 std::string header_text(std::string_view given) {
-  std::string text = text::clean(given, kMostSubject);
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  }
+  std::string text = without_controls(text::clean(given, kMostSubject), "");
   const bool is_plain = text.size() <= kPlainSubject && text.find("=?") == std::string::npos &&
                         std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20; });
   if (is_plain) return text;
@@ -123,7 +132,7 @@ std::string write_mail(const Mail& mail) {
   out += "MIME-Version: 1.0\r\n";
   out += "Content-Type: text/plain; charset=utf-8\r\n";
   out += "Content-Transfer-Encoding: quoted-printable\r\n\r\n";
-  out += quoted_printable(mail.text);
+  out += quoted_printable(without_controls(mail.text, "\t\r\n"));
   return out;
 }
 

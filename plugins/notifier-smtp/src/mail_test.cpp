@@ -29,6 +29,7 @@ class MailTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(subject_cannot_add_a_header);
   CPPUNIT_TEST(long_and_foreign_subjects_are_encoded_in_whole_characters);
   CPPUNIT_TEST(text_is_quoted_printable_in_short_lines);
+  CPPUNIT_TEST(a_terminal_has_nothing_to_obey);
   CPPUNIT_TEST(data_doubles_dots_and_ends);
   CPPUNIT_TEST(addresses_hold_no_commands);
   CPPUNIT_TEST(relay_refuses_ports_and_control_characters);
@@ -77,6 +78,15 @@ class MailTest : public CppUnit::TestFixture {
       from = end + 2;
     }
     CPPUNIT_ASSERT(has(mail, "=3D=C3=A9=20\r\n=09\r\n"));
+  }
+
+  void a_terminal_has_nothing_to_obey() {
+    const std::string mail = write_mail(a_mail("s\x1b[31m",
+                                               "a\x1b[2J\x01\xc2\x9b"
+                                               "31m\x7f b\tc\nd \xc2\xa0"));
+    CPPUNIT_ASSERT(mail.find("Subject: s [31m\r\n") != std::string::npos);
+    CPPUNIT_ASSERT_MESSAGE(mail, mail.find("a [2J   31m  b") != std::string::npos);
+    CPPUNIT_ASSERT_MESSAGE(mail, mail.find("\r\nd =C2=A0") != std::string::npos);
   }
 
   void data_doubles_dots_and_ends() {

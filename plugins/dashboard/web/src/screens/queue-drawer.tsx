@@ -189,10 +189,10 @@ const spans = [
   { id: "24", title: "24 h" },
   { id: "168", title: "7 d" },
 ] as const;
-/** The most of each quarter of an hour, or what the span needs. */
+/** What was sampled, in as many pieces as fit. */
 function DepthOverTime({ q }: { q: Queue }) {
   const at = slug.value;
-  const [hours, setHours] = useState<"6" | "24" | "168">("24");
+  const [hours, setHours] = useState<"6" | "24" | "168">("6");
   const answer = useQuery(`queue history ${at} ${q.key} ${hours}`, (signal) => readDepths(at, { hours: Number(hours), buckets: 96, engine: q.engine, queue: q.name }, signal), { everyMs: 60_000 });
   const one = answer.value?.items[0];
   const { times, series } = useMemo(() => {
@@ -202,11 +202,11 @@ function DepthOverTime({ q }: { q: Queue }) {
     const oldest: Series = { label: "oldest waits", color: "--fill-retry", values: one?.oldest_seconds.map((s) => (s === null ? null : s * 1000)) ?? [], format: (n) => span(n) };
     return { times: (one?.pending ?? []).map((_, i) => since + i * step), series: [[waiting], ...(one?.oldest_seconds.some((s) => s !== null) ? [[oldest]] : [])] };
   }, [answer.value]);
-  const isKnown = one?.pending.some((n) => n !== null);
+  const known = (one?.pending ?? []).filter((n) => n !== null).length; // one is no line
   return (
     <div class="sec stack">
       <div class="row"><h2>Over time</h2><span class="push"><Seg label="Span of the depth" value={hours} options={spans} onChange={setHours} /></span></div>
-      {answer.error && !answer.value ? <Note>{answer.error.message}</Note> : !answer.value ? <Skeleton rows={4} /> : !isKnown ? <p class="q">Nothing was sampled yet: it is looked at once a minute.</p> : series.map((s) => <Chart key={s[0]!.label} label={`${q.name}: ${s[0]!.label}`} times={times} series={s} height={110} />)}
+      {answer.error && !answer.value ? <Note>{answer.error.message}</Note> : !answer.value ? <Skeleton rows={4} /> : known < 2 ? <p class="q">It is looked at once a minute: the line begins in a few.</p> : series.map((s) => <Chart key={s[0]!.label} label={`${q.name}: ${s[0]!.label}`} times={times} series={s} height={110} />)}
     </div>
   );
 }
