@@ -6,9 +6,11 @@ With the browser's clock at the same moment all figures, ages and times are the 
 import contextlib
 import datetime
 import json
+import math
 import os
 import pathlib
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -190,6 +192,7 @@ class SeededFleet:
         self.fail_loudly()
         self.retry_many()
         self.leave()
+        self.watch_queues()
         # What a brain keeps of what it counted is as old as this one then, which is nothing.
         self.clock.go(AT)
         self.brain.start()
@@ -381,6 +384,25 @@ class SeededFleet:
                                                                  **({"oldest_age_s": n // 6 + 2} if n else {})} for q, n in QUEUES[engine].items()])
                 health[f"{engine}.worker_details"] = json.dumps(details(engine, WORKERS[engine]))
             self.agents[name].heartbeat(adapter_health=health)
+
+    def watch_queues(self):
+        """How deep the queues were on the day before, as a brain that looks once a minute keeps it; the payments began to wait when they began to fail."""
+        last = AT.replace(second=0, microsecond=0)
+        depths = {name: n for queues in QUEUES.values() for name, n in queues.items()}
+
+        def depth(name, ago):
+            if name == "payments":
+                return 30 + steady(f"{name}{ago // 3}", 20) + (max(0, 9 - ago) * 455)
+            return round(depths[name] * (0.75 + 0.25 * math.cos(ago / (20 + steady(name, 30)))))
+
+        with contextlib.closing(sqlite3.connect(pathlib.Path(self.brain.home) / "brain.sqlite", timeout=30)) as rows:
+            known = [row for row in rows.execute("SELECT id, project_id, name FROM queues").fetchall() if row[2] in depths]
+            assert {name for _, _, name in known} == set(depths), known
+            for queue, project, name in known:
+                samples = ((ago, depth(name, ago)) for ago in range(1, 24 * 60))
+                rows.executemany("INSERT INTO queue_minutes (project_id, queue_id, minute, pending, oldest_s) VALUES (?,?,?,?,?)",
+                                 [(project, queue, int((last - datetime.timedelta(minutes=ago)).timestamp()) * 1_000_000, n, n // 6 + 2 if n else None) for ago, n in samples])
+            rows.commit()
 
     def settle(self):
         """Everybody is signed in, and nothing moves any more."""

@@ -253,7 +253,7 @@ const isAbout = (problem: Schemas["PluginProblem"], field: SettingField) => prob
 function SettingInput({ field: f, own, file, problems, onOwn }: { field: SettingField; own: FormSettings; file: FormSettings; problems: readonly Schemas["PluginProblem"][]; onOwn: (own: FormSettings) => void }) {
   const isOwn = Object.hasOwn(own, f.name);
   const given = isOwn ? own[f.name] : file[f.name];
-  const isKept = f.kind === "secret" && given === MASK;
+  const isKept = f.kind === "secret" && given !== undefined && (given === MASK || !isOwn);
   // What is typed stands as it was typed, also where it is no value yet.
   const [typed, setTyped] = useState<string | null>(null);
   const shown = typed ?? (isKept ? "" : textOf(f, given));
@@ -279,5 +279,5 @@ function SettingInput({ field: f, own, file, problems, onOwn }: { field: Setting
     return <Choice label={label} help={help} value={shown} options={Object.hasOwn(file, f.name) ? options : [{ id: "", title: plain ? `not set: ${plain}` : "not set" }, ...options]} onPick={set} />;
   }
   if (f.kind === "lines" || f.kind === "json") return <Lines label={label} rows={Math.min(8, Math.max(2, shown.split("\n").length))} value={shown} onText={set} help={<>{f.kind === "lines" ? "One a line. " : "JSON. "}{help}</>} />;
-  return <Text label={label} mono type={f.kind === "secret" ? "password" : "text"} autocomplete="new-password" inputMode={f.kind === "number" ? "numeric" : undefined} value={shown} placeholder={isKept ? "set; it stays unless something else is typed" : fallback} onText={set} help={help} />;
+  return <Text label={label} mono type={f.kind === "secret" ? "password" : "text"} autocomplete="new-password" inputMode={f.kind === "number" ? "numeric" : undefined} value={shown} placeholder={isKept ? (given === MASK ? "set; it stays unless something else is typed" : textOf(f, given)) : fallback} onText={set} help={help} />;
 }

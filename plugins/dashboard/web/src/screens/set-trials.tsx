@@ -79,12 +79,12 @@ export function TryRedaction({ rules, onClose }: { rules: readonly { name: strin
         <div class="sec stack">
           <h2>Kept <span class="push q">{told.places.length ? `${count(told.places.length)} ${told.places.length === 1 ? "place is" : "places are"} not as it came` : "all of it"}</span></h2>
           <Tree value={told.kept} empty="nothing" />
-          {told.places.length > 0 && <ul class="list plain lines">{told.places.map((p) => <li key={p} class="mono cut" title={p}>{p || "the whole"}</li>)}</ul>}
+          {told.places.length > 0 && <ul class="list plain">{told.places.map((p) => <li key={p} class="mono cut" title={p}>{p || "the whole"}</li>)}</ul>}
         </div>
       )}
       <div class="sec">
         <h2>Rules beside the built-in ones</h2>
-        <dl class="kv w">{rules.map((s) => [<dt key={s.name}>{s.name.replace(/^Z4J_REDACTION_/, "").toLowerCase().replace(/_/g, " ")}</dt>, <dd key={s.name + "v"} class="mono whole">{s.value || <span class="q">none</span>}</dd>])}</dl>
+        <dl class="kv w">{rules.map((s) => [<dt key={s.name}>{s.name.replace(/^Z4J_REDACTION_/, "").toLowerCase().replace(/_/g, " ")}</dt>, <dd key={s.name + "v"} class="mono whole">{s.value && s.value !== "[]" ? s.value : <span class="q">none</span>}</dd>])}</dl>
       </div>
     </Drawer>
   );
