@@ -56,9 +56,9 @@ core::Actor Call::actor() const {
 net::Response refuse(const Call& call, const base::Error& error) {
   net::Response response = refusal(call.request, error);
   if (error.where == core::refuse::kAgentOffline) {
-    call.log.info("request refused", {{"method", call.request.method},
-                                      {"path", call.request.path},
-                                      {"error", error.text()}});
+    call.log.info(
+        "request refused",
+        {{"method", call.request.method}, {"path", call.request.path}, {"error", error.text()}});
   } else if (response.status >= 500) {
     call.log.error("request failed", {{"method", call.request.method},
                                       {"path", call.request.path},
