@@ -95,11 +95,20 @@ step("the inbox is read", async ({ page }) => {
 });
 step("a plugin's settings are checked as one types, laid over the file, and go", async ({ page }) => {
   await page.goto(address + "/plugins?row=webhooks&tab=settings");
+  const hosts = drawer(page).getByLabel("slack_hosts");
+  await hosts.fill("x".repeat(300));
+  await drawer(page).locator(".field", { hasText: "slack_hosts" }).getByRole("alert").waitFor();
+  await hosts.fill("chat.corp\nother.corp");
+  await drawer(page).getByText("the brain takes them").waitFor();
+  await drawer(page).getByRole("button", { name: "JSON" }).click();
   const text = drawer(page).getByLabel("Laid over the file, as JSON");
+  assert.deepEqual(JSON.parse(await text.inputValue()), { slack_hosts: ["chat.corp", "other.corp"] });
   await text.fill('{"slack_hosts": 5}');
   await drawer(page).getByText("/slack_hosts").waitFor();
   await text.fill('{"slack_hosts": ["chat.corp"]}');
   await drawer(page).getByText("the brain takes them").waitFor();
+  await drawer(page).getByRole("button", { name: "Form" }).click();
+  assert.equal(await hosts.inputValue(), "chat.corp");
   await drawer(page).getByRole("button", { name: "Save and start anew" }).click();
   await page.getByRole("row", { name: /webhooks.*laid over|webhooks/ }).waitFor();
   await drawer(page).getByText(/^Last changed/).waitFor();
@@ -118,6 +127,14 @@ step("a plugin is disabled and enabled by plans", async ({ page }) => {
   assert.equal((await ask(page, "/plugins/webhooks")).override, null);
   await page.goto(address + "/plugins?row=storage");
   assert.equal(await drawer(page).getByRole("button", { name: /^Disable/ }).getAttribute("aria-disabled"), "true");
+});
+step("what is kept of a payload is shown before one relies on it", async ({ page }) => {
+  await page.goto(address + "/settings?tab=installation");
+  await page.getByRole("button", { name: "Redaction" }).click();
+  await drawer(page).getByLabel("A payload, as JSON").fill('{"card": {"password": "hunter2", "order": 12}}');
+  await drawer(page).getByText("/card/password").waitFor();
+  await drawer(page).getByText("redacted").waitFor();
+  assert.equal(await drawer(page).getByText("hunter2").count(), 0);
 });
 step("a key is shown once, opens what it may, and is revoked", async ({ page }) => {
   await page.goto(address + "/settings?tab=keys&row=new");
