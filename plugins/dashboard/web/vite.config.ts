@@ -14,7 +14,7 @@ const proxy = { "/api": forward, "/ws": forward };
 
 export default defineConfig({
   esbuild: { jsx: "automatic", jsxImportSource: "preact" },
-  optimizeDeps: { include: ["preact", "preact/hooks", "preact/jsx-dev-runtime", "@preact/signals", "@tanstack/virtual-core", "uplot"] },
+  optimizeDeps: { include: ["preact", "preact/hooks", "preact/jsx-dev-runtime", "@preact/signals", "uplot"] },
   server: { port: 5173, strictPort: false, proxy },
   preview: {
     port: 4173,

@@ -7,7 +7,10 @@ export interface FreshRows<R> {
   take: () => void;
 }
 
-/** Splits a list: what may be shown, and how many new ones wait. `known` are the ids that were shown. */
+/** So many of the uppermost are remembered: new ones come above them. */
+const MOST_KNOWN = 500;
+
+/** Splits a list: what may be shown, and how many new ones wait. `known` are the ids of the uppermost that were shown. */
 export function split<R>(rows: readonly R[], id: (row: R) => string, known: ReadonlySet<string> | null, hold: boolean): { shown: readonly R[]; waiting: number } {
   if (!known || !hold) return { shown: rows, waiting: 0 };
   let newest = rows.findIndex((row) => known.has(id(row)));
@@ -21,7 +24,7 @@ export function useFresh<R>(rows: readonly R[] | undefined, id: (row: R) => stri
   const [, again] = useState(0);
   const { shown, waiting } = split(rows ?? [], id, memory.known, hold);
   if (rows && (waiting === 0 || !memory.known) && memory.of !== shown) {
-    memory.known = new Set(shown.map(id));
+    memory.known = new Set(shown.slice(0, MOST_KNOWN).map(id));
     memory.of = shown;
   }
   return {

@@ -174,6 +174,8 @@ export function merge<T>(old: readonly T[], first: readonly T[], id: (row: T) =>
 
 interface Held<T> {
   rows: T[];
+  /** Of the rows; grows with them. */
+  ids: Set<string>;
   cursor: string | null;
   searchedUntil: string | null;
 }
@@ -183,14 +185,15 @@ const MOST_ROWS = 100_000;
 export function usePages<T>(key: string | null, load: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<T>>, id: (row: T) => string, watching: Watching = {}): Pages<T> {
   const held = useMemo(() => ({ list: signal<Held<T> | null>(null), busy: signal(false), error: signal<ApiError | null>(null), asking: null as AbortController | null }), [key]);
   useEffect(() => () => held.asking?.abort(), [held]);
+  const begun = (rows: T[], cursor: string | null, searchedUntil: string | null): Held<T> => ({ rows, ids: new Set(rows.map(id)), cursor, searchedUntil });
   const first = useQuery<Page<T>>(key, (signal) => load(undefined, signal), watching);
   useEffect(() => {
     if (!first.value) return;
     const old = held.list.peek();
     held.list.value =
       old && old.rows.length > first.value.items.length
-        ? { ...old, rows: merge(old.rows, first.value.items, id) }
-        : { rows: first.value.items, cursor: first.value.next_cursor, searchedUntil: first.value.searched_until ?? null };
+        ? begun(merge(old.rows, first.value.items, id), old.cursor, old.searchedUntil)
+        : begun(first.value.items, first.value.next_cursor, first.value.searched_until ?? null);
   }, [first.value, held]);
   const list = held.list.value;
   const cursor = list?.cursor ?? null;
@@ -204,9 +207,9 @@ export function usePages<T>(key: string | null, load: (cursor: string | undefine
         (page) => {
           const now = held.list.peek();
           if (!now) return;
-          const come = new Map(page.items.map((row) => [id(row), row]));
-          for (const row of now.rows) come.delete(id(row));
-          held.list.value = { rows: [...now.rows, ...come.values()], cursor: page.next_cursor, searchedUntil: page.searched_until ?? null };
+          const come = page.items.filter((row) => !now.ids.has(id(row)));
+          for (const row of come) now.ids.add(id(row));
+          held.list.value = { rows: [...now.rows, ...come], ids: now.ids, cursor: page.next_cursor, searchedUntil: page.searched_until ?? null };
         },
         (error: ApiError) => {
           if (!asking.signal.aborted) held.error.value = error;
@@ -228,7 +231,7 @@ export function usePages<T>(key: string | null, load: (cursor: string | undefine
     },
     replace: (rows, next) => {
       held.asking?.abort();
-      held.list.value = { rows, cursor: next, searchedUntil: null };
+      held.list.value = begun(rows, next, null);
     },
   };
 }

@@ -64,15 +64,40 @@ export class WatchedPage {
    * come, on top; else all stand in the list's order. What is older than the list reaches is left to paging.
    */
   lay(list: readonly Task[] | undefined, hold: boolean): readonly Task[] {
-    if (!this.seen.size && !this.gone.size) return list ?? [];
-    const kept = (list ?? []).filter((t) => !this.gone.has(t.id));
-    if (!this.seen.size) return kept;
-    const known = new Set(kept.map((t) => t.id));
-    const now = kept.map((t) => this.seen.get(t.id) ?? t);
-    const first = kept[0] ? timeOf(kept[0]) : "";
-    const last = kept.length ? timeOf(kept[kept.length - 1]!) : "";
-    const others = [...this.seen.values()].filter((t) => !known.has(t.id) && timeOf(t) >= (hold ? first : last));
-    return hold ? [...others.sort(newestFirst), ...now] : [...others, ...now].sort(newestFirst);
+    if (!list || (!this.seen.size && !this.gone.size)) return list ?? [...this.seen.values()].sort(newestFirst);
+    const places = this.placesOf(list);
+    let now = list.slice();
+    if (this.gone.size) {
+      const left = new Set([...this.gone].map((id) => places.get(id)).filter((at) => at !== undefined));
+      if (left.size) now = now.filter((_, at) => !left.has(at));
+    }
+    const first = now[0] ? timeOf(now[0]) : "";
+    const last = now.length ? timeOf(now[now.length - 1]!) : "";
+    const others: Task[] = [];
+    if (now.length === list.length) {
+      for (const [id, row] of this.seen) {
+        const at = places.get(id);
+        if (at !== undefined) now[at] = row;
+        else if (timeOf(row) >= (hold ? first : last)) others.push(row);
+      }
+    } else {
+      now = now.map((t) => this.seen.get(t.id) ?? t);
+      for (const [id, row] of this.seen) if (!places.has(id) && timeOf(row) >= (hold ? first : last)) others.push(row);
+    }
+    if (hold) return others.length ? [...others.sort(newestFirst), ...now] : now;
+    return [...others, ...now].sort(newestFirst);
+  }
+
+  private places = new Map<string, number>();
+  private placed: readonly Task[] = [];
+  /** Where each row of the list stands; a list that only grew is not gone through again. */
+  private placesOf(list: readonly Task[]): ReadonlyMap<string, number> {
+    let at = list.length < this.placed.length ? 0 : this.placed.length;
+    for (let i = 0; i < at; i++) if (list[i] !== this.placed[i]) at = 0;
+    if (at === 0) this.places.clear();
+    for (; at < list.length; at++) this.places.set(list[at]!.id, at);
+    this.placed = list;
+    return this.places;
   }
 
   /** The page alone, for a list that begins anew. */

@@ -1,8 +1,7 @@
 /** A list as a grid: one tab stop, virtual rows, columns that leave by rank when room runs short, cards on a phone. */
 import { Component, type ComponentChildren } from "preact";
 import type { Signal } from "@preact/signals";
-import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
-import { Virtualizer, elementScroll, observeElementOffset, observeElementRect } from "@tanstack/virtual-core";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useKeys } from "../lib/keys";
 import { narrow, rowHeight } from "../lib/settings";
 import { Pill } from "./pill";
@@ -89,27 +88,45 @@ export function sorted<R>(rows: readonly R[], columns: readonly Column<R>[], sor
   });
 }
 
-function useVirtual(count: number, size: number, box: { current: HTMLElement | null }) {
-  const [, redraw] = useReducer((n: number) => n + 1, 0);
-  const options = {
-    count,
-    getScrollElement: () => box.current,
-    estimateSize: () => size,
-    scrollToFn: elementScroll,
-    observeElementRect,
-    observeElementOffset,
-    overscan: 10,
-    scrollPaddingStart: 32,
-    scrollPaddingEnd: 8,
-    initialRect: { width: 0, height: 800 },
-    onChange: () => redraw(0),
+/** Rows drawn beyond what is seen, each way. */
+const AROUND = 10;
+/** Pixels left below a row that is scrolled to. */
+const BELOW = 8;
+/** The rows to draw. All are of one height, so nothing is measured or kept for each: a list may have a hundred thousand. */
+function useWindow(count: number, size: number, box: { current: HTMLElement | null }, body: { current: HTMLElement | null }) {
+  const [view, setView] = useState({ from: 0, to: 40 });
+  const look = useRef(() => {});
+  look.current = () => {
+    const el = box.current;
+    if (!el) return;
+    const from = Math.max(0, Math.floor(el.scrollTop / size) - AROUND);
+    const to = Math.ceil((el.scrollTop + el.clientHeight) / size) + AROUND;
+    setView((v) => (v.from === from && v.to === to ? v : { from, to }));
   };
-  const virtual = useMemo(() => new Virtualizer<HTMLElement, HTMLElement>(options), []);
-  virtual.setOptions(options);
-  useLayoutEffect(() => virtual._didMount(), []);
-  useLayoutEffect(() => virtual._willUpdate());
-  useLayoutEffect(() => virtual.measure(), [size]);
-  return virtual;
+  useLayoutEffect(() => {
+    const el = box.current;
+    if (!el) return;
+    const scrolled = () => look.current();
+    const seen = new ResizeObserver(scrolled);
+    seen.observe(el);
+    el.addEventListener("scroll", scrolled, { passive: true });
+    return () => {
+      seen.disconnect();
+      el.removeEventListener("scroll", scrolled);
+    };
+  }, []);
+  useLayoutEffect(() => look.current(), [size, count]);
+  const from = Math.min(view.from, Math.max(0, count - 1));
+  const items = Array.from({ length: Math.max(0, Math.min(view.to, count) - from) }, (_, i) => from + i);
+  const reveal = (index: number) => {
+    const el = box.current;
+    if (!el) return;
+    const head = body.current?.offsetTop ?? 0; // stays on top of what scrolls
+    const top = index * size;
+    if (top < el.scrollTop) el.scrollTop = top;
+    else if (top + size + head + BELOW > el.scrollTop + el.clientHeight) el.scrollTop = top + size + head + BELOW - el.clientHeight;
+  };
+  return { items, reveal };
 }
 
 export function Table<R>(props: TableProps<R>) {
@@ -121,7 +138,8 @@ export function Table<R>(props: TableProps<R>) {
   const inside = useRef(false);
   const cards = narrow.value && !!props.card;
   const size = cards ? CARD : rowHeight.value;
-  const virtual = useVirtual(rows.length, size, box);
+  const body = useRef<HTMLDivElement>(null);
+  const { items, reveal } = useWindow(rows.length, size, box, body);
 
   useLayoutEffect(() => {
     const el = box.current;
@@ -148,7 +166,7 @@ export function Table<R>(props: TableProps<R>) {
     if (!row) return;
     setCursor(id(row));
     if (document.activeElement === document.body) box.current?.focus({ preventScroll: true });
-    virtual.scrollToIndex(rows.indexOf(row), { align: "auto" });
+    reveal(Math.max(0, Math.min(rows.length - 1, index)));
     if (current) onCurrent?.(row); // the drawer follows
   };
   const toggle = (index: number, range: boolean) => {
@@ -203,8 +221,7 @@ export function Table<R>(props: TableProps<R>) {
     },
     open: (row: R) => onOpen?.(row),
   });
-  const items = virtual.getVirtualItems();
-  const lastIndex = items[items.length - 1]?.index ?? 0;
+  const lastIndex = items[items.length - 1] ?? 0;
   useEffect(() => {
     if (props.more && !props.loadingMore && rows.length > 0 && lastIndex >= rows.length - 20) props.more();
   }, [lastIndex, rows.length, props.more, props.loadingMore]);
@@ -222,7 +239,7 @@ export function Table<R>(props: TableProps<R>) {
         aria-label={props.label}
         aria-rowcount={props.more ? -1 : rows.length + 1}
         aria-multiselectable={selected ? true : undefined}
-        aria-activedescendant={at >= 0 && items.some((i) => i.index === at) ? `row-${at}` : undefined}
+        aria-activedescendant={at >= 0 && items.includes(at) ? `row-${at}` : undefined}
         tabIndex={0}
         onKeyDown={inGrid}
         onFocus={(event) => event.target === box.current && at < 0 && rows[0] && setCursor(id(rows[0]))}
@@ -250,17 +267,17 @@ export function Table<R>(props: TableProps<R>) {
             </div>
           ))}
         </div>
-        <div class="tbody" role="rowgroup" style={{ height: `${virtual.getTotalSize()}px` }}>
-          {items.map((item) => {
-            const row = rows[item.index];
+        <div ref={body} class="tbody" role="rowgroup" style={{ height: `${rows.length * size}px` }}>
+          {items.map((index) => {
+            const row = rows[index];
             if (row === undefined) return null;
             const key = id(row);
             return (
               <Row
                 key={key}
                 row={row}
-                index={item.index}
-                start={item.start}
+                index={index}
+                start={index * size}
                 size={size}
                 template={template}
                 shown={shown}

@@ -34,6 +34,17 @@ describe("a watched page", () => {
     expect(ids(page.lay(list, false))).toBe("9 2 6 5 4");
     expect(ids(page.lay([row(6)], false))).toBe("9 2 6"); // 5 is older than the list reaches
   });
+  it("follows a list that grows, and one whose middle is another", () => {
+    const page = new WatchedPage();
+    page.take({ type: "rows", reset: true, changed: [row(9, { state: "failure" }), row(8, { state: "failure" })], removed: [] });
+    const list = [row(9), row(8)];
+    expect(page.lay(list, true).map((t) => t.state)).toEqual(["failure", "failure"]);
+    const longer = [...list, row(7), row(6)];
+    expect(page.lay(longer, true).map((t) => t.state)).toEqual(["failure", "failure", "success", "success"]);
+    const other = [list[0]!, row(8.5), longer[2]!, longer[3]!];
+    expect(ids(page.lay(other, false))).toBe("9 8.5 8 7 6");
+    expect(ids(page.lay(longer, true))).toBe("9 8 7 6");
+  });
   it("sees a gap after a cut, and begins anew from the page", () => {
     const page = new WatchedPage();
     page.take({ type: "rows", reset: true, changed: [row(2), row(1)], removed: [], next_cursor: "old" });
