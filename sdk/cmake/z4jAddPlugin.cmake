@@ -28,3 +28,18 @@ function(z4j_add_plugin name)
     target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-gnu-unique>)
   endif()
 endfunction()
+
+# z4j_add_plugin_test(NAME SOURCES file ... [LINKS target ...])
+#
+# A test program of the plugin NAME (z4j/testing.hpp), which gets the plugin's file as its argument. CTest knows it
+# as NAME_test.
+function(z4j_add_plugin_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
+  if(NOT arg_SOURCES)
+    message(FATAL_ERROR "z4j_add_plugin_test(${name}): give at least one file after SOURCES")
+  endif()
+  find_package(Threads REQUIRED)
+  add_executable(${name}_test ${arg_SOURCES})
+  target_link_libraries(${name}_test PRIVATE z4j::sdk ${arg_LINKS} Threads::Threads ${CMAKE_DL_LIBS})
+  add_test(NAME ${name}_test COMMAND ${name}_test "$<TARGET_FILE:${name}>")
+endfunction()

@@ -16,8 +16,8 @@
 #include <vector>
 
 #include <z4j/plugin.hpp>
+#include <z4j/storage.hpp>
 
-#include "lib/sql/rows_out.hpp"
 #include "model/tables.hpp"
 #include "private_postgres.hpp"
 

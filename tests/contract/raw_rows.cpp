@@ -4,8 +4,7 @@
 #include <deque>
 
 #include <z4j/plugin.hpp>
-
-#include "lib/sql/rows_in.hpp"
+#include <z4j/storage.hpp>
 
 namespace z4j::contract::raw {
 namespace {

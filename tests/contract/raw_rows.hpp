@@ -3,6 +3,7 @@
 #pragma once
 
 #include <z4j/abi.h>
+#include <z4j/storage.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -10,7 +11,6 @@
 #include <variant>
 #include <vector>
 
-#include "lib/sql/rows_out.hpp"
 #include "plugin/host.hpp"
 
 namespace z4j::contract::raw {

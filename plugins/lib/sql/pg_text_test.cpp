@@ -6,8 +6,7 @@
 #include <vector>
 
 #include <z4j/plugin.hpp>
-
-#include "lib/sql/rows_out.hpp"
+#include <z4j/storage.hpp>
 
 namespace {
 

@@ -5,7 +5,7 @@
 // read only; any thread. Source: z4j/abi.h section 5.
 #pragma once
 
-#include <z4j/abi.h>
+#include <z4j/storage.hpp>
 
 #include <cstdint>
 #include <string>
@@ -14,9 +14,6 @@
 
 namespace z4j::store {
 
-inline constexpr std::uint32_t kMaxRows = 16384;       // rows of one step
-inline constexpr std::uint64_t kMaxBytes = 64u << 20;  // bytes of one step's rows
-inline constexpr std::uint32_t kMaxSteps = 1024;
 inline constexpr std::uint32_t kMaxValues = 16384;  // values of one predicate list
 inline constexpr std::uint32_t kMaxNoticeBytes = 4000;
 // 24 November 4714 BC, before which PostgreSQL has no time but minus infinity. Rows hold nothing

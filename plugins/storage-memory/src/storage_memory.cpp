@@ -1,12 +1,12 @@
 // The in-memory storage driver: quick, complete, gone with the process.
 #include <z4j/plugin.hpp>
+#include <z4j/storage.hpp>
 
 #include <chrono>
 #include <mutex>
 
 #include "fold.hpp"
 #include "lib/json/json.hpp"
-#include "lib/sql/rows_out.hpp"
 #include "lib/sql/storage_glue.hpp"
 #include "tables.hpp"
 
@@ -23,7 +23,7 @@ std::int64_t store_clock_us() {
 }  // namespace
 
 // Thread-safe; one mutex over all tables. A snapshot session holds a copy of them.
-class Driver : public store::DriverState {
+class Driver : public store::CheckedDriver {
  public:
   class Cursor {
    public:

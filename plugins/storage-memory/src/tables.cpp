@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include <z4j/plugin.hpp>
+#include <z4j/storage.hpp>
 
 #include "lib/sql/json_at.hpp"
-#include "lib/sql/rows_in.hpp"
 #include "lib/sql/store_check.hpp"
 
 namespace z4j::memory {

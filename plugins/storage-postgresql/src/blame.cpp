@@ -1,12 +1,13 @@
 #include "blame.hpp"
 
+#include <z4j/storage.hpp>
+
 #include <algorithm>
 #include <string>
 #include <string_view>
 
 #include "lib/json/json.hpp"
 #include "lib/sql/pg_text.hpp"
-#include "lib/sql/rows_in.hpp"
 #include "lib/sql/store_check.hpp"
 
 namespace z4j::postgresql {

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include <z4j/plugin.hpp>
+#include <z4j/storage.hpp>
 
 #include "blame.hpp"
 #include "lib/sql/pg_text.hpp"
-#include "lib/sql/rows_in.hpp"
 #include "lib/sql/store_check.hpp"
 #include "notice_text.hpp"
 #include "refusals.hpp"

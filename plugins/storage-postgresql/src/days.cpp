@@ -4,8 +4,7 @@
 #include <cstdlib>
 
 #include <z4j/plugin.hpp>
-
-#include "lib/sql/rows_in.hpp"
+#include <z4j/storage.hpp>
 
 namespace z4j::postgresql {
 namespace {

@@ -43,7 +43,7 @@ class Session {
 };
 
 // Thread-safe. Sessions die before it.
-class Driver : public store::DriverState {
+class Driver : public store::CheckedDriver {
  public:
   using Cursor = postgresql::Cursor;
   using Session = postgresql::Session;

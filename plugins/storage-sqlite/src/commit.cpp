@@ -3,8 +3,8 @@
 #include <vector>
 
 #include <z4j/plugin.hpp>
+#include <z4j/storage.hpp>
 
-#include "lib/sql/rows_in.hpp"
 #include "lib/sql/sql_text.hpp"
 
 namespace z4j::sqlite {

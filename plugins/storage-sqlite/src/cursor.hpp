@@ -2,11 +2,11 @@
 #pragma once
 
 #include <z4j/abi.h>
+#include <z4j/storage.hpp>
 
 #include <string>
 
 #include "connection.hpp"
-#include "lib/sql/rows_out.hpp"
 
 namespace z4j::sqlite {
 

@@ -42,7 +42,7 @@ class Session {
 };
 
 // Thread-safe. Sessions die before it.
-class Driver : public store::DriverState {
+class Driver : public store::CheckedDriver {
  public:
   using Cursor = sqlite::Cursor;
   using Session = sqlite::Session;

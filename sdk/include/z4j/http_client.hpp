@@ -3,6 +3,10 @@
 #ifndef Z4J_HTTP_CLIENT_HPP
 #define Z4J_HTTP_CLIENT_HPP
 
+#if !defined(__cpp_exceptions)
+#error "z4j/http_client.hpp throws z4j::Error: build with exceptions, or use z4j/abi.h"
+#endif
+
 #include <z4j/plugin.hpp>
 
 #include <functional>

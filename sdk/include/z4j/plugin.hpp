@@ -1,7 +1,8 @@
 // z4j/plugin.hpp - the C++17 face of z4j/abi.h. Header-only, no state, exports nothing.
 //
 // Thin classes over the C structs: a reader sees the C call each one makes. Nothing here allocates
-// unless it says so. A C++ exception meets the ABI in one place, guard(), and ends there.
+// unless it says so. A C++ exception meets the ABI in one place, guard(), and ends there. Built
+// with -fno-exceptions it is the same without what throws.
 #ifndef Z4J_PLUGIN_HPP
 #define Z4J_PLUGIN_HPP
 
@@ -68,6 +69,10 @@ inline z4j_error empty_error() noexcept {
 // The only place where a C++ exception meets the ABI: it ends here.
 template <class F>
 z4j_status guard(z4j_error* e, F&& f) noexcept {
+#if !defined(__cpp_exceptions)
+  (void)e;
+  return f();
+#else
   try {
     return f();
   } catch (const Error& x) {
@@ -83,6 +88,7 @@ z4j_status guard(z4j_error* e, F&& f) noexcept {
     fill(e, Z4J_INTERNAL, "unknown exception");
     return Z4J_INTERNAL;
   }
+#endif
 }
 
 // What the host offers to one instance. Copyable; valid from the constructor of the plugin's object
@@ -125,18 +131,25 @@ class Host {
     return host_->service(host_->ctx, str(id));
   }
 
-  // The value behind a secret reference of the config. Allocates. Throws Error when there is none.
-  std::string secret(std::string_view name) const {
-    std::string out;
+  // The value behind a secret reference of the config. Allocates. No Z4J_OK: there is none, and e
+  // says why.
+  z4j_status secret(std::string_view name, std::string& out, z4j_error& e) const {
+    out.clear();
     z4j_sink sink{sizeof(z4j_sink), 0, &out, [](void* ctx, z4j_str bytes) -> z4j_status {
                     static_cast<std::string*>(ctx)->append(bytes.ptr, bytes.len);
                     return Z4J_OK;
                   }};
+    return host_->secret(host_->ctx, str(name), &sink, &e);
+  }
+#if defined(__cpp_exceptions)
+  std::string secret(std::string_view name) const {
+    std::string out;
     z4j_error e = empty_error();
-    const z4j_status st = host_->secret(host_->ctx, str(name), &sink, &e);
+    const z4j_status st = secret(name, out, e);
     if (st != Z4J_OK) throw Error(st, e.message, e.where);
     return out;
   }
+#endif
 
   const z4j_host* raw() const noexcept { return host_; }
 

@@ -3,6 +3,10 @@
 #ifndef Z4J_SCHEDULER_HPP
 #define Z4J_SCHEDULER_HPP
 
+#if !defined(__cpp_exceptions)
+#error "z4j/scheduler.hpp throws z4j::Error: build with exceptions, or use z4j/abi.h"
+#endif
+
 #include <z4j/plugin.hpp>
 
 #include <exception>
