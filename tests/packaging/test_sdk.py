@@ -84,49 +84,5 @@ class Sdk(PackagingTest):
         self.assertIn("nobody", done.stdout + done.stderr)
 
 
-class Header(PackagingTest):
-    def compile(self, compiler, text, suffix, *options):
-        source = self.folder / f"use{suffix}"
-        source.write_text(text)
-        return self.run_ok(compiler, *options, *WARNINGS, f"-I{SOURCE}/sdk/include", "-c", source, "-o", self.folder / "use.o")
-
-    def test_abi_h_compiles_as_each_c_and_cxx(self):
-        text = "#include <z4j/abi.h>\nint z4j_size(void);\nint z4j_size(void) { return (int)sizeof(z4j_plugin_entry); }\n"
-        for cc, cxx in COMPILERS:
-            for standard in ("c99", "c11", "c17"):
-                with self.subTest(compiler=cc, standard=standard):
-                    self.compile(cc, text, ".c", f"-std={standard}")
-            for standard in ("c++11", "c++17", "c++20"):
-                with self.subTest(compiler=cxx, standard=standard):
-                    self.compile(cxx, text, ".cpp", f"-std={standard}", "-Wconversion")
-
-    def test_cxx_headers_compile_from_cxx17_on(self):
-        for _, cxx in COMPILERS:
-            for standard in ("c++17", "c++20"):
-                for header in ("http", "http_client", "plugin", "scheduler"):
-                    with self.subTest(compiler=cxx, standard=standard, header=header):
-                        self.compile(cxx, f"#include <z4j/{header}.hpp>\n", ".cpp", f"-std={standard}", "-Wconversion")
-
-    def test_layout_is_the_same_in_c_and_cxx_and_with_both_compilers(self):
-        structs = ("z4j_error", "z4j_sink", "z4j_event_batch", "z4j_host", "z4j_plugin", "z4j_plugin_entry", "z4j_engine",
-                   "z4j_scheduler", "z4j_notifier", "z4j_notification", "z4j_storage", "z4j_schema", "z4j_query", "z4j_step",
-                   "z4j_commit", "z4j_rows", "z4j_http")
-        text = "#include <stdio.h>\n#include <z4j/abi.h>\nint main(void) {\n" + "".join(
-            f'  printf("%d ", (int)sizeof({name}));\n' for name in structs) + "  return 0;\n}\n"
-        seen = set()
-        for cc, cxx in COMPILERS:
-            for compiler, suffix, options in ((cc, ".c", []), (cxx, ".cpp", []), (cc, ".c", ["-fshort-enums"])):
-                source = self.folder / f"sizes{suffix}"
-                source.write_text(text)
-                self.run_ok(compiler, *options, f"-I{SOURCE}/sdk/include", source, "-o", self.folder / "sizes")
-                seen.add(self.run_ok(self.folder / "sizes"))
-        self.assertEqual(len(seen), 1, seen)
-
-    def test_abi_h_includes_two_headers_of_c_only(self):
-        lines = (SOURCE / "sdk" / "include" / "z4j" / "abi.h").read_text().splitlines()
-        includes = [line.strip() for line in lines if line.strip().startswith("#include")]
-        self.assertEqual(includes, ["#include <stddef.h>", "#include <stdint.h>"])
-
-
 if __name__ == "__main__":
     unittest.main()

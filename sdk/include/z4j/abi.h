@@ -62,7 +62,8 @@ typedef struct z4j_error {
 } z4j_error;
 
 /* The callee's way to hand back bytes or many small records: it calls the
- * sink during the call, the receiver copies. Returns Z4J_OK to go on. */
+ * sink during the call, the receiver copies. Returns Z4J_OK to go on.
+ * [any-thread, no-block] */
 typedef struct z4j_sink {
   uint32_t struct_size;
   uint32_t reserved0;
@@ -205,7 +206,8 @@ extern Z4J_EXPORT const z4j_plugin_entry z4j_plugin_entry_v1;
 
 /* ---- 5. The kinds ---------------------------------------------------------- */
 /* Every function that takes an op answers Z4J_PENDING, or answers at once with
- * a final code and *err filled. With Z4J_OK at once the result is empty. */
+ * a final code and *err filled. With Z4J_OK at once the result is empty. What
+ * takes an instance, a session or a cursor and has no word is [serial, may-block]. */
 
 #define Z4J_IFACE_ENGINE "z4j.engine/1"
 /* Capability bits; a bit is also the verb passed to command(). What each verb
@@ -292,7 +294,7 @@ typedef struct z4j_stored_schedule {      /* valid during the call that hands it
   int64_t changed_us;                     /* of the last edit, the store's clock */
   z4j_str schedule_json;                  /* all of it, docs/abi/scheduler.md */
 } z4j_stored_schedule;
-typedef struct z4j_schedule_rows {        /* put() returns Z4J_OK to go on */
+typedef struct z4j_schedule_rows {        /* put() returns Z4J_OK to go on; [any-thread] */
   uint32_t struct_size; uint32_t reserved0;
   void* ctx;
   z4j_status (*put)(void* ctx, const z4j_stored_schedule*);
@@ -557,7 +559,7 @@ typedef struct z4j_storage {
   z4j_status (*backup)(z4j_session*, z4j_op, z4j_str target, z4j_error*);
 } z4j_storage;
 #define Z4J_SERVICE_NOTICES "z4j.notices/1"
-typedef struct z4j_notices {            /* host service */
+typedef struct z4j_notices {            /* host service; [any-thread, no-block] */
   uint32_t struct_size; uint32_t reserved0;
   void (*notice)(void* ctx, z4j_str channel, z4j_str payload);
   void (*gap)(void* ctx);               /* some may be lost: sweep */
@@ -619,7 +621,7 @@ typedef struct z4j_http_request {
   z4j_str params_json, headers_json;         /* headers: an allow-list */
   z4j_str user_id, permissions_json, trace_id;
 } z4j_http_request;
-typedef struct z4j_http_reply {              /* host service */
+typedef struct z4j_http_reply {              /* host service; [any-thread, no-block] */
   uint32_t struct_size; uint32_t reserved0;
   z4j_status (*begin)(void* ctx, z4j_op, uint32_t code, z4j_str content_type, z4j_str headers_json);
   z4j_status (*write)(void* ctx, z4j_op, z4j_str chunk);       /* Z4J_BUSY = wait */

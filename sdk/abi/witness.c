@@ -1,0 +1,50 @@
+/* Names every public struct for tools that compare binaries. Written by ./dev abi. */
+#include <z4j/abi.h>
+
+/* clang-format off */
+void witness_z4j_str(const z4j_str* p); void witness_z4j_str(const z4j_str* p) { (void)p; }
+void witness_z4j_error(const z4j_error* p); void witness_z4j_error(const z4j_error* p) { (void)p; }
+void witness_z4j_sink(const z4j_sink* p); void witness_z4j_sink(const z4j_sink* p) { (void)p; }
+void witness_z4j_strcol(const z4j_strcol* p); void witness_z4j_strcol(const z4j_strcol* p) { (void)p; }
+void witness_z4j_dictcol(const z4j_dictcol* p); void witness_z4j_dictcol(const z4j_dictcol* p) { (void)p; }
+void witness_z4j_event_batch(const z4j_event_batch* p); void witness_z4j_event_batch(const z4j_event_batch* p) { (void)p; }
+void witness_z4j_host(const z4j_host* p); void witness_z4j_host(const z4j_host* p) { (void)p; }
+void witness_z4j_plugin(const z4j_plugin* p); void witness_z4j_plugin(const z4j_plugin* p) { (void)p; }
+void witness_z4j_plugin_entry(const z4j_plugin_entry* p); void witness_z4j_plugin_entry(const z4j_plugin_entry* p) { (void)p; }
+void witness_z4j_engine(const z4j_engine* p); void witness_z4j_engine(const z4j_engine* p) { (void)p; }
+void witness_z4j_scheduler(const z4j_scheduler* p); void witness_z4j_scheduler(const z4j_scheduler* p) { (void)p; }
+void witness_z4j_submission(const z4j_submission* p); void witness_z4j_submission(const z4j_submission* p) { (void)p; }
+void witness_z4j_submit(const z4j_submit* p); void witness_z4j_submit(const z4j_submit* p) { (void)p; }
+void witness_z4j_stored_schedule(const z4j_stored_schedule* p); void witness_z4j_stored_schedule(const z4j_stored_schedule* p) { (void)p; }
+void witness_z4j_schedule_rows(const z4j_schedule_rows* p); void witness_z4j_schedule_rows(const z4j_schedule_rows* p) { (void)p; }
+void witness_z4j_plan(const z4j_plan* p); void witness_z4j_plan(const z4j_plan* p) { (void)p; }
+void witness_z4j_fire(const z4j_fire* p); void witness_z4j_fire(const z4j_fire* p) { (void)p; }
+void witness_z4j_schedule_store(const z4j_schedule_store* p); void witness_z4j_schedule_store(const z4j_schedule_store* p) { (void)p; }
+void witness_z4j_notification(const z4j_notification* p); void witness_z4j_notification(const z4j_notification* p) { (void)p; }
+void witness_z4j_notifier(const z4j_notifier* p); void witness_z4j_notifier(const z4j_notifier* p) { (void)p; }
+void witness_z4j_store_info(const z4j_store_info* p); void witness_z4j_store_info(const z4j_store_info* p) { (void)p; }
+void witness_z4j_column(const z4j_column* p); void witness_z4j_column(const z4j_column* p) { (void)p; }
+void witness_z4j_key(const z4j_key* p); void witness_z4j_key(const z4j_key* p) { (void)p; }
+void witness_z4j_table(const z4j_table* p); void witness_z4j_table(const z4j_table* p) { (void)p; }
+void witness_z4j_schema(const z4j_schema* p); void witness_z4j_schema(const z4j_schema* p) { (void)p; }
+void witness_z4j_col(const z4j_col* p); void witness_z4j_col(const z4j_col* p) { (void)p; }
+void witness_z4j_rows(const z4j_rows* p); void witness_z4j_rows(const z4j_rows* p) { (void)p; }
+void witness_z4j_value(const z4j_value* p); void witness_z4j_value(const z4j_value* p) { (void)p; }
+void witness_z4j_pred(const z4j_pred* p); void witness_z4j_pred(const z4j_pred* p) { (void)p; }
+void witness_z4j_out(const z4j_out* p); void witness_z4j_out(const z4j_out* p) { (void)p; }
+void witness_z4j_query(const z4j_query* p); void witness_z4j_query(const z4j_query* p) { (void)p; }
+void witness_z4j_set(const z4j_set* p); void witness_z4j_set(const z4j_set* p) { (void)p; }
+void witness_z4j_step(const z4j_step* p); void witness_z4j_step(const z4j_step* p) { (void)p; }
+void witness_z4j_commit(const z4j_commit* p); void witness_z4j_commit(const z4j_commit* p) { (void)p; }
+void witness_z4j_storage(const z4j_storage* p); void witness_z4j_storage(const z4j_storage* p) { (void)p; }
+void witness_z4j_notices(const z4j_notices* p); void witness_z4j_notices(const z4j_notices* p) { (void)p; }
+void witness_z4j_http_header(const z4j_http_header* p); void witness_z4j_http_header(const z4j_http_header* p) { (void)p; }
+void witness_z4j_http_call(const z4j_http_call* p); void witness_z4j_http_call(const z4j_http_call* p) { (void)p; }
+void witness_z4j_http_answer(const z4j_http_answer* p); void witness_z4j_http_answer(const z4j_http_answer* p) { (void)p; }
+void witness_z4j_http_client(const z4j_http_client* p); void witness_z4j_http_client(const z4j_http_client* p) { (void)p; }
+void witness_z4j_resolver(const z4j_resolver* p); void witness_z4j_resolver(const z4j_resolver* p) { (void)p; }
+void witness_z4j_route(const z4j_route* p); void witness_z4j_route(const z4j_route* p) { (void)p; }
+void witness_z4j_http_request(const z4j_http_request* p); void witness_z4j_http_request(const z4j_http_request* p) { (void)p; }
+void witness_z4j_http_reply(const z4j_http_reply* p); void witness_z4j_http_reply(const z4j_http_reply* p) { (void)p; }
+void witness_z4j_asset(const z4j_asset* p); void witness_z4j_asset(const z4j_asset* p) { (void)p; }
+void witness_z4j_http(const z4j_http* p); void witness_z4j_http(const z4j_http* p) { (void)p; }
