@@ -80,6 +80,13 @@ function(z4j_client_test name)
   set_tests_properties(${name} PROPERTIES LABELS clients TIMEOUT ${arg_TIMEOUT} COST ${arg_TIMEOUT})
 endfunction()
 
+# z4j_not_run(NAME WHY): a suite for which something is missing that nobody has to have. It is no test but a line of not-run-suites,
+# which ./dev test tells.
+file(WRITE "${PROJECT_BINARY_DIR}/not-run-suites" "")
+function(z4j_not_run name why)
+  file(APPEND "${PROJECT_BINARY_DIR}/not-run-suites" "${name}: ${why}\n")
+endfunction()
+
 # z4j_console_test(NAME COMMAND words... [TIMEOUT seconds] [LABEL e2e|nightly] [ENVIRONMENT NAME=VALUE...]): a suite of the web console.
 # Where that was not built it is no test but a line of console-suites, which ./dev test tells.
 file(WRITE "${PROJECT_BINARY_DIR}/console-suites" "")

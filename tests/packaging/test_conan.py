@@ -53,6 +53,17 @@ class Conan(PackagingTest):
                 self.assertIn("conan_toolchain.cmake", said)
                 self.assertTrue((self.folder / cc / "build.ninja").exists())
 
+    def test_the_package_of_the_sdk_builds_a_plugin(self):
+        shutil.copytree(SOURCE / "sdk", self.tree / "sdk")
+        version = (SOURCE / "sdk" / "version").read_text().strip()
+        for cc, profile in (("gcc", "gcc12-system"), ("clang", "clang14-system")):
+            if cc in dict(COMPILERS):
+                with self.subTest(compiler=cc):
+                    self.conan("create", self.tree / "conan/sdk", "-pr:a", self.tree / "conan/profiles" / profile, "--no-remote")
+        listed = json.loads(self.conan("list", f"z4j-sdk/{version}:*", "--format=json"))
+        [revision] = listed["Local Cache"][f"z4j-sdk/{version}"]["revisions"].values()
+        self.assertEqual(len(revision["packages"]), 1)  # the same for both
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -25,7 +25,7 @@ class LogNotifier {
   // Answers at once. A notifier that waits for a reply moves `op` away and answers later, from any
   // thread.
   void send(z4j::Op& op, const z4j_notification& n) {
-    if (n.title.len == 0) throw z4j::Error(Z4J_INVALID, "an alert needs a title", "/title");
+    if (n.title.len == 0) return op.fail(Z4J_INVALID, "an alert needs a title");
     host_.log(n.severity >= 3 ? Z4J_LOG_ERROR : Z4J_LOG_WARN, z4j::view(n.title), settings_);
     op.ok();
   }
