@@ -108,7 +108,7 @@ class Header:
 
     def _before(self, start, end):
         """The section that holds `end`, and the comment that belongs to what begins there."""
-        kept = []
+        kept, title_end = [], -1
         for at, to, words in self.comments:
             if not start <= at < end:
                 continue
@@ -117,7 +117,9 @@ class Header:
             title = SECTION.match(words)
             if title:
                 self.sections.append(Section(title[1], ""))
-                kept = []
+                kept, title_end = [], to
+            elif self.text[title_end:at] == "\n":  # right below the title: of the whole section
+                self.sections[-1].text = words
             elif re.match(r"\d\w?\. ", words):  # a part of a section, which tells of all that follows
                 kept = [words]
             elif re.match(r"[ \t]*\n[ \t]*\n", self.text[to:end]) and self.sections:

@@ -19,6 +19,8 @@ LIBRARIES = {
     "toml++": ("kernel/config/",),
     "regex": (),
 }
+# The SDK includes its own headers and those of the languages; these besides.
+SDK_BESIDES = {"sdk/include/z4j/testing.hpp": ("dlfcn.h",), "sdk/examples/": ("stdlib.h", "string.h"), "sdk/templates/storage/": ("tables.hpp",)}
 
 
 def problems_of(path: str, text: str) -> list[str]:
@@ -36,7 +38,8 @@ def problems_of(path: str, text: str) -> list[str]:
         if parts[0] == "plugins" and (first in FLOORS and "/" in name):
             found.append(f"{path}: a plugin includes {name} of the kernel")
         if parts[0] == "sdk" and not name.startswith("z4j/") and ("/" in name or name.endswith((".hpp", ".h")) and name not in ("stddef.h", "stdint.h")):
-            found.append(f"{path}: the SDK includes {name}")
+            if not any(path.startswith(place) and name in names for place, names in SDK_BESIDES.items()):
+                found.append(f"{path}: the SDK includes {name}")
     return found
 
 
@@ -50,6 +53,7 @@ def main() -> int:
         "plugins/engine-x/x.cpp": '#include "base/log.hpp"',
         "plugins/engine-x/y.cpp": "#include <soci/soci.h>",
         "sdk/include/z4j/x.h": "#include <openssl/evp.h>",
+        "sdk/include/z4j/plugin.hpp": "#include <dlfcn.h>",
     }
     for path, text in broken.items():
         if not problems_of(path, text):
