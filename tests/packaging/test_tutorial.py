@@ -27,7 +27,7 @@ def script_of(page):
             script += f"cat > '{path}' <<'END_OF_THE_FILE'\n{text}END_OF_THE_FILE\n"
         elif language == "sh":
             expected.append([])
-            script += f"echo '@@ {len(expected) - 1}'\n{text}"
+            script += f"printf '\\n@@ {len(expected) - 1}\\n'\n{text}"
         elif language == "text":
             expected[-1] += text.splitlines()
         else:
@@ -45,9 +45,10 @@ class Tutorial(PackagingTest):
         empty = self.folder / "empty"
         empty.mkdir()
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "Z4J": str(prefix), "Z4J_BIND_PORT": str(free_port()), "PAGER_PORT": str(free_port())}
-        shell = subprocess.Popen(["bash"], cwd=empty, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        (self.folder / "page.sh").write_text(script)
+        shell = subprocess.Popen(["bash", self.folder / "page.sh"], cwd=empty, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
         try:
-            said, _ = shell.communicate(script, timeout=400)
+            said, _ = shell.communicate(timeout=400)
         finally:
             try:
                 os.killpg(shell.pid, signal.SIGKILL)  # what the page left running when it failed

@@ -55,10 +55,10 @@ static void destroy(z4j_instance* self) { free(self); }
 
 /* A final code answers the operation: op_complete() is for those who returned Z4J_PENDING. */
 static z4j_status send(z4j_instance* self, z4j_op op, const z4j_notification* n, z4j_error* e) {
-  static const z4j_str none = TEXT("");
   (void)op;
   if (n->title.len == 0) return fail(e, Z4J_INVALID, "an alert needs a title");
-  self->host->log(self->host->ctx, n->severity >= 3 ? Z4J_LOG_ERROR : Z4J_LOG_WARN, n->title, none);
+  self->host->log(self->host->ctx, n->severity >= 3 ? Z4J_LOG_ERROR : Z4J_LOG_WARN, n->title,
+                  n->target_json);
   return Z4J_OK;
 }
 
@@ -66,7 +66,9 @@ static const z4j_notifier notifier = {
     sizeof(z4j_notifier),
     65536, /* bytes of a body, at most */
     0,     /* no capability */
-    TEXT("{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {}}"),
+    TEXT("{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
+         "\"for\": {\"type\": \"string\", \"maxLength\": 100, \"description\": \"whom it is "
+         "for\"}}}"),
     send,
     TEXT("") /* one type of target, called "c" after the id */
 };

@@ -1,4 +1,5 @@
 // notifier-log: writes each alert to the log of z4j. The smallest whole plugin.
+#include <z4j/json.hpp>
 #include <z4j/plugin.hpp>
 
 #include <string>
@@ -9,15 +10,15 @@ namespace {
 // What an operator may set. The host checks it against this and fills the default in.
 constexpr char kSettings[] = R"({"type": "object", "additionalProperties": false, "properties": {
   "prefix": {"type": "string", "maxLength": 40, "default": "alert", "description": "first word of each line"}}})";
-// What a rule may say about where to send: nothing.
-constexpr char kTarget[] = R"({"type": "object", "additionalProperties": false, "properties": {}})";
+// What people write into a channel of type "log".
+constexpr char kTarget[] = R"({"type": "object", "additionalProperties": false, "properties": {
+  "for": {"type": "string", "maxLength": 100, "description": "whom it is for; stands in each line"}}})";
 
 class LogNotifier {
  public:
-  // No I/O here. The settings are complete, valid JSON; kept as they are, since one text is all
-  // they hold.
+  // No I/O here. The settings are complete, valid JSON.
   LogNotifier(z4j::Host host, std::string_view settings_json)
-      : host_(host), settings_(settings_json) {}
+      : host_(host), prefix_(z4j::json::Reader(settings_json).text("/prefix")) {}
 
   void start() {}
   void stop(uint32_t) {}
@@ -26,13 +27,14 @@ class LogNotifier {
   // thread.
   void send(z4j::Op& op, const z4j_notification& n) {
     if (n.title.len == 0) return op.fail(Z4J_INVALID, "an alert needs a title");
-    host_.log(n.severity >= 3 ? Z4J_LOG_ERROR : Z4J_LOG_WARN, z4j::view(n.title), settings_);
+    host_.log(n.severity >= 3 ? Z4J_LOG_ERROR : Z4J_LOG_WARN,
+              prefix_ + ": " + std::string(z4j::view(n.title)), z4j::view(n.target_json));
     op.ok();
   }
 
  private:
   z4j::Host host_;
-  std::string settings_;
+  std::string prefix_;
 };
 
 }  // namespace

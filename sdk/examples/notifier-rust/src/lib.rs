@@ -53,17 +53,22 @@ unsafe extern "C" fn send(instance: *mut c_void, _op: z4j_op, n: *const z4j_noti
     }
     let host = &*(*instance.cast::<Instance>()).host;
     let level = if n.severity >= 3 { Z4J_LOG_ERROR } else { Z4J_LOG_WARN };
-    (host.log)(host.ctx, level, n.title, z4j_str::of(""));
+    (host.log)(host.ctx, level, n.title, n.target_json);
     Z4J_OK
 }
 
 const NOTHING: z4j_str = z4j_str::of(r#"{"type": "object", "additionalProperties": false, "properties": {}}"#);
 
+const TARGET: z4j_str = z4j_str::of(
+    r#"{"type": "object", "additionalProperties": false, "properties": {
+        "for": {"type": "string", "maxLength": 100, "description": "whom it is for"}}}"#,
+);
+
 static NOTIFIER: z4j_notifier = z4j_notifier {
     struct_size: size_of::<z4j_notifier>() as u32,
     max_body_bytes: 65536,
     capabilities: 0,
-    target_schema_json: NOTHING,
+    target_schema_json: TARGET,
     send,
     types_json: z4j_str::of(""), // one type of target, called "rust" after the id
 };
