@@ -75,7 +75,7 @@ Bench::Bench(const std::string& plugin, const std::string& folder)
     inside_->own_folder = at;
   }
   plugin::Host::Options options;
-  options.directories = {Z4J_PLUGIN_DIR};
+  options.directories = {Z4J_PLUGIN_DIR, Z4J_TEST_PLUGIN_DIR};
   options.host_version = "test";
   plugin::Callbacks callbacks;
   callbacks.notice = [in = inside_.get()](std::string_view channel, std::string_view payload) {

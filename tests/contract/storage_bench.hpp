@@ -27,6 +27,12 @@ struct Postgresql {
   static constexpr bool kKeeps = true, kExplains = true, kBacksUp = false;
 };
 
+// What the SDK begins a driver with, as it is.
+struct Begun {
+  static constexpr const char* kPlugin = "storage-begun";
+  static constexpr bool kKeeps = false, kExplains = false, kBacksUp = false;
+};
+
 // What crossed the boundary. Opening sessions is not counted: the kernel keeps them.
 struct Crossings {
   unsigned commits = 0, reads = 0;

@@ -155,16 +155,12 @@ class Dice {
   std::mt19937 random_;
 };
 
+template <class Real>
 class StorageModel : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(StorageModel);
   CPPUNIT_TEST(random_commits_and_queries_have_the_same_answers);
   CPPUNIT_TEST_SUITE_END();
 
-#ifdef Z4J_CONTRACT_POSTGRESQL
-  using Real = Postgresql;
-#else
-  using Real = Sqlite;
-#endif
   Bench real_{Real::kPlugin}, memory_{Memory::kPlugin};
 
   static std::unique_ptr<plugin::StorageClient::Session> open(Bench& bench) {
@@ -214,7 +210,12 @@ class StorageModel : public CppUnit::TestFixture {
   }
 };
 
-CPPUNIT_TEST_SUITE_REGISTRATION(StorageModel);
+#ifdef Z4J_CONTRACT_POSTGRESQL
+CPPUNIT_TEST_SUITE_REGISTRATION(StorageModel<Postgresql>);
+#else
+CPPUNIT_TEST_SUITE_REGISTRATION(StorageModel<Sqlite>);
+CPPUNIT_TEST_SUITE_REGISTRATION(StorageModel<Begun>);
+#endif
 
 }  // namespace
 }  // namespace z4j::contract
