@@ -15,21 +15,25 @@ namespace z4j::contract {
 
 struct Sqlite {
   static constexpr const char* kPlugin = "storage-sqlite";
+  static constexpr bool kChecks = true;  // refuses what is not well formed
   static constexpr bool kKeeps = true, kExplains = true,
                         kBacksUp = true;  // survives a restart; explain, backup are there
 };
 struct Memory {
   static constexpr const char* kPlugin = "storage-memory";
+  static constexpr bool kChecks = true;
   static constexpr bool kKeeps = false, kExplains = false, kBacksUp = false;
 };
 struct Postgresql {
   static constexpr const char* kPlugin = "storage-postgresql";
+  static constexpr bool kChecks = true;
   static constexpr bool kKeeps = true, kExplains = true, kBacksUp = false;
 };
 
 // What the SDK begins a driver with, as it is.
 struct Begun {
   static constexpr const char* kPlugin = "storage-begun";
+  static constexpr bool kChecks = false;  // takes every request for well formed
   static constexpr bool kKeeps = false, kExplains = false, kBacksUp = false;
 };
 

@@ -181,7 +181,12 @@ class StorageModel : public CppUnit::TestFixture {
       const std::string message = "seed " + std::to_string(seed) + ": ";
       std::vector<Step> steps;
       for (std::uint32_t n = 1 + dice.below(3); n > 0; --n) steps.push_back(dice.step());
-      const Done a = commit(*real, steps), b = commit(*model, steps);
+      const Done b = commit(*model, steps);
+      if (!Real::kChecks && b.code == base::Code::invalid) {
+        ++refused;
+        continue;
+      }
+      const Done a = commit(*real, steps);
       CPPUNIT_ASSERT_MESSAGE(message + told(a) + " but the model: " + told(b),
                              a.code == b.code && a.bad_step == b.bad_step);
       CPPUNIT_ASSERT_MESSAGE(message + "affected", a.affected == b.affected);
@@ -189,7 +194,9 @@ class StorageModel : public CppUnit::TestFixture {
       a.ok() ? ++taken : ++refused;
       for (int n = 0; n < 4; ++n) {
         const Query query = dice.query();
-        const Answer x = read(*real, query, 7), y = read(*model, query, 7);
+        const Answer y = read(*model, query, 7);
+        if (!Real::kChecks && y.code == base::Code::invalid) continue;
+        const Answer x = read(*real, query, 7);
         const std::string both = message + x.text + "\n" + shown(x.lines) +
                                  "but the model: " + y.text + "\n" + shown(y.lines);
         // A database may add in wider numbers, and find a sum where the model gives up halfway.
