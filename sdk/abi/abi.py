@@ -43,11 +43,10 @@ def pins_text(header):
     """One line for everything that a plugin of this version relies on."""
     structs, constants = layout(header, INCLUDE)
     version = header.version()
-    lines = [f"// ABI {version} as it is relied on: places, sizes and exact types of members, values of constants. Written by ./dev abi;",
-             f"// once {version} is released it never changes, and a header that breaks a line of it does not compile here.",
+    lines = ["// clang-format off", f"// ABI {version} as it is relied on: places, sizes and exact types of members, values of constants.",
+             f"// Written by ./dev abi. Once {version} is released it never changes, and a header that breaks a line", "// of it does not compile here.",
              "#include <z4j/abi.h>", "", "#include <cstddef>", "#include <cstdint>", "#include <type_traits>", "", "namespace {",
-             "constexpr bool same(const char* a, const char* b) {", "  return *a == *b && (*a == '\\0' || same(a + 1, b + 1));", "}",
-             "}  // namespace", "", "// clang-format off"]
+             "constexpr bool same(const char* a, const char* b) {", "  return *a == *b && (*a == '\\0' || same(a + 1, b + 1));", "}", "}  // namespace", ""]
     for typedef in header.typedefs:
         if typedef.type:
             lines.append(f'static_assert(std::is_same_v<{typedef.name}, {typedef.type}>, "{typedef.name}");')

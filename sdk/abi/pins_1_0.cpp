@@ -1,5 +1,7 @@
-// ABI 1.0 as it is relied on: places, sizes and exact types of members, values of constants. Written by ./dev abi;
-// once 1.0 is released it never changes, and a header that breaks a line of it does not compile here.
+// clang-format off
+// ABI 1.0 as it is relied on: places, sizes and exact types of members, values of constants.
+// Written by ./dev abi. Once 1.0 is released it never changes, and a header that breaks a line
+// of it does not compile here.
 #include <z4j/abi.h>
 
 #include <cstddef>
@@ -12,7 +14,6 @@ constexpr bool same(const char* a, const char* b) {
 }
 }  // namespace
 
-// clang-format off
 static_assert(std::is_same_v<z4j_status, int32_t>, "z4j_status");
 static_assert(std::is_same_v<z4j_op, uint64_t>, "z4j_op");
 static_assert(std::is_same_v<z4j_conn, uint64_t>, "z4j_conn");
