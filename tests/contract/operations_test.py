@@ -30,7 +30,8 @@ def cases():
             names = set(re.findall(r"CPPUNIT_TEST\((s\d\d_\w+)\);", text))
             here, elsewhere = re.search(r"#ifdef Z4J_CONTRACT_POSTGRESQL\nCPPUNIT_TEST(.*?)#else(.*?)#endif", text, re.S).groups() if "#ifdef Z4J_CONTRACT_POSTGRESQL\nCPPUNIT_TEST" in text else ("", "<Sqlite>")
             for driver in re.findall(r"<(\w+)>", here if "postgresql" in program else elsewhere):
-                out.setdefault(driver, set()).update(names)
+                if names:
+                    out.setdefault(driver, set()).update(names)
     return out
 
 
