@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "misdeeds.hpp"
 #include "script.hpp"
 
 namespace z4j::testing {
@@ -82,6 +83,12 @@ class Engine {
   z4j_status command(z4j_op op, std::uint64_t verb, std::string_view target, std::string_view args,
                      z4j_error* e) {
     note("command", verb_name(verb), target, args);
+    if (target == "test:big-answer") {
+      const auto bytes =
+          static_cast<std::size_t>(json::integer(json::parse(args).as_object(), "bytes"));
+      complete(op, Z4J_OK, {}, "\"" + std::string(bytes, 'x') + "\"");
+      return Z4J_PENDING;
+    }
     if (verb == Z4J_ENGINE_ENQUEUE && target.substr(0, 5) == "test:") {
       complete(op, Z4J_OK, {}, act(op, target.substr(5), json::parse(args).as_object()));
       return Z4J_PENDING;
@@ -206,6 +213,10 @@ class Engine {
       status = complete(op + (z4j_op{1} << 40), Z4J_OK, {}, {});
     } else if (what == "secret") {
       more["length"] = token_.size();
+    } else if (what == "crash" || what == "abort" || what == "exit" || what == "throw-in-thread" ||
+               what == "leak" || what == "spin" || what == "say" || what == "call-for-ever" ||
+               what == "try") {
+      more = misbehave(what, args, host_);
     } else if (what == "post") {
       status = host_->post(
           host_->ctx, static_cast<std::uint32_t>(json::integer(args, "delay_ms")),
@@ -268,8 +279,12 @@ const z4j_engine kEngine = {sizeof(z4j_engine), 0, lit("test"), &capabilities, &
 
 const void* get_interface(z4j_str id) { return same(id, Z4J_IFACE_ENGINE) ? &kEngine : nullptr; }
 
+#ifndef Z4J_TEST_FLAGS
+#define Z4J_TEST_FLAGS 0
+#endif
+
 const z4j_plugin kPlugin = {sizeof(z4j_plugin),
-                            0,
+                            Z4J_TEST_FLAGS,
                             lit("org.z4j.test-engine"),
                             lit("0.1.0"),
                             lit("Test engine"),
