@@ -47,14 +47,13 @@ std::string schema_of(Site& site, const std::string& plugin) {
 
 Value process_json(const plugin::Report& r) {
   if (r.isolation != "process") return nullptr;
-  return Object{
-      {"pid", r.pid > 0 ? Value(r.pid) : Value(nullptr)},
-      {"sandbox", text_or_null(r.sandbox)},
-      {"memory_bytes", r.memory_bytes},
-      {"deaths", r.process_deaths},
-      {"last_death", text_or_null(r.last_death)},
-      {"last_death_at",
-       r.last_death_at > 0 ? Value(base::format_time(r.last_death_at)) : Value(nullptr)}};
+  return Object{{"pid", r.pid > 0 ? Value(r.pid) : Value(nullptr)},
+                {"sandbox", text_or_null(r.sandbox)},
+                {"memory_bytes", r.memory_bytes},
+                {"deaths", r.process_deaths},
+                {"last_death", text_or_null(r.last_death)},
+                {"last_death_at",
+                 r.last_death_at > 0 ? Value(base::format_time(r.last_death_at)) : Value(nullptr)}};
 }
 
 Object report_json(const plugin::Report& r) {

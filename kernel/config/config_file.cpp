@@ -109,10 +109,10 @@ void read_plugin_table(const TomlSource& toml, const std::string& name, const js
       if (given != nullptr && *given >= least && *given <= most)
         to = static_cast<int>(*given);
       else
-        problem(at, full + "." + key + " is " + shown(member.value()),
-                "must be a whole number from " + std::to_string(least) + " to " +
-                    std::to_string(most),
-                {});
+        problem(
+            at, full + "." + key + " is " + shown(member.value()),
+            "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most),
+            {});
     };
     if (key == "plugin") {
       names_plugin = true;
@@ -140,8 +140,7 @@ void read_plugin_table(const TomlSource& toml, const std::string& name, const js
       whole(entry.list_every_seconds, 1, kMostListEverySeconds);
     } else if (key == "isolation") {
       text(
-          entry.isolation,
-          [](std::string_view t) { return t == "inline" || t == "process"; },
+          entry.isolation, [](std::string_view t) { return t == "inline" || t == "process"; },
           "\"inline\" (inside the brain) or \"process\" (in one of its own)");
     } else if (key == "memory_limit_mb") {
       whole(entry.memory_limit_mb, 0, 1'048'576);

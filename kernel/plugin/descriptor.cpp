@@ -168,8 +168,8 @@ base::Status check_entry(const z4j_plugin_entry& entry) {
 }
 
 base::Status check_descriptor(const z4j_plugin& plugin) {
-  return check_descriptor(plugin,
-                          [&plugin](std::string_view id) { return plugin.get_interface(lend(id)); });
+  return check_descriptor(
+      plugin, [&plugin](std::string_view id) { return plugin.get_interface(lend(id)); });
 }
 
 base::Status check_descriptor(const z4j_plugin& plugin, const InterfaceOf& interface_of) {

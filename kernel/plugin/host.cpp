@@ -480,8 +480,7 @@ Host::Described describe_file(const LoadedFile& file) {
   out.schema_json = text_of(d.config_schema_json);
   const auto* engine = static_cast<const z4j_engine*>(interface_of(Z4J_IFACE_ENGINE));
   if (engine != nullptr) out.engine_name = text_of(engine->engine_name);
-  const auto* scheduler =
-      static_cast<const z4j_scheduler*>(interface_of(Z4J_IFACE_SCHEDULER));
+  const auto* scheduler = static_cast<const z4j_scheduler*>(interface_of(Z4J_IFACE_SCHEDULER));
   if (scheduler != nullptr) out.scheduler_name = text_of(scheduler->scheduler_name);
   out.is_singleton = (d.flags & Z4J_PLUGIN_SINGLETON) != 0;
   out.serves_the_store = has_word(text_of(d.needs), Z4J_SERVICE_SCHEDULE_STORE);
@@ -708,10 +707,11 @@ base::Status Host::start(const config::PluginEntry& entry) {
       Instance::Surroundings{in.ops, in.pool, in.callbacks, in.log, in.clock, in.options},
       found.process);
   if (found.process != nullptr) {
-    found.process->listen({[&in, &instance](const std::string& why) { in.process_died(instance, why); },
-                           [&instance](const std::string& what, bool is_fatal) {
-                             instance.fault(what, is_fatal ? Fault::fatal : Fault::counted);
-                           }});
+    found.process->listen(
+        {[&in, &instance](const std::string& why) { in.process_died(instance, why); },
+         [&instance](const std::string& what, bool is_fatal) {
+           instance.fault(what, is_fatal ? Fault::fatal : Fault::counted);
+         }});
   }
   {
     const std::lock_guard lock(in.mutex);

@@ -111,8 +111,8 @@ class Host {
     // if its entry says so or, when that says nothing, if its file is none of those that were built
     // with this program, or wants to.
     std::string process_program = {};
-    std::string own_directory = {};               // where those lie
-    std::vector<std::string> own_plugins = {};    // their stems
+    std::string own_directory = {};                // where those lie
+    std::vector<std::string> own_plugins = {};     // their stems
     std::vector<std::string> hidden_folders = {};  // that no plugin's process can read
   };
 

@@ -191,9 +191,9 @@ void OpTable::lose(const void* owner, const base::Error& error) {
         told.code = base::Code::unknown;
         told.hint = slot.expired.hint;
       }
-      Ending& ending = endings.emplace_back(Ending{std::move(slot.done), std::move(told),
-                                                   How::abandoned, make_op(i, slot.generation),
-                                                   nullptr});
+      Ending& ending =
+          endings.emplace_back(Ending{std::move(slot.done), std::move(told), How::abandoned,
+                                      make_op(i, slot.generation), nullptr});
       slot.done = nullptr;
       --counts_[owner].open;
       --running_;

@@ -16,17 +16,17 @@ namespace {
 constexpr int kWriteDeadlineMs = 10'000, kTickMs = 1000;
 constexpr std::size_t kReadBytes = 64u << 10;
 
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
 std::string reason(const char* what) {
   return std::string(what) + ": " + std::generic_category().message(errno);
 }
 
 }  // namespace
+
+std::int64_t steady_now_ms() noexcept {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
 
 Channel::Channel(int fd, Way incoming) : fd_(fd), incoming_(incoming) {}
 
@@ -50,7 +50,7 @@ bool Channel::is_over() const {
 }
 
 bool Channel::write(std::string_view bytes) {
-  const std::int64_t until = now_ms() + kWriteDeadlineMs;
+  const std::int64_t until = steady_now_ms() + kWriteDeadlineMs;
   while (!bytes.empty()) {
     const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) {
@@ -63,7 +63,7 @@ bool Channel::write(std::string_view bytes) {
       if (errno != EPIPE && errno != ECONNRESET) end(reason("it can't be written to"));
       return false;
     }
-    const std::int64_t left = until - now_ms();
+    const std::int64_t left = until - steady_now_ms();
     if (left <= 0) {
       end("it does not read what it is sent");
       return false;
@@ -89,7 +89,7 @@ Channel::Got Channel::call(Kind kind, std::string_view payload, int deadline_ms,
                            std::string& reply) {
   Call call;
   call.kind = kind;
-  call.since_ms = now_ms();
+  call.since_ms = steady_now_ms();
   std::uint64_t id = 0;
   {
     const std::lock_guard lock(mutex_);
@@ -131,8 +131,9 @@ std::string Channel::take_reply(const Header& header, std::string payload) {
   const std::lock_guard lock(mutex_);
   const auto at = calls_.find(header.id);
   if (at == calls_.end()) {
-    return header.id <= last_id_ ? std::string() : "a reply to call " + std::to_string(header.id) +
-                                                       ", which was not made";
+    return header.id <= last_id_
+               ? std::string()
+               : "a reply to call " + std::to_string(header.id) + ", which was not made";
   }
   at->second->reply = std::move(payload);
   at->second->is_answered = true;
@@ -149,11 +150,13 @@ Channel::Fill Channel::fill() {
   std::size_t want = kReadBytes;
   if (buffer_.size() >= kHeaderBytes) {
     // In the middle of a frame, whose header was found good.
-    if (const auto header = read_header(std::string_view(buffer_).substr(0, kHeaderBytes), incoming_))
+    if (const auto header =
+            read_header(std::string_view(buffer_).substr(0, kHeaderBytes), incoming_))
       want = std::max(want, kHeaderBytes + header->bytes - buffer_.size());
   }
   const std::size_t before = buffer_.size();
-  if (buffer_.capacity() > 4 * kReadBytes && before + want < kReadBytes * 2) buffer_.shrink_to_fit();
+  if (buffer_.capacity() > 4 * kReadBytes && before + want < kReadBytes * 2)
+    buffer_.shrink_to_fit();
   buffer_.resize(before + want);
   const ssize_t got = ::recv(fd_, buffer_.data() + before, want, MSG_DONTWAIT);
   buffer_.resize(before + (got > 0 ? static_cast<std::size_t>(got) : 0));
@@ -180,7 +183,7 @@ std::string Channel::take_frames(const Loop& loop) {
 
 std::string Channel::run(const Loop& loop) {
   int beside = loop.beside;
-  std::int64_t next_tick = now_ms() + kTickMs;
+  std::int64_t next_tick = steady_now_ms() + kTickMs;
   std::string wrong = take_frames(loop);
   while (wrong.empty()) {
     const Fill filled = fill();
@@ -192,14 +195,14 @@ std::string Channel::run(const Loop& loop) {
     if (filled == Fill::some) {
       wrong = take_frames(loop);
     }
-    const std::int64_t left = next_tick - now_ms();
+    const std::int64_t left = next_tick - steady_now_ms();
     if (left <= 0) {
       if (loop.tick) loop.tick();
-      next_tick = now_ms() + kTickMs;
+      next_tick = steady_now_ms() + kTickMs;
     }
     if (filled == Fill::some && left > 0) continue;
     pollfd wait[2] = {{fd_, POLLIN, 0}, {beside, POLLIN, 0}};
-    const auto patience = static_cast<int>(std::max<std::int64_t>(next_tick - now_ms(), 0));
+    const auto patience = static_cast<int>(std::max<std::int64_t>(next_tick - steady_now_ms(), 0));
     if (::poll(wait, beside >= 0 ? 2 : 1, loop.tick ? patience : -1) <= 0) continue;
     if (beside >= 0 && wait[1].revents != 0 && !loop.readable()) beside = -1;
   }
@@ -214,7 +217,7 @@ base::Result<std::pair<Header, std::string>> Channel::read_one(int deadline_ms) 
     return base::Error{
         .code = base::Code::unavailable, .message = std::move(message), .where = {}, .hint = {}};
   };
-  const std::int64_t until = now_ms() + deadline_ms;
+  const std::int64_t until = steady_now_ms() + deadline_ms;
   for (;;) {
     const std::string_view left = std::string_view(buffer_).substr(at_);
     if (left.size() >= kHeaderBytes) {
@@ -235,7 +238,7 @@ base::Result<std::pair<Header, std::string>> Channel::read_one(int deadline_ms) 
       case Fill::none:
         break;
     }
-    const std::int64_t patience = until - now_ms();
+    const std::int64_t patience = until - steady_now_ms();
     if (patience <= 0) return broken("nothing came in time");
     pollfd wait{fd_, POLLIN, 0};
     ::poll(&wait, 1, static_cast<int>(patience));

@@ -21,6 +21,9 @@
 
 namespace z4j::plugin::process {
 
+// What deadlines are told by.
+[[nodiscard]] std::int64_t steady_now_ms() noexcept;
+
 class Channel {
  public:
   static constexpr std::size_t kMostCalls = 512;

@@ -27,13 +27,13 @@ namespace {
 constexpr std::size_t kTailBytes = 4096, kShownTail = 600;
 constexpr int kKilledPatienceMs = 10'000;
 constexpr std::int64_t kCpuWindowMs = 60'000;
-constexpr const char* kEnvironment[] = {"LANG",     "LANGUAGE",      "LC_ALL",       "LC_CTYPE",
-                                        "TZ",       "SSL_CERT_FILE", "SSL_CERT_DIR", "ASAN_OPTIONS",
-                                        "TSAN_OPTIONS", "UBSAN_OPTIONS"};
+constexpr const char* kEnvironment[] = {
+    "LANG",          "LANGUAGE",     "LC_ALL",       "LC_CTYPE",     "TZ",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"};
 
 base::Error failed(const std::string& what, int error = errno) {
-  return host_error(base::Code::unavailable,
-                    what + ": " + std::generic_category().message(error), "try again");
+  return host_error(base::Code::unavailable, what + ": " + std::generic_category().message(error),
+                    "try again");
 }
 
 // Descriptors on their way to a child; they must not lie where the child's will.
@@ -131,8 +131,8 @@ base::Result<std::unique_ptr<Child>> Child::spawn(const std::string& program,
   child->ring_ = {static_cast<const char*>(mapped), kRingBytes};
   if (theirs.get() < 0 || errors.get() < 0 || ring.get() < 0)
     return failed("no descriptor for a plugin's process");
-  if (const int error = start(program, instance, theirs.get(), errors.get(), ring.get(),
-                              child->pid_);
+  if (const int error =
+          start(program, instance, theirs.get(), errors.get(), ring.get(), child->pid_);
       error != 0) {
     child->pid_ = -1;
     base::Error e = failed(program + " was not started", error);
@@ -179,7 +179,8 @@ std::string Child::last_words() const {
   if (out.size() > kShownTail) {
     out.erase(0, out.size() - kShownTail);
     // Not from the middle of a character on.
-    while (!out.empty() && (static_cast<unsigned char>(out.front()) & 0xc0) == 0x80) out.erase(0, 1);
+    while (!out.empty() && (static_cast<unsigned char>(out.front()) & 0xc0) == 0x80)
+      out.erase(0, 1);
     out = "…" + out;
   }
   return out;

@@ -82,7 +82,8 @@ class IsolationTest : public CppUnit::TestFixture {
       const std::lock_guard lock(mutex_);
       health_.push_back(instance + ": " + std::string(why));
     };
-    host_ = std::make_unique<Host>(std::move(given), std::move(callbacks), base::Log::quiet(), clock_);
+    host_ =
+        std::make_unique<Host>(std::move(given), std::move(callbacks), base::Log::quiet(), clock_);
   }
   static config::PluginEntry entry(const std::string& name = "e", Object settings = {}) {
     config::PluginEntry out;
@@ -179,8 +180,7 @@ class IsolationTest : public CppUnit::TestFixture {
     auto kept = ask([&](Answer a) {
       host_->command("e", Z4J_ENGINE_ENQUEUE, "kept", "{}", 60'000, std::move(a));
     });
-    auto read =
-        ask([&](Answer a) { host_->snapshot("e", "workers", "{}", 60'000, std::move(a)); });
+    auto read = ask([&](Answer a) { host_->snapshot("e", "workers", "{}", 60'000, std::move(a)); });
     const auto crashed = command("test:abort");
     CPPUNIT_ASSERT(crashed.error().code == base::Code::unknown);
     CPPUNIT_ASSERT(kept.get().error().code == base::Code::unknown);
@@ -218,7 +218,8 @@ class IsolationTest : public CppUnit::TestFixture {
   }
 
   void a_call_that_hangs_ends_the_process() {
-    start(entry("e", {{"calls", Object{{"command/ENQUEUE/slow", Object{{"blocks_ms", 600'000}}}}}}));
+    start(
+        entry("e", {{"calls", Object{{"command/ENQUEUE/slow", Object{{"blocks_ms", 600'000}}}}}}));
     const auto answer = command("slow", {}, "e", 200);
     CPPUNIT_ASSERT(answer.error().code == base::Code::unknown);
     CPPUNIT_ASSERT(wait_until([&] { return report().process_deaths == 1; }));
@@ -308,7 +309,8 @@ class IsolationTest : public CppUnit::TestFixture {
     given.hidden_folders = {hidden.path()};
     make(given);
     start(entry());
-    for (const char* what : {"exec", "fork", "kill", "ptrace", "mount", "setuid", "unlink", "limit"})
+    for (const char* what :
+         {"exec", "fork", "kill", "ptrace", "mount", "setuid", "unlink", "limit"})
       CPPUNIT_ASSERT_EQUAL_MESSAGE(what, EPERM, tried(what, hidden.path() + "/secret.env"));
     CPPUNIT_ASSERT_EQUAL(EAFNOSUPPORT, tried("socket-packet"));
     CPPUNIT_ASSERT_EQUAL(EACCES, tried("write", "/tmp/z4j-never-written"));
@@ -416,7 +418,8 @@ class IsolationTest : public CppUnit::TestFixture {
     for (const auto& [plugin, words] :
          {std::pair("faulty-magic", "wrong magic number"), std::pair("faulty-v2", "needs z4j 2.x"),
           std::pair("faulty-library", "is not a z4j plugin"),
-          std::pair("faulty-symbol", "can't be loaded"), std::pair("faulty-kind", "declares kind")}) {
+          std::pair("faulty-symbol", "can't be loaded"),
+          std::pair("faulty-kind", "declares kind")}) {
       config::PluginEntry faulty = entry();
       faulty.plugin = plugin;
       const auto refused = host_->start(faulty);
@@ -446,10 +449,14 @@ class IsolationTest : public CppUnit::TestFixture {
 
   void whoever_breaks_the_rules_of_the_frames_is_ended() {
     const std::pair<const char*, const char*> at_once[] = {
-        {"garbage", "which goes no such way"}, {"huge", "expected at most"},
-        {"no-call", "which was not made"},     {"wrong-way", "which goes no such way"},
-        {"early", "before create()"},          {"nonsense", "declaration that can't be read"},
-        {"many", "can't be read"},             {"exits", "exited with code 7"},
+        {"garbage", "which goes no such way"},
+        {"huge", "expected at most"},
+        {"no-call", "which was not made"},
+        {"wrong-way", "which goes no such way"},
+        {"early", "before create()"},
+        {"nonsense", "declaration that can't be read"},
+        {"many", "can't be read"},
+        {"exits", "exited with code 7"},
         {"silent", "not loaded within"}};
     for (const auto& [plugin, words] : at_once) {
       const auto folder = make_hostile(plugin);

@@ -58,9 +58,7 @@ void each_outcome_field(Outcomes& o, F&& field) {
   field(o.body);
 }
 
-std::string_view shown(const char* text, std::size_t most) {
-  return {text, ::strnlen(text, most)};
-}
+std::string_view shown(const char* text, std::size_t most) { return {text, ::strnlen(text, most)}; }
 
 void put_into(char* to, std::size_t size, std::string_view text) noexcept {
   const std::string_view fits = cut(text, size - 1);

@@ -18,9 +18,9 @@
 namespace z4j::plugin::process {
 
 // The host's services; a set of them is told by their places here.
-inline constexpr const char* kServiceNames[] = {
-    Z4J_SERVICE_NOTICES, Z4J_SERVICE_HTTP_CLIENT,    Z4J_SERVICE_RESOLVER,
-    Z4J_SERVICE_SUBMIT,  Z4J_SERVICE_SCHEDULE_STORE, Z4J_SERVICE_HTTP_REPLY};
+inline constexpr const char* kServiceNames[] = {Z4J_SERVICE_NOTICES,        Z4J_SERVICE_HTTP_CLIENT,
+                                                Z4J_SERVICE_RESOLVER,       Z4J_SERVICE_SUBMIT,
+                                                Z4J_SERVICE_SCHEDULE_STORE, Z4J_SERVICE_HTTP_REPLY};
 
 // The first frame: which file, and what its process may do.
 struct Load {

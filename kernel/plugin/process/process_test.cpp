@@ -75,10 +75,11 @@ class ProcessTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!read_header(emit, Way::to_plugin).ok());
     CPPUNIT_ASSERT(!read_header(header_bytes(Header{0, Kind::start, 1}), Way::from_plugin).ok());
     CPPUNIT_ASSERT(!read_header(header_bytes(Header{0, Kind::reply, 0}), Way::from_plugin).ok());
+    CPPUNIT_ASSERT(!read_header(header_bytes(Header{most_bytes(Kind::log) + 1, Kind::log, 0}),
+                                Way::from_plugin)
+                        .ok());
     CPPUNIT_ASSERT(
-        !read_header(header_bytes(Header{most_bytes(Kind::log) + 1, Kind::log, 0}), Way::from_plugin)
-             .ok());
-    CPPUNIT_ASSERT(!read_header(header_bytes(Header{0, static_cast<Kind>(999), 1}), Way::to_plugin).ok());
+        !read_header(header_bytes(Header{0, static_cast<Kind>(999), 1}), Way::to_plugin).ok());
     CPPUNIT_ASSERT(!read_header("short", Way::to_plugin).ok());
   }
 
@@ -106,7 +107,8 @@ class ProcessTest : public CppUnit::TestFixture {
     load.directories = {"/a", "/b"};
     load.sandbox.hidden = {"/home"};
     const auto loaded = decode_load(encode(load));
-    CPPUNIT_ASSERT(loaded && loaded->directories.size() == 2 && loaded->sandbox.hidden.at(0) == "/home");
+    CPPUNIT_ASSERT(loaded && loaded->directories.size() == 2 &&
+                   loaded->sandbox.hidden.at(0) == "/home");
   }
 
   void a_declaration_cut_anywhere_is_refused() {
@@ -239,7 +241,8 @@ class ProcessTest : public CppUnit::TestFixture {
     for (int i = 0; sent && i < 100; ++i) sent = pair.kernel->send(Kind::command, big);
     CPPUNIT_ASSERT(!sent);
     CPPUNIT_ASSERT(pair.kernel->is_over());
-    const std::string why = pair.kernel->run({.take = {}, .beside = -1, .readable = {}, .tick = {}});
+    const std::string why =
+        pair.kernel->run({.take = {}, .beside = -1, .readable = {}, .tick = {}});
     CPPUNIT_ASSERT_EQUAL(std::string("it does not read what it is sent"), why);
   }
 
@@ -249,7 +252,8 @@ class ProcessTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(budget.allows(now, used));
     for (int i = 0; i < 300; ++i) CPPUNIT_ASSERT(budget.allows(now += 1000, used += 490));
     bool is_allowed = true;
-    for (int i = 0; is_allowed && i < 60; ++i) is_allowed = budget.allows(now += 1000, used += 2000);
+    for (int i = 0; is_allowed && i < 60; ++i)
+      is_allowed = budget.allows(now += 1000, used += 2000);
     CPPUNIT_ASSERT(!is_allowed);
     CPPUNIT_ASSERT(budget.used_ms() > budget.allowed_ms());
     CpuBudget none(0);

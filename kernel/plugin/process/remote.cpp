@@ -22,12 +22,6 @@ constexpr int kMostServices = 64;
 constexpr std::size_t kMostStoreBytes = 4u << 20;
 constexpr const char* kStopped = "stopped";
 
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
 template <class T>
 const T* service(const z4j_host& host, const char* id) {
   return static_cast<const T*>(host.service(host.ctx, lend(id)));
@@ -118,8 +112,7 @@ struct Functions {
                         z4j_error* error) {
     return with_op(i, Kind::put, op, error, text_of(schedule), text_of(etag));
   }
-  static z4j_status remove(z4j_instance* i, z4j_op op, z4j_str id, z4j_str etag,
-                           z4j_error* error) {
+  static z4j_status remove(z4j_instance* i, z4j_op op, z4j_str id, z4j_str etag, z4j_error* error) {
     return with_op(i, Kind::remove, op, error, text_of(id), text_of(etag));
   }
   static z4j_status trigger(z4j_instance* i, z4j_op op, z4j_str id, z4j_error* error) {
@@ -241,7 +234,9 @@ struct Declaration {
   Declaration(const Declaration&) = delete;
   Declaration& operator=(const Declaration&) = delete;
 
-  [[nodiscard]] bool has(Declared::Function function) const { return (d.functions & function) != 0; }
+  [[nodiscard]] bool has(Declared::Function function) const {
+    return (d.functions & function) != 0;
+  }
 
   static const Declaration& keep(std::string_view bytes, Declared declared) {
     static std::mutex mutex;
@@ -293,7 +288,8 @@ std::shared_ptr<Remote> Remote::launch(Options options, Refusal& refusal) {
   if (!declared) {
     if (got == Channel::Got::late)
       remote->channel_->end("it was not loaded within " + std::to_string(given.start_ms) + " ms");
-    if (got == Channel::Got::reply) remote->channel_->end("it sent a declaration that can't be read");
+    if (got == Channel::Got::reply)
+      remote->channel_->end("it sent a declaration that can't be read");
     remote->shut_down();
     refusal = Refusal{"process", host_error(base::Code::unavailable,
                                             "the process of plugin \"" + given.load.plugin +
@@ -319,9 +315,8 @@ std::shared_ptr<Remote> Remote::launch(Options options, Refusal& refusal) {
   const std::string path = declared->path;
   remote->declaration_ = &Declaration::keep(reply, std::move(*declared));
   remote->file_ = LoadedFile{path, nullptr, &remote->declaration_->plugin, remote.get()};
-  if (auto good = check_descriptor(remote->declaration_->plugin, [&](std::string_view id) {
-        return remote->interface_of(id);
-      });
+  if (auto good = check_descriptor(remote->declaration_->plugin,
+                                   [&](std::string_view id) { return remote->interface_of(id); });
       !good) {
     base::Error error = good.error();
     error.message = path + ": " + error.message;
@@ -391,11 +386,10 @@ z4j_status Remote::gone(z4j_error* error) const {
 z4j_status Remote::ask(Kind kind, std::string_view payload, int deadline_ms, z4j_error* error,
                        std::string* body, Owes owes) {
   if (payload.size() > most_bytes(kind)) {
-    return write_error(error,
-                       host_error(base::Code::too_large,
-                                  "a call of " + std::to_string(payload.size()) +
-                                      " bytes into a plugin's process, expected at most " +
-                                      std::to_string(most_bytes(kind))));
+    return write_error(error, host_error(base::Code::too_large,
+                                         "a call of " + std::to_string(payload.size()) +
+                                             " bytes into a plugin's process, expected at most " +
+                                             std::to_string(most_bytes(kind))));
   }
   const bool owes_answer = owes == Owes::an_answer;
   std::string reply;
@@ -403,7 +397,8 @@ z4j_status Remote::ask(Kind kind, std::string_view payload, int deadline_ms, z4j
     case Channel::Got::reply:
       break;
     case Channel::Got::too_many:
-      return write_error(error, host_error(base::Code::busy, "its process has enough calls under way"));
+      return write_error(error,
+                         host_error(base::Code::busy, "its process has enough calls under way"));
     case Channel::Got::not_sent:
       return gone(error);
     case Channel::Got::ended:
@@ -507,7 +502,7 @@ void Remote::look_at_use() {
   const auto mib = [](std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
   if (memory > 0 && use.memory_bytes > memory + kMemorySlack)
     channel_->end("it holds " + mib(use.memory_bytes) + " of memory, its limit is " + mib(memory));
-  if (!cpu_budget_.allows(now_ms(), use.cpu_ms)) {
+  if (!cpu_budget_.allows(steady_now_ms(), use.cpu_ms)) {
     channel_->end("it used " + std::to_string(cpu_budget_.used_ms()) +
                   " ms of the processors within a minute, its limit is " +
                   std::to_string(cpu_budget_.allowed_ms()) + " ms");

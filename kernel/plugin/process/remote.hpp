@@ -37,7 +37,7 @@ struct Declaration;
 class Remote {
  public:
   struct Options {
-    std::string program;   // z4j-plugin-host
+    std::string program;  // z4j-plugin-host
     std::string instance;
     Load load;
     std::uint32_t cpu_percent = 200;  // of one processor, over a minute; 0: no bound
@@ -53,7 +53,8 @@ class Remote {
   // Valid as long as this.
   [[nodiscard]] const LoadedFile& file() const { return file_; }
   [[nodiscard]] const void* interface_of(std::string_view id) const;
-  [[nodiscard]] z4j_status validate(z4j_str config_json, const z4j_sink& problems, z4j_error& error);
+  [[nodiscard]] z4j_status validate(z4j_str config_json, const z4j_sink& problems,
+                                    z4j_error& error);
 
   // Who hears of it: that it ended without being told to (once, on the reading thread, before
   // calls under way return), and of rules that were broken. Set before create().
@@ -116,7 +117,7 @@ class Remote {
   const Declaration* declaration_ = nullptr;
   LoadedFile file_;
   std::atomic<const z4j_host*> host_{nullptr};
-  FlatBatch batch_;     // of the reading thread, as is the next
+  FlatBatch batch_;  // of the reading thread, as is the next
   CpuBudget cpu_budget_;
 
   Pool pool_;

@@ -41,12 +41,6 @@ constexpr unsigned kMostThreads = 24;
 constexpr std::size_t kRingKept = 16u << 20;
 constexpr std::size_t kIdsAtOnce = 50, kReplyPart = 1u << 20;
 
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
 // Threads that run what the kernel asks for; as many as there are calls under way. The kernel
 // keeps calls apart that may not overlap.
 class Workers {
@@ -86,14 +80,14 @@ class OpenOps {
  public:
   void open(z4j_op op, std::int64_t left_ms) {
     const std::lock_guard lock(mutex_);
-    ops_[op] = Op{now_ms() + left_ms, false};
+    ops_[op] = Op{steady_now_ms() + left_ms, false};
   }
   // False: it was not open any more, or its time was over.
   bool close(z4j_op op) {
     const std::lock_guard lock(mutex_);
     const auto at = ops_.find(op);
     if (at == ops_.end()) return false;
-    const bool is_in_time = at->second.until_ms > now_ms();
+    const bool is_in_time = at->second.until_ms > steady_now_ms();
     ops_.erase(at);
     return is_in_time;
   }
@@ -104,12 +98,12 @@ class OpenOps {
   [[nodiscard]] std::int64_t left_ms(z4j_op op) const {
     const std::lock_guard lock(mutex_);
     const auto at = ops_.find(op);
-    return at != ops_.end() ? std::max<std::int64_t>(at->second.until_ms - now_ms(), 0) : 0;
+    return at != ops_.end() ? std::max<std::int64_t>(at->second.until_ms - steady_now_ms(), 0) : 0;
   }
   [[nodiscard]] bool is_cancelled(z4j_op op) const {
     const std::lock_guard lock(mutex_);
     const auto at = ops_.find(op);
-    return at == ops_.end() || at->second.is_cancelled || at->second.until_ms <= now_ms();
+    return at == ops_.end() || at->second.is_cancelled || at->second.until_ms <= steady_now_ms();
   }
 
  private:
@@ -203,7 +197,7 @@ class Runner {
     out.message = "a call that can't be read";
     return out;
   }
-  static Outcome done(std::string body = {}) {
+  static Outcome fine(std::string body = {}) {
     Outcome out;
     out.status = Z4J_OK;
     out.body = std::move(body);
@@ -254,7 +248,7 @@ class Runner {
         z4j_op op = 0;
         if (!unpack(payload, op)) return unreadable();
         ops_.cancel(op);
-        if (plugin_.cancel == nullptr || raw_ == nullptr) return done();
+        if (plugin_.cancel == nullptr || raw_ == nullptr) return fine();
         return call("cancel", op, [&](z4j_error*) {
           plugin_.cancel(raw_, op);
           return Z4J_OK;
@@ -297,8 +291,8 @@ class Runner {
                           out.put(text_of(one));
                           return Z4J_OK;
                         }};
-    Outcome out = call("validate", 0,
-                       [&](z4j_error* e) { return plugin_.validate(lend(config), &sink, e); });
+    Outcome out =
+        call("validate", 0, [&](z4j_error* e) { return plugin_.validate(lend(config), &sink, e); });
     out.body = problems.take();
     return out;
   }
@@ -311,9 +305,8 @@ class Runner {
     host_version_ = host_version;
     log_level_ = log_level;
     fill_table();
-    Outcome out = call("create", 0, [&](z4j_error* e) {
-      return plugin_.create(&table_, lend(config), &raw_, e);
-    });
+    Outcome out = call(
+        "create", 0, [&](z4j_error* e) { return plugin_.create(&table_, lend(config), &raw_, e); });
     if (out.status == Z4J_OK && raw_ == nullptr) {
       out.status = Z4J_INTERNAL;
       out.message = "create() answered ok without an instance";
@@ -417,7 +410,7 @@ class Runner {
     if (!unpack(payload, id)) return unreadable();
     const auto post = posts_.take(id);
     const auto function = !post ? nullptr : kind == Kind::posted ? post->run : post->drop;
-    if (function == nullptr) return done();
+    if (function == nullptr) return fine();
     return call(to_string(kind), 0, [&](z4j_error*) {
       function(post->arg);
       return Z4J_OK;
@@ -428,7 +421,7 @@ class Runner {
     std::string_view id;
     if (!unpack(payload, id) || (!id.empty() && id.size() != 16)) return unreadable();
     const std::lock_guard lock(watch_mutex_);
-    if (watch_ == nullptr) return done();
+    if (watch_ == nullptr) return fine();
     return call("watch", 0, [&](z4j_error*) {
       watch_(watch_arg_, id.empty() ? nullptr : reinterpret_cast<const std::uint8_t*>(id.data()));
       return Z4J_OK;
@@ -446,7 +439,7 @@ class Runner {
     auto held = decode_http_answer(in);
     if (!held) return unreadable();
     const auto wait = http_waits_.take(id);
-    if (!wait) return done();
+    if (!wait) return fine();
     held->answer.headers = held->headers.data();
     return call("HTTP answer", 0, [&](z4j_error*) {
       wait->done(wait->arg, &held->answer);
@@ -464,7 +457,7 @@ class Runner {
     std::string_view json;
     if (!unpack(payload, id, status, json)) return unreadable();
     const auto wait = submit_waits_.take(id);
-    if (!wait) return done();
+    if (!wait) return fine();
     return call("answer to a submission", 0, [&](z4j_error*) {
       wait->done(wait->arg, status, lend(json));
       return Z4J_OK;
@@ -666,13 +659,12 @@ class Runner {
                            host_error(base::Code::invalid, "a submission without task or done"));
       Runner& me = self(ctx);
       const std::uint64_t id = me.submit_waits_.add(SubmitWait{done, arg});
-      const z4j_status status =
-          me.ask(Kind::submit,
-                 pack(id, s->deadline_ms, s->eta_us, text_of(s->project), text_of(s->engine),
-                      text_of(s->task), text_of(s->queue), text_of(s->priority),
-                      text_of(s->args_json), text_of(s->kwargs_json), text_of(s->idempotency_key),
-                      text_of(s->more_json)),
-                 error);
+      const z4j_status status = me.ask(
+          Kind::submit,
+          pack(id, s->deadline_ms, s->eta_us, text_of(s->project), text_of(s->engine),
+               text_of(s->task), text_of(s->queue), text_of(s->priority), text_of(s->args_json),
+               text_of(s->kwargs_json), text_of(s->idempotency_key), text_of(s->more_json)),
+          error);
       if (status != Z4J_PENDING) me.submit_waits_.take(id);
       return status;
     };
@@ -865,8 +857,7 @@ int run_plugin(int socket_fd, int ring_fd) {
   install_crash_handler();
   // What the kernel's program has open is not for the plugin.
   ::close_range(static_cast<unsigned>(std::max(socket_fd, ring_fd)) + 1, ~0u, 0);
-  void* const ring =
-      ::mmap(nullptr, kRingBytes, PROT_READ | PROT_WRITE, MAP_SHARED, ring_fd, 0);
+  void* const ring = ::mmap(nullptr, kRingBytes, PROT_READ | PROT_WRITE, MAP_SHARED, ring_fd, 0);
   if (ring == MAP_FAILED) {
     std::fputs("z4j-plugin-host: it is started by z4j-brain, with a socket and shared memory\n",
                stderr);
@@ -875,8 +866,8 @@ int run_plugin(int socket_fd, int ring_fd) {
   // Never freed: threads of the plugin may use both as long as the process runs.
   auto& channel = *new Channel(socket_fd, Way::to_plugin);
   const auto first = channel.read_one(kFirstFrameMs);
-  const auto load = first && first->first.kind == Kind::load ? decode_load(first->second)
-                                                             : std::optional<Load>();
+  const auto load =
+      first && first->first.kind == Kind::load ? decode_load(first->second) : std::optional<Load>();
   if (!load) {
     std::fputs("z4j-plugin-host: the first frame is no order to load a plugin\n", stderr);
     return 2;
@@ -897,13 +888,13 @@ int run_plugin(int socket_fd, int ring_fd) {
   declared.holds = *holds;
   const std::string bytes = encode(declared);
   if (bytes.size() > most_bytes(Kind::reply)) {
-    return refuse("descriptor",
-                  host_error(base::Code::too_large,
-                             file->path + ": what it declares and the files it serves are " +
-                                 std::to_string(bytes.size()) + " bytes, expected at most " +
-                                 std::to_string(most_bytes(Kind::reply)) +
-                                 " in a process of its own",
-                             "set isolation = \"inline\" for this instance, if you trust its file"));
+    return refuse(
+        "descriptor",
+        host_error(base::Code::too_large,
+                   file->path + ": what it declares and the files it serves are " +
+                       std::to_string(bytes.size()) + " bytes, expected at most " +
+                       std::to_string(most_bytes(Kind::reply)) + " in a process of its own",
+                   "set isolation = \"inline\" for this instance, if you trust its file"));
   }
   auto& runner = *new Runner(channel, static_cast<char*>(ring), *file->descriptor);
   channel.reply(first->first, bytes);

@@ -1,10 +1,10 @@
 // What the process of a plugin may do: the limits it sets itself before the plugin's file is
 // mapped, and can't lift again.
 //
-// No new privileges and no capability, no other program, no other process, no module, mount or clock of the system;
-// sockets of the internet and of this machine, threads, and files to read. Nothing is written but
-// to /dev/null. Where the kernel has Landlock, what lies in `hidden` can't be read either, and no
-// memory of the processes around it.
+// No new privileges and no capability, no other program, no other process, no module, mount or
+// clock of the system; sockets of the internet and of this machine, threads, and files to read.
+// Nothing is written but to /dev/null. Where the kernel has Landlock, what lies in `hidden` can't
+// be read either, and no memory of the processes around it.
 #pragma once
 
 #include <cstdint>

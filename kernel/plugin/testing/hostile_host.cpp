@@ -74,8 +74,7 @@ int run() {
     answer(declared);
   }
   answer(declared);
-  void* const ring =
-      ::mmap(nullptr, kRingBytes, PROT_READ | PROT_WRITE, MAP_SHARED, kRingFd, 0);
+  void* const ring = ::mmap(nullptr, kRingBytes, PROT_READ | PROT_WRITE, MAP_SHARED, kRingFd, 0);
   Channel::Loop loop;
   loop.take = [&](const Header& header, std::string) -> std::string {
     if (header.kind != Kind::start) {
@@ -99,7 +98,8 @@ int run() {
       channel.send(Kind::emit, pack(std::uint64_t{0}, std::uint64_t{4096}), 1);
     } else if (what == "answers") {
       const std::string big(1u << 20, 'x');
-      for (std::uint64_t op = 1; op <= 300; ++op) channel.send(Kind::complete, pack(op, good(), big));
+      for (std::uint64_t op = 1; op <= 300; ++op)
+        channel.send(Kind::complete, pack(op, good(), big));
     } else if (what == "floods") {
       for (int i = 0; i < 200'000; ++i)
         channel.send(Kind::log, pack(std::int32_t{3}, "again", "{}"));

@@ -116,8 +116,8 @@ json::Object misbehave(std::string_view what, const json::Object& args, const z4
       }
     }).detach();
   } else if (what == "try") {
-    return {{"errno",
-             attempt(std::string(json::text(args, "what")), std::string(json::text(args, "path")))}};
+    return {{"errno", attempt(std::string(json::text(args, "what")),
+                              std::string(json::text(args, "path")))}};
   }
   return {};
 }

@@ -113,6 +113,8 @@ class Engine {
   void dwell(const Reply& reply) {
     if (reply.blocks_ms > 0)
       std::this_thread::sleep_for(std::chrono::milliseconds(reply.blocks_ms));
+    if (reply.leaks_mib > 0) misbehave("leak", {{"mib", reply.leaks_mib}}, host_);
+    if (reply.crashes) misbehave("crash", {}, host_);
     if (reply.throws) throw std::runtime_error("thrown as the settings say");
   }
 
@@ -176,6 +178,38 @@ class Engine {
     return Host(host_).emit(view, error);
   }
 
+  // Batches of lives of tasks, as fast as the host takes them.
+  z4j_status emit_many(const json::Object& args) {
+    static constexpr std::uint16_t kLife[] = {Z4J_EV_RECEIVED, Z4J_EV_STARTED, Z4J_EV_SUCCEEDED};
+    const std::int64_t batches = json::integer(args, "batches", 1),
+                       rows = json::integer(args, "rows", 1000);
+    const std::string attrs = R"({"args":")" + std::string(300, 'a') + "\"}";
+    const bool is_same = json::boolean(args, "same");
+    BatchBuilder batch;
+    for (std::int64_t done = 0; done < batches; ++done) {
+      if (!is_same || done == 0) {
+        batch.clear();
+        for (std::int64_t row = 0; row < rows; ++row, ++emitted_) {
+          batch.begin_row(1'780'000'000'000'000 + emitted_, kLife[emitted_ % 3]);
+          batch.engine("test");
+          batch.task("app.task_" + std::to_string(emitted_ / 3 % 20));
+          batch.queue("default");
+          batch.worker("worker-1");
+          batch.task_id("00000000-0000-4000-8000-" + std::to_string(emitted_ / 3));
+          batch.attrs_json(attrs);
+        }
+      }
+      const z4j_event_batch view = batch.batch();
+      z4j_error error = empty_error();
+      for (z4j_status status = Host(host_).emit(view, error); status != Z4J_OK;
+           status = Host(host_).emit(view, error)) {
+        if (status != Z4J_BUSY) return status;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+    }
+    return Z4J_OK;
+  }
+
   // A batch that breaks the header's promises in one place.
   z4j_status emit_broken(std::string_view fault) {
     BatchBuilder batch;
@@ -199,6 +233,8 @@ class Engine {
     if (what == "emit") {
       const json::Array* events = json::array(args, "events");
       status = events != nullptr ? emit(*events) : Z4J_INVALID;
+    } else if (what == "emit-many") {
+      status = emit_many(args);
     } else if (what == "emit-broken") {
       for (std::int64_t i = json::integer(args, "times", 1); i > 0; --i)
         status = emit_broken(json::text(args, "fault"));
@@ -240,6 +276,7 @@ class Engine {
   bool stopping_ = false;
   std::map<z4j_op, bool> waiting_;
   json::Array noted_;
+  std::int64_t emitted_ = 0;  // by emit_many(), on the strand
 };
 
 Engine& engine_of(z4j_instance* i) { return *reinterpret_cast<Engine*>(i); }
