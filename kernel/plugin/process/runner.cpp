@@ -1,5 +1,6 @@
 #include "plugin/process/runner.hpp"
 
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -38,7 +39,7 @@ constexpr int kFirstFrameMs = 10'000;
 // The kernel answers sooner, or has ended this process.
 constexpr int kHostCallMs = 120'000;
 constexpr unsigned kMostThreads = 24;
-constexpr std::size_t kRingKept = 16u << 20;
+constexpr std::size_t kRingKept = 16u << 20, kStackBytes = 2u << 20;
 constexpr std::size_t kIdsAtOnce = 50, kReplyPart = 1u << 20;
 
 // Threads that run what the kernel asks for; as many as there are calls under way. The kernel
@@ -851,10 +852,20 @@ Declared refusal(const std::string& step, const base::Error& error) {
   return out;
 }
 
+// Of threads to come: a stack counts against the memory of the process as a whole, used or not.
+void make_stacks_small() {
+  pthread_attr_t attributes;
+  if (::pthread_getattr_default_np(&attributes) != 0) return;
+  if (::pthread_attr_setstacksize(&attributes, kStackBytes) == 0)
+    ::pthread_setattr_default_np(&attributes);
+  ::pthread_attr_destroy(&attributes);
+}
+
 }  // namespace
 
 int run_plugin(int socket_fd, int ring_fd) {
   install_crash_handler();
+  make_stacks_small();
   // What the kernel's program has open is not for the plugin.
   ::close_range(static_cast<unsigned>(std::max(socket_fd, ring_fd)) + 1, ~0u, 0);
   void* const ring = ::mmap(nullptr, kRingBytes, PROT_READ | PROT_WRITE, MAP_SHARED, ring_fd, 0);
