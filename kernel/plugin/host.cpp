@@ -69,7 +69,7 @@ constexpr int kSealMs = 2000;
 // A plugin that hangs must not hold all who answer requests.
 constexpr int kMostServedAtOnce = 8;
 constexpr std::size_t kDeathsUntilQuarantine = 5, kMaxDescribedFiles = 256;
-constexpr std::int64_t kQuarantineWindowMs = 600'000;
+constexpr std::int64_t kQuarantineWindowMs = 600'000, kFailureKeptMs = 30'000;
 constexpr const char* kQuarantined =
     "look at the log, then start it again: POST /api/v1/plugins/{instance}/enable, or restart z4j";
 constexpr const char* kLeftBehind = "it is left behind; a new instance may be started beside it";
@@ -172,7 +172,12 @@ struct Host::Inside {
   std::map<std::string, History> histories;
   // By path, device, inode, size and time of change.
   using FileKey = std::tuple<std::string, std::uint64_t, std::uint64_t, std::int64_t, std::int64_t>;
-  std::map<FileKey, Described> described_apart;
+  struct DescribedApart {
+    base::Result<Described> what;
+    std::int64_t until_ms;  // steady; of a failure
+  };
+  std::map<FileKey, DescribedApart> described_apart;
+  std::mutex describing_apart;  // one process at a time is started for it
 
   // One starts or stops a name at a time.
   class Turn {
@@ -506,22 +511,27 @@ base::Result<Host::Described> Host::Inside::describe_apart(const std::string& pl
     return host_error(base::Code::not_found, *path + " can't be read", "check its rights");
   const FileKey key(*path, info.st_dev, info.st_ino, info.st_size,
                     std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec);
+  const std::lock_guard describing(describing_apart);
   {
     const std::lock_guard lock(mutex);
-    if (const auto known = described_apart.find(key); known != described_apart.end())
-      return known->second;
+    const auto known = described_apart.find(key);
+    if (known != described_apart.end() &&
+        (known->second.what || clock.steady_ms() < known->second.until_ms))
+      return known->second.what;
   }
   config::PluginEntry entry;
   entry.name = "describe";
   entry.plugin = plugin;
   Refusal refusal;
   const auto remote = launch(entry, refusal);
-  if (remote == nullptr) return refusal.error;
-  Described out = describe_file(remote->file());
-  remote->shut_down();
+  base::Result<Described> out = refusal.error;
+  if (remote != nullptr) {
+    out = describe_file(remote->file());
+    remote->shut_down();
+  }
   const std::lock_guard lock(mutex);
   if (described_apart.size() >= kMaxDescribedFiles) described_apart.clear();
-  described_apart[key] = out;
+  described_apart.insert_or_assign(key, DescribedApart{out, clock.steady_ms() + kFailureKeptMs});
   return out;
 }
 

@@ -32,7 +32,14 @@ Channel::Channel(int fd, Way incoming) : fd_(fd), incoming_(incoming) {}
 
 Channel::~Channel() {
   end("closed");
-  ::close(fd_);
+  close();
+}
+
+void Channel::close() {
+  const std::lock_guard writing(writing_);
+  const std::lock_guard lock(mutex_);
+  is_over_ = true;
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
 void Channel::end(std::string why) {
@@ -40,8 +47,8 @@ void Channel::end(std::string why) {
     const std::lock_guard lock(mutex_);
     if (!why_) why_ = std::move(why);
     is_over_ = true;
+    if (fd_ >= 0) ::shutdown(fd_, SHUT_RDWR);
   }
-  ::shutdown(fd_, SHUT_RDWR);
 }
 
 bool Channel::is_over() const {

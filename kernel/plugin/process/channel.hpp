@@ -59,6 +59,8 @@ class Channel {
 
   // Nothing is read or sent any more; run() returns with that reason. The first one counts.
   void end(std::string why);
+  // Gives the socket back; once nothing reads any more.
+  void close();
   // Whoever waits for a reply hears that none comes, and so does whoever comes later.
   void give_up_calls();
   [[nodiscard]] bool is_over() const;
@@ -84,7 +86,7 @@ class Channel {
   enum class Fill { some, none, closed, failed };
   Fill fill();
 
-  const int fd_;
+  int fd_;  // closed under writing_, read by who reads as well
   const Way incoming_;
   std::string buffer_;  // of the reading thread, as is the next
   std::size_t at_ = 0;

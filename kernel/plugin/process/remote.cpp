@@ -19,6 +19,7 @@ constexpr int kQuickMs = 5'000, kAnswerMs = 10'000, kGraceMs = 5'000, kEndMs = 2
 constexpr std::uint64_t kMemorySlack = std::uint64_t{128} << 20;  // code, and the shared memory
 constexpr std::size_t kMostAnswerBytes = 32u << 20;               // taken and not handed on
 constexpr int kMostServices = 64;
+constexpr int kFloodMs = 100, kMostFrames = 5000;  // so many within that time
 constexpr std::size_t kMostStoreBytes = 4u << 20;
 constexpr const char* kStopped = "stopped";
 
@@ -261,8 +262,8 @@ Remote::Remote(Options options)
     : options_(std::move(options)),
       cpu_budget_(options_.cpu_percent),
       pool_(Pool::Options{4, 4}),
-      answers_(pool_, 1),
-      services_(pool_, 3) {}
+      answers_(*pool_, 1),
+      services_(*pool_, 3) {}
 
 Remote::~Remote() { shut_down(); }
 
@@ -359,6 +360,11 @@ void Remote::shut_down() {
   reader_.join();
   answers_.close(kEndMs);
   services_.close(kEndMs);
+  // Instances, and this with them, live as long as the program: only words are kept.
+  pool_.reset();
+  channel_->close();
+  child_.reset();
+  batch_ = {};
 }
 
 // ---- Calls into the plugin.
@@ -513,7 +519,21 @@ void Remote::answer(const Header& header, const Outcome& outcome) {
   channel_->reply(header, encode(outcome));
 }
 
+// Frames cost this program time, however little each does.
+void Remote::slow_down_a_flood() {
+  const std::int64_t now = steady_now_ms();
+  if (now - frames_since_ms_ >= kFloodMs) {
+    frames_since_ms_ = now;
+    frames_ = 0;
+  }
+  if (++frames_ < kMostFrames) return;
+  std::unique_lock lock(mutex_);
+  taken_.wait_for(lock, std::chrono::milliseconds(frames_since_ms_ + kFloodMs - now),
+                  [this] { return channel_->is_over(); });
+}
+
 std::string Remote::take(const Header& header, std::string payload) {
+  slow_down_a_flood();
   const z4j_host* const table = host_.load();
   if (table == nullptr)
     return std::string("a call of ") + to_string(header.kind) + "() before create()";

@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -108,6 +109,7 @@ class Remote {
   Outcome serve_store(const z4j_host& host, Kind kind, std::string_view payload);
   void wait_for_answers();
   void answer(const Header& header, const Outcome& outcome);
+  void slow_down_a_flood();
   void look_at_use();
   void broke_a_rule(const std::string& what, bool is_fatal);
 
@@ -117,10 +119,12 @@ class Remote {
   const Declaration* declaration_ = nullptr;
   LoadedFile file_;
   std::atomic<const z4j_host*> host_{nullptr};
-  FlatBatch batch_;  // of the reading thread, as is the next
+  FlatBatch batch_;  // of the reading thread, as are the next
+  std::int64_t frames_since_ms_ = 0;
+  int frames_ = 0;
   CpuBudget cpu_budget_;
 
-  Pool pool_;
+  std::optional<Pool> pool_;  // until it is shut down
   Strand answers_, services_;
   std::atomic<int> services_open_{0};
 

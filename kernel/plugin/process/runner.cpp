@@ -1,6 +1,7 @@
 #include "plugin/process/runner.hpp"
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -866,6 +867,8 @@ void make_stacks_small() {
 int run_plugin(int socket_fd, int ring_fd) {
   install_crash_handler();
   make_stacks_small();
+  // The kernel says when it is over, though all of a service may be signalled at once.
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::signal(number, SIG_IGN);
   // What the kernel's program has open is not for the plugin.
   ::close_range(static_cast<unsigned>(std::max(socket_fd, ring_fd)) + 1, ~0u, 0);
   void* const ring = ::mmap(nullptr, kRingBytes, PROT_READ | PROT_WRITE, MAP_SHARED, ring_fd, 0);
