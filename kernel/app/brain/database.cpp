@@ -29,7 +29,7 @@ std::string beside_program(const char* name) {
 std::vector<std::string> own_plugins() {
   std::vector<std::string> out(1);
   for (const char c : std::string_view(Z4J_OWN_PLUGINS)) {
-    if (c == ';')
+    if (c == ' ')
       out.emplace_back();
     else
       out.back() += c;
