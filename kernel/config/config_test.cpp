@@ -363,7 +363,8 @@ class ConfigTest : public CppUnit::TestFixture {
         "open_files_limit = 3\n");
     assert_problem(wrong, "z4j.toml:3: plugin.a.isolation is \"yes\"; must be \"inline\"");
     assert_problem(wrong, "z4j.toml:4: plugin.a.memory_limit_mb is -1; must be a whole number");
-    assert_problem(wrong, "z4j.toml:5: plugin.a.open_files_limit is 3; must be a whole number from 32");
+    assert_problem(wrong,
+                   "z4j.toml:5: plugin.a.open_files_limit is 3; must be a whole number from 32");
   }
   void a_second_plugin_of_that_name_is_refused() {
     assert_problem(load_of("[plugin.a]\nplugin = \"x\"\n[plugin.a]\nplugin = \"y\"\n"),

@@ -84,8 +84,7 @@ class OpTableTest : public CppUnit::TestFixture {
   void a_lost_owner_owes_nothing_and_what_it_had_may_have_happened() {
     Told had, read, waiting, owed;
     (void)begun(had);
-    const auto reading =
-        ops_.open(&owner_, 60'000, error_of(base::Code::timeout), read.done(), {});
+    const auto reading = ops_.open(&owner_, 60'000, error_of(base::Code::timeout), read.done(), {});
     CPPUNIT_ASSERT(ops_.begin(*reading, error_of(base::Code::timeout)));
     (void)ops_.open(&owner_, 60'000, error_of(base::Code::timeout), waiting.done(), {});
     (void)begun(owed, 100);
