@@ -1,43 +1,10 @@
 #include "app/brain/database.hpp"
 
-#include <filesystem>
-#include <string_view>
-#include <vector>
-
+#include "app/beside.hpp"
 #include "app/brain/brain.hpp"
 #include "core/copy_load.hpp"
 
 namespace z4j::app {
-
-std::string default_plugin_directory() {
-  std::error_code ec;
-  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", ec);
-  const std::filesystem::path tree = program.parent_path().parent_path();
-  const std::filesystem::path installed = tree / Z4J_INSTALLED_PLUGINS;
-  return std::filesystem::exists(installed, ec) ? installed.string() : (tree / "plugins").string();
-}
-
-namespace {
-
-// What lies beside this program.
-std::string beside_program(const char* name) {
-  std::error_code ec;
-  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", ec);
-  return (program.parent_path() / name).string();
-}
-
-std::vector<std::string> own_plugins() {
-  std::vector<std::string> out(1);
-  for (const char c : std::string_view(Z4J_OWN_PLUGINS)) {
-    if (c == ' ')
-      out.emplace_back();
-    else
-      out.back() += c;
-  }
-  return out;
-}
-
-}  // namespace
 
 std::unique_ptr<plugin::Host> make_host(const config::Settings& settings,
                                         plugin::Callbacks callbacks, base::Log& log,
@@ -46,10 +13,7 @@ std::unique_ptr<plugin::Host> make_host(const config::Settings& settings,
   options.directories = {settings.plugin_directory.empty() ? default_plugin_directory()
                                                            : settings.plugin_directory};
   options.host_version = program_version();
-  options.process_program = beside_program("z4j-plugin-host");
-  options.own_directory = default_plugin_directory();
-  options.own_plugins = own_plugins();
-  options.hidden_folders = {settings.home};
+  isolate_foreign_plugins(options, {settings.home});
   return std::make_unique<plugin::Host>(std::move(options), std::move(callbacks), log, clock);
 }
 
