@@ -264,7 +264,7 @@ class Filter {
     for (const std::uint32_t number : {std::uint32_t{__NR_clone3}, std::uint32_t{__NR_openat2}})
       when(number, error(ENOSYS));
     // Threads, not processes.
-    if_bits(__NR_clone, 0, CLONE_THREAD_BIT, SECCOMP_RET_ALLOW, error(EPERM));
+    if_bits(__NR_clone, 0, kThreadOfSame, SECCOMP_RET_ALLOW, error(EPERM));
     // Signals to itself only.
     const auto self = static_cast<std::uint32_t>(::getpid());
     if_equal(__NR_tgkill, 0, {self}, SECCOMP_RET_ALLOW, error(EPERM));
@@ -294,6 +294,9 @@ class Filter {
 #ifdef __NR_open
     if_bits(__NR_open, 1, kWrites, opening, SECCOMP_RET_ALLOW);
 #endif
+    // The numbers that all architectures share are of later calls: who tries one falls back.
+    program_.push_back(BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, kFirstSharedNumber, 0, 1));
+    answer(error(ENOSYS));
     answer(error(EPERM));
   }
 
@@ -305,7 +308,7 @@ class Filter {
   }
 
  private:
-  static constexpr std::uint32_t CLONE_THREAD_BIT = 0x00010000;
+  static constexpr std::uint32_t kThreadOfSame = 0x00010000, kFirstSharedNumber = 424;
   static constexpr std::uint32_t error(int number) {
     return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(number);
   }
