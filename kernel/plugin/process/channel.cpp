@@ -66,8 +66,14 @@ bool Channel::write(std::string_view bytes) {
     }
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && errno != EAGAIN) {
-      // What it wrote before it died is still to be read, and says more.
-      if (errno != EPIPE && errno != ECONNRESET) end(reason("it can't be written to"));
+      if (errno != EPIPE && errno != ECONNRESET) {
+        end(reason("it can't be written to"));
+        return false;
+      }
+      // The other side has closed it; what it wrote before is still to be read.
+      const std::lock_guard lock(mutex_);
+      if (!why_) why_.emplace();
+      is_over_ = true;
       return false;
     }
     const std::int64_t left = until - steady_now_ms();
@@ -142,6 +148,7 @@ std::string Channel::take_reply(const Header& header, std::string payload) {
                ? std::string()
                : "a reply to call " + std::to_string(header.id) + ", which was not made";
   }
+  if (at->second->is_answered) return {};  // the first one counts
   at->second->reply = std::move(payload);
   at->second->is_answered = true;
   at->second->answered.notify_all();
