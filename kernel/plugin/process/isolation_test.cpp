@@ -22,12 +22,6 @@ namespace {
 
 using base::json::Object;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kBoundsMemory = false;  // see sandbox.cpp
-#else
-constexpr bool kBoundsMemory = true;
-#endif
-
 class IsolationTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(IsolationTest);
   CPPUNIT_TEST(a_crash_costs_the_process_and_is_shown);
@@ -246,7 +240,7 @@ class IsolationTest : public CppUnit::TestFixture {
   }
 
   void who_eats_all_memory_fails_alone() {
-    if (!kBoundsMemory) {
+    if (!process::bounds_memory()) {
       std::puts("not run: sanitizers need memory without bound");
       return;
     }

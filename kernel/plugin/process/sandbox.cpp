@@ -35,7 +35,6 @@ constexpr std::uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
 #error "no system call filter for this architecture"
 #endif
 
-// AddressSanitizer and ThreadSanitizer reserve address space by the terabyte.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kBoundsMemory = false;
 #elif defined(__has_feature)
@@ -443,6 +442,8 @@ bool limit(int what, std::uint64_t most) {
 }
 
 }  // namespace
+
+bool bounds_memory() noexcept { return kBoundsMemory; }
 
 base::Result<std::string> enter(const Sandbox& sandbox) {
   if (!limit(RLIMIT_CORE, 0) || !limit(RLIMIT_NOFILE, sandbox.limits.open_files))

@@ -30,4 +30,8 @@ struct Sandbox {
 // people: "seccomp, landlock". The error is what the kernel did not take.
 [[nodiscard]] base::Result<std::string> enter(const Sandbox& sandbox);
 
+// Whether memory_bytes is held to: not in builds with a sanitizer, which takes address space by the
+// terabyte.
+[[nodiscard]] bool bounds_memory() noexcept;
+
 }  // namespace z4j::plugin::process
