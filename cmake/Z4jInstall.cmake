@@ -1,11 +1,10 @@
 # The usual FHS layout: bin/, lib/z4j/plugins/, etc/z4j/. Plugins for tests (storage-memory too) stay
 # where they were built; the SDK is a component of its own.
 include(GNUInstallDirs)
-install(TARGETS z4j-brain z4j-agent z4j-audit-verify RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT brain)
+install(TARGETS z4j-brain z4j-agent z4j-plugin-host z4j-audit-verify RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT brain)
 install(FILES "$<TARGET_FILE_DIR:z4j-brain>/z4j" DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT brain)
-add_custom_target(z4j-run DEPENDS z4j-brain z4j-agent z4j-audit-verify)  # what a brain needs to run, without the tests
-foreach(plugin storage-sqlite storage-postgresql engine-celery engine-rq notifier-smtp notifier-webhook dashboard scheduler-native scheduler-rq-scheduler scheduler-rq-cron
-               scheduler-celery-beat scheduler-apscheduler)
+add_custom_target(z4j-run DEPENDS z4j-brain z4j-agent z4j-plugin-host z4j-audit-verify)  # what a brain needs to run, without the tests
+foreach(plugin IN LISTS Z4J_OWN_PLUGINS)
   if(TARGET ${plugin})
     install(TARGETS ${plugin} LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/z4j/plugins" COMPONENT brain)
     add_dependencies(z4j-run ${plugin})

@@ -8,6 +8,9 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
 set(Z4J_PLUGIN_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/plugins")
+# What comes with z4j and is installed beside it. A brain runs these inside itself, all others in a process of their own, unless its config says otherwise.
+set(Z4J_OWN_PLUGINS storage-sqlite storage-postgresql engine-celery engine-rq notifier-smtp notifier-webhook dashboard scheduler-native scheduler-rq-scheduler
+  scheduler-rq-cron scheduler-celery-beat scheduler-apscheduler)
 
 option(Z4J_WERROR "Treat warnings as errors" OFF)
 option(Z4J_BUILD_FUZZ "Build the fuzzers (Clang)" OFF)

@@ -240,9 +240,7 @@ struct Engines::Inside : std::enable_shared_from_this<Engines::Inside> {
 Engines::Engines(Options options, const base::Clock& clock, base::Log& log)
     : inside_(std::make_shared<Inside>(std::move(options), clock, log)) {
   Inside& in = *inside_;
-  plugin::Host::Options hosting;
-  hosting.directories = in.options.directories;
-  hosting.host_version = in.options.version;
+  plugin::Host::Options hosting = in.options.host;
   hosting.pool_threads = 4;
   in.host = std::make_unique<plugin::Host>(std::move(hosting), in.callbacks(), log, clock);
 }

@@ -29,8 +29,7 @@ class Engines {
  public:
   struct Options {
     std::vector<config::PluginEntry> plugins;
-    std::vector<std::string> directories;  // where plugin files lie
-    std::string version;                   // of this program
+    plugin::Host::Options host;  // where plugin files lie, and where they run
     std::function<base::Result<std::string>(std::string_view name)> secret;
     std::function<void(const z4j_event_batch&)> emit;
     std::function<void(const std::string& engine, std::uint64_t events)> dropped;

@@ -138,8 +138,10 @@ Engines::Options engine_options(const Loaded& loaded, const Surroundings& around
   const std::string& directory = loaded.settings.plugin_directory;
   Engines::Options options;
   options.plugins = loaded.plugins;
-  options.directories = {directory.empty() ? around.plugin_directory : directory};
-  options.version = around.version;
+  options.host = around.host;
+  if (!directory.empty()) options.host.directories = {directory};
+  options.host.host_version = around.version;
+  options.host.hidden_folders = {loaded.settings.home, loaded.settings.state};
   options.secret = around.secret;
   return options;
 }

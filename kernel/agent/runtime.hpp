@@ -15,8 +15,9 @@
 namespace z4j::agent {
 
 struct Surroundings {
-  std::string version;           // of the program
-  std::string plugin_directory;  // where the settings name none
+  std::string version;  // of the program
+  // Where plugin files lie if the settings do not say, and how those run that are none of ours.
+  plugin::Host::Options host;
   // The value of a plugin's secret reference.
   std::function<base::Result<std::string>(std::string_view name)> secret;
 };

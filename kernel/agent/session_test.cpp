@@ -201,8 +201,8 @@ class SessionTest : public CppUnit::TestFixture {
     entry.settings = {{"calls", json::parse(calls).value()}};
     Engines::Options options;
     options.plugins = {entry};
-    options.directories = {Z4J_TEST_PLUGIN_DIR};
-    options.version = "1";
+    options.host.directories = {Z4J_TEST_PLUGIN_DIR};
+    options.host.host_version = "1";
     options.emit = [this](const z4j_event_batch& batch) { collector_->take(batch); };
     options.dropped = [this](const std::string& engine, std::uint64_t events) {
       losses_->dropped(engine, events);

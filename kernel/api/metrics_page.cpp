@@ -158,6 +158,17 @@ void write_plugins(Site& site, core::MetricText& out) {
   out.family("z4j_plugin_errors_total", "counter", "calls that failed");
   for (const auto& r : reports)
     out.sample({{"instance", r.name}, {"plugin", r.plugin}}, whole(r.errors));
+  out.family("z4j_plugin_process_deaths_total", "counter",
+             "processes of the instance that ended unasked");
+  for (const plugin::Report& r : reports) {
+    if (r.isolation == "process")
+      out.sample({{"instance", r.name}, {"plugin", r.plugin}}, whole(r.process_deaths));
+  }
+  out.family("z4j_plugin_process_memory_bytes", "gauge", "what the instance's process holds");
+  for (const plugin::Report& r : reports) {
+    if (r.isolation == "process")
+      out.sample({{"instance", r.name}, {"plugin", r.plugin}}, whole(r.memory_bytes));
+  }
   out.family("z4j_plugin_faults_total", "counter", "broken rules of the contract");
   for (const auto& r : reports)
     out.sample({{"instance", r.name}, {"plugin", r.plugin}}, whole(r.faults));

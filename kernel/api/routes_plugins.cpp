@@ -45,6 +45,17 @@ std::string schema_of(Site& site, const std::string& plugin) {
   return described ? described->schema_json : std::string();
 }
 
+Value process_json(const plugin::Report& r) {
+  if (r.isolation != "process") return nullptr;
+  return Object{{"pid", r.pid > 0 ? Value(r.pid) : Value(nullptr)},
+                {"sandbox", text_or_null(r.sandbox)},
+                {"memory_bytes", r.memory_bytes},
+                {"deaths", r.process_deaths},
+                {"last_death", text_or_null(r.last_death)},
+                {"last_death_at",
+                 r.last_death_at > 0 ? Value(base::format_time(r.last_death_at)) : Value(nullptr)}};
+}
+
 Object report_json(const plugin::Report& r) {
   return {
       {"instance", r.name},
@@ -61,6 +72,8 @@ Object report_json(const plugin::Report& r) {
       {"what_to_do", text_or_null(r.what_to_do)},
       {"problems", problems_json(r.problems)},
       {"required", r.required},
+      {"isolation", text_or_null(r.isolation)},
+      {"process", process_json(r)},
       {"started_at", r.started_at > 0 ? Value(base::format_time(r.started_at)) : Value(nullptr)},
       {"calls", r.calls},
       {"errors", r.errors},
@@ -294,7 +307,9 @@ void add_plugin_routes(Router& router) {
       "Plugin",
       "{instance: text, plugin: text, plugin_id: text?, version: text?, kinds: text?, engine: "
       "text?, project: text, state: text, health: text, why: text?, step: text?, what_to_do: "
-      "text?, problems: [PluginProblem], required: bool, started_at: time?, calls: int, errors: "
+      "text?, problems: [PluginProblem], required: bool, isolation: text?, process: {pid: int?, "
+      "sandbox: text?, memory_bytes: int, deaths: int, last_death: text?, last_death_at: time?}?, "
+      "started_at: time?, calls: int, errors: "
       "int, faults: int, late_answers: int, operations_open: int, operations_expired: int, "
       "slow_calls: int, log_lines_suppressed: int, configured: {enabled: bool, settings: object}?, "
       "override: {enabled: bool?, settings: object?, updated_by: uuid?, updated_at: time}?, "

@@ -31,9 +31,12 @@ struct PluginEntry {
   std::string plugin;               // the file's stem: "storage-sqlite"
   std::string project = "default";  // slug of the project it works for
   bool enabled = true;
-  bool required = false;        // the brain does not start without it
-  int list_every_seconds = 5;   // of a scheduler that keeps its own schedules
-  std::string sha256;           // pinned file hash, lower-case hex, or ""
+  bool required = false;       // the brain does not start without it
+  int list_every_seconds = 5;  // of a scheduler that keeps its own schedules
+  std::string sha256;          // pinned file hash, lower-case hex, or ""
+  std::string isolation;       // "inline", "process"; "": by where its file comes from
+  // Of a process of its own; 0: no bound.
+  int memory_limit_mb = 512, cpu_limit_percent = 200, open_files_limit = 256;
   base::json::Object settings;  // as written; checked against the plugin's schema when it loads
   std::string where;            // path:line of the table
   std::map<std::string, std::string> setting_where;  // JSON pointer (RFC 6901) -> path:line

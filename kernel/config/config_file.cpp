@@ -104,6 +104,16 @@ void read_plugin_table(const TomlSource& toml, const std::string& name, const js
       else
         problem(at, full + "." + key + " is " + shown(member.value()), "must be true or false", {});
     };
+    const auto whole = [&](int& to, int least, int most) {
+      const std::int64_t* given = member.value().if_int64();
+      if (given != nullptr && *given >= least && *given <= most)
+        to = static_cast<int>(*given);
+      else
+        problem(
+            at, full + "." + key + " is " + shown(member.value()),
+            "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most),
+            {});
+    };
     if (key == "plugin") {
       names_plugin = true;
       text(entry.plugin, is_label, "the file's name without .so, such as \"storage-sqlite\"");
@@ -127,20 +137,26 @@ void read_plugin_table(const TomlSource& toml, const std::string& name, const js
     } else if (key == "required") {
       flag(entry.required);
     } else if (key == "list_every_seconds") {
-      const std::int64_t* seconds = member.value().if_int64();
-      if (seconds != nullptr && *seconds >= 1 && *seconds <= kMostListEverySeconds)
-        entry.list_every_seconds = static_cast<int>(*seconds);
-      else
-        problem(at, full + "." + key + " is " + shown(member.value()),
-                "must be a whole number from 1 to 3600", {});
+      whole(entry.list_every_seconds, 1, kMostListEverySeconds);
+    } else if (key == "isolation") {
+      text(
+          entry.isolation, [](std::string_view t) { return t == "inline" || t == "process"; },
+          "\"inline\" (inside the brain) or \"process\" (in one of its own)");
+    } else if (key == "memory_limit_mb") {
+      whole(entry.memory_limit_mb, 0, 1'048'576);
+    } else if (key == "cpu_limit_percent") {
+      whole(entry.cpu_limit_percent, 0, 100'000);
+    } else if (key == "open_files_limit") {
+      whole(entry.open_files_limit, 32, 1'048'576);
     } else if (key == "settings") {
       if (member.value().is_object())
         entry.settings = member.value().get_object();
       else
         problem(at, full + ".settings must be a table", "[" + full + ".settings]", {});
     } else {
-      const std::string near = nearest(key, {"plugin", "project", "sha256", "enabled", "required",
-                                             "list_every_seconds", "settings"});
+      const std::string near = nearest(
+          key, {"plugin", "project", "sha256", "isolation", "memory_limit_mb", "cpu_limit_percent",
+                "open_files_limit", "enabled", "required", "list_every_seconds", "settings"});
       problem(at, "unknown setting " + full + "." + key, {},
               near.empty() ? "a plugin's own settings stand under [" + full + ".settings]"
                            : did_you_mean(near));

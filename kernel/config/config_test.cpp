@@ -39,6 +39,7 @@ class ConfigTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(an_unknown_environment_means_production);
   CPPUNIT_TEST(plugin_settings_keep_their_lines);
   CPPUNIT_TEST(plugin_tables_are_checked);
+  CPPUNIT_TEST(isolation_is_chosen_per_plugin);
   CPPUNIT_TEST(a_second_plugin_of_that_name_is_refused);
   CPPUNIT_TEST(the_root_plugin_must_be_there);
   CPPUNIT_TEST(hostile_files_are_refused);
@@ -346,6 +347,24 @@ class ConfigTest : public CppUnit::TestFixture {
       assert_problem(loaded, expected);
     }
     CPPUNIT_ASSERT_EQUAL(std::size_t{8}, loaded.problems.size());
+  }
+  void isolation_is_chosen_per_plugin() {
+    const Loaded loaded = load_of(
+        "[plugin.a]\nplugin = \"x\"\nisolation = \"process\"\nmemory_limit_mb = 64\n"
+        "cpu_limit_percent = 0\nopen_files_limit = 32\n[plugin.b]\nplugin = \"x\"\n");
+    assert_good(loaded);
+    const PluginEntry& chosen = loaded.plugins.at(0);
+    CPPUNIT_ASSERT_EQUAL(std::string("process"), chosen.isolation);
+    CPPUNIT_ASSERT(chosen.memory_limit_mb == 64 && chosen.cpu_limit_percent == 0 &&
+                   chosen.open_files_limit == 32);
+    CPPUNIT_ASSERT(loaded.plugins.at(1).isolation.empty());
+    const Loaded wrong = load_of(
+        "[plugin.a]\nplugin = \"x\"\nisolation = \"yes\"\nmemory_limit_mb = -1\n"
+        "open_files_limit = 3\n");
+    assert_problem(wrong, "z4j.toml:3: plugin.a.isolation is \"yes\"; must be \"inline\"");
+    assert_problem(wrong, "z4j.toml:4: plugin.a.memory_limit_mb is -1; must be a whole number");
+    assert_problem(wrong,
+                   "z4j.toml:5: plugin.a.open_files_limit is 3; must be a whole number from 32");
   }
   void a_second_plugin_of_that_name_is_refused() {
     assert_problem(load_of("[plugin.a]\nplugin = \"x\"\n[plugin.a]\nplugin = \"y\"\n"),

@@ -102,13 +102,15 @@ bool is_complete(std::string_view kind, const void* table) {
          Z4J_HAS(t, z4j_storage, read_next) && Z4J_HAS(t, z4j_storage, read_close);
 }
 
-base::Status check_kinds(const z4j_plugin& plugin) {
+using InterfaceOf = std::function<const void*(std::string_view)>;
+
+base::Status check_kinds(const z4j_plugin& plugin, const InterfaceOf& interface_of) {
   const std::string_view kinds = text_of(plugin.kinds);
   bool any = false;
   for (const Kind& kind : kKinds) {
     const std::string name(kind.name), interface(kind.interface);
     const bool declared = has_word(kinds, kind.name);
-    const void* table = plugin.get_interface(lend(kind.interface));
+    const void* table = interface_of(kind.interface);
     if (declared && table == nullptr) {
       return author_refusal("it declares kind \"" + name + "\" but has no " + interface);
     }
@@ -166,6 +168,11 @@ base::Status check_entry(const z4j_plugin_entry& entry) {
 }
 
 base::Status check_descriptor(const z4j_plugin& plugin) {
+  return check_descriptor(
+      plugin, [&plugin](std::string_view id) { return plugin.get_interface(lend(id)); });
+}
+
+base::Status check_descriptor(const z4j_plugin& plugin, const InterfaceOf& interface_of) {
   if (plugin.struct_size < sizeof(z4j_plugin)) {
     return author_refusal("its descriptor is " + std::to_string(plugin.struct_size) +
                           " bytes long, expected at least " + std::to_string(sizeof(z4j_plugin)));
@@ -210,7 +217,7 @@ base::Status check_descriptor(const z4j_plugin& plugin) {
     needs.remove_prefix(std::min(end + 1, needs.size()));
   }
   try {
-    return check_kinds(plugin);
+    return check_kinds(plugin, interface_of);
   } catch (...) {
     return author_refusal("its get_interface() threw an exception");
   }

@@ -1,15 +1,21 @@
 #include "plugin/host.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <condition_variable>
+#include <deque>
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <set>
+#include <tuple>
 
 #include "config/schema.hpp"
 #include "plugin/crossing.hpp"
 #include "plugin/instance.hpp"
+#include "plugin/process/remote.hpp"
 #include "plugin/storage_client.hpp"
 
 namespace z4j::plugin {
@@ -38,6 +44,8 @@ std::string_view to_string(State state) noexcept {
       return "faulted";
     case State::stuck:
       return "stuck";
+    case State::quarantined:
+      return "quarantined";
   }
   return "unknown";
 }
@@ -60,6 +68,10 @@ constexpr std::size_t kMaxProblems = 100, kMaxProblemText = 500;
 constexpr int kSealMs = 2000;
 // A plugin that hangs must not hold all who answer requests.
 constexpr int kMostServedAtOnce = 8;
+constexpr std::size_t kDeathsUntilQuarantine = 5, kMaxDescribedFiles = 256;
+constexpr std::int64_t kQuarantineWindowMs = 600'000, kFailureKeptMs = 30'000;
+constexpr const char* kQuarantined =
+    "look at the log, then start it again: POST /api/v1/plugins/{instance}/enable, or restart z4j";
 constexpr const char* kLeftBehind = "it is left behind; a new instance may be started beside it";
 
 // Something run elsewhere that its caller stops waiting for at a deadline.
@@ -127,6 +139,15 @@ struct Host::Inside {
         loader_pool(Pool::Options{1, 4}),
         loader_line(std::make_shared<Strand>(loader_pool, 1)) {}
 
+  // How processes of that name ended; kept over its instances.
+  struct History {
+    std::deque<std::int64_t> deaths_ms;  // of the last ten minutes
+    std::uint64_t deaths = 0;
+    std::string last;
+    std::int64_t last_at = 0;
+    bool is_quarantined = false;
+  };
+
   // The newest instance of a name, or the report of why there is none.
   struct Place {
     Instance* instance = nullptr;
@@ -148,6 +169,15 @@ struct Host::Inside {
   std::vector<std::string> order;  // names in order of start
   std::vector<Instance*> all;      // ever made here
   std::set<std::string> taken;     // names being started or stopped
+  std::map<std::string, History> histories;
+  // By path, device, inode, size and time of change.
+  using FileKey = std::tuple<std::string, std::uint64_t, std::uint64_t, std::int64_t, std::int64_t>;
+  struct DescribedApart {
+    base::Result<Described> what;
+    std::int64_t until_ms;  // steady; of a failure
+  };
+  std::map<FileKey, DescribedApart> described_apart;
+  std::mutex describing_apart;  // one process at a time is started for it
 
   // One starts or stops a name at a time.
   class Turn {
@@ -249,6 +279,14 @@ struct Host::Inside {
 
   // The instance is there but did not start.
   base::Error refuse(Instance& instance, State state, const char* step, base::Error error) {
+    if (instance.process != nullptr) {
+      instance.process->shut_down();
+      if (std::string why = instance.process->why(); !why.empty()) {
+        error.message = std::move(why);
+        state = is_quarantined(instance.entry.name) ? State::quarantined : State::faulted;
+        if (state == State::quarantined) error.hint = kQuarantined;
+      }
+    }
     instance.set_state(state, error.message, step, error.hint);
     log_refusal(instance.entry, instance.file.path, text_of(instance.plugin().id), step, error);
     ops.abandon(&instance, OpTable::Which::all,
@@ -287,7 +325,26 @@ struct Host::Inside {
     return loaded->first;
   }
 
-  std::vector<config::Problem> validate(const z4j_plugin& plugin, const std::string& config_json);
+  // A file to make an instance of, and the process that has mapped it, if it is another one.
+  struct Found {
+    const LoadedFile* file = nullptr;  // null: see the refusal
+    std::shared_ptr<process::Remote> process;
+  };
+  [[nodiscard]] Found find_file(const config::PluginEntry& entry, Refusal& refusal);
+  [[nodiscard]] std::shared_ptr<process::Remote> launch(const config::PluginEntry& entry,
+                                                        Refusal& refusal);
+  // Not built with this program, and there are processes for such.
+  [[nodiscard]] bool is_foreign(const std::string& plugin) const;
+  [[nodiscard]] bool is_quarantined(const std::string& name) const {
+    const std::lock_guard lock(mutex);
+    const auto at = histories.find(name);
+    return at != histories.end() && at->second.is_quarantined;
+  }
+  void process_died(Instance& instance, const std::string& why);
+  [[nodiscard]] Report with_history(Report report) const;
+  [[nodiscard]] base::Result<Described> describe_apart(const std::string& plugin);
+
+  std::vector<config::Problem> validate(const LoadedFile& file, const std::string& config_json);
   base::Status create_and_start(Instance& instance, const std::string& config_json);
   base::Status finish(Instance& instance);
   base::Status stuck(Instance& instance, const char* step, const std::string& why);
@@ -340,18 +397,20 @@ z4j_status take_problem(void* ctx, z4j_str bytes) {
 
 }  // namespace
 
-std::vector<config::Problem> Host::Inside::validate(const z4j_plugin& plugin,
+std::vector<config::Problem> Host::Inside::validate(const LoadedFile& file,
                                                     const std::string& config_json) {
   using Problems = std::vector<config::Problem>;
-  if (plugin.validate == nullptr) return {};
-  const auto found = on_loader<Problems>(options.start_deadline_ms, [&plugin, config_json] {
+  const z4j_plugin& plugin = *file.descriptor;
+  if (plugin.validate == nullptr && file.remote == nullptr) return {};
+  const auto found = on_loader<Problems>(options.start_deadline_ms, [&file, &plugin, config_json] {
     Problems problems;
     const z4j_sink sink{sizeof(z4j_sink), 0, &problems, take_problem};
     z4j_error error = blank_error();
     z4j_status status = Z4J_INTERNAL;
     try {
       const CrashScope note(CrashNote{nullptr, "validate", 0});
-      status = plugin.validate(lend(config_json), &sink, &error);
+      status = file.remote != nullptr ? file.remote->validate(lend(config_json), sink, error)
+                                      : plugin.validate(lend(config_json), &sink, &error);
     } catch (...) {
       error = blank_error();
       status = Z4J_INTERNAL;
@@ -389,6 +448,9 @@ Host::Host(Options options, Callbacks callbacks, base::Log& log, const base::Clo
 
 Host::~Host() {
   stop_all();
+  for (Instance* instance : inside_->all) {
+    if (instance->process != nullptr) instance->process->shut_down();
+  }
   // Stuck ones stay, but reach nothing of ours any more.
   for (Instance* instance : inside_->all) {
     instance->sessions.close(0);
@@ -406,27 +468,174 @@ std::vector<std::pair<std::string, std::string>> Host::offered() const {
   return inside_->loader->offered();
 }
 
-base::Result<Host::Described> Host::describe(const std::string& plugin) {
-  Refusal refusal;
-  const LoadedFile* file = inside_->load(plugin, {}, refusal);
-  if (file == nullptr) return refusal.error;
-  const z4j_plugin& d = *file->descriptor;
-  Described out;
-  out.file = file->path;
+namespace {
+
+Host::Described describe_file(const LoadedFile& file) {
+  const z4j_plugin& d = *file.descriptor;
+  const auto interface_of = [&file, &d](const char* id) {
+    return file.remote != nullptr ? file.remote->interface_of(id) : d.get_interface(lend(id));
+  };
+  Host::Described out;
+  out.file = file.path;
   out.id = text_of(d.id);
   out.version = text_of(d.version);
   out.name = text_of(d.name);
   out.summary = text_of(d.summary);
   out.kinds = text_of(d.kinds);
   out.schema_json = text_of(d.config_schema_json);
-  const auto* engine = static_cast<const z4j_engine*>(d.get_interface(lend(Z4J_IFACE_ENGINE)));
+  const auto* engine = static_cast<const z4j_engine*>(interface_of(Z4J_IFACE_ENGINE));
   if (engine != nullptr) out.engine_name = text_of(engine->engine_name);
-  const auto* scheduler =
-      static_cast<const z4j_scheduler*>(d.get_interface(lend(Z4J_IFACE_SCHEDULER)));
+  const auto* scheduler = static_cast<const z4j_scheduler*>(interface_of(Z4J_IFACE_SCHEDULER));
   if (scheduler != nullptr) out.scheduler_name = text_of(scheduler->scheduler_name);
   out.is_singleton = (d.flags & Z4J_PLUGIN_SINGLETON) != 0;
   out.serves_the_store = has_word(text_of(d.needs), Z4J_SERVICE_SCHEDULE_STORE);
   return out;
+}
+
+}  // namespace
+
+base::Result<Host::Described> Host::describe(const std::string& plugin) {
+  if (inside_->is_foreign(plugin)) return inside_->describe_apart(plugin);
+  Refusal refusal;
+  const LoadedFile* file = inside_->load(plugin, {}, refusal);
+  if (file == nullptr) return refusal.error;
+  return describe_file(*file);
+}
+
+// A process of its own maps it, just for that; once for each file.
+base::Result<Host::Described> Host::Inside::describe_apart(const std::string& plugin) {
+  const auto path = loader->find(plugin);
+  if (!path) return path.error();
+  struct stat info {};
+  if (::stat(path->c_str(), &info) != 0)
+    return host_error(base::Code::not_found, *path + " can't be read", "check its rights");
+  const FileKey key(*path, info.st_dev, info.st_ino, info.st_size,
+                    std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec);
+  const std::lock_guard describing(describing_apart);
+  {
+    const std::lock_guard lock(mutex);
+    const auto known = described_apart.find(key);
+    if (known != described_apart.end() &&
+        (known->second.what || clock.steady_ms() < known->second.until_ms))
+      return known->second.what;
+  }
+  config::PluginEntry entry;
+  entry.name = "describe";
+  entry.plugin = plugin;
+  Refusal refusal;
+  const auto remote = launch(entry, refusal);
+  base::Result<Described> out = refusal.error;
+  if (remote != nullptr) {
+    out = describe_file(remote->file());
+    remote->shut_down();
+  }
+  const std::lock_guard lock(mutex);
+  if (described_apart.size() >= kMaxDescribedFiles) described_apart.clear();
+  described_apart.insert_or_assign(key, DescribedApart{out, clock.steady_ms() + kFailureKeptMs});
+  return out;
+}
+
+bool Host::Inside::is_foreign(const std::string& plugin) const {
+  if (options.process_program.empty()) return false;
+  const auto path = loader->find(plugin);
+  if (!path) return false;  // nothing to run anywhere
+  std::error_code ec;
+  const auto own = std::filesystem::canonical(options.own_directory, ec);
+  const auto& stems = options.own_plugins;
+  return ec || std::filesystem::path(*path).parent_path() != own ||
+         std::find(stems.begin(), stems.end(), plugin) == stems.end();
+}
+
+std::shared_ptr<process::Remote> Host::Inside::launch(const config::PluginEntry& entry,
+                                                      Refusal& refusal) {
+  process::Remote::Options how;
+  how.program = options.process_program;
+  how.instance = entry.name;
+  how.load.plugin = entry.plugin;
+  how.load.sha256 = entry.sha256;
+  how.load.directories = options.directories;
+  how.load.sandbox.limits.memory_bytes = static_cast<std::uint64_t>(entry.memory_limit_mb) << 20;
+  how.load.sandbox.limits.open_files = static_cast<std::uint32_t>(entry.open_files_limit);
+  how.load.sandbox.hidden = options.hidden_folders;
+  how.load.sandbox.readable = options.directories;
+  how.cpu_percent = static_cast<std::uint32_t>(entry.cpu_limit_percent);
+  // Sooner than who waits for it gives up.
+  how.start_ms = options.start_deadline_ms * 9 / 10;
+  how.stop_ms = options.stop_deadline_ms * 9 / 10;
+  how.op_ms = options.op_deadline_ms;
+  return process::Remote::launch(std::move(how), refusal);
+}
+
+Host::Inside::Found Host::Inside::find_file(const config::PluginEntry& entry, Refusal& refusal) {
+  bool is_apart = entry.isolation == "process";
+  if (is_apart && options.process_program.empty()) {
+    refusal = Refusal{
+        "config", host_error(base::Code::bad_config,
+                             "this program has no z4j-plugin-host to run plugins in processes with",
+                             "set isolation = \"inline\", or leave it out")};
+    return {};
+  }
+  const bool is_open = entry.isolation.empty();
+  if (is_open) is_apart = is_foreign(entry.plugin);
+  if (!is_apart) {
+    const LoadedFile* const file = load(entry.plugin, entry.sha256, refusal);
+    const bool wants = file != nullptr && is_open && !options.process_program.empty() &&
+                       (file->descriptor->flags & Z4J_PLUGIN_WANTS_PROCESS) != 0;
+    if (!wants) return {file, nullptr};
+  }
+  auto remote = launch(entry, refusal);
+  if (remote == nullptr) return {};
+  const LoadedFile& file = remote->file();
+  if (has_word(text_of(file.descriptor->kinds), "storage")) {
+    remote->shut_down();
+    refusal = Refusal{
+        "config",
+        host_error(base::Code::bad_config,
+                   "storage drivers run inside the brain only, not in a process of their own",
+                   "set isolation = \"inline\" for this instance, if you trust its file")};
+    return {};
+  }
+  return {&file, std::move(remote)};
+}
+
+void Host::Inside::process_died(Instance& instance, const std::string& why) {
+  const std::string& name = instance.entry.name;
+  bool is_quarantined = false;
+  std::uint64_t deaths = 0;
+  {
+    const std::lock_guard lock(mutex);
+    History& history = histories[name];
+    const std::int64_t now = clock.steady_ms();
+    history.deaths_ms.push_back(now);
+    while (history.deaths_ms.front() < now - kQuarantineWindowMs) history.deaths_ms.pop_front();
+    deaths = ++history.deaths;
+    history.last = why;
+    history.last_at = clock.now();
+    is_quarantined = history.is_quarantined = history.deaths_ms.size() >= kDeathsUntilQuarantine;
+  }
+  instance.process_died(why, is_quarantined ? State::quarantined : State::faulted);
+  log.error(is_quarantined ? "plugin quarantined" : "plugin process died",
+            {{"instance", name},
+             {"plugin", text_of(instance.plugin().id)},
+             {"why", why},
+             {"deaths", deaths}});
+  ops.lose(&instance, host_error(base::Code::unavailable, why, "it is started again"));
+  if (callbacks.health) callbacks.health(name, Health::failing, why);
+}
+
+Report Host::Inside::with_history(Report report) const {
+  const std::lock_guard lock(mutex);
+  const auto at = histories.find(report.name);
+  if (at == histories.end()) return report;
+  report.process_deaths = at->second.deaths;
+  report.last_death = at->second.last;
+  report.last_death_at = at->second.last_at;
+  if (report.state == State::quarantined) {
+    report.why = std::to_string(kDeathsUntilQuarantine) +
+                 " of its processes died within ten minutes, the last: " + report.why;
+    report.what_to_do = kQuarantined;
+  }
+  return report;
 }
 
 base::Status Host::start(const config::PluginEntry& entry) {
@@ -452,12 +661,21 @@ base::Status Host::start(const config::PluginEntry& entry) {
     return host_error(base::Code::bad_state, "instance \"" + entry.name + "\" is disabled",
                       "enable it first");
   }
+  if (in.is_quarantined(entry.name)) {
+    return host_error(base::Code::bad_state,
+                      "instance \"" + entry.name + "\" is quarantined: " +
+                          in.with_history(before != nullptr ? before->report() : Report()).why,
+                      kQuarantined);
+  }
   if (before != nullptr) in.retire(*before);
 
   Report report;
   Refusal refusal;
-  const LoadedFile* file = in.load(entry.plugin, entry.sha256, refusal);
+  Inside::Found found = in.find_file(entry, refusal);
+  const LoadedFile* file = found.file;
+  report.isolation = found.process != nullptr ? "process" : "inline";
   if (file == nullptr) {
+    report.isolation = entry.isolation;
     report.step = refusal.step;
     return in.refuse(entry, std::move(report), std::move(refusal.error));
   }
@@ -469,7 +687,7 @@ base::Status Host::start(const config::PluginEntry& entry) {
 
   config::Checked checked = config::check_settings(text_of(d.config_schema_json), entry.settings);
   const std::string config_json = base::json::write(checked.value);
-  if (checked.problems.empty()) checked.problems = in.validate(d, config_json);
+  if (checked.problems.empty()) checked.problems = in.validate(*file, config_json);
   if (!checked.problems.empty()) {
     base::Error error;
     error.code = base::Code::bad_config;
@@ -496,7 +714,15 @@ base::Status Host::start(const config::PluginEntry& entry) {
 
   Instance& instance = Instance::make(
       entry, *file,
-      Instance::Surroundings{in.ops, in.pool, in.callbacks, in.log, in.clock, in.options});
+      Instance::Surroundings{in.ops, in.pool, in.callbacks, in.log, in.clock, in.options},
+      found.process);
+  if (found.process != nullptr) {
+    found.process->listen(
+        {[&in, &instance](const std::string& why) { in.process_died(instance, why); },
+         [&instance](const std::string& what, bool is_fatal) {
+           instance.fault(what, is_fatal ? Fault::fatal : Fault::counted);
+         }});
+  }
   {
     const std::lock_guard lock(in.mutex);
     in.all.push_back(&instance);
@@ -506,7 +732,8 @@ base::Status Host::start(const config::PluginEntry& entry) {
   in.log.info("plugin started", {{"instance", entry.name},
                                  {"plugin", report.plugin_id},
                                  {"version", report.version},
-                                 {"file", report.file}});
+                                 {"file", report.file},
+                                 {"isolation", found.process != nullptr ? "process" : "inline"}});
   const std::lock_guard lock(in.mutex);
   std::erase(in.order, entry.name);
   in.order.push_back(entry.name);
@@ -559,7 +786,7 @@ base::Status Host::Inside::create_and_start(Instance& instance, const std::strin
 // A predecessor of the same name, before a new one takes its place.
 void Host::Inside::retire(Instance& instance) {
   const State state = instance.state();
-  if (state == State::faulted && instance.raw != nullptr) {
+  if ((state == State::faulted || state == State::quarantined) && instance.raw != nullptr) {
     [[maybe_unused]] const base::Status stopped = finish(instance);
   }
   if (instance.state() != State::stuck) return;
@@ -576,6 +803,16 @@ base::Status Host::Inside::stuck(Instance& instance, const char* step, const std
       host_error(base::Code::cancelled, "instance \"" + name + "\" was stopped");
   instance.sessions.close(0);
   instance.inward.close(0);
+  if (instance.process != nullptr) {
+    // With its process goes what hangs in it: nothing is left behind.
+    instance.process->shut_down();
+    ops.lose(&instance, abandoned);
+    instance.seal(kSealMs);
+    instance.raw = nullptr;
+    instance.set_state(State::destroyed);
+    log.warn("plugin process ended: it did not stop", {{"instance", name}, {"why", why}});
+    return {};
+  }
   ops.abandon(&instance, OpTable::Which::all, abandoned);
   instance.set_state(State::stuck, why, step, kLeftBehind);
   log.error("plugin stuck", {{"instance", name}, {"step", step}, {"why", why}});
@@ -623,6 +860,7 @@ base::Status Host::Inside::finish(Instance& instance) {
       });
   if (!destroyed) return stuck(instance, "destroy", no_return("destroy", deadline).message);
   instance.raw = nullptr;
+  if (instance.process != nullptr) instance.process->shut_down();
   instance.seal(kSealMs);
   instance.set_state(State::destroyed);
   log.info("plugin stopped", {{"instance", name}});
@@ -636,12 +874,20 @@ base::Status Host::stop(const std::string& name) {
     return host_error(base::Code::busy, "instance \"" + name + "\" is being started or stopped",
                       "try again later");
   }
+  {
+    const std::lock_guard lock(in.mutex);
+    if (const auto at = in.histories.find(name); at != in.histories.end()) {
+      at->second.is_quarantined = false;
+      at->second.deaths_ms.clear();
+    }
+  }
   Instance* instance = in.find(name);
   if (instance == nullptr || instance->raw == nullptr) return {};
   const State state = instance->state();
   const bool in_call = state == State::stuck && instance->report().step.empty();
-  if (state != State::started && state != State::faulted && !in_call) return {};
-  if (state == State::faulted && !instance->report().step.empty()) return {};  // never started
+  const bool is_faulted = state == State::faulted || state == State::quarantined;
+  if (state != State::started && !is_faulted && !in_call) return {};
+  if (is_faulted && !instance->report().step.empty()) return {};  // never started
   return in.finish(*instance);
 }
 
@@ -670,7 +916,7 @@ std::vector<Report> Host::reports() const {
   }
   for (Instance* instance : instances) {
     if (instance->state() == State::started) instance->ask_capabilities();
-    out.push_back(instance->report());
+    out.push_back(inside_->with_history(instance->report()));
   }
   std::sort(out.begin(), out.end(),
             [](const Report& a, const Report& b) { return a.name < b.name; });
@@ -690,7 +936,7 @@ base::Result<Report> Host::report(const std::string& name) const {
     instance = at->second.instance;
   }
   if (instance->state() == State::started) instance->ask_capabilities();
-  return instance->report();
+  return inside_->with_history(instance->report());
 }
 
 namespace {

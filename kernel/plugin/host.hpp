@@ -44,7 +44,8 @@ enum class State {
   disabled,
   refused,
   faulted,
-  stuck
+  stuck,
+  quarantined
 };
 [[nodiscard]] std::string_view to_string(State state) noexcept;
 enum class Health { ok, degraded, failing };
@@ -68,6 +69,14 @@ struct Report {
                 slow_calls = 0, log_lines_suppressed = 0;
   bool required = false;
   std::int64_t started_at = 0;  // TimeUs, 0 = not started
+  std::string isolation;        // inline, process; "": it never came that far
+  // Of a process of its own: what of the sandbox holds, what it is now, and how often and how one
+  // ended unasked since this program started.
+  std::string sandbox;
+  int pid = 0;  // 0: none runs
+  std::uint64_t memory_bytes = 0, process_deaths = 0;
+  std::string last_death;
+  std::int64_t last_death_at = 0;  // TimeUs
 };
 
 // What the rest of the kernel hears. All called on plugin or pool threads; quick, no blocking.
@@ -98,6 +107,13 @@ class Host {
     int stop_deadline_ms = 10'000;
     int op_deadline_ms = 30'000;  // when the caller names none
     int slow_call_ms = 50;        // for [no-block] calls
+    // z4j-plugin-host; "": every plugin runs inline. With it a plugin runs in a process of its own
+    // if its entry says so or, when that says nothing, if its file is none of those that were built
+    // with this program, or wants to.
+    std::string process_program = {};
+    std::string own_directory = {};                // where those lie
+    std::vector<std::string> own_plugins = {};     // their stems
+    std::vector<std::string> hidden_folders = {};  // that no plugin's process can read
   };
 
   Host(Options options, Callbacks callbacks, base::Log& log, const base::Clock& clock);
@@ -119,7 +135,8 @@ class Host {
 
   // Checks, creates and starts one instance; returns when it started or was refused (the report
   // keeps the reason either way). Idempotent for a started one. A stuck or faulted one is replaced.
-  // Back-off is the caller's. An entry that is not enabled is only listed as disabled.
+  // Back-off is the caller's. An entry that is not enabled is only listed as disabled. One whose
+  // process died five times in ten minutes is quarantined: refused until stop() was called for it.
   [[nodiscard]] base::Status start(const config::PluginEntry& entry);
   // Draining (half of the stop deadline for what is open), stop, destroy. Idempotent. An instance
   // that does not stop in time, or owes answers when it has, becomes stuck.

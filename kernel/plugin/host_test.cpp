@@ -7,7 +7,7 @@
 #include <mutex>
 #include <thread>
 
-#include "plugin/testing/plugin_folder.hpp"
+#include "plugin/testing/isolation.hpp"
 
 namespace z4j::plugin {
 namespace {
@@ -153,14 +153,16 @@ class HostTest : public CppUnit::TestFixture {
     make(options);
   }
   void tearDown() override { host_.reset(); }
-  void make(const Host::Options& options) {
+  void make(Host::Options options) {
+    testing::choose_isolation(options);
     host_ = std::make_unique<Host>(options, heard_.callbacks(), base::Log::quiet(), clock_);
   }
   void make_impatient() {
     Host::Options options;
     options.directories = {Z4J_TEST_PLUGIN_DIR};
-    options.start_deadline_ms = 300;
-    options.stop_deadline_ms = 300;
+    // A process needs its time to start.
+    options.start_deadline_ms = testing::kIsApart ? 5000 : 300;
+    options.stop_deadline_ms = testing::kIsApart ? 1000 : 300;
     make(options);
   }
 
@@ -168,6 +170,7 @@ class HostTest : public CppUnit::TestFixture {
     start();
     CPPUNIT_ASSERT(report().state == State::started);
     CPPUNIT_ASSERT_EQUAL(std::string("test"), report().engine_name);
+    CPPUNIT_ASSERT_EQUAL(std::string(testing::kIsApart ? "process" : "inline"), report().isolation);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1023}, report().capabilities);
     CPPUNIT_ASSERT_EQUAL(std::string(R"({"outcome":"done"})"),
                          command(Z4J_ENGINE_RETRY, "t-1").value());
@@ -262,8 +265,12 @@ class HostTest : public CppUnit::TestFixture {
 
   void a_start_that_hangs_leaves_the_others_alone() {
     make_impatient();
-    CPPUNIT_ASSERT(refused(calls("start", {{"blocks_ms", 60'000}})).code == base::Code::timeout);
-    CPPUNIT_ASSERT(report().state == State::stuck);
+    const base::Error error = refused(calls("start", {{"blocks_ms", 60'000}}));
+    CPPUNIT_ASSERT(error.code == base::Code::timeout);
+    CPPUNIT_ASSERT_MESSAGE(error.message,
+                           error.message.find("start() did not return") != std::string::npos);
+    // A process that hangs is ended; a thread can only be left behind.
+    CPPUNIT_ASSERT(report().state == (testing::kIsApart ? State::faulted : State::stuck));
     make_patient_start("other");
   }
   void make_patient_start(const std::string& name) {
@@ -318,6 +325,12 @@ class HostTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(command(Z4J_ENGINE_RETRY, "t", "{}", 50).error().code == base::Code::unknown);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, report().ops_open);
     const auto stopped = host_->stop("e");
+    if (testing::kIsApart) {
+      CPPUNIT_ASSERT(stopped.ok());
+      CPPUNIT_ASSERT(report().state == State::destroyed);
+      CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, report().ops_open);
+      return;
+    }
     CPPUNIT_ASSERT(!stopped.ok());
     CPPUNIT_ASSERT(stopped.error().message.find("1 operations unanswered") != std::string::npos);
     CPPUNIT_ASSERT(report().state == State::stuck);
@@ -327,9 +340,10 @@ class HostTest : public CppUnit::TestFixture {
     make_impatient();
     make_started_hanging_in_stop();
     const auto stopped = host_->stop("e");
-    CPPUNIT_ASSERT(!stopped.ok());
-    CPPUNIT_ASSERT(stopped.error().message.find("stop() did not return") != std::string::npos);
-    CPPUNIT_ASSERT(report().state == State::stuck);
+    CPPUNIT_ASSERT_EQUAL(testing::kIsApart, stopped.ok());
+    CPPUNIT_ASSERT(report().state == (testing::kIsApart ? State::destroyed : State::stuck));
+    if (!testing::kIsApart)
+      CPPUNIT_ASSERT(stopped.error().message.find("stop() did not return") != std::string::npos);
     CPPUNIT_ASSERT(wait_until([&] { return host_->start(entry("e")).ok(); }));
     CPPUNIT_ASSERT(report().state == State::started);
   }
@@ -408,6 +422,7 @@ class HostTest : public CppUnit::TestFixture {
         clock_);
     Host::Options options;
     options.directories = {Z4J_TEST_PLUGIN_DIR};
+    testing::choose_isolation(options);
     host_ = std::make_unique<Host>(options, heard_.callbacks(), log, clock_);
     start();
     act("log", R"({"message":"again","times":100000})");

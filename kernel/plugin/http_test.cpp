@@ -8,6 +8,7 @@
 
 #include "plugin/crossing.hpp"
 #include "plugin/host.hpp"
+#include "plugin/testing/isolation.hpp"
 
 namespace z4j::plugin {
 namespace {
@@ -57,6 +58,7 @@ class HttpTest : public CppUnit::TestFixture {
   std::unique_ptr<Host> host() {
     Host::Options options;
     options.directories = {Z4J_TEST_PLUGIN_DIR};
+    testing::choose_isolation(options);
     Callbacks callbacks;
     callbacks.metric = [this](const std::string&, std::string_view name, std::string_view,
                               double value, int) {

@@ -17,7 +17,8 @@ constexpr auto kCapabilitiesPatience = std::chrono::milliseconds(500);
 
 template <class T>
 const T* interface_of(const LoadedFile& file, std::string_view id) {
-  return static_cast<const T*>(file.descriptor->get_interface(lend(id)));
+  return static_cast<const T*>(file.remote != nullptr ? file.remote->interface_of(id)
+                                                      : file.descriptor->get_interface(lend(id)));
 }
 
 HttpTable served_by(const z4j_http* http) {
@@ -28,18 +29,21 @@ HttpTable served_by(const z4j_http* http) {
 
 }  // namespace
 
-Instance& Instance::make(config::PluginEntry entry, const LoadedFile& file, Surroundings around) {
+Instance& Instance::make(config::PluginEntry entry, const LoadedFile& file, Surroundings around,
+                         std::shared_ptr<process::Remote> process) {
   static std::mutex mutex;
   static auto& all = *new std::vector<Instance*>();
-  auto* instance = new Instance(std::move(entry), file, around);
+  auto* instance = new Instance(std::move(entry), file, around, std::move(process));
   const std::lock_guard lock(mutex);
   all.push_back(instance);
   return *instance;
 }
 
-Instance::Instance(config::PluginEntry given, const LoadedFile& loaded, Surroundings around)
+Instance::Instance(config::PluginEntry given, const LoadedFile& loaded, Surroundings around,
+                   std::shared_ptr<process::Remote> apart)
     : entry(std::move(given)),
       file(loaded),
+      process(std::move(apart)),
       engine(interface_of<z4j_engine>(loaded, Z4J_IFACE_ENGINE)),
       scheduler(interface_of<z4j_scheduler>(loaded, Z4J_IFACE_SCHEDULER)),
       storage(interface_of<z4j_storage>(loaded, Z4J_IFACE_STORAGE)),
@@ -163,6 +167,8 @@ void Instance::answer_after_throw(z4j_op op, base::Error error) {
 }
 
 void Instance::count_answer(OpTable::Verdict verdict) {
+  // Its operations were answered as lost; that it said something before is no fault.
+  if (process != nullptr && process->is_over()) return;
   switch (verdict) {
     case OpTable::Verdict::answered:
       return;
@@ -197,6 +203,16 @@ void Instance::set_started() {
   state_ = State::faulted;
   why_ = doomed_;
   to_do_ = kAfterFault;
+}
+
+void Instance::process_died(const std::string& why, State state) {
+  const std::lock_guard lock(facts_mutex_);
+  if (state_ != State::started && state_ != State::faulted && state_ != State::stuck) return;
+  state_ = state;
+  why_ = why;
+  step_.clear();
+  to_do_ = kAfterFault;
+  stuck_in_call_ = false;
 }
 
 void Instance::count_lie(std::uint64_t verb) {
@@ -309,6 +325,13 @@ Report Instance::report() const {
   if (engine != nullptr) r.engine_name = text_of(engine->engine_name);
   if (scheduler != nullptr) r.scheduler_name = text_of(scheduler->scheduler_name);
   r.required = entry.required;
+  r.isolation = process != nullptr ? "process" : "inline";
+  if (process != nullptr) {
+    const process::Remote::Facts facts = process->facts();
+    r.sandbox = process->sandbox();
+    r.pid = facts.pid;
+    r.memory_bytes = facts.use.memory_bytes;
+  }
   {
     const std::lock_guard lock(facts_mutex_);
     r.state = state_;
@@ -318,7 +341,8 @@ Report Instance::report() const {
       r.health = Health::degraded;
       r.why = overdue_;
     }
-    if (state_ == State::refused || state_ == State::faulted || state_ == State::stuck) {
+    if (state_ == State::refused || state_ == State::faulted || state_ == State::stuck ||
+        state_ == State::quarantined) {
       r.health = Health::failing;
     }
     if (!why_.empty()) r.why = why_;

@@ -28,6 +28,7 @@
 #include "plugin/op_table.hpp"
 #include "plugin/outgoing.hpp"
 #include "plugin/pool.hpp"
+#include "plugin/process/remote.hpp"
 
 namespace z4j::plugin {
 
@@ -54,7 +55,8 @@ class Instance {
   };
 
   // Lives as long as the process.
-  static Instance& make(config::PluginEntry entry, const LoadedFile& file, Surroundings around);
+  static Instance& make(config::PluginEntry entry, const LoadedFile& file, Surroundings around,
+                        std::shared_ptr<process::Remote> process = {});
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
@@ -106,6 +108,8 @@ class Instance {
   void end_posts();
   // The same of its HTTP calls and submissions: those under way are answered as cancelled.
   void cancel_calls();
+  // Its process is gone, unasked: what runs is faulted, or quarantined.
+  void process_died(const std::string& why, State state);
   // Host functions are refused from now on; waits for those that run.
   bool seal(int deadline_ms);
   [[nodiscard]] Report report() const;
@@ -117,6 +121,7 @@ class Instance {
 
   const config::PluginEntry entry;
   const LoadedFile& file;
+  const std::shared_ptr<process::Remote> process;  // where `file` is mapped, if not here
   const z4j_engine* const engine;
   const z4j_scheduler* const scheduler;
   const z4j_storage* const storage;
@@ -133,7 +138,8 @@ class Instance {
   std::map<z4j_session*, bool> sessions_open;  // guarded by sessions_mutex; true: poisoned
 
  private:
-  Instance(config::PluginEntry entry, const LoadedFile& file, Surroundings around);
+  Instance(config::PluginEntry entry, const LoadedFile& file, Surroundings around,
+           std::shared_ptr<process::Remote> process);
 
   void fill_table();
   void overdue(const char* function, std::int64_t running_ms, int times);

@@ -6,9 +6,11 @@
 #include <future>
 #include <map>
 #include <mutex>
+#include <thread>
 
 #include "base/json.hpp"
 #include "plugin/host.hpp"
+#include "plugin/testing/isolation.hpp"
 
 namespace z4j::plugin {
 namespace {
@@ -35,6 +37,7 @@ class NotifierTest : public CppUnit::TestFixture {
     Host::Options options;
     options.directories = {Z4J_PLUGIN_DIR};
     options.stop_deadline_ms = 3000;
+    testing::choose_isolation(options);
     Callbacks callbacks;
     if (has_network) {
       callbacks.outgoing.http = [this](HttpCall call, HttpAnswered done) -> base::Status {
@@ -164,6 +167,9 @@ class NotifierTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!answer && answer.error().code == base::Code::unknown);
     late.second(HttpAnswer{200, {}, "", false});
     CPPUNIT_ASSERT(h->report("webhooks")->state == State::started);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (h->report("webhooks")->late_answers == 0 && std::chrono::steady_clock::now() < until)
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, h->report("webhooks")->late_answers);
   }
 

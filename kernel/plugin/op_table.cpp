@@ -179,6 +179,31 @@ void OpTable::abandon(const void* owner, Which which, const base::Error& error) 
   for (Ending& ending : endings) run(ending);
 }
 
+void OpTable::lose(const void* owner, const base::Error& error) {
+  std::vector<Ending> endings;
+  {
+    const std::lock_guard lock(mutex_);
+    for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+      Slot& slot = slots_[i];
+      if (slot.owner != owner || (slot.life != Life::waiting && slot.life != Life::begun)) continue;
+      base::Error told = error;
+      if (slot.life == Life::begun && slot.expired.code == base::Code::unknown) {
+        told.code = base::Code::unknown;
+        told.hint = slot.expired.hint;
+      }
+      Ending& ending =
+          endings.emplace_back(Ending{std::move(slot.done), std::move(told), How::abandoned,
+                                      make_op(i, slot.generation), nullptr});
+      slot.done = nullptr;
+      --counts_[owner].open;
+      --running_;
+      ending.keep = release(i);
+    }
+  }
+  for (Ending& ending : endings) run(ending);
+  forget(owner);
+}
+
 void OpTable::forget(const void* owner) {
   std::vector<std::shared_ptr<void>> kept;
   const std::lock_guard lock(mutex_);

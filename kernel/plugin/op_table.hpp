@@ -57,6 +57,9 @@ class OpTable {
   enum class Which { waiting, all };
   // Answers what is left of that owner with `error`; begun ones stay owed.
   void abandon(const void* owner, Which which, const base::Error& error);
+  // The owner is gone in the middle of them: answers all that is left of it, what it never got with
+  // `error`, what it had with the code that an expired deadline would have. Nothing is owed.
+  void lose(const void* owner, const base::Error& error);
   // The owner is gone for good: nothing is owed any more.
   void forget(const void* owner);
   // Waits until the owner has nothing open or owed. False at the deadline.

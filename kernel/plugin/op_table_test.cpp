@@ -52,6 +52,7 @@ class OpTableTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(deadline_answers_and_what_it_keeps_lives_until_the_late_answer);
   CPPUNIT_TEST(deadline_before_begin_owes_nothing);
   CPPUNIT_TEST(abandon_leaves_begun_ops_owed_until_forgotten);
+  CPPUNIT_TEST(a_lost_owner_owes_nothing_and_what_it_had_may_have_happened);
   CPPUNIT_TEST(cancel_marks_each_begun_op_once);
   CPPUNIT_TEST(too_many_open_ops_are_refused_as_busy);
   CPPUNIT_TEST(racing_answers_are_told_once);
@@ -78,6 +79,23 @@ class OpTableTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(1, told.times);
     CPPUNIT_ASSERT_EQUAL(std::string("yes"), told.result->value());
     CPPUNIT_ASSERT_EQUAL(std::size_t{0}, ops_.counts(&owner_).open);
+  }
+
+  void a_lost_owner_owes_nothing_and_what_it_had_may_have_happened() {
+    Told had, read, waiting, owed;
+    (void)begun(had);
+    const auto reading = ops_.open(&owner_, 60'000, error_of(base::Code::timeout), read.done(), {});
+    CPPUNIT_ASSERT(ops_.begin(*reading, error_of(base::Code::timeout)));
+    (void)ops_.open(&owner_, 60'000, error_of(base::Code::timeout), waiting.done(), {});
+    (void)begun(owed, 100);
+    clock_.advance(200'000);
+    CPPUNIT_ASSERT(owed.wait());
+    ops_.lose(&owner_, error_of(base::Code::unavailable));
+    CPPUNIT_ASSERT(had.result->error().code == base::Code::unknown);
+    CPPUNIT_ASSERT(read.result->error().code == base::Code::unavailable);
+    CPPUNIT_ASSERT(waiting.result->error().code == base::Code::unavailable);
+    const OpTable::Counts counts = ops_.counts(&owner_);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, counts.open + counts.owed);
   }
 
   void an_op_of_another_owner_is_foreign() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "plugin/host.hpp"
+#include "plugin/testing/isolation.hpp"
 
 namespace z4j::plugin {
 namespace {
@@ -115,6 +116,7 @@ class SchedulerTest : public CppUnit::TestFixture {
     Host::Options options;
     options.directories = {Z4J_TEST_PLUGIN_DIR};
     options.host_version = "test";
+    testing::choose_isolation(options);
     Callbacks callbacks;
     callbacks.metric = [this](const std::string&, std::string_view name, std::string_view,
                               double value, int) {

@@ -165,6 +165,7 @@ Bench::Bench(std::vector<std::string> redis_arguments)
   };
   plugin::Host::Options options;
   options.directories = {Z4J_PLUGIN_DIR};
+  if (const char* program = std::getenv("Z4J_TEST_PLUGIN_HOST")) options.process_program = program;
   options.host_version = "test";
   host_ = std::make_unique<plugin::Host>(std::move(options), std::move(callbacks), *log_, clock_);
 }

@@ -13,6 +13,7 @@ class Install(PackagingTest):
         self.assertIn("bin/z4j-brain", files)
         self.assertIn("etc/z4j/z4j.toml", files)
         self.assertIn("bin/z4j-agent", files)
+        self.assertIn("bin/z4j-plugin-host", files)
         self.assertIn("etc/z4j/agent.toml", files)
         self.assertIn(".SS z4j\\-brain serve", (prefix / "share/man/man1/z4j-brain.1").read_text())
         self.assertIn("share/bash-completion/completions/z4j-brain", files)

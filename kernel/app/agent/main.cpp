@@ -10,12 +10,12 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
-#include <filesystem>
 #include <string>
 
 #include "agent/doctor.hpp"
 #include "agent/runtime.hpp"
 #include "agent/settings.hpp"
+#include "app/beside.hpp"
 #include "app/brain/home.hpp"
 #include "plugin/host.hpp"
 
@@ -91,12 +91,8 @@ bool tell_problems(const agent::Loaded& loaded) {
 agent::Surroundings surroundings(const Given& config) {
   agent::Surroundings around;
   around.version = Z4J_VERSION;
-  std::error_code ec;
-  const std::filesystem::path tree =
-      std::filesystem::read_symlink("/proc/self/exe", ec).parent_path().parent_path();
-  const std::filesystem::path installed = tree / Z4J_INSTALLED_PLUGINS;
-  around.plugin_directory =
-      std::filesystem::exists(installed, ec) ? installed.string() : (tree / "plugins").string();
+  around.host.directories = {default_plugin_directory()};
+  isolate_foreign_plugins(around.host, {});
   around.secret = [&config](std::string_view name) -> base::Result<std::string> {
     for (const agent::KnownSetting& setting : agent::known_settings()) {
       if (setting.variable == name)

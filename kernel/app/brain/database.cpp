@@ -1,19 +1,10 @@
 #include "app/brain/database.hpp"
 
-#include <filesystem>
-
+#include "app/beside.hpp"
 #include "app/brain/brain.hpp"
 #include "core/copy_load.hpp"
 
 namespace z4j::app {
-
-std::string default_plugin_directory() {
-  std::error_code ec;
-  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", ec);
-  const std::filesystem::path tree = program.parent_path().parent_path();
-  const std::filesystem::path installed = tree / Z4J_INSTALLED_PLUGINS;
-  return std::filesystem::exists(installed, ec) ? installed.string() : (tree / "plugins").string();
-}
 
 std::unique_ptr<plugin::Host> make_host(const config::Settings& settings,
                                         plugin::Callbacks callbacks, base::Log& log,
@@ -22,6 +13,7 @@ std::unique_ptr<plugin::Host> make_host(const config::Settings& settings,
   options.directories = {settings.plugin_directory.empty() ? default_plugin_directory()
                                                            : settings.plugin_directory};
   options.host_version = program_version();
+  isolate_foreign_plugins(options, {settings.home});
   return std::make_unique<plugin::Host>(std::move(options), std::move(callbacks), log, clock);
 }
 
@@ -31,6 +23,7 @@ base::Result<config::PluginEntry> storage_entry(const std::string& name, const s
   storage.name = name;
   storage.plugin = "storage-sqlite";
   storage.required = true;
+  storage.isolation = "inline";  // drivers run nowhere else
   storage.where = "database.url";
   if (url.empty()) {
     storage.settings["path"] = home + "/brain.sqlite";

@@ -16,10 +16,6 @@ namespace z4j::app {
 // The instance name that holds the brain's own tables.
 inline constexpr const char* kStorageInstance = "storage";
 
-// Where plugin files lie when the config does not say: beside the program, in its build or its
-// install tree.
-[[nodiscard]] std::string default_plugin_directory();
-
 // A host with the directories that the settings name.
 [[nodiscard]] std::unique_ptr<plugin::Host> make_host(const config::Settings& settings,
                                                       plugin::Callbacks callbacks, base::Log& log,

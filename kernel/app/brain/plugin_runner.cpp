@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::int64_t kFirstPauseMs = 5'000, kLongestPauseMs = 300'000;
 constexpr std::int64_t kOverridesEveryMs = 30'000;
+// Who ran for so long gets the first pause again.
+constexpr base::TimeUs kGoodRunUs = 600'000'000;
 constexpr auto kLook = std::chrono::seconds(1);
 
 }  // namespace
@@ -203,6 +205,8 @@ void PluginRunner::restart_faulted() {
     Pause& pause = pauses_[entry.name];
     const std::int64_t now = clock_.steady_ms();
     if (pause.until_ms == 0) {
+      if (report->started_at > 0 && clock_.now() - report->started_at >= kGoodRunUs)
+        pause.tries = 0;
       pause.until_ms = now + std::min(kLongestPauseMs, kFirstPauseMs << std::min(pause.tries, 10));
       agents_.remove(entry.name);
       log_.warn("plugin will be started again", {{"instance", entry.name},

@@ -33,6 +33,8 @@ Reply parse_reply(const json::Object& o) {
   r.never = json::boolean(o, "never");
   r.until_cancelled = json::boolean(o, "until_cancelled");
   r.throws = json::boolean(o, "throws");
+  r.crashes = json::boolean(o, "crashes");
+  r.leaks_mib = json::integer(o, "leaks_mib");
   return r;
 }
 

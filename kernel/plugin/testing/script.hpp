@@ -23,6 +23,8 @@ struct Reply {
   bool never = false;            // the operation is owed for ever
   bool until_cancelled = false;  // answered with Z4J_CANCELLED by cancel(), or else by stop()
   bool throws = false;           // an exception crosses the boundary
+  bool crashes = false;          // the process dies
+  std::int64_t leaks_mib = 0;    // so much more is held for ever
 };
 
 // The member of `calls` that names the call best: "command/RETRY/t-1", "command/RETRY", "command".

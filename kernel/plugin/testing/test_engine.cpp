@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "misdeeds.hpp"
 #include "script.hpp"
 
 namespace z4j::testing {
@@ -82,6 +83,12 @@ class Engine {
   z4j_status command(z4j_op op, std::uint64_t verb, std::string_view target, std::string_view args,
                      z4j_error* e) {
     note("command", verb_name(verb), target, args);
+    if (target == "test:big-answer") {
+      const auto bytes =
+          static_cast<std::size_t>(json::integer(json::parse(args).as_object(), "bytes"));
+      complete(op, Z4J_OK, {}, "\"" + std::string(bytes, 'x') + "\"");
+      return Z4J_PENDING;
+    }
     if (verb == Z4J_ENGINE_ENQUEUE && target.substr(0, 5) == "test:") {
       complete(op, Z4J_OK, {}, act(op, target.substr(5), json::parse(args).as_object()));
       return Z4J_PENDING;
@@ -106,6 +113,8 @@ class Engine {
   void dwell(const Reply& reply) {
     if (reply.blocks_ms > 0)
       std::this_thread::sleep_for(std::chrono::milliseconds(reply.blocks_ms));
+    if (reply.leaks_mib > 0) misbehave("leak", {{"mib", reply.leaks_mib}}, host_);
+    if (reply.crashes) misbehave("crash", {}, host_);
     if (reply.throws) throw std::runtime_error("thrown as the settings say");
   }
 
@@ -169,6 +178,38 @@ class Engine {
     return Host(host_).emit(view, error);
   }
 
+  // Batches of lives of tasks, as fast as the host takes them.
+  z4j_status emit_many(const json::Object& args) {
+    static constexpr std::uint16_t kLife[] = {Z4J_EV_RECEIVED, Z4J_EV_STARTED, Z4J_EV_SUCCEEDED};
+    const std::int64_t batches = json::integer(args, "batches", 1),
+                       rows = json::integer(args, "rows", 1000);
+    const std::string attrs = R"({"args":")" + std::string(300, 'a') + "\"}";
+    const bool is_same = json::boolean(args, "same");
+    BatchBuilder batch;
+    for (std::int64_t done = 0; done < batches; ++done) {
+      if (!is_same || done == 0) {
+        batch.clear();
+        for (std::int64_t row = 0; row < rows; ++row, ++emitted_) {
+          batch.begin_row(1'780'000'000'000'000 + emitted_, kLife[emitted_ % 3]);
+          batch.engine("test");
+          batch.task("app.task_" + std::to_string(emitted_ / 3 % 20));
+          batch.queue("default");
+          batch.worker("worker-1");
+          batch.task_id("00000000-0000-4000-8000-" + std::to_string(emitted_ / 3));
+          batch.attrs_json(attrs);
+        }
+      }
+      const z4j_event_batch view = batch.batch();
+      z4j_error error = empty_error();
+      for (z4j_status status = Host(host_).emit(view, error); status != Z4J_OK;
+           status = Host(host_).emit(view, error)) {
+        if (status != Z4J_BUSY) return status;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+    }
+    return Z4J_OK;
+  }
+
   // A batch that breaks the header's promises in one place.
   z4j_status emit_broken(std::string_view fault) {
     BatchBuilder batch;
@@ -192,6 +233,8 @@ class Engine {
     if (what == "emit") {
       const json::Array* events = json::array(args, "events");
       status = events != nullptr ? emit(*events) : Z4J_INVALID;
+    } else if (what == "emit-many") {
+      status = emit_many(args);
     } else if (what == "emit-broken") {
       for (std::int64_t i = json::integer(args, "times", 1); i > 0; --i)
         status = emit_broken(json::text(args, "fault"));
@@ -206,6 +249,10 @@ class Engine {
       status = complete(op + (z4j_op{1} << 40), Z4J_OK, {}, {});
     } else if (what == "secret") {
       more["length"] = token_.size();
+    } else if (what == "crash" || what == "abort" || what == "exit" || what == "throw-in-thread" ||
+               what == "leak" || what == "spin" || what == "say" || what == "call-for-ever" ||
+               what == "try") {
+      more = misbehave(what, args, host_);
     } else if (what == "post") {
       status = host_->post(
           host_->ctx, static_cast<std::uint32_t>(json::integer(args, "delay_ms")),
@@ -229,6 +276,7 @@ class Engine {
   bool stopping_ = false;
   std::map<z4j_op, bool> waiting_;
   json::Array noted_;
+  std::int64_t emitted_ = 0;  // by emit_many(), on the strand
 };
 
 Engine& engine_of(z4j_instance* i) { return *reinterpret_cast<Engine*>(i); }
@@ -268,8 +316,12 @@ const z4j_engine kEngine = {sizeof(z4j_engine), 0, lit("test"), &capabilities, &
 
 const void* get_interface(z4j_str id) { return same(id, Z4J_IFACE_ENGINE) ? &kEngine : nullptr; }
 
+#ifndef Z4J_TEST_FLAGS
+#define Z4J_TEST_FLAGS 0
+#endif
+
 const z4j_plugin kPlugin = {sizeof(z4j_plugin),
-                            0,
+                            Z4J_TEST_FLAGS,
                             lit("org.z4j.test-engine"),
                             lit("0.1.0"),
                             lit("Test engine"),

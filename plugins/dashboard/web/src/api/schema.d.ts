@@ -3681,6 +3681,7 @@ export interface components {
             faults: number;
             health: string;
             instance: string;
+            isolation: string | null;
             kinds: string | null;
             late_answers: number;
             log_lines_suppressed: number;
@@ -3697,6 +3698,15 @@ export interface components {
             plugin: string;
             plugin_id: string | null;
             problems: components["schemas"]["PluginProblem"][];
+            process: {
+                deaths: number;
+                last_death: string | null;
+                /** Format: date-time */
+                last_death_at: string | null;
+                memory_bytes: number;
+                pid: number | null;
+                sandbox: string | null;
+            } | null;
             project: string;
             required: boolean;
             runs_on: {

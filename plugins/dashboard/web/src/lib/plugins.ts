@@ -5,7 +5,7 @@ import type { Look } from "./states";
 export type Plugin = Schemas["Plugin"];
 export function stateOf(p: Pick<Plugin, "state" | "health" | "configured" | "override">): { look: Look; word: string } {
   if (p.state === "started") return p.health === "ok" ? { look: "done", word: "healthy" } : { look: p.health === "degraded" ? "warn" : "fail", word: p.health };
-  if (p.state === "refused" || p.state === "faulted" || p.state === "stuck") return { look: "fail", word: p.state };
+  if (p.state === "refused" || p.state === "faulted" || p.state === "stuck" || p.state === "quarantined") return { look: "fail", word: p.state };
   if (p.state === "disabled" || isOff(p)) return { look: "stop", word: "disabled" };
   if (p.state === "stopped" || p.state === "destroyed") return { look: "stop", word: "stopped" };
   return { look: "wait", word: p.state };

@@ -9,7 +9,7 @@ import { usePeople } from "../lib/people";
 import { refresh, useQuery } from "../lib/query";
 import { param, setParams } from "../lib/router";
 import { me } from "../lib/session";
-import { count } from "../lib/time";
+import { bytes, count } from "../lib/time";
 import { toast } from "../lib/toasts";
 import { Tree } from "../parts/data";
 import { Empty, ErrorBox, NotAllowed, Note, Skeleton } from "../parts/feedback";
@@ -127,6 +127,8 @@ function Health({ plugin: p }: { plugin: Plugin }) {
         <dl class="kv w">
           <dt>Started</dt><dd>{p.started_at ? <><Time at={p.started_at} /> <span class="q"><Age at={p.started_at} ago /></span></> : <span class="q">it is not running</span>}</dd>
           <dt>Runs on</dt><dd>{p.runs_on ? <>{p.runs_on.host_name ?? p.runs_on.brain_id.slice(0, 8)}{p.runs_on.is_this && <span class="q"> this brain</span>}</> : <span class="q">{(p.kinds ?? "").includes("engine") ? "no brain now" : "each brain"}</span>}</dd>
+          {p.isolation && <><dt>Runs in</dt><dd>{p.process ? <>a process of its own{p.process.pid !== null && <span class="q"> {p.process.pid}, {bytes(p.process.memory_bytes)}, {p.process.sandbox}</span>}</> : "the brain"}</dd></>}
+          {p.process !== null && p.process.deaths > 0 && <><dt>Processes died</dt><dd>{count(p.process.deaths)}{p.process.last_death_at && <span class="q">, the last <Age at={p.process.last_death_at} ago /></span>}<p class="q2 whole">{p.process.last_death}</p></dd></>}
           <dt>Project</dt><dd>{p.project}</dd>
           {p.engine && <><dt>Engine</dt><dd>{p.engine}</dd></>}
           <dt>Id</dt><dd class="mono" title={p.plugin_id ?? ""}>{p.plugin_id}</dd>

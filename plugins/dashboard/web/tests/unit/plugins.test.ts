@@ -9,6 +9,7 @@ describe("a plugin", () => {
     expect(stateOf(plugin({ health: "degraded" })).look).toBe("warn");
     expect(stateOf(plugin({ health: "failing" })).look).toBe("fail");
     expect(stateOf(plugin({ state: "stuck" })).look).toBe("fail");
+    expect(stateOf(plugin({ state: "quarantined" }))).toEqual({ look: "fail", word: "quarantined" });
     expect(stateOf(plugin({ state: "created" })).look).toBe("wait");
   });
   it("is off by what was laid over the file before what the file says", () => {
