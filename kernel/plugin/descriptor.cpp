@@ -1,5 +1,3 @@
-#include "plugin/descriptor.hpp"
-
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -8,6 +6,7 @@
 #include "plugin/crossing.hpp"
 #include "plugin/http.hpp"
 #include "plugin/notifier.hpp"
+#include "plugin/rules.hpp"
 
 namespace z4j::plugin {
 namespace {
@@ -102,109 +101,173 @@ bool is_complete(std::string_view kind, const void* table) {
          Z4J_HAS(t, z4j_storage, read_next) && Z4J_HAS(t, z4j_storage, read_close);
 }
 
-using InterfaceOf = std::function<const void*(std::string_view)>;
-
-base::Status check_kinds(const z4j_plugin& plugin, const InterfaceOf& interface_of) {
-  const std::string_view kinds = text_of(plugin.kinds);
-  bool any = false;
-  for (const Kind& kind : kKinds) {
-    const std::string name(kind.name), interface(kind.interface);
-    const bool declared = has_word(kinds, kind.name);
-    const void* table = interface_of(kind.interface);
-    if (declared && table == nullptr) {
-      return author_refusal("it declares kind \"" + name + "\" but has no " + interface);
+// Well-formed UTF-8 without control characters: these texts are shown to people.
+bool is_clean_text(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    if (lead < 0x20 || lead == 0x7f) return false;
+    const std::size_t more = lead < 0x80   ? 0
+                             : lead < 0xc2 ? 9
+                             : lead < 0xe0 ? 1
+                             : lead < 0xf0 ? 2
+                             : lead < 0xf5 ? 3
+                                           : 9;
+    if (more > text.size() - i - 1) return false;
+    for (std::size_t k = 1; k <= more; ++k) {
+      const auto next = static_cast<unsigned char>(text[i + k]);
+      if ((next & 0xC0u) != 0x80u) return false;
+      const bool is_too_long =
+          k == 1 && ((lead == 0xe0 && next < 0xa0) || (lead == 0xf0 && next < 0x90));
+      const bool is_no_character =
+          k == 1 && ((lead == 0xed && next > 0x9f) || (lead == 0xf4 && next > 0x8f));
+      if (is_too_long || is_no_character) return false;
     }
-    if (!declared && table != nullptr) {
-      return author_refusal("it has " + interface + " but does not declare kind \"" + name + "\"");
-    }
-    if (declared && !is_complete(kind.name, table)) {
-      return author_refusal("a required function of its " + interface + " is missing");
-    }
-    if (declared && name == "notifier") {
-      const auto types = target_types(plugin, *static_cast<const z4j_notifier*>(table));
-      if (!types) return author_refusal(types.error().message);
-    }
-    if (declared && name == "http") {
-      const auto served = http_table(*static_cast<const z4j_http*>(table));
-      if (!served) return author_refusal(served.error().message);
-    }
-    any = any || declared;
+    i += more + 1;
   }
-  if (!any) {
-    return author_refusal("it declares no kind this host knows: \"" + std::string(cut(kinds, 100)) +
-                          "\", expected engine, scheduler, notifier, storage or http");
-  }
-  return {};
+  return true;
 }
 
-}  // namespace
+// --- the entry
+// ------------------------------------------------------------------------------------
 
-base::Status check_entry(const z4j_plugin_entry& entry) {
-  if (entry.magic != Z4J_PLUGIN_MAGIC) {
-    return descriptor_refusal("its entry has a wrong magic number",
-                              "the file is damaged, or not a z4j plugin: install it again");
-  }
-  if (entry.abi_major != Z4J_ABI_MAJOR) {
-    return descriptor_refusal(
-        "it was built for ABI " + std::to_string(entry.abi_major) + ".x, this host has ABI " +
-            std::to_string(Z4J_ABI_MAJOR) + "." + std::to_string(Z4J_ABI_MINOR),
-        "install the plugin's release for ABI " + std::to_string(Z4J_ABI_MAJOR));
-  }
-  if (entry.struct_size < sizeof(z4j_plugin_entry)) {
-    return author_refusal("its entry is " + std::to_string(entry.struct_size) +
-                          " bytes long, expected at least " +
-                          std::to_string(sizeof(z4j_plugin_entry)));
-  }
-  if (entry.min_host_minor > Z4J_ABI_MINOR) {
-    return descriptor_refusal("it needs ABI 1." + std::to_string(entry.min_host_minor) +
-                                  ", this host has ABI 1." + std::to_string(Z4J_ABI_MINOR),
-                              "upgrade z4j, or install an older release of the plugin");
-  }
-  if (entry.plugin_count != 1 || entry.plugins == nullptr || entry.plugins[0] == nullptr) {
-    return author_refusal("its entry lists " + std::to_string(entry.plugin_count) +
-                          " plugins, expected 1");
-  }
-  return {};
+base::Status has_magic(const z4j_plugin_entry& entry) {
+  if (entry.magic == Z4J_PLUGIN_MAGIC) return {};
+  return descriptor_refusal("its entry has a wrong magic number",
+                            "the file is damaged, or not a z4j plugin: install it again");
 }
 
-base::Status check_descriptor(const z4j_plugin& plugin) {
-  return check_descriptor(
-      plugin, [&plugin](std::string_view id) { return plugin.get_interface(lend(id)); });
+base::Status has_our_major(const z4j_plugin_entry& entry) {
+  if (entry.abi_major == Z4J_ABI_MAJOR) return {};
+  return descriptor_refusal(
+      "it was built for ABI " + std::to_string(entry.abi_major) + ".x, this host has ABI " +
+          std::to_string(Z4J_ABI_MAJOR) + "." + std::to_string(Z4J_ABI_MINOR),
+      "install the plugin's release for ABI " + std::to_string(Z4J_ABI_MAJOR));
 }
 
-base::Status check_descriptor(const z4j_plugin& plugin, const InterfaceOf& interface_of) {
-  if (plugin.struct_size < sizeof(z4j_plugin)) {
-    return author_refusal("its descriptor is " + std::to_string(plugin.struct_size) +
-                          " bytes long, expected at least " + std::to_string(sizeof(z4j_plugin)));
-  }
-  for (const z4j_str text : {plugin.id, plugin.version, plugin.name, plugin.summary, plugin.vendor,
-                             plugin.license, plugin.url, plugin.kinds, plugin.needs}) {
+base::Status has_entry_size(const z4j_plugin_entry& entry) {
+  if (entry.struct_size >= sizeof(z4j_plugin_entry)) return {};
+  return author_refusal("its entry is " + std::to_string(entry.struct_size) +
+                        " bytes long, expected at least " +
+                        std::to_string(sizeof(z4j_plugin_entry)));
+}
+
+base::Status needs_no_newer_host(const z4j_plugin_entry& entry) {
+  if (entry.min_host_minor <= Z4J_ABI_MINOR) return {};
+  return descriptor_refusal("it needs ABI 1." + std::to_string(entry.min_host_minor) +
+                                ", this host has ABI 1." + std::to_string(Z4J_ABI_MINOR),
+                            "upgrade z4j, or install an older release of the plugin");
+}
+
+base::Status needs_no_more_than_it_knows(const z4j_plugin_entry& entry) {
+  if (entry.min_host_minor <= entry.abi_minor) return {};
+  return author_refusal("it needs ABI 1." + std::to_string(entry.min_host_minor) +
+                        ", but was built for ABI 1." + std::to_string(entry.abi_minor));
+}
+
+base::Status has_zero_reserve(const z4j_plugin_entry& entry) {
+  if (entry.reserved0 == 0) return {};
+  return author_refusal("the reserved member of its entry is " + std::to_string(entry.reserved0) +
+                        ", expected 0");
+}
+
+base::Status has_one_plugin(const z4j_plugin_entry& entry) {
+  if (entry.plugin_count == 1 && entry.plugins != nullptr && entry.plugins[0] != nullptr) return {};
+  return author_refusal("its entry lists " + std::to_string(entry.plugin_count) +
+                        " plugins, expected 1");
+}
+
+base::Status has_build_info(const z4j_plugin_entry& entry) {
+  const z4j_str text = entry.build_info;
+  if (text.len <= kMaxDescriptorText && (text.ptr != nullptr || text.len == 0)) return {};
+  return author_refusal("its build info is " + std::to_string(text.len) +
+                        " bytes long, expected at most " + std::to_string(kMaxDescriptorText));
+}
+
+constexpr Rule<z4j_plugin_entry> kEntryRules[] = {
+    {"magic", "has the magic number", has_magic},
+    {"abi-major", "was built for this ABI", has_our_major},
+    {"size", "has an entry of the size of ABI 1.0 or more", has_entry_size},
+    {"min-host", "can live with this host", needs_no_newer_host},
+    {"min-host-own", "needs no newer host than the ABI it was built for",
+     needs_no_more_than_it_knows},
+    {"reserved", "leaves reserved members zero", has_zero_reserve},
+    {"one-plugin", "holds one plugin", has_one_plugin},
+    {"build-info", "has build info of at most 4096 bytes", has_build_info}};
+
+// --- the descriptor
+// -------------------------------------------------------------------------------
+
+base::Status has_descriptor_size(const Descriptor& declared) {
+  if (declared.plugin.struct_size >= sizeof(z4j_plugin)) return {};
+  return author_refusal("its descriptor is " + std::to_string(declared.plugin.struct_size) +
+                        " bytes long, expected at least " + std::to_string(sizeof(z4j_plugin)));
+}
+
+base::Status has_bounded_texts(const Descriptor& declared) {
+  for (const z4j_str text :
+       {declared.plugin.id, declared.plugin.version, declared.plugin.name, declared.plugin.summary,
+        declared.plugin.vendor, declared.plugin.license, declared.plugin.url, declared.plugin.kinds,
+        declared.plugin.needs}) {
     if (text.len > kMaxDescriptorText || (text.ptr == nullptr && text.len > 0)) {
       return author_refusal("a text of its descriptor is " + std::to_string(text.len) +
                             " bytes long, expected at most " + std::to_string(kMaxDescriptorText));
     }
   }
-  if (!well_formed_id(text_of(plugin.id))) {
-    return author_refusal("its id \"" + std::string(cut(text_of(plugin.id), 128)) +
-                          "\" is not of the form org.example.name");
+  return {};
+}
+
+base::Status has_clean_texts(const Descriptor& declared) {
+  for (const z4j_str text :
+       {declared.plugin.id, declared.plugin.version, declared.plugin.name, declared.plugin.summary,
+        declared.plugin.vendor, declared.plugin.license, declared.plugin.url, declared.plugin.kinds,
+        declared.plugin.needs}) {
+    if (!is_clean_text(text_of(text)))
+      return author_refusal("a text of its descriptor is not UTF-8 or holds control characters");
   }
-  if (!well_formed_version(text_of(plugin.version))) {
-    return author_refusal("its version \"" + std::string(cut(text_of(plugin.version), 64)) +
-                          "\" is not of the form 1.2.3");
+  return {};
+}
+
+base::Status has_id(const Descriptor& declared) {
+  if (well_formed_id(text_of(declared.plugin.id))) return {};
+  return author_refusal("its id \"" + std::string(cut(text_of(declared.plugin.id), 128)) +
+                        "\" is not of the form org.example.name");
+}
+
+base::Status has_version(const Descriptor& declared) {
+  if (well_formed_version(text_of(declared.plugin.version))) return {};
+  return author_refusal("its version \"" + std::string(cut(text_of(declared.plugin.version), 64)) +
+                        "\" is not of the form 1.2.3");
+}
+
+base::Status has_name(const Descriptor& declared) {
+  if (!text_of(declared.plugin.name).empty()) return {};
+  return author_refusal("it has no name for people");
+}
+
+base::Status has_functions(const Descriptor& declared) {
+  if (declared.plugin.create != nullptr && declared.plugin.start != nullptr &&
+      declared.plugin.stop != nullptr && declared.plugin.destroy != nullptr &&
+      declared.plugin.get_interface != nullptr) {
+    return {};
   }
-  if (plugin.create == nullptr || plugin.start == nullptr || plugin.stop == nullptr ||
-      plugin.destroy == nullptr || plugin.get_interface == nullptr) {
-    return author_refusal("a required function of its descriptor is missing");
-  }
-  const std::string_view schema = text_of(plugin.config_schema_json);
-  if (schema.size() > kMaxSchemaBytes) {
-    return author_refusal("its settings schema is " + std::to_string(schema.size()) +
-                          " bytes long, expected at most " + std::to_string(kMaxSchemaBytes));
-  }
-  if (auto good = config::check_schema(schema); !good) {
-    return author_refusal("its settings schema is not usable: " + good.error().message);
-  }
-  std::string_view needs = text_of(plugin.needs);
+  return author_refusal("a required function of its descriptor is missing");
+}
+
+base::Status has_bounded_schema(const Descriptor& declared) {
+  const z4j_str schema = declared.plugin.config_schema_json;
+  if (schema.len <= kMaxSchemaBytes && (schema.ptr != nullptr || schema.len == 0)) return {};
+  return author_refusal("its settings schema is " + std::to_string(schema.len) +
+                        " bytes long, expected at most " + std::to_string(kMaxSchemaBytes));
+}
+
+base::Status has_usable_schema(const Descriptor& declared) {
+  const auto good = config::check_schema(text_of(declared.plugin.config_schema_json));
+  if (good) return {};
+  return author_refusal("its settings schema is not usable: " + good.error().message);
+}
+
+base::Status needs_services_of_this_host(const Descriptor& declared) {
+  std::string_view needs = text_of(declared.plugin.needs);
   while (!needs.empty()) {
     const std::size_t end = std::min(needs.find(' '), needs.size());
     const std::string_view need = needs.substr(0, end);
@@ -216,11 +279,141 @@ base::Status check_descriptor(const z4j_plugin& plugin, const InterfaceOf& inter
     }
     needs.remove_prefix(std::min(end + 1, needs.size()));
   }
+  return {};
+}
+
+base::Status has_a_kind(const Descriptor& declared) {
+  const std::string_view kinds = text_of(declared.plugin.kinds);
+  if (std::any_of(std::begin(kKinds), std::end(kKinds),
+                  [&](const Kind& kind) { return has_word(kinds, kind.name); })) {
+    return {};
+  }
+  return author_refusal("it declares no kind this host knows: \"" + std::string(cut(kinds, 100)) +
+                        "\", expected engine, scheduler, notifier, storage or http");
+}
+
+// `check(kind, table)` for each kind that is declared; the first error.
+template <class Check>
+base::Status each_kind(const Descriptor& declared, Check check) {
+  for (const Kind& kind : kKinds) {
+    if (!has_word(text_of(declared.plugin.kinds), kind.name)) continue;
+    const void* const table = declared.interface_of(kind.interface);
+    if (auto good = check(kind, table); !good) return good;
+  }
+  return {};
+}
+
+base::Status has_declared_interfaces(const Descriptor& declared) {
+  return each_kind(declared, [](const Kind& kind, const void* table) -> base::Status {
+    if (table != nullptr) return {};
+    return author_refusal("it declares kind \"" + std::string(kind.name) + "\" but has no " +
+                          std::string(kind.interface));
+  });
+}
+
+base::Status has_no_other_interfaces(const Descriptor& declared) {
+  for (const Kind& kind : kKinds) {
+    if (!has_word(text_of(declared.plugin.kinds), kind.name) &&
+        declared.interface_of(kind.interface) != nullptr) {
+      return author_refusal("it has " + std::string(kind.interface) +
+                            " but does not declare kind \"" + std::string(kind.name) + "\"");
+    }
+  }
+  return {};
+}
+
+base::Status has_complete_interfaces(const Descriptor& declared) {
+  return each_kind(declared, [](const Kind& kind, const void* table) -> base::Status {
+    if (is_complete(kind.name, table)) return {};
+    return author_refusal("a required function of its " + std::string(kind.interface) +
+                          " is missing");
+  });
+}
+
+base::Status has_lasting_interfaces(const Descriptor& declared) {
+  return each_kind(declared, [&](const Kind& kind, const void* table) -> base::Status {
+    if (declared.interface_of(kind.interface) == table) return {};
+    return author_refusal("it gives another " + std::string(kind.interface) +
+                          " each time it is asked");
+  });
+}
+
+base::Status has_no_unknown_interface(const Descriptor& declared) {
+  for (const std::string_view id : {"", "z4j.", "z4j.nothing/1", "z4j.engine"}) {
+    if (declared.interface_of(id) != nullptr) {
+      return author_refusal("it gives an interface for \"" + std::string(id) +
+                            "\", which is none; expected NULL");
+    }
+  }
+  return {};
+}
+
+base::Status has_target_types(const Descriptor& declared) {
+  return each_kind(declared, [&](const Kind& kind, const void* table) -> base::Status {
+    if (kind.name != "notifier") return {};
+    const auto types = target_types(declared.plugin, *static_cast<const z4j_notifier*>(table));
+    return types ? base::Status() : author_refusal(types.error().message);
+  });
+}
+
+base::Status has_http_table(const Descriptor& declared) {
+  return each_kind(declared, [](const Kind& kind, const void* table) -> base::Status {
+    if (kind.name != "http") return {};
+    const auto served = http_table(*static_cast<const z4j_http*>(table));
+    return served ? base::Status() : author_refusal(served.error().message);
+  });
+}
+
+constexpr Rule<Descriptor> kDescriptorRules[] = {
+    {"descriptor-size", "has a descriptor of the size of ABI 1.0 or more", has_descriptor_size},
+    {"texts", "has texts of at most 4096 bytes", has_bounded_texts},
+    {"texts-utf8", "has texts in UTF-8 without control characters", has_clean_texts},
+    {"id", "has an id like org.example.name", has_id},
+    {"version", "has a version like 1.2.3", has_version},
+    {"name", "has a name for people", has_name},
+    {"functions", "has the functions that every plugin has", has_functions},
+    {"schema-size", "has a settings schema of at most 256 KiB", has_bounded_schema},
+    {"schema", "has a settings schema within the subset, whose defaults and examples pass",
+     has_usable_schema},
+    {"needs", "needs services that this host has", needs_services_of_this_host},
+    {"kinds", "declares a kind that this host knows", has_a_kind},
+    {"interfaces", "has the interface of each kind it declares", has_declared_interfaces},
+    {"interfaces-declared", "declares the kind of each interface it has", has_no_other_interfaces},
+    {"interfaces-complete", "has the required functions of its interfaces",
+     has_complete_interfaces},
+    {"interfaces-lasting", "gives the same table each time", has_lasting_interfaces},
+    {"interfaces-unknown", "gives nothing for an interface that it does not know",
+     has_no_unknown_interface},
+    {"target-types", "as a notifier, declares its types of targets well", has_target_types},
+    {"routes", "as an http plugin, declares routes and files that can be served", has_http_table}};
+
+template <class T>
+base::Status first_broken(std::span<const Rule<T>> rules, const T& of) {
+  for (const Rule<T>& rule : rules) {
+    if (auto good = rule.check(of); !good) return good;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::span<const Rule<z4j_plugin_entry>> entry_rules() { return kEntryRules; }
+std::span<const Rule<Descriptor>> descriptor_rules() { return kDescriptorRules; }
+
+base::Status check_entry(const z4j_plugin_entry& entry) {
+  return first_broken(entry_rules(), entry);
+}
+
+base::Status check_descriptor(const Descriptor& declared) {
   try {
-    return check_kinds(plugin, interface_of);
+    return first_broken(descriptor_rules(), declared);
   } catch (...) {
     return author_refusal("its get_interface() threw an exception");
   }
+}
+
+Descriptor descriptor_of(const z4j_plugin& plugin) {
+  return {plugin, [&plugin](std::string_view id) { return plugin.get_interface(lend(id)); }};
 }
 
 }  // namespace z4j::plugin

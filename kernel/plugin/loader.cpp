@@ -14,7 +14,7 @@
 #include "base/crypto.hpp"
 #include "config/schema.hpp"
 #include "plugin/crossing.hpp"
-#include "plugin/descriptor.hpp"
+#include "plugin/rules.hpp"
 
 namespace z4j::plugin {
 namespace {
@@ -61,6 +61,11 @@ std::string fresh_spelling(const std::string& path) {
   std::string spelled = file.parent_path().string() + "/";
   for (unsigned i = times_mapped[path]++; i > 0; --i) spelled += "./";
   return spelled + file.filename().string();
+}
+
+base::Error about(const std::string& path, base::Error error) {
+  error.message = path + ": " + error.message;
+  return error;
 }
 
 base::Status check_directory(const fs::path& directory) {
@@ -189,6 +194,12 @@ const LoadedFile* Loader::load(const std::string& plugin, std::string_view sha25
 
   KeptFile& kept = kept_file(*id);
   if (kept.library == nullptr) {
+    const auto file = read_elf(*path);
+    if (!file) return refuse("file", about(*path, file.error()));
+    if (auto good = check_has_entry(*file); !good)
+      return refuse("entry", about(*path, good.error()));
+    if (auto good = check_file_rules(*file); !good)
+      return refuse("file", about(*path, good.error()));
     auto library = std::make_unique<boost::dll::shared_library>();
     try {
       library->load(fresh_spelling(*path),
@@ -202,28 +213,14 @@ const LoadedFile* Loader::load(const std::string& plugin, std::string_view sha25
     kept.library = library.release();
   }
   boost::dll::shared_library* const library = kept.library;
-  if (!library->has(Z4J_PLUGIN_SYMBOL)) {
-    if (library->has("z4j_plugin_entry_v2")) {
-      return refuse("entry", host_error(base::Code::unsupported, *path + " needs z4j 2.x",
-                                        "install the plugin's release for ABI 1"));
-    }
-    return refuse("entry",
-                  host_error(base::Code::unsupported,
-                             *path + " is not a z4j plugin: it exports no " Z4J_PLUGIN_SYMBOL,
-                             "remove it from the config, or build it with z4j_add_plugin"));
-  }
   const auto& entry = library->get<const z4j_plugin_entry>(Z4J_PLUGIN_SYMBOL);
   base::Status good = check_entry(entry);
   const char* step = "entry";
   if (good) {
     step = "descriptor";
-    good = check_descriptor(*entry.plugins[0]);
+    good = check_descriptor(descriptor_of(*entry.plugins[0]));
   }
-  if (!good) {
-    base::Error error = good.error();
-    error.message = *path + ": " + error.message;
-    return refuse(step, std::move(error));
-  }
+  if (!good) return refuse(step, about(*path, good.error()));
   kept.file = LoadedFile{*path, &entry, entry.plugins[0]};
   return loaded_[*id] = &kept.file;
 }

@@ -23,7 +23,7 @@ class LoaderTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_folder_that_others_can_write_is_refused);
   CPPUNIT_TEST(a_file_of_a_foreign_user_is_refused);
   CPPUNIT_TEST(a_pinned_hash_must_match);
-  CPPUNIT_TEST(what_is_no_library_is_refused_when_mapped);
+  CPPUNIT_TEST(what_is_no_library_is_refused_before_it_is_mapped);
   CPPUNIT_TEST(a_missing_symbol_is_named);
   CPPUNIT_TEST(a_library_without_entry_is_no_plugin);
   CPPUNIT_TEST(entries_of_other_versions_say_what_to_install);
@@ -133,18 +133,18 @@ class LoaderTest : public CppUnit::TestFixture {
     loaded("test-engine", right);
   }
 
-  void what_is_no_library_is_refused_when_mapped() {
+  void what_is_no_library_is_refused_before_it_is_mapped() {
     folder_.write("text", "this is a text, not a library\n");
-    assert_refused("text", "map", "can't be loaded");
+    assert_refused("text", "file", "is not a shared library");
     folder_.write("empty", "");
-    assert_refused("empty", "map", "can't be loaded");
+    assert_refused("empty", "file", "is not a shared library");
     fs::create_directory(folder_.file("folder"));
     assert_refused("folder", "file", "not a regular file");
   }
 
   void a_missing_symbol_is_named() {
     folder_.add("faulty-symbol");
-    assert_refused("faulty-symbol", "map", "z4j_test_function_that_nobody_has");
+    assert_refused("faulty-symbol", "file", "z4j_test_function_that_nobody_has");
     CPPUNIT_ASSERT(refusal_of("faulty-symbol").error.message.find("Bad file descriptor") ==
                    std::string::npos);
   }

@@ -15,7 +15,7 @@ INCLUDE = SOURCE / "sdk" / "include"
 CC, CXX = ("gcc", "clang"), ("g++", "clang++")
 C_STANDARDS = ("c89", "c99", "c11", "c17")
 CXX_STANDARDS = ("c++11", "c++14", "c++17", "c++20", "c++2b")
-FACES = ("http", "http_client", "json", "plugin", "scheduler", "storage", "testing")
+FACES = ("http", "http_client", "json", "plugin", "scheduler", "storage", "storage_check", "testing")
 WARNINGS = ("-pedantic", "-Wall", "-Wextra", "-Wshadow", "-Werror")
 BARE = "#include <z4j/abi.h>\nint z4j_size(void);\nint z4j_size(void) { return (int)sizeof(z4j_plugin_entry); }\n"
 

@@ -18,6 +18,7 @@
 #include <z4j/plugin.hpp>
 #include <z4j/storage.hpp>
 
+#include <z4j/storage.hpp>
 #include "model/tables.hpp"
 #include "private_postgres.hpp"
 

@@ -1,10 +1,9 @@
 #include "raw_rows.hpp"
 
+#include <z4j/storage_check.hpp>
+
 #include <algorithm>
 #include <deque>
-
-#include <z4j/plugin.hpp>
-#include <z4j/storage.hpp>
 
 namespace z4j::contract::raw {
 namespace {
@@ -64,27 +63,6 @@ constexpr z4j_table kLaterTables[] = {
 constexpr z4j_schema kSchemas[] = {{sizeof(z4j_schema), 1, kTables, 3, 0},
                                    {sizeof(z4j_schema), 2, kLaterTables, 4, 0}};
 
-// Said anew here: linking the drivers' checks would bring their JSON beside the kernel's.
-std::uint16_t form_of(std::uint16_t type) {
-  switch (type) {
-    case Z4J_T_BOOL:
-    case Z4J_T_INT:
-    case Z4J_T_TIME:
-      return Z4J_FORM_NUM;
-    case Z4J_T_REAL:
-      return Z4J_FORM_REAL;
-    case Z4J_T_UUID:
-      return Z4J_FORM_16;
-    default:
-      return Z4J_FORM_VAR;
-  }
-}
-
-bool folds(const z4j_query& q) {
-  return std::any_of(q.outs, q.outs + q.out_count,
-                     [](const z4j_out& o) { return o.agg != 0 || o.bucket > 0; });
-}
-
 z4j_value value_of(const Val& v, std::uint16_t type, bool now) {
   z4j_value out{};
   if (now) {
@@ -136,7 +114,7 @@ struct RawPreds {
 struct RawStep {
   explicit RawStep(const Step& s) : preds(s.preds, kTables[s.table]) {
     const z4j_table& t = kTables[s.table];
-    for (const std::uint16_t c : s.columns) rows.add_column(c, form_of(t.columns[c].type));
+    for (const std::uint16_t c : s.columns) rows.add_column(c, store::form_of(t.columns[c].type));
     for (const Line& line : s.lines) {
       for (std::size_t i = 0; i < line.size(); ++i) {
         switch (line[i].index()) {
@@ -233,7 +211,7 @@ Answer read(plugin::StorageClient::Session& session, const Query& query, std::ui
   q.pred_count = static_cast<std::uint32_t>(preds.view.size());
   q.outs = outs.data();
   q.out_count = static_cast<std::uint32_t>(outs.size());
-  const bool fold = folds(q);
+  const bool fold = store::folds(q);
   std::vector<z4j_value> after;
   for (std::size_t i = 0; i < query.after.size(); ++i) {
     const std::uint16_t place = query.order[i];

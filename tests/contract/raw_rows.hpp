@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include <z4j/storage.hpp>
 #include "plugin/host.hpp"
 
 namespace z4j::contract::raw {

@@ -516,11 +516,15 @@ class StorageAhead : public StorageFixture {
   }
 };
 
+#ifdef Z4J_CONTRACT_GIVEN
+CPPUNIT_TEST_SUITE_REGISTRATION(StorageAhead<Given>);
+#else
 #ifdef Z4J_CONTRACT_POSTGRESQL
 CPPUNIT_TEST_SUITE_REGISTRATION(StorageAhead<Postgresql>);
 #else
 CPPUNIT_TEST_SUITE_REGISTRATION(StorageAhead<Sqlite>);
 CPPUNIT_TEST_SUITE_REGISTRATION(StorageAhead<Memory>);
+#endif
 #endif
 
 }  // namespace

@@ -66,6 +66,13 @@ struct Bench::Inside {
   }
 };
 
+#ifdef Z4J_CONTRACT_GIVEN
+GivenDriver& given_driver() {
+  static GivenDriver driver;
+  return driver;
+}
+#endif
+
 Bench::Bench(const std::string& plugin, const std::string& folder)
     : inside_(std::make_unique<Inside>()) {
   std::string at = folder;
@@ -75,7 +82,11 @@ Bench::Bench(const std::string& plugin, const std::string& folder)
     inside_->own_folder = at;
   }
   plugin::Host::Options options;
+#ifdef Z4J_CONTRACT_GIVEN
+  options.directories = {given_driver().directory};
+#else
   options.directories = {Z4J_PLUGIN_DIR, Z4J_TEST_PLUGIN_DIR};
+#endif
   options.host_version = "test";
   plugin::Callbacks callbacks;
   callbacks.notice = [in = inside_.get()](std::string_view channel, std::string_view payload) {
@@ -97,6 +108,9 @@ Bench::Bench(const std::string& plugin, const std::string& folder)
     entry.settings["url"] = testing::PrivatePostgres::shared().url();
     entry.settings["schema"] = "s" + std::to_string(std::hash<std::string>{}(at));
   }
+#endif
+#ifdef Z4J_CONTRACT_GIVEN
+  if (plugin == Given::kPlugin) entry.settings = given_driver().settings();
 #endif
   if (auto started = inside_->host->start(entry); !started)
     throw std::runtime_error(started.error().text());

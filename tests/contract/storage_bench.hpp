@@ -2,12 +2,18 @@
 // with what crosses the boundary counted. The suites are templates over the drivers below.
 #pragma once
 
+#ifdef Z4J_CONTRACT_GIVEN
+#include <cppunit/TestCase.h>
+#include <cppunit/extensions/HelperMacros.h>
+#endif
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/json.hpp"
 #include "core/store.hpp"
 #include "plugin/host.hpp"
 
@@ -15,25 +21,54 @@ namespace z4j::contract {
 
 struct Sqlite {
   static constexpr const char* kPlugin = "storage-sqlite";
-  static constexpr bool kChecks = true;  // refuses what is not well formed
   static constexpr bool kKeeps = true, kExplains = true,
                         kBacksUp = true;  // survives a restart; explain, backup are there
 };
 struct Memory {
   static constexpr const char* kPlugin = "storage-memory";
-  static constexpr bool kChecks = true;
   static constexpr bool kKeeps = false, kExplains = false, kBacksUp = false;
 };
 struct Postgresql {
   static constexpr const char* kPlugin = "storage-postgresql";
-  static constexpr bool kChecks = true;
   static constexpr bool kKeeps = true, kExplains = true, kBacksUp = false;
 };
+
+// The driver that z4j-plugin-check was given.
+struct Given {
+  static constexpr const char* kPlugin = "given";
+  static constexpr bool kKeeps = true, kExplains = true, kBacksUp = false;
+};
+#ifdef Z4J_CONTRACT_GIVEN
+struct GivenDriver {
+  std::string directory;                         // has given.so, and storage-memory.so as the model
+  std::function<base::json::Object()> settings;  // for a store of its own, each time
+};
+[[nodiscard]] GivenDriver& given_driver();
+
+// Makes its fixture, and with it a store, when it runs: the checker holds all cases and runs one.
+template <class Fixture>
+class LateCase : public CppUnit::TestCase {
+ public:
+  LateCase(const std::string& name, void (Fixture::*act)()) : TestCase(name), act_(act) {}
+  void runTest() override {
+    Fixture fixture;
+    fixture.setUp();
+    (fixture.*act_)();
+    fixture.tearDown();
+  }
+
+ private:
+  void (Fixture::*act_)();
+};
+#undef CPPUNIT_TEST
+#define CPPUNIT_TEST(method)                                                   \
+  CPPUNIT_TEST_SUITE_ADD_TEST((new ::z4j::contract::LateCase<TestFixtureType>( \
+      context.getTestNameFor(#method), &TestFixtureType::method)))
+#endif
 
 // What the SDK begins a driver with, as it is.
 struct Begun {
   static constexpr const char* kPlugin = "storage-begun";
-  static constexpr bool kChecks = false;  // takes every request for well formed
   static constexpr bool kKeeps = false, kExplains = false, kBacksUp = false;
 };
 

@@ -498,11 +498,15 @@ class StorageMerge : public CppUnit::TestFixture {
   }
 };
 
+#ifdef Z4J_CONTRACT_GIVEN
+CPPUNIT_TEST_SUITE_REGISTRATION(StorageMerge<Given>);
+#else
 #ifdef Z4J_CONTRACT_POSTGRESQL
 CPPUNIT_TEST_SUITE_REGISTRATION(StorageMerge<Postgresql>);
 #else
 CPPUNIT_TEST_SUITE_REGISTRATION(StorageMerge<Sqlite>);
 CPPUNIT_TEST_SUITE_REGISTRATION(StorageMerge<Memory>);
+#endif
 #endif
 
 }  // namespace

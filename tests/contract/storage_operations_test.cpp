@@ -753,11 +753,15 @@ class StorageOperations : public StorageFixture {
   }
 };
 
+#ifdef Z4J_CONTRACT_GIVEN
+CPPUNIT_TEST_SUITE_REGISTRATION(StorageOperations<Given>);
+#else
 #ifdef Z4J_CONTRACT_POSTGRESQL
 CPPUNIT_TEST_SUITE_REGISTRATION(StorageOperations<Postgresql>);
 #else
 CPPUNIT_TEST_SUITE_REGISTRATION(StorageOperations<Sqlite>);
 CPPUNIT_TEST_SUITE_REGISTRATION(StorageOperations<Memory>);
+#endif
 #endif
 
 }  // namespace

@@ -358,11 +358,15 @@ class StorageUpkeep : public CppUnit::TestFixture {
   }
 };
 
+#ifdef Z4J_CONTRACT_GIVEN
+CPPUNIT_TEST_SUITE_REGISTRATION(StorageUpkeep<Given>);
+#else
 #ifdef Z4J_CONTRACT_POSTGRESQL
 CPPUNIT_TEST_SUITE_REGISTRATION(StorageUpkeep<Postgresql>);
 #else
 CPPUNIT_TEST_SUITE_REGISTRATION(StorageUpkeep<Sqlite>);
 CPPUNIT_TEST_SUITE_REGISTRATION(StorageUpkeep<Memory>);
+#endif
 #endif
 
 }  // namespace

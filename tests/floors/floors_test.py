@@ -38,7 +38,8 @@ def problems_of(path: str, text: str) -> list[str]:
         if parts[0] == "plugins" and (first in FLOORS and "/" in name):
             found.append(f"{path}: a plugin includes {name} of the kernel")
         if parts[0] == "sdk" and not name.startswith("z4j/") and ("/" in name or name.endswith((".hpp", ".h")) and name not in ("stddef.h", "stdint.h")):
-            if not any(path.startswith(place) and name in names for place, names in SDK_BESIDES.items()):
+            of_example = parts[:2] == ["sdk", "examples"] and "/" not in name  # a file of its own
+            if not of_example and not any(path.startswith(place) and name in names for place, names in SDK_BESIDES.items()):
                 found.append(f"{path}: the SDK includes {name}")
     return found
 

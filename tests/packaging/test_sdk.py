@@ -7,6 +7,7 @@ from packaging import BUILD, COMPILERS, PROGRAM, SOURCE, PackagingTest
 
 EXAMPLE = SOURCE / "sdk" / "examples" / "notifier-log"
 HTTP_EXAMPLE = SOURCE / "sdk" / "examples" / "http-hello"
+STORAGE_EXAMPLE = SOURCE / "sdk" / "examples" / "storage-memory"
 WARNINGS = ["-pedantic", "-Wall", "-Wextra", "-Wshadow", "-Werror"]
 
 
@@ -29,13 +30,14 @@ class Sdk(PackagingTest):
         self.assertIn("share/z4j-sdk/templates/storage/src/tables.hpp", files)
         others = sorted(name.split("/")[-1] for name in files if "/templates/" not in name)
         self.assertEqual(others, sorted([
-            "abi.h", "http.hpp", "http_client.hpp", "json.hpp", "plugin.hpp", "scheduler.hpp", "storage.hpp", "testing.hpp", "z4j-plugin.map",
+            "abi.h", "http.hpp", "http_client.hpp", "json.hpp", "plugin.hpp", "scheduler.hpp", "storage-memory.so", "storage.hpp", "storage_check.hpp", "testing.hpp", "z4j-plugin-check", "z4j-plugin.map",
             "z4jAddPlugin.cmake", "z4j-sdk-config.cmake", "z4j-sdk-config-version.cmake", "z4j-sdk-targets.cmake", "z4j-sdk.pc", "z4j-new-plugin", "version"]))
 
     def test_examples_build_outside_the_tree_and_load(self):
         prefix = self.installed()
         said_of = {EXAMPLE: ("org.example.notifier-log", "1.0.0", "notifier", "prefix", "first word of each line"),
-                   HTTP_EXAMPLE: ("org.example.http-hello", "1.0.0", "http", "greeting", "first word of the answer")}
+                   HTTP_EXAMPLE: ("org.example.http-hello", "1.0.0", "http", "greeting", "first word of the answer"),
+                   STORAGE_EXAMPLE: ("org.z4j.storage-memory", "0.1.0", "storage", "max_mib", "Commits are refused")}
         for (cc, cxx), (example, words) in itertools.product(COMPILERS, said_of.items()):
             with self.subTest(compiler=cxx, example=example.name):
                 build = self.folder / f"{cc}-{example.name}"

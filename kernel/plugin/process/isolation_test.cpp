@@ -413,7 +413,7 @@ class IsolationTest : public CppUnit::TestFixture {
     for (const auto& [plugin, words] :
          {std::pair("faulty-magic", "wrong magic number"), std::pair("faulty-v2", "needs z4j 2.x"),
           std::pair("faulty-library", "is not a z4j plugin"),
-          std::pair("faulty-symbol", "can't be loaded"),
+          std::pair("faulty-symbol", "none of the libraries has"),
           std::pair("faulty-kind", "declares kind")}) {
       config::PluginEntry faulty = entry();
       faulty.plugin = plugin;

@@ -9,8 +9,8 @@
 
 #include "base/crypto.hpp"
 #include "plugin/crossing.hpp"
-#include "plugin/descriptor.hpp"
 #include "plugin/instance.hpp"
+#include "plugin/rules.hpp"
 
 namespace z4j::plugin::process {
 namespace {
@@ -316,8 +316,8 @@ std::shared_ptr<Remote> Remote::launch(Options options, Refusal& refusal) {
   const std::string path = declared->path;
   remote->declaration_ = &Declaration::keep(reply, std::move(*declared));
   remote->file_ = LoadedFile{path, nullptr, &remote->declaration_->plugin, remote.get()};
-  if (auto good = check_descriptor(remote->declaration_->plugin,
-                                   [&](std::string_view id) { return remote->interface_of(id); });
+  if (auto good = check_descriptor({remote->declaration_->plugin,
+                                    [&](std::string_view id) { return remote->interface_of(id); }});
       !good) {
     base::Error error = good.error();
     error.message = path + ": " + error.message;

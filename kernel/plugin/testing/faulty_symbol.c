@@ -1,5 +1,5 @@
 /* A plugin that needs a function which nobody has. */
-#include <z4j/abi.h>
+#include "faulty_entry.c"
 
 extern int z4j_test_function_that_nobody_has(void);
 Z4J_EXPORT int z4j_test_uses_it(void);

@@ -22,6 +22,7 @@ Declared engine() {
   out.path = "/nowhere/hostile.so";
   out.holds = "nothing";
   out.id = "org.z4j.hostile";
+  out.name = "Hostile";
   out.version = "1.0.0";
   out.kinds = "engine";
   out.schema = R"({"type":"object","properties":{}})";

@@ -39,6 +39,8 @@ class EngineCelery {
 
   // A broker that is away makes the instance degraded, not unable to start.
   void start() {
+    if (is_started_) throw Error(Z4J_BAD_STATE, "the engine runs already");
+    is_started_ = true;
     Inside& in = *inside_;
     in.shared.gate.open();
     in.shared.upkeep.open();
@@ -47,6 +49,7 @@ class EngineCelery {
     in.worker.start();
   }
   void stop(std::uint32_t) {
+    is_started_ = false;
     Inside& in = *inside_;
     in.shared.gate.stop();
     in.worker.stop();
@@ -79,6 +82,7 @@ class EngineCelery {
     WorkerThread worker;
   };
   std::unique_ptr<Inside> inside_;
+  bool is_started_ = false;
 };
 
 }  // namespace

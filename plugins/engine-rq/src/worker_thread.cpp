@@ -82,12 +82,20 @@ json::Object run_command(Bench& bench, const Request& r, const json::Object& arg
 }  // namespace
 
 void WorkerThread::add(Request request) {
-  const std::lock_guard lock(mutex_);
-  if (ended_) throw Error(Z4J_BAD_STATE, "the instance is stopping");
-  if (waiting_.size() >= kMaxWaiting)
-    throw Error(Z4J_BUSY, "too many commands wait already", {}, 1000);
-  waiting_.push_back(std::move(request));
-  arrived_.notify_one();
+  bool ended = false;
+  {
+    const std::lock_guard lock(mutex_);
+    ended = ended_;
+    if (!ended && waiting_.size() < kMaxWaiting) {
+      waiting_.push_back(std::move(request));
+      arrived_.notify_one();
+      return;
+    }
+  }
+  // Answered here: an operation that is dropped with its request counts as a fault of ours. Outside
+  // the lock: whoever hears the answer may ask again at once.
+  if (ended) return request.op.fail(Z4J_BAD_STATE, "the instance is stopping");
+  request.op.fail(Z4J_BUSY, "too many commands wait already", 1000);
 }
 
 void WorkerThread::interrupt() noexcept {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "lib/sql/store_check.hpp"
+#include <z4j/storage_check.hpp>
 
 namespace z4j::store {
 namespace {

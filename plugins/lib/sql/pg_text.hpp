@@ -1,10 +1,10 @@
 // SQL for PostgreSQL, as sql_text.hpp is for SQLite: declared tables, steps and queries become text
 // and binary parameters.
 //
-// Pure functions over checked input (store_check.hpp); any thread. The text depends on the shape of
-// a request only (columns, comparisons, kinds of values), so a driver prepares it once and finds it
-// again by its text. Many rows travel as one array per column; many values of a predicate as one
-// array. Names are unqualified: the connection's search_path is the store's schema.
+// Pure functions over checked input (z4j/storage_check.hpp); any thread. The text depends on the
+// shape of a request only (columns, comparisons, kinds of values), so a driver prepares it once and
+// finds it again by its text. Many rows travel as one array per column; many values of a predicate
+// as one array. Names are unqualified: the connection's search_path is the store's schema.
 #pragma once
 
 #include <z4j/abi.h>

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <z4j/plugin.hpp>
+
 #include <z4j/storage.hpp>
 
 namespace {

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include <z4j/plugin.hpp>
+
 #include <z4j/storage.hpp>
 
 namespace z4j::sql::pg {

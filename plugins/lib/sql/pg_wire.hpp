@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/sql/store_check.hpp"
+#include <z4j/storage_check.hpp>
 
 namespace z4j::sql::pg {
 

@@ -4,8 +4,8 @@
 
 #include <z4j/plugin.hpp>
 
+#include <z4j/storage_check.hpp>
 #include "lib/sql/loose_scan.hpp"
-#include "lib/sql/store_check.hpp"
 
 namespace z4j::sql {
 namespace {

@@ -1,8 +1,8 @@
 // SQL text for declared tables: what a driver over an SQL database needs of z4j/abi.h section 5.
 //
-// Pure functions over checked input (store_check.hpp); any thread. Text depends on shapes only
-// (columns, comparisons, padded counts of values), never on values, so it can be prepared once and
-// found again by its text. Placeholders are numbered from 1: the cells of a row first, then
+// Pure functions over checked input (z4j/storage_check.hpp); any thread. Text depends on shapes
+// only (columns, comparisons, padded counts of values), never on values, so it can be prepared once
+// and found again by its text. Placeholders are numbered from 1: the cells of a row first, then
 // Statement::binds in order.
 #pragma once
 

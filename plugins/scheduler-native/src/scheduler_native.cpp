@@ -35,6 +35,7 @@ class SchedulerNative {
   }
 
   void start() {
+    if (run_) throw z4j::Error(Z4J_BAD_STATE, "the scheduler runs already");
     run_ = std::make_unique<Run>(host_, settings_);
     run_->store.watch(
         [](void* arg, const std::uint8_t* id) {

@@ -6,9 +6,10 @@
 #include <string>
 #include <string_view>
 
+#include <z4j/storage.hpp>
+#include <z4j/storage_check.hpp>
 #include "lib/json/json.hpp"
 #include "lib/sql/pg_text.hpp"
-#include "lib/sql/store_check.hpp"
 
 namespace z4j::postgresql {
 namespace {

@@ -8,9 +8,10 @@
 #include <z4j/plugin.hpp>
 #include <z4j/storage.hpp>
 
+#include <z4j/storage.hpp>
+#include <z4j/storage_check.hpp>
 #include "blame.hpp"
 #include "lib/sql/pg_text.hpp"
-#include "lib/sql/store_check.hpp"
 #include "notice_text.hpp"
 #include "refusals.hpp"
 

@@ -4,9 +4,9 @@
 
 #include <z4j/plugin.hpp>
 
+#include <z4j/storage_check.hpp>
 #include "lib/json/json.hpp"
 #include "lib/sql/pg_text.hpp"
-#include "lib/sql/store_check.hpp"
 #include "refusals.hpp"
 
 namespace z4j::postgresql {

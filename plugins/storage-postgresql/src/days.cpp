@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include <z4j/plugin.hpp>
+
 #include <z4j/storage.hpp>
 
 namespace z4j::postgresql {

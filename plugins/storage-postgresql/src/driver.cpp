@@ -4,10 +4,10 @@
 #include <cstdlib>
 #include <random>
 
+#include <z4j/storage_check.hpp>
 #include "commit.hpp"
 #include "lib/json/json.hpp"
 #include "lib/sql/pg_text.hpp"
-#include "lib/sql/store_check.hpp"
 #include "migration.hpp"
 #include "notice_text.hpp"
 #include "refusals.hpp"

@@ -9,11 +9,11 @@
 #include <string>
 #include <string_view>
 
+#include <z4j/storage_check.hpp>
 #include "caretaker.hpp"
 #include "connection.hpp"
 #include "cursor.hpp"
 #include "days.hpp"
-#include "lib/sql/storage_glue.hpp"
 #include "listener.hpp"
 #include "settings.hpp"
 

@@ -6,8 +6,8 @@
 
 #include <z4j/plugin.hpp>
 
+#include <z4j/storage_check.hpp>
 #include "lib/sql/pg_text.hpp"
-#include "lib/sql/store_check.hpp"
 
 namespace z4j::postgresql {
 namespace {

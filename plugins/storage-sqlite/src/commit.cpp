@@ -5,6 +5,7 @@
 #include <z4j/plugin.hpp>
 #include <z4j/storage.hpp>
 
+#include <z4j/storage.hpp>
 #include "lib/sql/sql_text.hpp"
 
 namespace z4j::sqlite {

@@ -2,9 +2,9 @@
 
 #include <z4j/plugin.hpp>
 
+#include <z4j/storage_check.hpp>
 #include "lib/json/json.hpp"
 #include "lib/sql/sql_text.hpp"
-#include "lib/sql/store_check.hpp"
 
 namespace z4j::sqlite {
 namespace {

@@ -9,10 +9,10 @@
 #include <string>
 #include <string_view>
 
+#include <z4j/storage_check.hpp>
 #include "connection.hpp"
 #include "cursor.hpp"
 #include "file_lock.hpp"
-#include "lib/sql/storage_glue.hpp"
 #include "one_at_a_time.hpp"
 
 namespace z4j::sqlite {

@@ -90,10 +90,13 @@ class TemplateName {
   static uint32_t preview(std::string_view schedule_json, int64_t from_us, int64_t* out,
                           uint32_t most) {
     const std::string expression = z4j::json::Reader(schedule_json).text("/expression");
-    const int64_t seconds = std::strtoll(expression.c_str(), nullptr, 10);
-    if (seconds < 1 || seconds > 366 * 86'400)
+    char* end = nullptr;
+    const int64_t seconds = std::strtoll(expression.c_str(), &end, 10);
+    if (*end != '\0' || seconds < 1 || seconds > 366 * 86'400)
       throw z4j::Error(Z4J_INVALID, "expected a number of seconds", "/expression");
     const int64_t every_us = seconds * 1'000'000;
+    constexpr int64_t kYear10000Us = 253'402'300'800'000'000;
+    if (from_us > kYear10000Us) return 0;
     for (uint32_t i = 0; i < most; ++i) out[i] = (from_us / every_us + 1 + i) * every_us;
     return most;
   }

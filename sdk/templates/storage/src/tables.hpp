@@ -261,7 +261,9 @@ class Tables {
       const uint16_t type = t.columns[col.column].type;
       if (type == Z4J_T_REAL)
         fresh[col.column] = z4j::store::real_at(col, r);
-      else if (type == Z4J_T_BOOL || type == Z4J_T_INT || type == Z4J_T_TIME)
+      else if (type == Z4J_T_BOOL)
+        fresh[col.column] = int64_t{z4j::store::num_at(col, r) != 0};
+      else if (type == Z4J_T_INT || type == Z4J_T_TIME)
         fresh[col.column] = z4j::store::num_at(col, r);
       else
         fresh[col.column] = std::string(z4j::store::bytes_at(col, r));

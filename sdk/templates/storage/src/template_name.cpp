@@ -1,5 +1,5 @@
 // template-name: keeps everything in memory. A whole driver to put your own store into.
-#include <z4j/storage.hpp>
+#include <z4j/storage_check.hpp>
 
 #include <chrono>
 #include <memory>
@@ -24,7 +24,7 @@ int64_t now_us() {
 }
 
 // One mutex over all tables; a session that sees one moment has a copy of them.
-class TemplateName : public z4j::store::DriverState {
+class TemplateName : public z4j::store::CheckedDriver {
  public:
   // The rows of one answer, in pages.
   class Cursor {
@@ -76,7 +76,9 @@ class TemplateName : public z4j::store::DriverState {
       return std::make_unique<Cursor>(table, q,
                                       tables::answer(table, from.rows(q.table), q, now_us()));
     }
-    std::string stats() const { return R"({"product":"template-name","version":"0.1.0"})"; }
+    std::string stats() const {
+      return R"({"product":"template-name","version":"0.1.0","bytes":0,"connections":0})";
+    }
 
    private:
     TemplateName& driver_;

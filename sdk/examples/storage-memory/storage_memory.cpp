@@ -1,13 +1,11 @@
 // The in-memory storage driver: quick, complete, gone with the process.
-#include <z4j/plugin.hpp>
-#include <z4j/storage.hpp>
+#include <z4j/storage_check.hpp>
 
 #include <chrono>
 #include <mutex>
 
 #include "fold.hpp"
-#include "lib/json/json.hpp"
-#include "lib/sql/storage_glue.hpp"
+#include "json.hpp"
 #include "tables.hpp"
 
 namespace z4j::memory {
@@ -82,10 +80,9 @@ class Driver : public store::CheckedDriver {
     }
     std::string stats() {
       const std::lock_guard lock(driver_.mutex_);
-      return json::write(json::Object{{"product", "memory"},
-                                      {"version", "1"},
-                                      {"bytes", driver_.tables_ ? driver_.tables_->bytes() : 0},
-                                      {"connections", 0}});
+      const std::uint64_t bytes = driver_.tables_ ? driver_.tables_->bytes() : 0;
+      return R"({"product":"memory","version":"1","bytes":)" + std::to_string(bytes) +
+             R"(,"connections":0})";
     }
 
    private:
@@ -94,9 +91,13 @@ class Driver : public store::CheckedDriver {
   };
 
   Driver(Host, std::string_view config) {
-    const json::Value parsed = json::parse(config.empty() ? "{}" : config);
-    if (const json::Object* o = parsed.if_object())
-      max_mib_ = static_cast<std::uint64_t>(json::integer(*o, "max_mib", 512));
+    // The host checked them against the schema and filled the default in.
+    Json settings;
+    if (!read_json(config, settings)) throw Error(Z4J_BAD_CONFIG, "the settings are not JSON");
+    const Json* const most = json_at(settings, "/max_mib");
+    const auto* const number = most != nullptr ? std::get_if<std::int64_t>(&most->value) : nullptr;
+    if (number != nullptr && *number > 0 && *number <= 65536)
+      max_mib_ = static_cast<std::uint64_t>(*number);
   }
   void start() {}
   void stop(std::uint32_t) {}
@@ -118,12 +119,14 @@ class Driver : public store::CheckedDriver {
                                        ", newer than " + std::to_string(wanted.version) +
                                        ": start the newer program");
     }
-    json::Array steps;
+    // Names are lower-case words: nothing in them needs escaping.
+    std::string report = "{\"from\":" + std::to_string(version_) +
+                         ",\"to\":" + std::to_string(wanted.version) + ",\"steps\":[";
     for (std::uint32_t t = known_tables_; t < wanted.table_count; ++t) {
-      steps.emplace_back("create table " + std::string(view(wanted.tables[t].name)));
+      report += (t > known_tables_ ? ",\"create table " : "\"create table ") +
+                std::string(view(wanted.tables[t].name)) + "\"";
     }
-    const json::Object report{
-        {"from", version_}, {"to", wanted.version}, {"steps", std::move(steps)}};
+    report += "]}";
     if (!dry_run) {
       if (tables_) {
         tables_->fit(wanted);
@@ -133,7 +136,7 @@ class Driver : public store::CheckedDriver {
       version_ = wanted.version;
       known_tables_ = wanted.table_count;
     }
-    return json::write(report);
+    return report;
   }
 
   std::unique_ptr<Session> open(std::uint32_t flags) {

@@ -1,11 +1,9 @@
 #include "fold.hpp"
 
+#include <z4j/storage_check.hpp>
+
 #include <algorithm>
 #include <cstdint>
-
-#include <z4j/plugin.hpp>
-
-#include "lib/sql/store_check.hpp"
 
 namespace z4j::memory {
 namespace {

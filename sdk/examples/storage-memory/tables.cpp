@@ -1,12 +1,12 @@
 #include "tables.hpp"
 
-#include <algorithm>
-
 #include <z4j/plugin.hpp>
 #include <z4j/storage.hpp>
+#include <z4j/storage_check.hpp>
 
-#include "lib/sql/json_at.hpp"
-#include "lib/sql/store_check.hpp"
+#include <algorithm>
+
+#include "json.hpp"
 
 namespace z4j::memory {
 namespace {
@@ -69,6 +69,21 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+// Exact, also between whole numbers and others. Below, equal, above zero.
+int compare_numbers(std::int64_t a, double b) {
+  // 2^63 is a double, and any double below it in size has an exact whole part.
+  if (b >= 9223372036854775808.0) return -1;
+  if (b < -9223372036854775808.0) return 1;
+  const auto whole = static_cast<std::int64_t>(b);
+  if (a != whole) return a < whole ? -1 : 1;
+  const double rest = b - static_cast<double>(whole);
+  return rest > 0 ? -1 : rest < 0 ? 1 : 0;
+}
+template <class T>
+int compare_alike(T a, T b) {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
 // Below, equal or above zero; nothing when the kinds differ or one is null.
 std::optional<int> compare(const Cell& cell, const Cell& value) {
   if (const auto* text = std::get_if<std::string>(&value)) {
@@ -80,10 +95,10 @@ std::optional<int> compare(const Cell& cell, const Cell& value) {
     return std::nullopt;
   const auto* a = std::get_if<std::int64_t>(&cell);
   const auto* b = std::get_if<std::int64_t>(&value);
-  if (a != nullptr && b != nullptr) return store::compare_numbers(*a, *b);
-  if (a != nullptr) return store::compare_numbers(*a, std::get<double>(value));
-  if (b != nullptr) return -store::compare_numbers(*b, std::get<double>(cell));
-  return store::compare_numbers(std::get<double>(cell), std::get<double>(value));
+  if (a != nullptr && b != nullptr) return compare_alike(*a, *b);
+  if (a != nullptr) return compare_numbers(*a, std::get<double>(value));
+  if (b != nullptr) return -compare_numbers(*b, std::get<double>(cell));
+  return compare_alike(std::get<double>(cell), std::get<double>(value));
 }
 
 // What a predicate looks at: the column, or the scalar its path leads to (`there`: not absent or
@@ -93,25 +108,23 @@ struct Operand {
   bool there = false;
 };
 
+// A JSON scalar as the cell that it compares as: true and false are 1 and 0.
+Cell json_cell(const Json& json) {
+  if (const auto* flag = std::get_if<bool>(&json.value)) return std::int64_t{*flag};
+  if (const auto* whole = std::get_if<std::int64_t>(&json.value)) return *whole;
+  if (const auto* real = std::get_if<double>(&json.value)) return *real;
+  if (const auto* text = std::get_if<std::string>(&json.value)) return *text;
+  return {};
+}
+
 Operand operand_of(const z4j_pred& p, const Row& row) {
   const Cell& cell = row[p.column];
   if (p.path.len == 0) return {cell, !is_null(cell)};
-  if (is_null(cell)) return {};
-  using Kind = store::JsonScalar::Kind;
-  store::JsonScalar scalar = store::json_at(std::get<std::string>(cell), view(p.path));
-  switch (scalar.kind) {
-    case Kind::absent:
-      return {};
-    case Kind::number:
-      return {scalar.num, true};
-    case Kind::real:
-      return {scalar.real, true};
-    case Kind::text:
-      return {std::move(scalar.text), true};
-    case Kind::other:
-      break;
-  }
-  return {Cell{}, true};
+  Json root;
+  if (is_null(cell) || !read_json(std::get<std::string>(cell), root)) return {};
+  const Json* const found = json_at(root, view(p.path));
+  if (found == nullptr || std::holds_alternative<std::monostate>(found->value)) return {};
+  return {json_cell(*found), true};
 }
 
 bool equals_any(const Cell& cell, const z4j_pred& p, std::uint16_t type, std::int64_t now_us) {
@@ -119,6 +132,17 @@ bool equals_any(const Cell& cell, const z4j_pred& p, std::uint16_t type, std::in
     if (compare(cell, cell_of(p.values[i], type, now_us)) == 0) return true;
   }
   return false;
+}
+
+// Is a JSON list there, with one of the values in it?
+bool has_any(const Cell& cell, const z4j_pred& p, std::int64_t now_us) {
+  Json root;
+  if (is_null(cell) || !read_json(std::get<std::string>(cell), root)) return false;
+  const Json* const found = json_at(root, view(p.path));
+  const auto* const list = found != nullptr ? std::get_if<JsonList>(&found->value) : nullptr;
+  return list != nullptr && std::any_of(list->begin(), list->end(), [&](const Json& item) {
+           return equals_any(json_cell(item), p, 0, now_us);
+         });
 }
 
 bool matches_one(const z4j_table& t, const Row& row, const z4j_pred& p, std::int64_t now_us) {
@@ -133,10 +157,8 @@ bool matches_one(const z4j_table& t, const Row& row, const z4j_pred& p, std::int
       return equals_any(operand.cell, p, type, now_us);
     case Z4J_CMP_NE:
       return !equals_any(operand.cell, p, type, now_us);
-    case Z4J_CMP_HAS: {
-      const auto* json = std::get_if<std::string>(&row[p.column]);
-      return json != nullptr && store::json_has(*json, view(p.path), p.values, p.value_count);
-    }
+    case Z4J_CMP_HAS:
+      return has_any(row[p.column], p, now_us);
     case Z4J_CMP_PREFIX:
     case Z4J_CMP_CONTAINS: {
       const auto* text = std::get_if<std::string>(&operand.cell);

@@ -1,43 +1,83 @@
-#include "lib/sql/store_check.hpp"
+// z4j/storage_check.hpp - is what the kernel hands to a storage driver well formed? Every driver
+// asks before it acts. Header-only, C++17.
+//
+// All functions throw z4j::Error: Z4J_INVALID with what is wrong and where (a JSON pointer into the
+// request), Z4J_TOO_LARGE above a ceiling, Z4J_DENIED for a change of an append-only table. They
+// read only; any thread. Source: z4j/abi.h section 5.
+#ifndef Z4J_STORAGE_CHECK_HPP
+#define Z4J_STORAGE_CHECK_HPP
+
+#include <z4j/storage.hpp>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <set>
+#include <string>
+#include <string_view>
 #include <vector>
 
-#include <z4j/plugin.hpp>
-#include <z4j/storage.hpp>
-
 namespace z4j::store {
-namespace {
 
-constexpr std::uint32_t kMaxTables = 512, kMaxColumns = 256, kMaxKeys = 32, kMaxPreds = 256,
-                        kMaxOuts = 256;
-constexpr std::size_t kMaxPath = 512;
+inline constexpr std::uint32_t kMaxValues = 16384;  // values of one predicate list
+inline constexpr std::uint32_t kMaxNoticeBytes = 4000;
+// 24 November 4714 BC, before which PostgreSQL has no time but minus infinity. Rows hold nothing
+// earlier in any store, so that what one keeps another can take; the smallest number is allowed.
+inline constexpr std::int64_t kFirstTimeUs = -210866803200000000 + 946684800000000;
 
-[[noreturn]] void refuse(const std::string& message, const std::string& where) {
+inline void check_schema(const z4j_schema& schema);
+// bad_row is set when the fault lies in one row.
+inline void check_step(const z4j_schema& schema, const z4j_step& step, std::uint32_t commit_flags,
+                       const std::string& where, std::uint32_t& bad_row);
+inline void check_query(const z4j_schema& schema, const z4j_query& query);
+
+[[nodiscard]] bool in_primary(const z4j_table& table, std::uint16_t column) noexcept;
+// Columns of a sparse key that may be null: a row with a null there is not looked for by it.
+[[nodiscard]] std::vector<std::uint16_t> sparse_columns(const z4j_table& table, const z4j_key& key);
+// A key that finds words or paths and orders nothing.
+[[nodiscard]] bool is_search_key(const z4j_key& key) noexcept;
+// Does the query group and fold, or just select?
+[[nodiscard]] bool folds(const z4j_query& query) noexcept;
+// The Z4J_FORM_* of a column type, and of an output of a query.
+[[nodiscard]] std::uint16_t form_of(std::uint16_t type) noexcept;
+[[nodiscard]] std::uint16_t out_form(const z4j_table& table, const z4j_out& out) noexcept;
+// "things.name", for messages.
+[[nodiscard]] std::string full_name(const z4j_table& table, std::uint16_t column);
+
+// --- how
+// ------------------------------------------------------------------------------------------
+
+namespace detail {
+
+inline constexpr std::uint32_t kMaxTables = 512, kMaxColumns = 256, kMaxKeys = 32, kMaxPreds = 256,
+                               kMaxOuts = 256;
+inline constexpr std::size_t kMaxPath = 512;
+
+[[noreturn]] inline void refuse(const std::string& message, const std::string& where) {
   throw Error(Z4J_INVALID, message, where);
 }
 
-std::string part_of(const std::string& where, std::string_view part, std::uint32_t i) {
+inline std::string part_of(const std::string& where, std::string_view part, std::uint32_t i) {
   return where + "/" + std::string(part) + "/" + std::to_string(i);
 }
 
 // Lower-case words: fit for any store, need no quoting rules.
-bool is_word(std::string_view name) {
+inline bool is_word(std::string_view name) {
   if (name.empty() || name.size() > 60 || !(name[0] >= 'a' && name[0] <= 'z')) return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
   });
 }
 
-bool can_be_kept(std::int64_t time_us) { return time_us >= kFirstTimeUs || time_us == INT64_MIN; }
+inline bool can_be_kept(std::int64_t time_us) {
+  return time_us >= kFirstTimeUs || time_us == INT64_MIN;
+}
 
-bool is_numeric(std::uint16_t type) {
+inline bool is_numeric(std::uint16_t type) {
   return type == Z4J_T_BOOL || type == Z4J_T_INT || type == Z4J_T_REAL || type == Z4J_T_TIME;
 }
 
-void check_column(const z4j_table& t, std::uint16_t i, const std::string& where) {
+inline void check_column(const z4j_table& t, std::uint16_t i, const std::string& where) {
   const z4j_column& c = t.columns[i];
   if (!is_word(view(c.name)))
     refuse("a column name must be lower-case words joined by _, up to 60 characters", where);
@@ -70,8 +110,8 @@ void check_column(const z4j_table& t, std::uint16_t i, const std::string& where)
   }
 }
 
-void check_table(const z4j_table& t, const std::string& where,
-                 std::set<std::string, std::less<>>& names) {
+inline void check_table(const z4j_table& t, const std::string& where,
+                        std::set<std::string, std::less<>>& names) {
   if (!is_word(view(t.name)) || view(t.name).substr(0, 4) == "z4j_" ||
       view(t.name).substr(0, 7) == "sqlite_") {
     refuse(
@@ -117,7 +157,7 @@ void check_table(const z4j_table& t, const std::string& where,
   }
 }
 
-bool fits(std::uint16_t type, const z4j_value& v) {
+inline bool fits(std::uint16_t type, const z4j_value& v) {
   switch (v.kind) {
     case Z4J_V_NULL:
       return true;
@@ -136,7 +176,7 @@ bool fits(std::uint16_t type, const z4j_value& v) {
   }
 }
 
-void check_pred(const z4j_table& t, const z4j_pred& p, const std::string& where) {
+inline void check_pred(const z4j_table& t, const z4j_pred& p, const std::string& where) {
   if (p.column >= t.column_count)
     refuse("a predicate names a column that table " + std::string(view(t.name)) + " does not have",
            where);
@@ -187,8 +227,8 @@ void check_pred(const z4j_table& t, const z4j_pred& p, const std::string& where)
   }
 }
 
-void check_preds(const z4j_table& t, const z4j_pred* preds, std::uint32_t count,
-                 const std::string& where) {
+inline void check_preds(const z4j_table& t, const z4j_pred* preds, std::uint32_t count,
+                        const std::string& where) {
   if (count > kMaxPreds)
     throw Error(Z4J_TOO_LARGE, "a step or query may hold 256 predicates", where);
   std::uint64_t values = 0;
@@ -200,7 +240,7 @@ void check_preds(const z4j_table& t, const z4j_pred* preds, std::uint32_t count,
     throw Error(Z4J_TOO_LARGE, "a step or query may hold 16384 values", where);
 }
 
-void check_offsets(const z4j_strcol& text, std::uint32_t rows, const std::string& where) {
+inline void check_offsets(const z4j_strcol& text, std::uint32_t rows, const std::string& where) {
   if (text.offsets == nullptr) refuse("a text column has no offsets", where);
   if (text.data == nullptr && text.offsets[rows] != 0) refuse("a text column has no text", where);
   if (text.offsets[0] > text.offsets[rows] || text.offsets[rows] > kMaxBytes)
@@ -210,8 +250,8 @@ void check_offsets(const z4j_strcol& text, std::uint32_t rows, const std::string
   }
 }
 
-void check_col(const z4j_table& t, const z4j_col& col, std::uint32_t rows, const std::string& where,
-               std::uint32_t& bad_row) {
+inline void check_col(const z4j_table& t, const z4j_col& col, std::uint32_t rows,
+                      const std::string& where, std::uint32_t& bad_row) {
   const std::uint16_t type = t.columns[col.column].type;
   const std::uint16_t form = form_of(type);
   if (col.form != form && !(form == Z4J_FORM_VAR && col.form == Z4J_FORM_DICT)) {
@@ -249,8 +289,8 @@ void check_col(const z4j_table& t, const z4j_col& col, std::uint32_t rows, const
   }
 }
 
-void check_rows(const z4j_table& t, const z4j_rows* rows, const std::string& where,
-                std::uint32_t& bad_row) {
+inline void check_rows(const z4j_table& t, const z4j_rows* rows, const std::string& where,
+                       std::uint32_t& bad_row) {
   if (rows == nullptr) refuse("a step of this verb needs rows", where);
   if (rows->rows > kMaxRows)
     throw Error(Z4J_TOO_LARGE, "a step may hold 16384 rows, not " + std::to_string(rows->rows),
@@ -281,7 +321,7 @@ void check_rows(const z4j_table& t, const z4j_rows* rows, const std::string& whe
   }
 }
 
-void check_sets(const z4j_table& t, const z4j_step& step, const std::string& where) {
+inline void check_sets(const z4j_table& t, const z4j_step& step, const std::string& where) {
   if (step.set_count == 0 || step.set_count > kMaxColumns)
     refuse("UPDATE needs 1 to 256 sets", where);
   std::vector<bool> seen(t.column_count, false);
@@ -309,13 +349,13 @@ void check_sets(const z4j_table& t, const z4j_step& step, const std::string& whe
   }
 }
 
-}  // namespace
+}  // namespace detail
 
-bool is_search_key(const z4j_key& key) noexcept {
+inline bool is_search_key(const z4j_key& key) noexcept {
   return key.kind == Z4J_K_TEXT || key.kind == Z4J_K_PATH;
 }
 
-std::vector<std::uint16_t> sparse_columns(const z4j_table& table, const z4j_key& key) {
+inline std::vector<std::uint16_t> sparse_columns(const z4j_table& table, const z4j_key& key) {
   std::vector<std::uint16_t> out;
   if ((key.flags & Z4J_KEY_SPARSE) == 0) return out;
   for (std::uint32_t i = 0; i < key.column_count; ++i) {
@@ -326,18 +366,18 @@ std::vector<std::uint16_t> sparse_columns(const z4j_table& table, const z4j_key&
   return out;
 }
 
-bool in_primary(const z4j_table& table, std::uint16_t column) noexcept {
+inline bool in_primary(const z4j_table& table, std::uint16_t column) noexcept {
   const z4j_key& key = table.keys[0];
   return std::find(key.columns, key.columns + key.column_count, column) !=
          key.columns + key.column_count;
 }
 
-bool folds(const z4j_query& query) noexcept {
+inline bool folds(const z4j_query& query) noexcept {
   return std::any_of(query.outs, query.outs + query.out_count,
                      [](const z4j_out& o) { return o.agg != 0 || o.bucket > 0; });
 }
 
-std::uint16_t form_of(std::uint16_t type) noexcept {
+inline std::uint16_t form_of(std::uint16_t type) noexcept {
   switch (type) {
     case Z4J_T_BOOL:
     case Z4J_T_INT:
@@ -352,38 +392,40 @@ std::uint16_t form_of(std::uint16_t type) noexcept {
   }
 }
 
-std::uint16_t out_form(const z4j_table& table, const z4j_out& out) noexcept {
+inline std::uint16_t out_form(const z4j_table& table, const z4j_out& out) noexcept {
   return out.agg == Z4J_AGG_COUNT ? std::uint16_t{Z4J_FORM_NUM}
                                   : form_of(table.columns[out.column].type);
 }
 
-std::string full_name(const z4j_table& table, std::uint16_t column) {
+inline std::string full_name(const z4j_table& table, std::uint16_t column) {
   return std::string(view(table.name)) + "." + std::string(view(table.columns[column].name));
 }
 
-void check_schema(const z4j_schema& schema) {
+inline void check_schema(const z4j_schema& schema) {
   if (schema.struct_size < sizeof(z4j_schema) || schema.version == 0)
-    refuse("the schema has no version", "/version");
-  if (schema.table_count == 0 || schema.table_count > kMaxTables)
-    refuse("a schema must have 1 to 512 tables", "/tables");
+    detail::refuse("the schema has no version", "/version");
+  if (schema.table_count == 0 || schema.table_count > detail::kMaxTables)
+    detail::refuse("a schema must have 1 to 512 tables", "/tables");
   std::set<std::string, std::less<>> names;
   for (std::uint32_t i = 0; i < schema.table_count; ++i)
-    check_table(schema.tables[i], "/tables/" + std::to_string(i), names);
+    detail::check_table(schema.tables[i], "/tables/" + std::to_string(i), names);
 }
 
-void check_step(const z4j_schema& schema, const z4j_step& step, std::uint32_t commit_flags,
-                const std::string& where, std::uint32_t& bad_row) {
+inline void check_step(const z4j_schema& schema, const z4j_step& step, std::uint32_t commit_flags,
+                       const std::string& where, std::uint32_t& bad_row) {
   if (step.struct_size < sizeof(z4j_step))
-    refuse("the step is shorter than this driver needs", where);
-  if (step.verb < Z4J_STEP_INSERT || step.verb > Z4J_STEP_NOTICE) refuse("unknown verb", where);
+    detail::refuse("the step is shorter than this driver needs", where);
+  if (step.verb < Z4J_STEP_INSERT || step.verb > Z4J_STEP_NOTICE)
+    detail::refuse("unknown verb", where);
   if (step.verb == Z4J_STEP_NOTICE) {
     if (step.channel.len == 0 || step.channel.len > 63)
-      refuse("a notice needs a channel of 1 to 63 bytes", where);
+      detail::refuse("a notice needs a channel of 1 to 63 bytes", where);
     if (step.payload.len > kMaxNoticeBytes)
       throw Error(Z4J_TOO_LARGE, "a notice may carry 4000 bytes", where);
     return;
   }
-  if (step.table >= schema.table_count) refuse("the step names a table that is not there", where);
+  if (step.table >= schema.table_count)
+    detail::refuse("the step names a table that is not there", where);
   const z4j_table& t = schema.tables[step.table];
   if ((t.flags & Z4J_TBL_APPEND) != 0) {
     if (step.verb == Z4J_STEP_MERGE || step.verb == Z4J_STEP_PATCH ||
@@ -399,66 +441,86 @@ void check_step(const z4j_schema& schema, const z4j_step& step, std::uint32_t co
                   where);
     }
   }
-  check_preds(t, step.preds, step.pred_count, where);
+  detail::check_preds(t, step.preds, step.pred_count, where);
   switch (step.verb) {
     case Z4J_STEP_INSERT:
     case Z4J_STEP_INSERT_NEW:
-      if (step.pred_count != 0) refuse("INSERT and INSERT_NEW take no predicates", where);
+      if (step.pred_count != 0) detail::refuse("INSERT and INSERT_NEW take no predicates", where);
       [[fallthrough]];
     case Z4J_STEP_MERGE:
     case Z4J_STEP_PATCH:
-      check_rows(t, step.rows, where + "/rows", bad_row);
+      detail::check_rows(t, step.rows, where + "/rows", bad_row);
       break;
     case Z4J_STEP_UPDATE:
-      check_sets(t, step, where);
+      detail::check_sets(t, step, where);
       break;
     default:
       break;
   }
 }
 
-void check_query(const z4j_schema& schema, const z4j_query& q) {
-  if (q.struct_size < sizeof(z4j_query)) refuse("the query is shorter than this driver needs", "");
-  if (q.table >= schema.table_count) refuse("the query names a table that is not there", "/table");
+inline void check_query(const z4j_schema& schema, const z4j_query& q) {
+  if (q.struct_size < sizeof(z4j_query))
+    detail::refuse("the query is shorter than this driver needs", "");
+  if (q.table >= schema.table_count)
+    detail::refuse("the query names a table that is not there", "/table");
   const z4j_table& t = schema.tables[q.table];
-  if (q.out_count == 0 || q.out_count > kMaxOuts) refuse("a query needs 1 to 256 outputs", "/outs");
+  if (q.out_count == 0 || q.out_count > detail::kMaxOuts)
+    detail::refuse("a query needs 1 to 256 outputs", "/outs");
   const bool fold = folds(q);
   bool groups = false;
   for (std::uint32_t i = 0; i < q.out_count; ++i) {
     const z4j_out& o = q.outs[i];
-    const std::string at = part_of("", "outs", i);
+    const std::string at = detail::part_of("", "outs", i);
     if (o.agg > Z4J_AGG_MAX || o.bucket < 0 || o.bucket > (std::int64_t{1} << 60))
-      refuse("unknown aggregate or bucket", at);
+      detail::refuse("unknown aggregate or bucket", at);
     if (o.agg == Z4J_AGG_COUNT) continue;
-    if (o.column >= t.column_count) refuse("an output names a column that is not there", at);
+    if (o.column >= t.column_count)
+      detail::refuse("an output names a column that is not there", at);
     const std::uint16_t type = t.columns[o.column].type;
     if (o.bucket > 0 && (o.agg != 0 || (type != Z4J_T_INT && type != Z4J_T_TIME))) {
-      refuse("a bucket groups an INT or TIME column", at);
+      detail::refuse("a bucket groups an INT or TIME column", at);
     }
     if (fold && type == Z4J_T_JSON)
-      refuse("JSON column " + full_name(t, o.column) + " cannot be grouped or folded", at);
-    if (o.agg == Z4J_AGG_SUM && !is_numeric(type))
-      refuse("SUM needs a number; " + full_name(t, o.column) + " is none", at);
+      detail::refuse("JSON column " + full_name(t, o.column) + " cannot be grouped or folded", at);
+    if (o.agg == Z4J_AGG_SUM && !detail::is_numeric(type))
+      detail::refuse("SUM needs a number; " + full_name(t, o.column) + " is none", at);
     groups = groups || o.agg == 0;
   }
-  check_preds(t, q.preds, q.pred_count, "");
-  if (q.order_count > 16) refuse("a query may order by 16 columns", "/order");
+  detail::check_preds(t, q.preds, q.pred_count, "");
+  if (q.order_count > 16) detail::refuse("a query may order by 16 columns", "/order");
   if (q.after_count != 0 && q.after_count != q.order_count)
-    refuse("after needs as many values as order has columns", "/after");
-  if (q.after_count != 0 && fold && !groups) refuse("after needs groups to go behind", "/after");
+    detail::refuse("after needs as many values as order has columns", "/after");
+  if (q.after_count != 0 && fold && !groups)
+    detail::refuse("after needs groups to go behind", "/after");
   for (std::uint32_t i = 0; i < q.order_count; ++i) {
-    const std::string at = part_of("", "order", i);
+    const std::string at = detail::part_of("", "order", i);
     if (q.order[i] >= (fold ? q.out_count : t.column_count))
-      refuse("order names a column that is not there", at);
+      detail::refuse("order names a column that is not there", at);
     std::uint16_t type = Z4J_T_INT;
     if (!fold || q.outs[q.order[i]].agg != Z4J_AGG_COUNT) {
       type = t.columns[fold ? q.outs[q.order[i]].column : q.order[i]].type;
     }
-    if (type == Z4J_T_JSON) refuse("a JSON column has no order", at);
-    if (q.after_count != 0 && (q.after[i].kind == Z4J_V_NULL || !fits(type, q.after[i]))) {
-      refuse("a value of after is null or not of its column's type", part_of("", "after", i));
+    if (type == Z4J_T_JSON) detail::refuse("a JSON column has no order", at);
+    if (q.after_count != 0 && (q.after[i].kind == Z4J_V_NULL || !detail::fits(type, q.after[i]))) {
+      detail::refuse("a value of after is null or not of its column's type",
+                     detail::part_of("", "after", i));
     }
   }
 }
 
+// Base of a driver class whose every request is checked by the glue.
+struct CheckedDriver : DriverState {
+  static void check_schema(const z4j_schema& schema) { store::check_schema(schema); }
+  static void check_step(const z4j_schema& schema, const z4j_step& step, std::uint32_t flags,
+                         const std::string& where, std::uint32_t& bad_row) {
+    store::check_step(schema, step, flags, where, bad_row);
+  }
+  static void check_query(const z4j_schema& schema, const z4j_query& query) {
+    store::check_query(schema, query);
+  }
+};
+
 }  // namespace z4j::store
+
+#endif
