@@ -66,7 +66,7 @@ z4j_error blank_error() noexcept {
 base::Error error_from(z4j_status status, const z4j_error* error) {
   base::Error out;
   out.code = code_of(status);
-  if (error != nullptr && error->struct_size >= sizeof(z4j_error)) {
+  if (Z4J_REACHES(error, z4j_error, message)) {
     out.message.assign(error->message, ::strnlen(error->message, sizeof error->message));
     out.where.assign(error->where, ::strnlen(error->where, sizeof error->where));
     out.retry_after_ms = error->retry_after_ms;
@@ -81,7 +81,7 @@ base::Error error_from(z4j_status status, const z4j_error* error) {
 z4j_status write_error(z4j_error* to, const base::Error& from) noexcept {
   const auto number = static_cast<z4j_status>(from.code);
   const z4j_status status = number >= 100 && number < 400 ? number : Z4J_INTERNAL;
-  if (to != nullptr && to->struct_size >= sizeof(z4j_error)) {
+  if (Z4J_REACHES(to, z4j_error, message)) {
     to->code = status;
     to->retry_after_ms = from.retry_after_ms;
     copy_text(to->where, sizeof to->where, from.where);

@@ -83,7 +83,7 @@ bool is_complete(std::string_view kind, const void* table) {
   if (kind == "scheduler") {
     const auto* t = static_cast<const z4j_scheduler*>(table);
     const bool has_name = Z4J_HAS(t, z4j_scheduler, capabilities) &&
-                          t->struct_size >= sizeof(z4j_scheduler) &&
+                          Z4J_REACHES(t, z4j_scheduler, preview) &&
                           !text_of(t->scheduler_name).empty();
     // One of the kernel's store has nothing to list.
     return has_name && (t->list != nullptr || t->preview != nullptr);
@@ -145,10 +145,10 @@ base::Status has_our_major(const z4j_plugin_entry& entry) {
 }
 
 base::Status has_entry_size(const z4j_plugin_entry& entry) {
-  if (entry.struct_size >= sizeof(z4j_plugin_entry)) return {};
+  if (Z4J_REACHES(&entry, z4j_plugin_entry, build_info)) return {};
   return author_refusal("its entry is " + std::to_string(entry.struct_size) +
                         " bytes long, expected at least " +
-                        std::to_string(sizeof(z4j_plugin_entry)));
+                        std::to_string(offsetof(z4j_plugin_entry, build_info) + sizeof(z4j_str)));
 }
 
 base::Status needs_no_newer_host(const z4j_plugin_entry& entry) {
@@ -198,9 +198,10 @@ constexpr Rule<z4j_plugin_entry> kEntryRules[] = {
 // -------------------------------------------------------------------------------
 
 base::Status has_descriptor_size(const Descriptor& declared) {
-  if (declared.plugin.struct_size >= sizeof(z4j_plugin)) return {};
+  if (Z4J_REACHES(&declared.plugin, z4j_plugin, get_interface)) return {};
   return author_refusal("its descriptor is " + std::to_string(declared.plugin.struct_size) +
-                        " bytes long, expected at least " + std::to_string(sizeof(z4j_plugin)));
+                        " bytes long, expected at least " +
+                        std::to_string(offsetof(z4j_plugin, get_interface) + sizeof(void*)));
 }
 
 base::Status has_bounded_texts(const Descriptor& declared) {

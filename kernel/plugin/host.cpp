@@ -1186,7 +1186,6 @@ void Host::notify(const std::string& name, Notification notification, int deadli
     out.dedup_key = lend(n.dedup_key);
     out.title = lend(n.title);
     out.body_text = lend(n.text);
-    out.body_markdown = lend(n.markdown);
     out.url = lend(n.url);
     out.target_json = lend(n.target_json);
     out.context_json = lend(n.context_json);

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kMostRoutes = 256, kMostAssets = 4096, kMaxPath = 200, kMaxType = 100;
 constexpr std::size_t kMaxTag = 128, kTagDigits = 32;
-constexpr std::uint32_t kKnownFlags = Z4J_ROUTE_PUBLIC | Z4J_ROUTE_WEBSOCKET | Z4J_ROUTE_STREAM;
+constexpr std::uint32_t kKnownFlags = Z4J_ROUTE_PUBLIC;
 constexpr std::string_view kMethods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
 constexpr std::string_view kProjectRoles[] = {"viewer", "operator", "admin"};
 
@@ -68,10 +68,6 @@ base::Result<HttpRoute> read_route(const z4j_route& route) {
   out.is_public = (route.flags & Z4J_ROUTE_PUBLIC) != 0;
   out.max_body = route.max_body;
   const std::string name = "its route \"" + out.method + " " + out.path + "\" ";
-  if ((route.flags & Z4J_ROUTE_WEBSOCKET) != 0)
-    return defect(name + "is a WebSocket route; these are not served yet");
-  if ((route.flags & Z4J_ROUTE_STREAM) != 0)
-    return defect(name + "is a streaming route; these are not served yet");
   if ((route.flags & ~kKnownFlags) != 0)
     return defect(name + "has flags that this host does not know");
   if (!is_one_of(out.method, kMethods))

@@ -67,12 +67,6 @@ void Instance::fill_http() {
     return serve<z4j_status>(ctx, Z4J_BAD_STATE,
                              [&](Instance& self) { return self.on_reply_write(op, chunk); });
   };
-  http_reply_.ws_send = [](void*, z4j_conn, z4j_str, std::int32_t) -> z4j_status {
-    return Z4J_UNSUPPORTED;
-  };
-  http_reply_.ws_close = [](void*, z4j_conn, std::uint32_t, z4j_str) -> z4j_status {
-    return Z4J_UNSUPPORTED;
-  };
 }
 
 void Instance::expect_reply(z4j_op op, std::shared_ptr<HttpDraft> draft) {

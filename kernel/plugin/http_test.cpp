@@ -108,10 +108,6 @@ class HttpTest : public CppUnit::TestFixture {
       assert_defect("a path that is none", table({route("GET", path)}, {}));
     for (const std::string_view path : {"", "/index.html", "a/../b", "a\nb"})
       assert_defect("a path that is none", table({}, {asset(path)}));
-    assert_defect("WebSocket route; these are not served yet",
-                  table({route("GET", "live", "", Z4J_ROUTE_WEBSOCKET)}, {}));
-    assert_defect("streaming route; these are not served yet",
-                  table({route("GET", "live", "", Z4J_ROUTE_STREAM)}, {}));
     assert_defect("flags", table({route("GET", "a", "", 1u << 9)}, {}));
     assert_defect("a method other than", table({route("TRACE", "a")}, {}));
     assert_defect("more than 1048576 bytes",

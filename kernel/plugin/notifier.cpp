@@ -35,9 +35,7 @@ base::Status check_type(const TargetType& type) {
 base::Result<std::vector<TargetType>> target_types(const z4j_plugin& plugin,
                                                    const z4j_notifier& notifier) {
   std::vector<TargetType> out;
-  const bool has_types =
-      notifier.struct_size >= offsetof(z4j_notifier, types_json) + sizeof notifier.types_json;
-  const std::string_view types = has_types ? text_of(notifier.types_json) : std::string_view();
+  const std::string_view types = text_of(notifier.types_json);
   if (types.empty()) {
     std::string_view name = text_of(plugin.id);
     name.remove_prefix(name.rfind('.') + 1);

@@ -24,7 +24,7 @@ struct TargetType {
 struct Notification {
   std::string id;         // same id, same message
   std::string dedup_key;  // messages about the same thing
-  std::string title, text, markdown, url;
+  std::string title, text, url;
   std::string target_type, target_json;  // may hold secrets
   std::string context_json;
   int severity = 0;  // 0 info, 2 warning, 3 error, 4 critical

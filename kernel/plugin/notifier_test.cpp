@@ -193,9 +193,6 @@ class NotifierTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(types(R"({"a":{"type":"object"}})").ok());
     for (const char* bad : {"[]", "{}", "x", R"({"A":{"type":"object"}})", R"({"a":{"$ref":"#"}})"})
       CPPUNIT_ASSERT_MESSAGE(bad, !types(bad).ok());
-    // An older plugin's table ends before the member.
-    notifier.struct_size = offsetof(z4j_notifier, types_json);
-    CPPUNIT_ASSERT_EQUAL(std::string("log"), types("[]")->at(0).name);
   }
 };
 CPPUNIT_TEST_SUITE_REGISTRATION(NotifierTest);

@@ -21,7 +21,7 @@ std::uint32_t or_default(std::uint32_t given, std::uint32_t fallback, std::uint3
 }
 
 base::Result<HttpCall> copy_call(const z4j_http_call& call) {
-  if (call.struct_size < sizeof(z4j_http_call) || call.header_count > kMaxCallHeaders ||
+  if (!Z4J_REACHES(&call, z4j_http_call, max_redirects) || call.header_count > kMaxCallHeaders ||
       (call.headers == nullptr && call.header_count > 0) || call.body.len > kMaxCallBody ||
       call.url.len > kMaxCallText || call.method.len > kMaxCallText)
     return host_error(base::Code::invalid, "an HTTP call out of bounds");

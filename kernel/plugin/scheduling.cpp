@@ -199,7 +199,7 @@ void Instance::fill_scheduling() {
 
 z4j_status Instance::on_submit(const z4j_submission* asked, SubmitDone done, void* arg,
                                z4j_error* error) {
-  if (asked == nullptr || done == nullptr || asked->struct_size < sizeof(z4j_submission))
+  if (!Z4J_REACHES(asked, z4j_submission, more_json) || done == nullptr)
     return write_error(error, host_error(base::Code::invalid, "a submission without task or done"));
   auto copied = copy_submission(*asked);
   if (!copied) return write_error(error, copied.error());

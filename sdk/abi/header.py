@@ -8,7 +8,7 @@ import tempfile
 
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 SECTION = re.compile(r"^-+ ?(\d.*?) ?-+$")
-NOT_CONSTANT = {"Z4J_ABI_H", "Z4J_EXPORT", "Z4J_HAS"}
+NOT_CONSTANT = {"Z4J_ABI_H", "Z4J_EXPORT", "Z4J_REACHES", "Z4J_HAS"}
 
 
 @dataclasses.dataclass

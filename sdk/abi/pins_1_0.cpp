@@ -16,7 +16,6 @@ constexpr bool same(const char* a, const char* b) {
 
 static_assert(std::is_same_v<z4j_status, int32_t>, "z4j_status");
 static_assert(std::is_same_v<z4j_op, uint64_t>, "z4j_op");
-static_assert(std::is_same_v<z4j_conn, uint64_t>, "z4j_conn");
 
 static_assert(sizeof(z4j_str) == 16 && alignof(z4j_str) == 8, "z4j_str");
 static_assert(offsetof(z4j_str, ptr) == 0 && sizeof(z4j_str::ptr) == 8 && std::is_same_v<decltype(z4j_str::ptr), const char*>, "z4j_str::ptr");
@@ -85,7 +84,7 @@ static_assert(offsetof(z4j_host, secret) == 112 && sizeof(z4j_host::secret) == 8
 static_assert(offsetof(z4j_host, metric) == 120 && sizeof(z4j_host::metric) == 8 && std::is_same_v<decltype(z4j_host::metric), void (*)(void*, z4j_str, z4j_str, double, int32_t)>, "z4j_host::metric");
 static_assert(offsetof(z4j_host, service) == 128 && sizeof(z4j_host::service) == 8 && std::is_same_v<decltype(z4j_host::service), const void* (*)(void*, z4j_str)>, "z4j_host::service");
 
-static_assert(sizeof(z4j_plugin) >= 232 && alignof(z4j_plugin) == 8, "z4j_plugin");
+static_assert(sizeof(z4j_plugin) >= 224 && alignof(z4j_plugin) == 8, "z4j_plugin");
 static_assert(offsetof(z4j_plugin, struct_size) == 0 && sizeof(z4j_plugin::struct_size) == 4 && std::is_same_v<decltype(z4j_plugin::struct_size), uint32_t>, "z4j_plugin::struct_size");
 static_assert(offsetof(z4j_plugin, flags) == 4 && sizeof(z4j_plugin::flags) == 4 && std::is_same_v<decltype(z4j_plugin::flags), uint32_t>, "z4j_plugin::flags");
 static_assert(offsetof(z4j_plugin, id) == 8 && sizeof(z4j_plugin::id) == 16 && std::is_same_v<decltype(z4j_plugin::id), z4j_str>, "z4j_plugin::id");
@@ -104,8 +103,7 @@ static_assert(offsetof(z4j_plugin, start) == 184 && sizeof(z4j_plugin::start) ==
 static_assert(offsetof(z4j_plugin, stop) == 192 && sizeof(z4j_plugin::stop) == 8 && std::is_same_v<decltype(z4j_plugin::stop), z4j_status (*)(z4j_instance*, uint32_t, z4j_error*)>, "z4j_plugin::stop");
 static_assert(offsetof(z4j_plugin, destroy) == 200 && sizeof(z4j_plugin::destroy) == 8 && std::is_same_v<decltype(z4j_plugin::destroy), void (*)(z4j_instance*)>, "z4j_plugin::destroy");
 static_assert(offsetof(z4j_plugin, cancel) == 208 && sizeof(z4j_plugin::cancel) == 8 && std::is_same_v<decltype(z4j_plugin::cancel), void (*)(z4j_instance*, z4j_op)>, "z4j_plugin::cancel");
-static_assert(offsetof(z4j_plugin, reconfigure) == 216 && sizeof(z4j_plugin::reconfigure) == 8 && std::is_same_v<decltype(z4j_plugin::reconfigure), z4j_status (*)(z4j_instance*, z4j_str, z4j_error*)>, "z4j_plugin::reconfigure");
-static_assert(offsetof(z4j_plugin, get_interface) == 224 && sizeof(z4j_plugin::get_interface) == 8 && std::is_same_v<decltype(z4j_plugin::get_interface), const void* (*)(z4j_str)>, "z4j_plugin::get_interface");
+static_assert(offsetof(z4j_plugin, get_interface) == 216 && sizeof(z4j_plugin::get_interface) == 8 && std::is_same_v<decltype(z4j_plugin::get_interface), const void* (*)(z4j_str)>, "z4j_plugin::get_interface");
 
 static_assert(sizeof(z4j_plugin_entry) >= 48 && alignof(z4j_plugin_entry) == 8, "z4j_plugin_entry");
 static_assert(offsetof(z4j_plugin_entry, magic) == 0 && sizeof(z4j_plugin_entry::magic) == 8 && std::is_same_v<decltype(z4j_plugin_entry::magic), uint64_t>, "z4j_plugin_entry::magic");
@@ -129,13 +127,13 @@ static_assert(offsetof(z4j_engine, snapshot) == 40 && sizeof(z4j_engine::snapsho
 static_assert(sizeof(z4j_scheduler) >= 72 && alignof(z4j_scheduler) == 8, "z4j_scheduler");
 static_assert(offsetof(z4j_scheduler, struct_size) == 0 && sizeof(z4j_scheduler::struct_size) == 4 && std::is_same_v<decltype(z4j_scheduler::struct_size), uint32_t>, "z4j_scheduler::struct_size");
 static_assert(offsetof(z4j_scheduler, reserved0) == 4 && sizeof(z4j_scheduler::reserved0) == 4 && std::is_same_v<decltype(z4j_scheduler::reserved0), uint32_t>, "z4j_scheduler::reserved0");
-static_assert(offsetof(z4j_scheduler, capabilities) == 8 && sizeof(z4j_scheduler::capabilities) == 8 && std::is_same_v<decltype(z4j_scheduler::capabilities), uint64_t (*)(z4j_instance*)>, "z4j_scheduler::capabilities");
-static_assert(offsetof(z4j_scheduler, list) == 16 && sizeof(z4j_scheduler::list) == 8 && std::is_same_v<decltype(z4j_scheduler::list), z4j_status (*)(z4j_instance*, z4j_op, z4j_str, z4j_error*)>, "z4j_scheduler::list");
-static_assert(offsetof(z4j_scheduler, put) == 24 && sizeof(z4j_scheduler::put) == 8 && std::is_same_v<decltype(z4j_scheduler::put), z4j_status (*)(z4j_instance*, z4j_op, z4j_str, z4j_str, z4j_error*)>, "z4j_scheduler::put");
-static_assert(offsetof(z4j_scheduler, remove) == 32 && sizeof(z4j_scheduler::remove) == 8 && std::is_same_v<decltype(z4j_scheduler::remove), z4j_status (*)(z4j_instance*, z4j_op, z4j_str, z4j_str, z4j_error*)>, "z4j_scheduler::remove");
-static_assert(offsetof(z4j_scheduler, trigger) == 40 && sizeof(z4j_scheduler::trigger) == 8 && std::is_same_v<decltype(z4j_scheduler::trigger), z4j_status (*)(z4j_instance*, z4j_op, z4j_str, z4j_error*)>, "z4j_scheduler::trigger");
-static_assert(offsetof(z4j_scheduler, preview) == 48 && sizeof(z4j_scheduler::preview) == 8 && std::is_same_v<decltype(z4j_scheduler::preview), z4j_status (*)(z4j_instance*, z4j_str, int64_t, int64_t*, uint32_t*, z4j_error*)>, "z4j_scheduler::preview");
-static_assert(offsetof(z4j_scheduler, scheduler_name) == 56 && sizeof(z4j_scheduler::scheduler_name) == 16 && std::is_same_v<decltype(z4j_scheduler::scheduler_name), z4j_str>, "z4j_scheduler::scheduler_name");
+static_assert(offsetof(z4j_scheduler, scheduler_name) == 8 && sizeof(z4j_scheduler::scheduler_name) == 16 && std::is_same_v<decltype(z4j_scheduler::scheduler_name), z4j_str>, "z4j_scheduler::scheduler_name");
+static_assert(offsetof(z4j_scheduler, capabilities) == 24 && sizeof(z4j_scheduler::capabilities) == 8 && std::is_same_v<decltype(z4j_scheduler::capabilities), uint64_t (*)(z4j_instance*)>, "z4j_scheduler::capabilities");
+static_assert(offsetof(z4j_scheduler, list) == 32 && sizeof(z4j_scheduler::list) == 8 && std::is_same_v<decltype(z4j_scheduler::list), z4j_status (*)(z4j_instance*, z4j_op, z4j_str, z4j_error*)>, "z4j_scheduler::list");
+static_assert(offsetof(z4j_scheduler, put) == 40 && sizeof(z4j_scheduler::put) == 8 && std::is_same_v<decltype(z4j_scheduler::put), z4j_status (*)(z4j_instance*, z4j_op, z4j_str, z4j_str, z4j_error*)>, "z4j_scheduler::put");
+static_assert(offsetof(z4j_scheduler, remove) == 48 && sizeof(z4j_scheduler::remove) == 8 && std::is_same_v<decltype(z4j_scheduler::remove), z4j_status (*)(z4j_instance*, z4j_op, z4j_str, z4j_str, z4j_error*)>, "z4j_scheduler::remove");
+static_assert(offsetof(z4j_scheduler, trigger) == 56 && sizeof(z4j_scheduler::trigger) == 8 && std::is_same_v<decltype(z4j_scheduler::trigger), z4j_status (*)(z4j_instance*, z4j_op, z4j_str, z4j_error*)>, "z4j_scheduler::trigger");
+static_assert(offsetof(z4j_scheduler, preview) == 64 && sizeof(z4j_scheduler::preview) == 8 && std::is_same_v<decltype(z4j_scheduler::preview), z4j_status (*)(z4j_instance*, z4j_str, int64_t, int64_t*, uint32_t*, z4j_error*)>, "z4j_scheduler::preview");
 
 static_assert(sizeof(z4j_submission) >= 160 && alignof(z4j_submission) == 8, "z4j_submission");
 static_assert(offsetof(z4j_submission, struct_size) == 0 && sizeof(z4j_submission::struct_size) == 4 && std::is_same_v<decltype(z4j_submission::struct_size), uint32_t>, "z4j_submission::struct_size");
@@ -200,7 +198,7 @@ static_assert(offsetof(z4j_schedule_store, watch) == 56 && sizeof(z4j_schedule_s
 static_assert(offsetof(z4j_schedule_store, plan) == 64 && sizeof(z4j_schedule_store::plan) == 8 && std::is_same_v<decltype(z4j_schedule_store::plan), z4j_status (*)(void*, uint64_t, const z4j_plan*, uint32_t, uint8_t*, z4j_error*)>, "z4j_schedule_store::plan");
 static_assert(offsetof(z4j_schedule_store, fire) == 72 && sizeof(z4j_schedule_store::fire) == 8 && std::is_same_v<decltype(z4j_schedule_store::fire), z4j_status (*)(void*, uint64_t, const z4j_fire*, uint32_t, uint8_t*, z4j_error*)>, "z4j_schedule_store::fire");
 
-static_assert(sizeof(z4j_notification) >= 160 && alignof(z4j_notification) == 8, "z4j_notification");
+static_assert(sizeof(z4j_notification) >= 144 && alignof(z4j_notification) == 8, "z4j_notification");
 static_assert(offsetof(z4j_notification, struct_size) == 0 && sizeof(z4j_notification::struct_size) == 4 && std::is_same_v<decltype(z4j_notification::struct_size), uint32_t>, "z4j_notification::struct_size");
 static_assert(offsetof(z4j_notification, severity) == 4 && sizeof(z4j_notification::severity) == 4 && std::is_same_v<decltype(z4j_notification::severity), int32_t>, "z4j_notification::severity");
 static_assert(offsetof(z4j_notification, is_test) == 8 && sizeof(z4j_notification::is_test) == 4 && std::is_same_v<decltype(z4j_notification::is_test), int32_t>, "z4j_notification::is_test");
@@ -209,19 +207,18 @@ static_assert(offsetof(z4j_notification, id) == 16 && sizeof(z4j_notification::i
 static_assert(offsetof(z4j_notification, dedup_key) == 32 && sizeof(z4j_notification::dedup_key) == 16 && std::is_same_v<decltype(z4j_notification::dedup_key), z4j_str>, "z4j_notification::dedup_key");
 static_assert(offsetof(z4j_notification, title) == 48 && sizeof(z4j_notification::title) == 16 && std::is_same_v<decltype(z4j_notification::title), z4j_str>, "z4j_notification::title");
 static_assert(offsetof(z4j_notification, body_text) == 64 && sizeof(z4j_notification::body_text) == 16 && std::is_same_v<decltype(z4j_notification::body_text), z4j_str>, "z4j_notification::body_text");
-static_assert(offsetof(z4j_notification, body_markdown) == 80 && sizeof(z4j_notification::body_markdown) == 16 && std::is_same_v<decltype(z4j_notification::body_markdown), z4j_str>, "z4j_notification::body_markdown");
-static_assert(offsetof(z4j_notification, url) == 96 && sizeof(z4j_notification::url) == 16 && std::is_same_v<decltype(z4j_notification::url), z4j_str>, "z4j_notification::url");
+static_assert(offsetof(z4j_notification, url) == 80 && sizeof(z4j_notification::url) == 16 && std::is_same_v<decltype(z4j_notification::url), z4j_str>, "z4j_notification::url");
+static_assert(offsetof(z4j_notification, target_type) == 96 && sizeof(z4j_notification::target_type) == 16 && std::is_same_v<decltype(z4j_notification::target_type), z4j_str>, "z4j_notification::target_type");
 static_assert(offsetof(z4j_notification, target_json) == 112 && sizeof(z4j_notification::target_json) == 16 && std::is_same_v<decltype(z4j_notification::target_json), z4j_str>, "z4j_notification::target_json");
 static_assert(offsetof(z4j_notification, context_json) == 128 && sizeof(z4j_notification::context_json) == 16 && std::is_same_v<decltype(z4j_notification::context_json), z4j_str>, "z4j_notification::context_json");
-static_assert(offsetof(z4j_notification, target_type) == 144 && sizeof(z4j_notification::target_type) == 16 && std::is_same_v<decltype(z4j_notification::target_type), z4j_str>, "z4j_notification::target_type");
 
 static_assert(sizeof(z4j_notifier) >= 56 && alignof(z4j_notifier) == 8, "z4j_notifier");
 static_assert(offsetof(z4j_notifier, struct_size) == 0 && sizeof(z4j_notifier::struct_size) == 4 && std::is_same_v<decltype(z4j_notifier::struct_size), uint32_t>, "z4j_notifier::struct_size");
 static_assert(offsetof(z4j_notifier, max_body_bytes) == 4 && sizeof(z4j_notifier::max_body_bytes) == 4 && std::is_same_v<decltype(z4j_notifier::max_body_bytes), uint32_t>, "z4j_notifier::max_body_bytes");
 static_assert(offsetof(z4j_notifier, capabilities) == 8 && sizeof(z4j_notifier::capabilities) == 8 && std::is_same_v<decltype(z4j_notifier::capabilities), uint64_t>, "z4j_notifier::capabilities");
 static_assert(offsetof(z4j_notifier, target_schema_json) == 16 && sizeof(z4j_notifier::target_schema_json) == 16 && std::is_same_v<decltype(z4j_notifier::target_schema_json), z4j_str>, "z4j_notifier::target_schema_json");
-static_assert(offsetof(z4j_notifier, send) == 32 && sizeof(z4j_notifier::send) == 8 && std::is_same_v<decltype(z4j_notifier::send), z4j_status (*)(z4j_instance*, z4j_op, const z4j_notification*, z4j_error*)>, "z4j_notifier::send");
-static_assert(offsetof(z4j_notifier, types_json) == 40 && sizeof(z4j_notifier::types_json) == 16 && std::is_same_v<decltype(z4j_notifier::types_json), z4j_str>, "z4j_notifier::types_json");
+static_assert(offsetof(z4j_notifier, types_json) == 32 && sizeof(z4j_notifier::types_json) == 16 && std::is_same_v<decltype(z4j_notifier::types_json), z4j_str>, "z4j_notifier::types_json");
+static_assert(offsetof(z4j_notifier, send) == 48 && sizeof(z4j_notifier::send) == 8 && std::is_same_v<decltype(z4j_notifier::send), z4j_status (*)(z4j_instance*, z4j_op, const z4j_notification*, z4j_error*)>, "z4j_notifier::send");
 
 static_assert(sizeof(z4j_store_info) >= 40 && alignof(z4j_store_info) == 8, "z4j_store_info");
 static_assert(offsetof(z4j_store_info, struct_size) == 0 && sizeof(z4j_store_info::struct_size) == 4 && std::is_same_v<decltype(z4j_store_info::struct_size), uint32_t>, "z4j_store_info::struct_size");
@@ -229,7 +226,7 @@ static_assert(offsetof(z4j_store_info, best_rows) == 4 && sizeof(z4j_store_info:
 static_assert(offsetof(z4j_store_info, max_rows) == 8 && sizeof(z4j_store_info::max_rows) == 4 && std::is_same_v<decltype(z4j_store_info::max_rows), uint32_t>, "z4j_store_info::max_rows");
 static_assert(offsetof(z4j_store_info, writers) == 12 && sizeof(z4j_store_info::writers) == 4 && std::is_same_v<decltype(z4j_store_info::writers), uint32_t>, "z4j_store_info::writers");
 static_assert(offsetof(z4j_store_info, readers) == 16 && sizeof(z4j_store_info::readers) == 4 && std::is_same_v<decltype(z4j_store_info::readers), uint32_t>, "z4j_store_info::readers");
-static_assert(offsetof(z4j_store_info, max_in_flight) == 20 && sizeof(z4j_store_info::max_in_flight) == 4 && std::is_same_v<decltype(z4j_store_info::max_in_flight), uint32_t>, "z4j_store_info::max_in_flight");
+static_assert(offsetof(z4j_store_info, reserved0) == 20 && sizeof(z4j_store_info::reserved0) == 4 && std::is_same_v<decltype(z4j_store_info::reserved0), uint32_t>, "z4j_store_info::reserved0");
 static_assert(offsetof(z4j_store_info, capabilities) == 24 && sizeof(z4j_store_info::capabilities) == 8 && std::is_same_v<decltype(z4j_store_info::capabilities), uint64_t>, "z4j_store_info::capabilities");
 static_assert(offsetof(z4j_store_info, max_bytes) == 32 && sizeof(z4j_store_info::max_bytes) == 8 && std::is_same_v<decltype(z4j_store_info::max_bytes), uint64_t>, "z4j_store_info::max_bytes");
 
@@ -437,13 +434,11 @@ static_assert(offsetof(z4j_http_request, user_id) == 104 && sizeof(z4j_http_requ
 static_assert(offsetof(z4j_http_request, permissions_json) == 120 && sizeof(z4j_http_request::permissions_json) == 16 && std::is_same_v<decltype(z4j_http_request::permissions_json), z4j_str>, "z4j_http_request::permissions_json");
 static_assert(offsetof(z4j_http_request, trace_id) == 136 && sizeof(z4j_http_request::trace_id) == 16 && std::is_same_v<decltype(z4j_http_request::trace_id), z4j_str>, "z4j_http_request::trace_id");
 
-static_assert(sizeof(z4j_http_reply) >= 40 && alignof(z4j_http_reply) == 8, "z4j_http_reply");
+static_assert(sizeof(z4j_http_reply) >= 24 && alignof(z4j_http_reply) == 8, "z4j_http_reply");
 static_assert(offsetof(z4j_http_reply, struct_size) == 0 && sizeof(z4j_http_reply::struct_size) == 4 && std::is_same_v<decltype(z4j_http_reply::struct_size), uint32_t>, "z4j_http_reply::struct_size");
 static_assert(offsetof(z4j_http_reply, reserved0) == 4 && sizeof(z4j_http_reply::reserved0) == 4 && std::is_same_v<decltype(z4j_http_reply::reserved0), uint32_t>, "z4j_http_reply::reserved0");
 static_assert(offsetof(z4j_http_reply, begin) == 8 && sizeof(z4j_http_reply::begin) == 8 && std::is_same_v<decltype(z4j_http_reply::begin), z4j_status (*)(void*, z4j_op, uint32_t, z4j_str, z4j_str)>, "z4j_http_reply::begin");
 static_assert(offsetof(z4j_http_reply, write) == 16 && sizeof(z4j_http_reply::write) == 8 && std::is_same_v<decltype(z4j_http_reply::write), z4j_status (*)(void*, z4j_op, z4j_str)>, "z4j_http_reply::write");
-static_assert(offsetof(z4j_http_reply, ws_send) == 24 && sizeof(z4j_http_reply::ws_send) == 8 && std::is_same_v<decltype(z4j_http_reply::ws_send), z4j_status (*)(void*, z4j_conn, z4j_str, int32_t)>, "z4j_http_reply::ws_send");
-static_assert(offsetof(z4j_http_reply, ws_close) == 32 && sizeof(z4j_http_reply::ws_close) == 8 && std::is_same_v<decltype(z4j_http_reply::ws_close), z4j_status (*)(void*, z4j_conn, uint32_t, z4j_str)>, "z4j_http_reply::ws_close");
 
 static_assert(sizeof(z4j_asset) == 64 && alignof(z4j_asset) == 8, "z4j_asset");
 static_assert(offsetof(z4j_asset, path) == 0 && sizeof(z4j_asset::path) == 16 && std::is_same_v<decltype(z4j_asset::path), z4j_str>, "z4j_asset::path");
@@ -451,18 +446,14 @@ static_assert(offsetof(z4j_asset, content_type) == 16 && sizeof(z4j_asset::conte
 static_assert(offsetof(z4j_asset, etag) == 32 && sizeof(z4j_asset::etag) == 16 && std::is_same_v<decltype(z4j_asset::etag), z4j_str>, "z4j_asset::etag");
 static_assert(offsetof(z4j_asset, bytes) == 48 && sizeof(z4j_asset::bytes) == 16 && std::is_same_v<decltype(z4j_asset::bytes), z4j_str>, "z4j_asset::bytes");
 
-static_assert(sizeof(z4j_http) >= 80 && alignof(z4j_http) == 8, "z4j_http");
+static_assert(sizeof(z4j_http) >= 40 && alignof(z4j_http) == 8, "z4j_http");
 static_assert(offsetof(z4j_http, struct_size) == 0 && sizeof(z4j_http::struct_size) == 4 && std::is_same_v<decltype(z4j_http::struct_size), uint32_t>, "z4j_http::struct_size");
 static_assert(offsetof(z4j_http, route_count) == 4 && sizeof(z4j_http::route_count) == 4 && std::is_same_v<decltype(z4j_http::route_count), uint32_t>, "z4j_http::route_count");
 static_assert(offsetof(z4j_http, routes) == 8 && sizeof(z4j_http::routes) == 8 && std::is_same_v<decltype(z4j_http::routes), const z4j_route*>, "z4j_http::routes");
 static_assert(offsetof(z4j_http, asset_count) == 16 && sizeof(z4j_http::asset_count) == 4 && std::is_same_v<decltype(z4j_http::asset_count), uint32_t>, "z4j_http::asset_count");
 static_assert(offsetof(z4j_http, reserved0) == 20 && sizeof(z4j_http::reserved0) == 4 && std::is_same_v<decltype(z4j_http::reserved0), uint32_t>, "z4j_http::reserved0");
 static_assert(offsetof(z4j_http, assets) == 24 && sizeof(z4j_http::assets) == 8 && std::is_same_v<decltype(z4j_http::assets), const z4j_asset*>, "z4j_http::assets");
-static_assert(offsetof(z4j_http, dashboard_json) == 32 && sizeof(z4j_http::dashboard_json) == 16 && std::is_same_v<decltype(z4j_http::dashboard_json), z4j_str>, "z4j_http::dashboard_json");
-static_assert(offsetof(z4j_http, handle) == 48 && sizeof(z4j_http::handle) == 8 && std::is_same_v<decltype(z4j_http::handle), z4j_status (*)(z4j_instance*, z4j_op, const z4j_http_request*, z4j_error*)>, "z4j_http::handle");
-static_assert(offsetof(z4j_http, ws_open) == 56 && sizeof(z4j_http::ws_open) == 8 && std::is_same_v<decltype(z4j_http::ws_open), z4j_status (*)(z4j_instance*, z4j_conn, const z4j_http_request*, z4j_error*)>, "z4j_http::ws_open");
-static_assert(offsetof(z4j_http, ws_message) == 64 && sizeof(z4j_http::ws_message) == 8 && std::is_same_v<decltype(z4j_http::ws_message), void (*)(z4j_instance*, z4j_conn, z4j_str, int32_t)>, "z4j_http::ws_message");
-static_assert(offsetof(z4j_http, ws_closed) == 72 && sizeof(z4j_http::ws_closed) == 8 && std::is_same_v<decltype(z4j_http::ws_closed), void (*)(z4j_instance*, z4j_conn, uint32_t)>, "z4j_http::ws_closed");
+static_assert(offsetof(z4j_http, handle) == 32 && sizeof(z4j_http::handle) == 8 && std::is_same_v<decltype(z4j_http::handle), z4j_status (*)(z4j_instance*, z4j_op, const z4j_http_request*, z4j_error*)>, "z4j_http::handle");
 
 static_assert(Z4J_ABI_MAJOR == 1u, "Z4J_ABI_MAJOR");
 static_assert(Z4J_ABI_MINOR >= 0, "Z4J_ABI_MINOR");
@@ -509,6 +500,8 @@ static_assert(Z4J_LOG_ERROR == 4u, "Z4J_LOG_ERROR");
 static_assert(Z4J_HEALTH_OK == 0u, "Z4J_HEALTH_OK");
 static_assert(Z4J_HEALTH_DEGRADED == 1u, "Z4J_HEALTH_DEGRADED");
 static_assert(Z4J_HEALTH_FAILING == 2u, "Z4J_HEALTH_FAILING");
+static_assert(Z4J_METRIC_ADD == 0u, "Z4J_METRIC_ADD");
+static_assert(Z4J_METRIC_SET == 1u, "Z4J_METRIC_SET");
 static_assert(Z4J_PLUGIN_CONCURRENT == 1u, "Z4J_PLUGIN_CONCURRENT");
 static_assert(Z4J_PLUGIN_SINGLETON == 2u, "Z4J_PLUGIN_SINGLETON");
 static_assert(Z4J_PLUGIN_WANTS_PROCESS == 4u, "Z4J_PLUGIN_WANTS_PROCESS");
@@ -554,9 +547,6 @@ static_assert(Z4J_FIRE_TAKEN == 3u, "Z4J_FIRE_TAKEN");
 static_assert(Z4J_FIRE_STALE == 4u, "Z4J_FIRE_STALE");
 static_assert(Z4J_FIRE_FAILED == 5u, "Z4J_FIRE_FAILED");
 static_assert(same(Z4J_IFACE_NOTIFIER, "z4j.notifier/1"), "Z4J_IFACE_NOTIFIER");
-static_assert(Z4J_NOTIFY_MARKDOWN == 1u, "Z4J_NOTIFY_MARKDOWN");
-static_assert(Z4J_NOTIFY_RESOLVE == 2u, "Z4J_NOTIFY_RESOLVE");
-static_assert(Z4J_NOTIFY_RECEIPT == 4u, "Z4J_NOTIFY_RECEIPT");
 static_assert(same(Z4J_IFACE_STORAGE, "z4j.storage/1"), "Z4J_IFACE_STORAGE");
 static_assert(Z4J_STORE_NOTICES == 1u, "Z4J_STORE_NOTICES");
 static_assert(Z4J_STORE_SHARED == 2u, "Z4J_STORE_SHARED");
@@ -633,13 +623,10 @@ static_assert(Z4J_ROW_CHANGED == 2u, "Z4J_ROW_CHANGED");
 static_assert(Z4J_COMMIT_RELAXED == 1u, "Z4J_COMMIT_RELAXED");
 static_assert(Z4J_COMMIT_RETENTION == 2u, "Z4J_COMMIT_RETENTION");
 static_assert(Z4J_SESSION_WRITE == 1u, "Z4J_SESSION_WRITE");
-static_assert(Z4J_SESSION_STALE_OK == 2u, "Z4J_SESSION_STALE_OK");
-static_assert(Z4J_SESSION_SNAPSHOT == 4u, "Z4J_SESSION_SNAPSHOT");
+static_assert(Z4J_SESSION_SNAPSHOT == 2u, "Z4J_SESSION_SNAPSHOT");
 static_assert(same(Z4J_SERVICE_NOTICES, "z4j.notices/1"), "Z4J_SERVICE_NOTICES");
 static_assert(same(Z4J_SERVICE_HTTP_CLIENT, "z4j.http-client/1"), "Z4J_SERVICE_HTTP_CLIENT");
 static_assert(same(Z4J_SERVICE_RESOLVER, "z4j.resolver/1"), "Z4J_SERVICE_RESOLVER");
 static_assert(same(Z4J_IFACE_HTTP, "z4j.http/1"), "Z4J_IFACE_HTTP");
 static_assert(same(Z4J_SERVICE_HTTP_REPLY, "z4j.http-reply/1"), "Z4J_SERVICE_HTTP_REPLY");
 static_assert(Z4J_ROUTE_PUBLIC == 1u, "Z4J_ROUTE_PUBLIC");
-static_assert(Z4J_ROUTE_WEBSOCKET == 2u, "Z4J_ROUTE_WEBSOCKET");
-static_assert(Z4J_ROUTE_STREAM == 4u, "Z4J_ROUTE_STREAM");

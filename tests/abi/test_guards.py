@@ -1,6 +1,7 @@
 """The guards of sdk/abi hold on the tree, and each fails on a copy with a deliberate edit."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -9,8 +10,8 @@ import unittest
 SOURCE = pathlib.Path(os.environ["Z4J_SOURCE"])
 SEND = "z4j_status (*send)(z4j_instance*, z4j_op, const z4j_notification*, z4j_error*);"
 TRIGGER = "  z4j_status (*trigger)(z4j_instance*, z4j_op, z4j_str id, z4j_error*);\n"
-TYPES = "  z4j_str types_json;\n} z4j_notifier;"
-GROWN = "  z4j_str types_json;\n  uint64_t more;   /* new */\n} z4j_notifier;"
+LAST = f"  {SEND}\n}} z4j_notifier;"
+GROWN = f"  {SEND}\n  uint64_t more;   /* new */\n}} z4j_notifier;"
 
 
 class Copy:
@@ -23,6 +24,8 @@ class Copy:
         shutil.copy(SOURCE / "docs" / "write-a-plugin" / "reference.md", self.folder / "docs" / "write-a-plugin")
         self.abi = self.folder / "sdk" / "abi"
         self.header = self.folder / "sdk" / "include" / "z4j" / "abi.h"
+        frozen = self.abi / "frozen"  # a copy may be changed: nothing of it is frozen
+        frozen.write_text("".join(line for line in frozen.read_text().splitlines(keepends=True) if line.startswith("#")))
 
     def edit(self, old, new):
         text = self.header.read_text()
@@ -62,7 +65,7 @@ class GuardTest(unittest.TestCase):
 
     def test_pins_and_baseline_see_every_kind_of_change(self):
         for old, new in ((TRIGGER, ""), ("  uint32_t struct_size; uint32_t max_body_bytes;\n", "  uint32_t struct_size; uint32_t max_body_bytes;\n  uint64_t first;\n"),
-                         (SEND, SEND.replace("z4j_op,", "uint32_t,")), (TYPES, GROWN)):
+                         (SEND, SEND.replace("z4j_op,", "uint32_t,")), (LAST, GROWN)):
             self.assert_edit_fails("pins", "run ./dev abi", old, new)
             self.assert_edit_fails("baseline", "run ./dev abi", old, new)
         # What abidiff does not see, pins do.
@@ -77,7 +80,7 @@ class GuardTest(unittest.TestCase):
         self.assertEqual(copy.run("freeze").returncode, 0)
         self.assert_holds(copy)
         self.assertIn("frozen already", copy.run("freeze").stderr)
-        copy.edit(TYPES, GROWN)
+        copy.edit(LAST, GROWN)
         self.assert_fails("raise Z4J_ABI_MINOR", copy, "pins")
         self.assertIn("raise Z4J_ABI_MINOR", copy.run("write").stderr)
         copy.edit("#define Z4J_ABI_MINOR 0", "#define Z4J_ABI_MINOR 1")
@@ -121,6 +124,13 @@ class GuardTest(unittest.TestCase):
                 self.assertEqual(done.returncode, 1, done.stdout)
                 # A compiler may refuse it before the guard speaks: then there is no layout to look at.
                 self.assertTrue(words in done.stderr or ("bit-field" in words and "error" in done.stderr) or ("bool" in words and "bool" in done.stderr), done.stderr)
+
+    def test_nobody_asks_for_the_size_that_a_struct_has_today(self):
+        """A plugin of an older minor has shorter structs: Z4J_REACHES and Z4J_HAS ask for a member."""
+        asked = re.compile(r"struct_size\s*[<>]=?\s*sizeof")
+        found = [f"{path}:{text[:at.start()].count(chr(10)) + 1}" for folder in ("kernel", "plugins", "sdk") for path in sorted((SOURCE / folder).rglob("*.[ch]*"))
+                 if path.suffix in (".c", ".h", ".cpp", ".hpp") for text in [path.read_text()] for at in asked.finditer(text)]
+        self.assertEqual(found, [])
 
     def test_the_reference_page_follows_the_comments(self):
         self.assert_edit_fails("reference", "run ./dev abi", "groups open/update/resolve", "groups some")

@@ -355,8 +355,8 @@ z4j_status preview(z4j_instance*, z4j_str schedule, std::int64_t from, std::int6
   return refuse(e, Z4J_INVALID, "it knows no such expression");
 }
 const z4j_scheduler kScheduler = {
-    sizeof(z4j_scheduler), 0, &scheduler_capabilities, &list, nullptr, nullptr, nullptr, &preview,
-    lit("bad-beat")};
+    sizeof(z4j_scheduler), 0, lit("bad-beat"), &scheduler_capabilities, &list, nullptr, nullptr,
+    nullptr, &preview};
 
 // A notifier that posts to "url" of its target through the host.
 struct Sent {
@@ -430,8 +430,8 @@ z4j_notifier kNotifier = {
     65536,
     0,
     lit(R"({"type":"object","additionalProperties":false,"properties":{"url":{"type":"string","maxLength":4096,"x-z4j-secret":true,"description":"where"}}})"),
-    &send,
-    lit("")};
+    lit(""),
+    &send};
 
 constexpr z4j_route kRoutes[] = {z4j::route("GET", "hello/{name}", "", Z4J_ROUTE_PUBLIC),
                                  z4j::route("POST", "echo", "", 0, 1000)};
@@ -453,8 +453,7 @@ z4j_status handle(z4j_instance* i, z4j_op op, const z4j_http_request* r, z4j_err
   reply->write(thing.host->ctx, op, is("echoes-script") ? r->params_json : lit("hello"));
   return answer(i, op, "", e, view(r->body));
 }
-z4j_http kHttp = {sizeof(z4j_http), 2,       kRoutes, 1,       0,      kAssets,
-                  lit(""),          &handle, nullptr, nullptr, nullptr};
+z4j_http kHttp = {sizeof(z4j_http), 2, kRoutes, 1, 0, kAssets, &handle};
 
 const void* get_interface(z4j_str id) {
   const std::string_view name = view(id);
@@ -502,7 +501,6 @@ z4j_plugin plugin = {sizeof(z4j_plugin),
                      &stop,
                      &destroy,
                      &cancel,
-                     nullptr,
                      &get_interface};
 [[maybe_unused]] const z4j_plugin* plugins[] = {&plugin, &plugin};
 

@@ -88,7 +88,7 @@ Ask notify(Subject& subject, const Note& note) {
   const z4j_notifier& notifier = subject.notifier();
   return {"send", [&notifier, note](z4j_instance* i, z4j_op op, z4j_error* e) {
             const Guarded id(note.id), dedup(note.dedup), title(note.title), text(note.text),
-                markdown(note.markdown), url(note.url), target(note.target), context(note.context),
+                url(note.url), target(note.target), context(note.context),
                 type(note.type);
             z4j_notification n{};
             n.struct_size = sizeof n;
@@ -99,7 +99,6 @@ Ask notify(Subject& subject, const Note& note) {
             n.dedup_key = dedup.text();
             n.title = title.text();
             n.body_text = text.text();
-            n.body_markdown = markdown.text();
             n.url = url.text();
             n.target_json = target.text();
             n.context_json = context.text();

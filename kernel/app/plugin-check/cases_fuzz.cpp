@@ -60,7 +60,7 @@ void calls(Subject& subject) {
     Running running(subject);
     std::vector<z4j_op> ops;
     for (int step = 0; step < 60; ++step) {
-      switch (subject.below(6)) {
+      switch (subject.below(5)) {
         case 0:
         case 1:
         case 2:
@@ -73,16 +73,8 @@ void calls(Subject& subject) {
             subject.call("cancel", [&] { p.cancel(running.instance.get(), op); });
           }
           break;
-        case 4:
-          running.host.pump(static_cast<int>(subject.below(3)));
-          break;
         default:
-          if (p.reconfigure != nullptr && subject.below(4) == 0) {
-            const std::string config = subject.config();
-            (void)subject.status_of("reconfigure", [&](z4j_error* e) {
-              return p.reconfigure(running.instance.get(), lend(config), e);
-            });
-          }
+          running.host.pump(static_cast<int>(subject.below(3)));
       }
     }
     const CallError stopped =

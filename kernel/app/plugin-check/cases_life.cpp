@@ -306,29 +306,6 @@ void add_life_cases(Cases& cases) {
     elsewhere([&] { (void)instance->stop(); });
     elsewhere([&] { instance->destroy(); });
   });
-  add("reconfigure", "takes new settings, or says that it can't, while it runs",
-      [](Subject& subject) {
-        if (subject.plugin().reconfigure == nullptr) throw NotForThis("it has no reconfigure()");
-        Running running(subject);
-        const std::string config = subject.config();
-        const CallError done = subject.status_of("reconfigure", [&](z4j_error* e) {
-          return subject.plugin().reconfigure(running.instance.get(), plugin::lend(config), e);
-        });
-        expect(done.ok() || done.status == Z4J_UNSUPPORTED || done.status == Z4J_BAD_CONFIG,
-               "reconfigure() with the same settings answers " + done.text());
-        (void)running.instance.stop();
-      });
-  add("reconfigure-bad", "lives on when new settings are nonsense", [](Subject& subject) {
-    if (subject.plugin().reconfigure == nullptr) throw NotForThis("it has no reconfigure()");
-    Running running(subject);
-    for (const char* text : {"", "{", "[]", "null"}) {
-      const CallError done = subject.status_of("reconfigure", [&](z4j_error* e) {
-        return subject.plugin().reconfigure(running.instance.get(), plugin::lend(text), e);
-      });
-      (void)done;
-    }
-    (void)running.instance.stop();
-  });
 }
 
 }  // namespace z4j::check

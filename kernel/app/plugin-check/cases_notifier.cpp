@@ -295,7 +295,7 @@ void texts(Subject& subject, const std::string& text) {
     Note note;
     note.type = type.name;
     note.target = json::write(full_target(type.schema_json));
-    note.title = note.text = note.markdown = text;
+    note.title = note.text = text;
     note.context = json::write(
         json::Object{{"trigger", "task.failed"}, {"task_name", text}, {"exception", text}});
     (void)outcome_of(ask_and_wait(instance, notify(subject, note), 65'000));

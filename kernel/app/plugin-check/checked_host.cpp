@@ -325,7 +325,7 @@ void CheckedHost::fill_table() {
     ++self.emits_;
     if (self.shape_.emit != Z4J_OK) {
       fill(error, self.shape_.emit, "the queue of this host is full");
-      if (error != nullptr && error->struct_size >= sizeof(z4j_error)) error->retry_after_ms = 50;
+      if (Z4J_REACHES(error, z4j_error, message)) error->retry_after_ms = 50;
       return self.shape_.emit;
     }
     self.rows_ += batch->rows;
@@ -588,12 +588,6 @@ void CheckedHost::fill_services() {
     if (at->second.body.size() + chunk.len > kMaxResult) return Z4J_TOO_LARGE;
     at->second.body += text_of(chunk);
     return Z4J_OK;
-  };
-  reply.ws_send = [](void*, z4j_conn, z4j_str, std::int32_t) -> z4j_status {
-    return Z4J_UNSUPPORTED;
-  };
-  reply.ws_close = [](void*, z4j_conn, std::uint32_t, z4j_str) -> z4j_status {
-    return Z4J_UNSUPPORTED;
   };
   http_reply_ = placed(reply);
 }

@@ -214,7 +214,7 @@ Facts find_facts(const Options& options, Isolation isolation, int deadline_ms) {
     json::Object out{{"abi_major", entry.abi_major}, {"abi_minor", entry.abi_minor}};
     const auto clean = [](z4j_str s) { return std::string(plugin::cut(plugin::text_of(s), 200)); };
     const z4j_plugin& p = subject.plugin();
-    if (p.struct_size >= sizeof(z4j_plugin)) {
+    if (Z4J_REACHES(&p, z4j_plugin, get_interface)) {
       out["id"] = clean(p.id);
       out["name"] = clean(p.name);
       out["version"] = clean(p.version);

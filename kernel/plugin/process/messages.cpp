@@ -44,7 +44,6 @@ void each_field(Declaration& d, F&& field) {
   field(d.notifier_capabilities);
   field(d.target_schema);
   field(d.types);
-  field(d.dashboard);
   field(d.refused_at);
   field(d.what_to_do);
 }
@@ -140,7 +139,7 @@ Outcome outcome_of(z4j_status status, const z4j_error& error) {
 }
 
 z4j_status end_call(const Outcome& outcome, z4j_error* error) noexcept {
-  if (error != nullptr && error->struct_size >= sizeof(z4j_error) && outcome.status != Z4J_OK &&
+  if (Z4J_REACHES(error, z4j_error, message) && outcome.status != Z4J_OK &&
       outcome.status != Z4J_PENDING) {
     error->code = outcome.status;
     error->retry_after_ms = outcome.retry_after_ms;
@@ -228,7 +227,7 @@ Declared declared_by(const z4j_plugin& plugin) {
     out.max_body_bytes = notifier->max_body_bytes;
     out.notifier_capabilities = notifier->capabilities;
     out.target_schema = text_of(notifier->target_schema_json);
-    if (notifier->struct_size >= sizeof(z4j_notifier)) out.types = text_of(notifier->types_json);
+    out.types = text_of(notifier->types_json);
   }
   if (const auto* http = static_cast<const z4j_http*>(table(Z4J_IFACE_HTTP))) {
     for (std::uint32_t i = 0; i < std::min(http->route_count, kMostRoutes); ++i) {
@@ -242,7 +241,6 @@ Declared declared_by(const z4j_plugin& plugin) {
                             std::string(text_of(asset.content_type)),
                             std::string(text_of(asset.etag)), std::string(text_of(asset.bytes))});
     }
-    out.dashboard = text_of(http->dashboard_json);
   }
   return out;
 }

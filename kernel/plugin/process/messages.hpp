@@ -72,7 +72,6 @@ struct Declared {
   };
   std::vector<Route> routes;
   std::vector<Asset> assets;
-  std::string dashboard;
 
   // Not "": it was refused at that step.
   std::string refused_at;

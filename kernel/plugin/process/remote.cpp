@@ -137,8 +137,8 @@ struct Functions {
   static z4j_status send(z4j_instance* i, z4j_op op, const z4j_notification* n, z4j_error* error) {
     return with_op(i, Kind::send, op, error, n->severity, n->is_test, n->attempt, text_of(n->id),
                    text_of(n->dedup_key), text_of(n->title), text_of(n->body_text),
-                   text_of(n->body_markdown), text_of(n->url), text_of(n->target_json),
-                   text_of(n->context_json), text_of(n->target_type));
+                   text_of(n->url), text_of(n->target_type), text_of(n->target_json),
+                   text_of(n->context_json));
   }
   // A driver can be described from here, not run: who starts it refuses.
   static constexpr z4j_storage kNoDriver = {
@@ -229,7 +229,6 @@ struct Declaration {
     http.routes = routes.data();
     http.asset_count = static_cast<std::uint32_t>(assets.size());
     http.assets = assets.data();
-    http.dashboard_json = lend(d.dashboard);
     http.handle = Functions::handle;
   }
   Declaration(const Declaration&) = delete;

@@ -358,8 +358,8 @@ class Runner {
     in.take(n.severity);
     in.take(n.is_test);
     in.take(n.attempt);
-    for (z4j_str* text : {&n.id, &n.dedup_key, &n.title, &n.body_text, &n.body_markdown, &n.url,
-                          &n.target_json, &n.context_json, &n.target_type})
+    for (z4j_str* text : {&n.id, &n.dedup_key, &n.title, &n.body_text, &n.url, &n.target_type,
+                          &n.target_json, &n.context_json})
       take_text(in, *text);
     if (!in.is_done()) return unreadable();
     return call_with_op("send", op, left_ms,
@@ -631,7 +631,7 @@ class Runner {
     http_client_.send = [](void* ctx, const z4j_http_call* call,
                            void (*done)(void*, const z4j_http_answer*), void* arg,
                            z4j_error* error) -> z4j_status {
-      if (call == nullptr || done == nullptr || call->struct_size < sizeof(z4j_http_call) ||
+      if (!Z4J_REACHES(call, z4j_http_call, max_redirects) || done == nullptr ||
           call->header_count > 64 || (call->headers == nullptr && call->header_count > 0))
         return write_error(error, host_error(base::Code::invalid, "an HTTP call out of bounds"));
       Runner& me = self(ctx);
@@ -656,7 +656,7 @@ class Runner {
     submit_.submit = [](void* ctx, const z4j_submission* s,
                         void (*done)(void*, z4j_status, z4j_str), void* arg,
                         z4j_error* error) -> z4j_status {
-      if (s == nullptr || done == nullptr || s->struct_size < sizeof(z4j_submission))
+      if (!Z4J_REACHES(s, z4j_submission, more_json) || done == nullptr)
         return write_error(error,
                            host_error(base::Code::invalid, "a submission without task or done"));
       Runner& me = self(ctx);
@@ -687,12 +687,6 @@ class Runner {
         if (status != Z4J_OK) return status;
       } while (!left.empty());
       return Z4J_OK;
-    };
-    http_reply_.ws_send = [](void*, z4j_conn, z4j_str, std::int32_t) -> z4j_status {
-      return Z4J_UNSUPPORTED;
-    };
-    http_reply_.ws_close = [](void*, z4j_conn, std::uint32_t, z4j_str) -> z4j_status {
-      return Z4J_UNSUPPORTED;
     };
   }
 

@@ -70,7 +70,7 @@ bool Emitter::flush() {
 void Emitter::count_dropped(const char* why, std::uint64_t n) const {
   if (n > 0)
     host_.metric("events_dropped", std::string(R"({"why":")") + why + "\"}", static_cast<double>(n),
-                 0);
+                 Z4J_METRIC_ADD);
 }
 
 }  // namespace z4j::engine_celery

@@ -44,7 +44,8 @@ bool Emitter::flush() {
     }
     if (status != Z4J_OK) {
       host_.warn(std::string("events were refused: ") + error.message);
-      host_.metric("events_dropped", R"({"why":"refused"})", builder_.rows(), 0);
+      host_.metric("events_dropped", R"({"why":"refused"})", builder_.rows(),
+                   Z4J_METRIC_ADD);
     }
     builder_.clear();
   }

@@ -63,7 +63,6 @@ void Driver::info(z4j_store_info& out) const {
   out.max_rows = store::kMaxRows;
   out.writers = static_cast<std::uint32_t>(settings_.writers);
   out.readers = static_cast<std::uint32_t>(settings_.readers);
-  out.max_in_flight = 1;
   out.capabilities = Z4J_STORE_NOTICES | Z4J_STORE_SHARED | Z4J_STORE_SNAPSHOT |
                      Z4J_STORE_FAST_PATH | Z4J_STORE_DROPS_TIME;
   if (fast_text_) out.capabilities |= Z4J_STORE_FAST_TEXT;

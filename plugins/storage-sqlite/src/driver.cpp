@@ -94,7 +94,6 @@ void Driver::info(z4j_store_info& out) const {
   out.max_rows = store::kMaxRows;
   out.writers = 1;
   out.readers = 4;
-  out.max_in_flight = 1;
   out.capabilities = Z4J_STORE_NOTICES | Z4J_STORE_SNAPSHOT;
   out.max_bytes = store::kMaxBytes;
 }

@@ -14,7 +14,7 @@ struct z4j_instance {
 };
 
 static z4j_status fail(z4j_error* e, z4j_status code, const char* message) {
-  if (e != NULL && e->struct_size >= sizeof *e) {
+  if (Z4J_REACHES(e, z4j_error, message)) {
     e->code = code;
     e->retry_after_ms = 0;
     e->where[0] = '\0';
@@ -69,8 +69,8 @@ static const z4j_notifier notifier = {
     TEXT("{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
          "\"for\": {\"type\": \"string\", \"maxLength\": 100, \"description\": \"whom it is "
          "for\"}}}"),
-    send,
-    TEXT("") /* one type of target, called "c" after the id */
+    TEXT(""), /* one type of target, called "c" after the id */
+    send
 };
 
 static const void* get_interface(z4j_str id) {
@@ -98,8 +98,7 @@ static const z4j_plugin plugin = {
     start,
     stop,
     destroy,
-    NULL, /* cancel, reconfigure */
-    NULL,
+    NULL, /* cancel: no operation is ever left open */
     get_interface};
 
 static const z4j_plugin* const plugins[] = {&plugin};

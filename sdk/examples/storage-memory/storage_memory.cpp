@@ -107,7 +107,6 @@ class Driver : public store::CheckedDriver {
     out.max_rows = store::kMaxRows;
     out.writers = 1;
     out.readers = 4;
-    out.max_in_flight = 1;
     out.capabilities = Z4J_STORE_NOTICES | Z4J_STORE_SNAPSHOT | Z4J_STORE_DROPS_TIME;
     out.max_bytes = store::kMaxBytes;
   }

@@ -30,7 +30,6 @@ typedef struct z4j_str { const char* ptr; size_t len; } z4j_str;
 
 typedef int32_t  z4j_status;  /* Z4J_OK or a code below. Enums never cross. */
 typedef uint64_t z4j_op;      /* one asynchronous operation; slot+generation */
-typedef uint64_t z4j_conn;    /* one WebSocket peer, same idea */
 typedef struct z4j_instance z4j_instance; /* plugin's own object, opaque */
 typedef struct z4j_session  z4j_session;  /* storage driver's, opaque */
 typedef struct z4j_cursor   z4j_cursor;   /* storage driver's, opaque */
@@ -71,9 +70,12 @@ typedef struct z4j_sink {
   z4j_status (*put)(void* ctx, z4j_str bytes);
 } z4j_sink;
 
-/* True if the table *p is long enough to have member m, and m is set. */
-#define Z4J_HAS(p, type, m) \
-  ((p) && (p)->struct_size >= offsetof(type, m) + sizeof((p)->m) && (p)->m)
+/* True if the struct *p is long enough to have member m. What each minor appends makes sizeof
+ * grow: ask for the last member that you need, never for sizeof(type). */
+#define Z4J_REACHES(p, type, m) \
+  ((p) && (p)->struct_size >= offsetof(type, m) + sizeof((p)->m))
+/* ... and m is set. */
+#define Z4J_HAS(p, type, m) (Z4J_REACHES(p, type, m) && (p)->m)
 
 /* ---- 2. The event batch: what engines emit ----------------------------- */
 /* Struct of arrays. Physical layout equals Arrow's (little endian, offsets of
@@ -115,6 +117,8 @@ typedef struct z4j_event_batch {
 
 enum { Z4J_LOG_TRACE = 0, Z4J_LOG_DEBUG, Z4J_LOG_INFO, Z4J_LOG_WARN, Z4J_LOG_ERROR };
 enum { Z4J_HEALTH_OK = 0, Z4J_HEALTH_DEGRADED = 1, Z4J_HEALTH_FAILING = 2 };
+enum { Z4J_METRIC_ADD = 0, /* so many more */
+       Z4J_METRIC_SET = 1  /* so many now */ };
 
 /* One table per instance; append-only; valid from create() to the return of
  * destroy(). Every function is [any-thread, no-block] unless marked. */
@@ -139,6 +143,7 @@ typedef struct z4j_host {
    * try again after err->retry_after_ms. */
   z4j_status (*emit)(void* ctx, const z4j_event_batch* batch, z4j_error* err);
 
+  /* state: Z4J_HEALTH_*; why is for people, "" when all is well. */
   void (*health)(void* ctx, int32_t state, z4j_str why);
 
   /* Run fn(arg) on this instance's strand, now or after delay_ms; on stop the
@@ -146,11 +151,13 @@ typedef struct z4j_host {
   z4j_status (*post)(void* ctx, uint32_t delay_ms, void (*fn)(void* arg),
                      void (*drop)(void* arg), void* arg);
 
+  /* The value behind a secret reference of the settings, in one put(). */
   z4j_status (*secret)(void* ctx, z4j_str name, const z4j_sink* out, z4j_error* err);
+  /* kind: Z4J_METRIC_*. Names and where they show: docs/abi/plugin.md. */
   void (*metric)(void* ctx, z4j_str name, z4j_str labels_json, double value, int32_t kind);
 
-  /* Optional services by name and revision, e.g. "z4j.http-client/1",
-   * "z4j.lease/1". NULL if this host has none of that name. */
+  /* Optional services by name and revision, the Z4J_SERVICE_* below. NULL if this host has none of
+   * that name, or none for this kind. Their functions take this table's ctx. */
   const void* (*service)(void* ctx, z4j_str id);
 } z4j_host;
 
@@ -179,8 +186,6 @@ typedef struct z4j_plugin {
   z4j_status (*stop)(z4j_instance*, uint32_t deadline_ms, z4j_error* err);
   void (*destroy)(z4j_instance*);                       /* [loader] */
   void (*cancel)(z4j_instance*, z4j_op);                /* [any-thread, no-block] or NULL */
-  /* New config without a restart, or Z4J_UNSUPPORTED. [serial, may-block] */
-  z4j_status (*reconfigure)(z4j_instance*, z4j_str config_json, z4j_error* err);
   /* "z4j.engine/1" and so on; constant for the life of the process. [any-thread] */
   const void* (*get_interface)(z4j_str id);
 } z4j_plugin;
@@ -248,16 +253,17 @@ enum { Z4J_SCHED_READ = 1u << 0, Z4J_SCHED_WRITE = 1u << 1,
 /* The JSON of schedules, pages and answers: docs/abi/scheduler.md. */
 typedef struct z4j_scheduler {
   uint32_t struct_size; uint32_t reserved0;
+  z4j_str scheduler_name;                                /* "celery-beat": what the API calls it */
   uint64_t (*capabilities)(z4j_instance*);               /* [any-thread], once started */
   z4j_status (*list)(z4j_instance*, z4j_op, z4j_str page_json, z4j_error*);
   /* etag "" creates; otherwise must match or Z4J_CONFLICT. */
   z4j_status (*put)(z4j_instance*, z4j_op, z4j_str schedule_json, z4j_str etag, z4j_error*);
   z4j_status (*remove)(z4j_instance*, z4j_op, z4j_str id, z4j_str etag, z4j_error*);
   z4j_status (*trigger)(z4j_instance*, z4j_op, z4j_str id, z4j_error*);
-  /* Next fire times as int64 microseconds, written to out[0..*n). [any-thread] */
+  /* The next fire times behind from_us, earliest first. *n: in, the room in out; back, how many
+   * there are, fewer when it has no more. [any-thread] */
   z4j_status (*preview)(z4j_instance*, z4j_str schedule_json, int64_t from_us,
                         int64_t* out, uint32_t* n, z4j_error*);
-  z4j_str scheduler_name;            /* "celery-beat": what the API calls it */
 } z4j_scheduler;
 
 /* Host services for schedulers: a task sent by an engine, and the schedules that the kernel keeps. */
@@ -346,27 +352,25 @@ typedef struct z4j_schedule_store {
 } z4j_schedule_store;
 
 #define Z4J_IFACE_NOTIFIER "z4j.notifier/1"
-enum { Z4J_NOTIFY_MARKDOWN = 1u << 0, Z4J_NOTIFY_RESOLVE = 1u << 1,
-       Z4J_NOTIFY_RECEIPT = 1u << 2 };
 typedef struct z4j_notification {
   uint32_t struct_size;
   int32_t severity;               /* 0 info .. 4 critical */
   int32_t is_test, attempt;
   z4j_str id;                     /* idempotency key: same id, same message */
   z4j_str dedup_key;              /* groups open/update/resolve */
-  z4j_str title, body_text, body_markdown, url;
-  z4j_str target_json;            /* from the rule, checked by target schema */
-  z4j_str context_json;
+  z4j_str title, body_text, url;
   z4j_str target_type;            /* a member of types_json; "": the only type */
+  z4j_str target_json;            /* from the rule, checked by that type's schema */
+  z4j_str context_json;
 } z4j_notification;
 typedef struct z4j_notifier {
   uint32_t struct_size; uint32_t max_body_bytes;
-  uint64_t capabilities;
-  z4j_str target_schema_json;
-  /* With Z4J_OK the result says what became of it, docs/abi/notifier.md. */
-  z4j_status (*send)(z4j_instance*, z4j_op, const z4j_notification*, z4j_error*);
+  uint64_t capabilities;          /* no bit is defined yet: 0 */
+  z4j_str target_schema_json;     /* of its only type, or "" */
   /* "" or {"webhook":{target schema},...}: the types of targets it serves. */
   z4j_str types_json;
+  /* With Z4J_OK the result says what became of it, docs/abi/notifier.md. */
+  z4j_status (*send)(z4j_instance*, z4j_op, const z4j_notification*, z4j_error*);
 } z4j_notifier;
 
 #define Z4J_IFACE_STORAGE "z4j.storage/1"
@@ -382,7 +386,7 @@ typedef struct z4j_store_info {
   uint32_t struct_size;
   uint32_t best_rows, max_rows;         /* per batch: what it likes; hard limit */
   uint32_t writers, readers;            /* useful number of sessions */
-  uint32_t max_in_flight;               /* commits per session */
+  uint32_t reserved0;
   uint64_t capabilities, max_bytes;     /* Z4J_STORE_*; bytes per commit */
 } z4j_store_info;
 
@@ -526,8 +530,7 @@ typedef struct z4j_commit {
 } z4j_commit;
 
 enum { Z4J_SESSION_WRITE = 1u << 0,
-       Z4J_SESSION_STALE_OK = 1u << 1,  /* reads may come from a replica */
-       Z4J_SESSION_SNAPSHOT = 1u << 2   /* all reads see one moment */ };
+       Z4J_SESSION_SNAPSHOT = 1u << 1   /* all reads see one moment */ };
 typedef struct z4j_storage {
   uint32_t struct_size; uint32_t reserved0;
   void (*info)(z4j_instance*, z4j_store_info*);         /* [any-thread], once started */
@@ -539,8 +542,8 @@ typedef struct z4j_storage {
   /* A session is one lane: calls on it never overlap. [any-thread] */
   z4j_status (*session_open)(z4j_instance*, uint32_t flags, z4j_session**, z4j_error*);
   void (*session_close)(z4j_session*);
-  /* The commit and all it points to stay valid until the op is completed. OK =
-   * durable. Z4J_CONFLICT and Z4J_BUSY: nothing happened. Z4J_UNKNOWN: look. */
+  /* One at a time per session. The commit and all it points to stay valid until the op is
+   * completed. OK = durable. Z4J_CONFLICT and Z4J_BUSY: nothing happened. Z4J_UNKNOWN: look. */
   z4j_status (*commit)(z4j_session*, z4j_op, z4j_commit*, z4j_error*);
   /* One cursor per session at a time, no commit meanwhile. Rows are valid until
    * the next read_next() or read_close(); columns as in outs, aggregates with
@@ -608,12 +611,11 @@ typedef struct z4j_resolver {
 
 #define Z4J_IFACE_HTTP "z4j.http/1"
 #define Z4J_SERVICE_HTTP_REPLY "z4j.http-reply/1"
-enum { Z4J_ROUTE_PUBLIC = 1u << 0, Z4J_ROUTE_WEBSOCKET = 1u << 1,
-       Z4J_ROUTE_STREAM = 1u << 2 };
+enum { Z4J_ROUTE_PUBLIC = 1u << 0 };       /* nobody has to sign in */
 typedef struct z4j_route {
   z4j_str method, path;           /* path below /ext/<instance>/, "{x}" binds */
   z4j_str permission;             /* the kernel has checked it before the call */
-  uint32_t flags, max_body;
+  uint32_t flags, max_body;       /* Z4J_ROUTE_*; bytes, 0 = no body */
 } z4j_route;
 typedef struct z4j_http_request {
   uint32_t struct_size; uint32_t route;      /* index into routes */
@@ -625,8 +627,6 @@ typedef struct z4j_http_reply {              /* host service; [any-thread, no-bl
   uint32_t struct_size; uint32_t reserved0;
   z4j_status (*begin)(void* ctx, z4j_op, uint32_t code, z4j_str content_type, z4j_str headers_json);
   z4j_status (*write)(void* ctx, z4j_op, z4j_str chunk);       /* Z4J_BUSY = wait */
-  z4j_status (*ws_send)(void* ctx, z4j_conn, z4j_str msg, int32_t binary);
-  z4j_status (*ws_close)(void* ctx, z4j_conn, uint32_t code, z4j_str why);
 } z4j_http_reply;
 typedef struct z4j_asset { z4j_str path, content_type, etag, bytes; } z4j_asset;
 typedef struct z4j_http {
@@ -634,11 +634,7 @@ typedef struct z4j_http {
   const z4j_route* routes;
   uint32_t asset_count; uint32_t reserved0;
   const z4j_asset* assets;                   /* immutable for the process' life */
-  z4j_str dashboard_json;                    /* menu entries, panels, scripts */
   z4j_status (*handle)(z4j_instance*, z4j_op, const z4j_http_request*, z4j_error*);
-  z4j_status (*ws_open)(z4j_instance*, z4j_conn, const z4j_http_request*, z4j_error*);
-  void (*ws_message)(z4j_instance*, z4j_conn, z4j_str msg, int32_t binary);
-  void (*ws_closed)(z4j_instance*, z4j_conn, uint32_t code);
 } z4j_http;
 
 #ifdef __cplusplus

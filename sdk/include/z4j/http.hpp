@@ -74,11 +74,7 @@ constexpr z4j_http http_table(const z4j_route* routes, std::size_t route_count,
                   static_cast<uint32_t>(asset_count),
                   0,
                   assets,
-                  lit(""),
-                  &HttpGlue<T>::handle,
-                  nullptr,
-                  nullptr,
-                  nullptr};
+                  &HttpGlue<T>::handle};
 }
 
 }  // namespace z4j

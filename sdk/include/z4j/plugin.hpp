@@ -44,7 +44,7 @@ class Error : public std::exception {
 // Writes what fits, cut at a UTF-8 boundary. `e` may be null.
 inline void fill(z4j_error* e, z4j_status code, std::string_view message,
                  std::string_view where = {}, uint32_t retry_after_ms = 0) noexcept {
-  if (e == nullptr || e->struct_size < sizeof(z4j_error)) return;
+  if (!Z4J_REACHES(e, z4j_error, message)) return;
   const auto copy = [](char* to, std::size_t room, std::string_view from) {
     std::size_t n = from.size() < room ? from.size() : room - 1;
     if (n < from.size()) {
@@ -471,7 +471,6 @@ constexpr z4j_str lit(std::string_view s) noexcept { return z4j_str{s.data(), s.
                                                   &::z4j::Life<T>::stop,                    \
                                                   &::z4j::Life<T>::destroy,                 \
                                                   nullptr,                                  \
-                                                  nullptr,                                  \
                                                   (get_interface_)};                        \
   }
 
@@ -501,8 +500,8 @@ constexpr z4j_str lit(std::string_view s) noexcept { return z4j_str{s.data(), s.
                                      types_)                                                     \
   namespace {                                                                                    \
   const z4j_notifier z4j_notifier_of_this_file = {                                               \
-      sizeof(z4j_notifier), 65536, 0, ::z4j::lit(target_schema_), &::z4j::NotifierGlue<T>::send, \
-      ::z4j::lit(types_)};                                                                       \
+      sizeof(z4j_notifier), 65536, 0, ::z4j::lit(target_schema_), ::z4j::lit(types_),            \
+      &::z4j::NotifierGlue<T>::send};                                                            \
   const void* z4j_interface_of_this_file(z4j_str id) {                                           \
     return ::z4j::same(id, Z4J_IFACE_NOTIFIER) ? &z4j_notifier_of_this_file : nullptr;           \
   }                                                                                              \

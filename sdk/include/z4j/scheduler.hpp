@@ -120,13 +120,13 @@ struct SchedulerGlue {
   static constexpr z4j_scheduler table(z4j_str name) {
     return z4j_scheduler{sizeof(z4j_scheduler),
                          0,
+                         name,
                          &capabilities,
                          list_of<T>(0),
                          put_of<T>(0),
                          remove_of<T>(0),
                          trigger_of<T>(0),
-                         preview_of<T>(0),
-                         name};
+                         preview_of<T>(0)};
   }
 };
 

@@ -294,7 +294,7 @@ struct StorageGlue {
   static z4j_status commit(z4j_session* s, z4j_op, z4j_commit* c, z4j_error* e) {
     return guard(e, [&]() -> z4j_status {
       Lane& l = lane(s);
-      if (c->struct_size < sizeof(z4j_commit))
+      if (!Z4J_REACHES(c, z4j_commit, bad_key))
         throw Error(Z4J_INVALID, "the commit is shorter than this driver needs");
       c->bad_step = c->bad_row = c->bad_key = ~std::uint32_t{0};
       if ((l.flags & Z4J_SESSION_WRITE) == 0)

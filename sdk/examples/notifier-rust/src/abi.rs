@@ -69,11 +69,10 @@ pub struct z4j_notification {
     pub dedup_key: z4j_str,
     pub title: z4j_str,
     pub body_text: z4j_str,
-    pub body_markdown: z4j_str,
     pub url: z4j_str,
+    pub target_type: z4j_str,
     pub target_json: z4j_str,
     pub context_json: z4j_str,
-    pub target_type: z4j_str,
 }
 
 #[repr(C)]
@@ -82,8 +81,8 @@ pub struct z4j_notifier {
     pub max_body_bytes: u32,
     pub capabilities: u64,
     pub target_schema_json: z4j_str,
-    pub send: unsafe extern "C" fn(*mut c_void, z4j_op, *const z4j_notification, *mut z4j_error) -> z4j_status,
     pub types_json: z4j_str,
+    pub send: unsafe extern "C" fn(*mut c_void, z4j_op, *const z4j_notification, *mut z4j_error) -> z4j_status,
 }
 
 #[repr(C)]
@@ -106,7 +105,6 @@ pub struct z4j_plugin {
     pub stop: unsafe extern "C" fn(*mut c_void, u32, *mut z4j_error) -> z4j_status,
     pub destroy: unsafe extern "C" fn(*mut c_void),
     pub cancel: Option<unsafe extern "C" fn(*mut c_void, z4j_op)>,
-    pub reconfigure: Option<unsafe extern "C" fn(*mut c_void, z4j_str, *mut z4j_error) -> z4j_status>,
     pub get_interface: unsafe extern "C" fn(z4j_str) -> *const c_void,
 }
 
@@ -131,7 +129,7 @@ unsafe impl Sync for z4j_plugin_entry {}
 // The sizes of ABI 1.0, as sdk/abi/pins_1_0.cpp has them.
 const _: () = assert!(size_of::<z4j_str>() == 16);
 const _: () = assert!(size_of::<z4j_error>() == 1024);
-const _: () = assert!(size_of::<z4j_notification>() == 160);
+const _: () = assert!(size_of::<z4j_notification>() == 144);
 const _: () = assert!(size_of::<z4j_notifier>() == 56);
 const _: () = assert!(size_of::<z4j_plugin>() == 232);
 const _: () = assert!(size_of::<z4j_plugin_entry>() == 48);

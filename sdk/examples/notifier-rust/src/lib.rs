@@ -69,8 +69,8 @@ static NOTIFIER: z4j_notifier = z4j_notifier {
     max_body_bytes: 65536,
     capabilities: 0,
     target_schema_json: TARGET,
-    send,
     types_json: z4j_str::of(""), // one type of target, called "rust" after the id
+    send,
 };
 
 unsafe extern "C" fn get_interface(id: z4j_str) -> *const c_void {
@@ -99,7 +99,6 @@ static PLUGIN: z4j_plugin = z4j_plugin {
     stop,
     destroy,
     cancel: None,
-    reconfigure: None,
     get_interface,
 };
 

@@ -94,7 +94,6 @@ class TemplateName : public z4j::store::CheckedDriver {
     out.max_rows = z4j::store::kMaxRows;
     out.writers = 1;
     out.readers = 2;
-    out.max_in_flight = 1;
     out.capabilities = Z4J_STORE_NOTICES | Z4J_STORE_SNAPSHOT;
     out.max_bytes = z4j::store::kMaxBytes;
   }
