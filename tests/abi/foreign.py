@@ -38,14 +38,24 @@ class ForeignTest(unittest.TestCase):
         self.run_ok("cmake", "--build", folder / "build", "--target", name)
         return folder / "build" / f"{name}.so"
 
-    def add(self, file, name, settings=""):
+    def check(self, file, settings=None):
+        """It keeps the whole contract, as the checker of the brain's own build sees it."""
+        options = []
+        if settings:
+            (self.folder / "check.json").write_text(settings)
+            options = ["--config", self.folder / "check.json"]
+        said = self.run_ok(BUILD / "bin" / "z4j-plugin-check", *options, file)
+        self.assertRegex(said.splitlines()[-1], r"^z4j-plugin-check \S+: \d{2,} passed, 0 failed, abi 1\.", said)
+
+    def add(self, file, name, settings="", isolation=None):
         """A plugin for the brain to load, as an instance of its own name."""
         exported = [line.split()[0] for line in self.run_ok("nm", "-D", "--defined-only", "--format=posix", file).splitlines()]
         self.assertEqual(exported, ["z4j_plugin_entry_v1"])
         shutil.copy(file, self.plugins / f"{name}.so")
         (self.plugins / f"{name}.so").chmod(0o755)
         self.names.append(name)
-        self.sections += f'[plugin.{name}]\nplugin = "{name}"\n' + (f"[plugin.{name}.settings]\n{settings}\n" if settings else "")
+        self.sections += f'[plugin.{name}]\nplugin = "{name}"\n' + (f'isolation = "{isolation}"\n' if isolation else "")
+        self.sections += f"[plugin.{name}.settings]\n{settings}\n" if settings else ""
 
     def start(self):
         brain = Brain.with_admin(self.sections, Z4J_PLUGIN_DIRECTORY=str(self.plugins), Z4J_HTTP_ROOT="")

@@ -32,6 +32,12 @@ class ForeignBuildTest(ForeignTest):
         engine = self.cmake(self.folder / "engine-libcxx", "engine-libcxx", "clang++", "-stdlib=libc++")
         self.add(engine, "engine-libcxx", f'path = "{events}"\nevery = "100ms"')
 
+        for name in notifiers:
+            with self.subTest(checked=name):
+                self.check(self.plugins / f"{name}.so")
+        with self.subTest(checked="engine-libcxx"):
+            self.check(self.plugins / "engine-libcxx.so", '{"path": "{folder}/events", "every": "100ms"}')
+
         self.assertIn("libc++.so", self.run_ok("ldd", self.plugins / "notifier-libcxx.so"))
         brain = self.start()
         for name in notifiers:
