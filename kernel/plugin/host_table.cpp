@@ -2,6 +2,7 @@
 // so what it touches is there, and lets nothing throw into the plugin.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "plugin/batch_check.hpp"
 #include "plugin/crossing.hpp"
@@ -153,8 +154,10 @@ z4j_status Instance::on_emit(const z4j_event_batch* batch, z4j_error* error) {
     return write_error(error, bytes.error());
   }
   if (!around_.callbacks.emit) return Z4J_OK;
-  z4j_event_batch known = *batch;  // as much as we know of it, with the size it really has
-  known.struct_size = sizeof known;
+  z4j_event_batch known{};  // what both sides know of it
+  const std::size_t shared = std::min<std::size_t>(batch->struct_size, sizeof known);
+  std::memcpy(&known, batch, shared);
+  known.struct_size = static_cast<std::uint32_t>(shared);
   known.bytes = *bytes;
   const base::Status taken = around_.callbacks.emit(entry.name, known);
   return taken ? Z4J_OK : write_error(error, taken.error());

@@ -568,7 +568,8 @@ class Runner {
 
   z4j_status op_complete(z4j_op op, z4j_status status, const z4j_error* error,
                          std::string_view result) {
-    Outcome out = outcome_of(status, error != nullptr ? *error : blank_error());
+    const z4j_error none = blank_error();
+    Outcome out = outcome_of(status, Z4J_REACHES(error, z4j_error, message) ? *error : none);
     out.status = status;
     if (status == Z4J_OK && result.size() > OpTable::kMaxResultBytes) {
       out.status = Z4J_TOO_LARGE;
