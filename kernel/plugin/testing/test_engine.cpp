@@ -338,7 +338,6 @@ const z4j_plugin kPlugin = {sizeof(z4j_plugin),
                             &stop,
                             &destroy,
                             &cancel,
-                            nullptr,
                             &get_interface};
 
 }  // namespace
