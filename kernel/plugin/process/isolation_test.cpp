@@ -301,11 +301,16 @@ class IsolationTest : public CppUnit::TestFixture {
     const testing::PluginFolder hidden;
     std::ofstream(hidden.path() + "/secret.env") << "Z4J_SECRET=x";
     Host::Options given = options();
-    given.hidden_folders = {hidden.path()};
+    const std::string made_later = hidden.path() + "-later";
+    given.hidden_folders = {hidden.path(), made_later};
     make(given);
     start(entry());
-    for (const char* what :
-         {"exec", "fork", "kill", "ptrace", "mount", "setuid", "unlink", "limit"})
+    std::filesystem::create_directory(made_later);
+    std::ofstream(made_later + "/secret.env") << "Z4J_SECRET=x";
+    const int later = tried("read", made_later + "/secret.env");
+    std::filesystem::remove_all(made_later);
+    for (const char* what : {"exec", "fork", "kill", "ptrace", "mount", "setuid", "unlink", "limit",
+                             "memory-file", "processors-of-parent"})
       CPPUNIT_ASSERT_EQUAL_MESSAGE(what, EPERM, tried(what, hidden.path() + "/secret.env"));
     CPPUNIT_ASSERT_EQUAL(EAFNOSUPPORT, tried("socket-packet"));
     CPPUNIT_ASSERT_EQUAL(EACCES, tried("write", "/tmp/z4j-never-written"));
@@ -317,6 +322,7 @@ class IsolationTest : public CppUnit::TestFixture {
       return;
     }
     CPPUNIT_ASSERT_EQUAL(EACCES, tried("read", hidden.path() + "/secret.env"));
+    CPPUNIT_ASSERT_EQUAL(EACCES, later);
     CPPUNIT_ASSERT(tried("memory-of-parent") != 0);
     CPPUNIT_ASSERT_EQUAL(0, tried("write", "/dev/null"));
   }

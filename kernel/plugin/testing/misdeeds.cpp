@@ -1,7 +1,9 @@
 #include "misdeeds.hpp"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -64,6 +66,19 @@ int attempt(const std::string& what, const std::string& path) {
     const int error = result(fd);
     if (fd >= 0) ::close(fd);
     return error;
+  }
+  // Memory that no limit counts.
+  if (what == "memory-file") {
+    const int fd = ::memfd_create("unbounded", 0);
+    const int error = result(fd);
+    if (fd >= 0) ::close(fd);
+    return error;
+  }
+  if (what == "processors-of-parent") {
+    cpu_set_t any;
+    CPU_ZERO(&any);
+    CPU_SET(0, &any);
+    return result(::sched_setaffinity(::getppid(), sizeof any, &any));
   }
   if (what == "thread") {
     std::thread([] {}).join();
