@@ -600,8 +600,8 @@ class Runner {
         ask(Kind::emit, pack(std::uint64_t{*place}, std::uint64_t{bytes}), error);
     places_.give_back(*place);
     // Pages that an unusually large batch took.
-    if (places_.is_idle_beyond(kRingKept))
-      ::madvise(ring_ + kRingKept, kRingBytes - kRingKept, MADV_REMOVE);
+    places_.when_idle_beyond(
+        kRingKept, [this] { ::madvise(ring_ + kRingKept, kRingBytes - kRingKept, MADV_REMOVE); });
     return status;
   }
 
