@@ -140,6 +140,12 @@ base::Result<std::unique_ptr<Child>> Child::spawn(const std::string& program,
     return e;
   }
   child->process_ = static_cast<int>(::syscall(SYS_pidfd_open, child->pid_, 0));
+  if (child->process_ < 0) {  // it could neither be waited for nor be ended for sure
+    base::Error e = failed("no descriptor for a plugin's process");
+    ::kill(child->pid_, SIGKILL);
+    (void)::waitpid(std::exchange(child->pid_, -1), nullptr, 0);
+    return e;
+  }
   return child;
 }
 
@@ -204,21 +210,16 @@ Child::Use Child::use() const {
 }
 
 void Child::kill() const {
-  if (process_ >= 0)
-    ::syscall(SYS_pidfd_send_signal, process_, SIGKILL, nullptr, 0);
-  else if (pid_ > 0)
-    ::kill(pid_, SIGKILL);
+  if (process_ >= 0) ::syscall(SYS_pidfd_send_signal, process_, SIGKILL, nullptr, 0);
 }
 
 std::string Child::reap(int patience_ms) {
   if (!ended_.empty()) return ended_;
   const auto has_ended = [this](int patience) {
     pollfd wait{process_, POLLIN, 0};
-    if (process_ >= 0 && ::poll(&wait, 1, patience) <= 0) return false;
+    if (::poll(&wait, 1, patience) <= 0) return false;
     int status = 0;
-    const pid_t got = ::waitpid(pid_, &status, process_ >= 0 ? 0 : WNOHANG);
-    if (got == 0) return false;
-    if (got < 0)
+    if (::waitpid(pid_, &status, 0) < 0)
       ended_ = "ended";
     else if (WIFSIGNALED(status))
       ended_ = "was killed by signal " + std::to_string(WTERMSIG(status)) + " (" +
