@@ -127,6 +127,7 @@ class Remote {
   std::optional<Pool> pool_;  // until it is shut down
   Strand answers_, services_;
   std::atomic<int> services_open_{0};
+  std::atomic<std::size_t> service_bytes_{0};  // of their arguments
 
   mutable std::mutex mutex_;
   std::condition_variable taken_;
