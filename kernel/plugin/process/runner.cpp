@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -156,6 +157,7 @@ class Runner {
   std::string run() {
     Channel::Loop loop;
     loop.take = [this](const Header& header, std::string payload) {
+      note_op(header.kind, payload);
       workers_.post([this, header, payload = std::move(payload)] { answer(header, payload); });
       return std::string();
     };
@@ -169,6 +171,31 @@ class Runner {
   }
 
   // ---- What the kernel asks for.
+
+  // On the reading thread, in the order of the frames: a cancel that another thread handles before
+  // its operation has begun is kept.
+  void note_op(Kind kind, std::string_view payload) {
+    Reader in(payload);
+    z4j_op op = 0;
+    std::int64_t left_ms = 0;
+    in.take(op);
+    if (kind == Kind::cancel && in.is_good()) ops_.cancel(op);
+    in.take(left_ms);
+    switch (kind) {
+      case Kind::command:
+      case Kind::snapshot:
+      case Kind::list:
+      case Kind::put:
+      case Kind::remove:
+      case Kind::trigger:
+      case Kind::send:
+      case Kind::handle:
+        if (in.is_good()) ops_.open(op, left_ms);
+        break;
+      default:
+        break;
+    }
+  }
 
   void answer(const Header& header, std::string_view payload) {
     Outcome outcome;
@@ -215,8 +242,7 @@ class Runner {
     return outcome_of(status, error);
   }
   template <class F>
-  Outcome call_with_op(const char* function, z4j_op op, std::int64_t left_ms, F&& f) {
-    ops_.open(op, left_ms);
+  Outcome call_with_op(const char* function, z4j_op op, F&& f) {
     try {
       Outcome out = call(function, op, std::forward<F>(f));
       if (out.status != Z4J_PENDING) ops_.close(op);
@@ -249,7 +275,6 @@ class Runner {
       case Kind::cancel: {
         z4j_op op = 0;
         if (!unpack(payload, op)) return unreadable();
-        ops_.cancel(op);
         if (plugin_.cancel == nullptr || raw_ == nullptr) return fine();
         return call("cancel", op, [&](z4j_error*) {
           plugin_.cancel(raw_, op);
@@ -325,14 +350,14 @@ class Runner {
     std::string_view a, b;
     std::uint64_t verb = 0;
     if (kind == Kind::command) in.take(verb);
-    if (kind == Kind::send) return send(op, left_ms, in);
-    if (kind == Kind::handle) return handle(op, left_ms, in);
+    if (kind == Kind::send) return send(op, in);
+    if (kind == Kind::handle) return handle(op, in);
     in.take(a);
     const bool has_two = kind == Kind::command || kind == Kind::snapshot || kind == Kind::put ||
                          kind == Kind::remove;
     if (has_two) in.take(b);
     if (!in.is_done()) return unreadable();
-    return call_with_op(to_string(kind), op, left_ms, [&](z4j_error* e) -> z4j_status {
+    return call_with_op(to_string(kind), op, [&](z4j_error* e) -> z4j_status {
       switch (kind) {
         case Kind::command:
           return engine_->command(raw_, op, verb, lend(a), lend(b), e);
@@ -352,7 +377,7 @@ class Runner {
     });
   }
 
-  Outcome send(z4j_op op, std::int64_t left_ms, Reader& in) {
+  Outcome send(z4j_op op, Reader& in) {
     z4j_notification n{};
     n.struct_size = sizeof n;
     in.take(n.severity);
@@ -362,11 +387,10 @@ class Runner {
                           &n.target_json, &n.context_json})
       take_text(in, *text);
     if (!in.is_done()) return unreadable();
-    return call_with_op("send", op, left_ms,
-                        [&](z4j_error* e) { return notifier_->send(raw_, op, &n, e); });
+    return call_with_op("send", op, [&](z4j_error* e) { return notifier_->send(raw_, op, &n, e); });
   }
 
-  Outcome handle(z4j_op op, std::int64_t left_ms, Reader& in) {
+  Outcome handle(z4j_op op, Reader& in) {
     z4j_http_request r{};
     r.struct_size = sizeof r;
     in.take(r.route);
@@ -374,8 +398,7 @@ class Runner {
                           &r.headers_json, &r.user_id, &r.permissions_json, &r.trace_id})
       take_text(in, *text);
     if (!in.is_done()) return unreadable();
-    return call_with_op("handle", op, left_ms,
-                        [&](z4j_error* e) { return http_->handle(raw_, op, &r, e); });
+    return call_with_op("handle", op, [&](z4j_error* e) { return http_->handle(raw_, op, &r, e); });
   }
 
   static void take_text(Reader& in, z4j_str& to) {
@@ -865,7 +888,11 @@ int run_plugin(int socket_fd, int ring_fd) {
   // The kernel says when it is over, though all of a service may be signalled at once.
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::signal(number, SIG_IGN);
   // What the kernel's program has open is not for the plugin.
-  ::close_range(static_cast<unsigned>(std::max(socket_fd, ring_fd)) + 1, ~0u, 0);
+  if (::close_range(static_cast<unsigned>(std::max(socket_fd, ring_fd)) + 1, ~0u, 0) != 0) {
+    std::fprintf(stderr, "z4j-plugin-host: it can't close what it was left open: %s\n",
+                 std::strerror(errno));
+    return 2;
+  }
   void* const ring = ::mmap(nullptr, kRingBytes, PROT_READ | PROT_WRITE, MAP_SHARED, ring_fd, 0);
   if (ring == MAP_FAILED) {
     std::fputs("z4j-plugin-host: it is started by z4j-brain, with a socket and shared memory\n",
