@@ -112,6 +112,10 @@ class ProcessTest : public CppUnit::TestFixture {
     const auto loaded = decode_load(encode(load));
     CPPUNIT_ASSERT(loaded && loaded->directories.size() == 2 &&
                    loaded->sandbox.hidden.at(0) == "/home");
+    // What another release means by the rest is not guessed.
+    load.version = "0.0.0-other";
+    const auto other = decode_load(encode(load) + "and more");
+    CPPUNIT_ASSERT(other && other->version == load.version && other->plugin.empty());
   }
 
   void a_declaration_cut_anywhere_is_refused() {

@@ -912,6 +912,12 @@ int run_plugin(int socket_fd, int ring_fd) {
     channel.reply(first->first, encode(refusal(step, error)));
     return 0;
   };
+  if (load->version != built_version())
+    return refuse("process",
+                  host_error(base::Code::unsupported,
+                             std::string("z4j-plugin-host is of version ") + built_version() +
+                                 ", the program that started it of " + load->version,
+                             "restart that program: it was upgraded while it ran"));
   const auto holds = enter(load->sandbox);
   if (!holds) return refuse("process", holds.error());
 
