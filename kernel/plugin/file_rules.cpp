@@ -92,6 +92,12 @@ base::Status has_no_writable_code(const ElfFile& file) {
 base::Status has_safe_run_paths(const ElfFile& file) {
   static constexpr std::string_view kOpen[] = {"/home",    "/root",    "/tmp",
                                                "/var/tmp", "/dev/shm", "/run/user"};
+  for (const std::string& soname : file.needed) {
+    if (soname.find('/') != std::string::npos)
+      return build_refusal("it needs the library \"" + std::string(cut(soname, 200)) +
+                               "\" by its path, expected a name",
+                           "link it with -l, so that the library is found where the system has it");
+  }
   for (const std::string& path : file.run_paths) {
     const auto below = [&](std::string_view folder) {
       return path == folder || path.starts_with(std::string(folder) + "/");
