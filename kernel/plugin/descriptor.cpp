@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -145,10 +146,10 @@ base::Status has_our_major(const z4j_plugin_entry& entry) {
 }
 
 base::Status has_entry_size(const z4j_plugin_entry& entry) {
-  if (Z4J_REACHES(&entry, z4j_plugin_entry, build_info)) return {};
+  constexpr std::size_t kLeast = offsetof(z4j_plugin_entry, build_info) + sizeof(z4j_str);
+  if (entry.struct_size >= kLeast) return {};
   return author_refusal("its entry is " + std::to_string(entry.struct_size) +
-                        " bytes long, expected at least " +
-                        std::to_string(offsetof(z4j_plugin_entry, build_info) + sizeof(z4j_str)));
+                        " bytes long, expected at least " + std::to_string(kLeast));
 }
 
 base::Status needs_no_newer_host(const z4j_plugin_entry& entry) {

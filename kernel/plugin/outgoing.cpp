@@ -2,6 +2,7 @@
 #include "plugin/outgoing.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "plugin/crossing.hpp"
 #include "plugin/instance.hpp"
@@ -21,9 +22,9 @@ std::uint32_t or_default(std::uint32_t given, std::uint32_t fallback, std::uint3
 }
 
 base::Result<HttpCall> copy_call(const z4j_http_call& call) {
-  if (!Z4J_REACHES(&call, z4j_http_call, max_redirects) || call.header_count > kMaxCallHeaders ||
-      (call.headers == nullptr && call.header_count > 0) || call.body.len > kMaxCallBody ||
-      call.url.len > kMaxCallText || call.method.len > kMaxCallText)
+  if (call.struct_size < offsetof(z4j_http_call, max_redirects) + sizeof call.max_redirects ||
+      call.header_count > kMaxCallHeaders || (call.headers == nullptr && call.header_count > 0) ||
+      call.body.len > kMaxCallBody || call.url.len > kMaxCallText || call.method.len > kMaxCallText)
     return host_error(base::Code::invalid, "an HTTP call out of bounds");
   HttpCall out;
   out.method = text_of(call.method);
