@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -199,8 +200,12 @@ Child::Use Child::use() const {
   timespec used{};
   if (::clock_getcpuclockid(pid_, &clock) == 0 && ::clock_gettime(clock, &used) == 0)
     out.cpu_ms = std::int64_t{used.tv_sec} * 1000 + used.tv_nsec / 1'000'000;
-  const std::string path = "/proc/" + std::to_string(pid_) + "/statm";
-  if (std::FILE* const file = std::fopen(path.c_str(), "re"); file != nullptr) {
+  const std::string place = "/proc/" + std::to_string(pid_);
+  // The folder has a folder for each of them, beside itself and the one above.
+  struct stat tasks {};
+  if (::stat((place + "/task").c_str(), &tasks) == 0 && tasks.st_nlink > 2)
+    out.threads = tasks.st_nlink - 2;
+  if (std::FILE* const file = std::fopen((place + "/statm").c_str(), "re"); file != nullptr) {
     unsigned long long size = 0, resident = 0;
     if (std::fscanf(file, "%llu %llu", &size, &resident) == 2)
       out.memory_bytes = resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));

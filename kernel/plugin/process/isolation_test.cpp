@@ -34,6 +34,7 @@ class IsolationTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_large_answer_comes_through);
   CPPUNIT_TEST(who_eats_all_memory_fails_alone);
   CPPUNIT_TEST(who_never_rests_is_ended);
+  CPPUNIT_TEST(who_makes_threads_without_end_is_ended);
   CPPUNIT_TEST(calls_after_destroy_reach_nobody);
   CPPUNIT_TEST(five_deaths_are_a_quarantine_until_somebody_ends_it);
   CPPUNIT_TEST(the_sandbox_refuses_what_a_plugin_has_no_need_of);
@@ -264,6 +265,14 @@ class IsolationTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(command("test:spin").ok());
     CPPUNIT_ASSERT(wait_until([&] { return report().process_deaths == 1; }));
     assert_has("ms of the processors within a minute, its limit is 1800 ms", report().why);
+    assert_others_go_on();
+  }
+
+  void who_makes_threads_without_end_is_ended() {
+    start(entry());
+    (void)command("test:spawn", {{"threads", 1100}});
+    CPPUNIT_ASSERT(wait_until([&] { return report().process_deaths == 1; }));
+    assert_has("threads, its limit is 1000", report().why);
     assert_others_go_on();
   }
 

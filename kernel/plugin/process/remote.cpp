@@ -17,7 +17,9 @@ namespace {
 
 constexpr int kQuickMs = 5'000, kAnswerMs = 10'000, kGraceMs = 5'000, kEndMs = 2'000;
 constexpr std::uint64_t kMemorySlack = std::uint64_t{128} << 20;  // code, and the shared memory
-constexpr std::size_t kMostAnswerBytes = 32u << 20;               // taken and not handed on
+// Of a process: the system has so many for this program and its processes together.
+constexpr std::uint64_t kMostThreads = 1000;
+constexpr std::size_t kMostAnswerBytes = 32u << 20;  // taken and not handed on
 constexpr int kMostServices = 64;
 constexpr std::size_t kMostServiceBytes = 32u << 20;    // of their arguments
 constexpr std::size_t kMostDeclaredBytes = 256u << 20;  // of all declarations, which are kept
@@ -520,6 +522,9 @@ void Remote::look_at_use() {
   const auto mib = [](std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
   if (memory > 0 && use.memory_bytes > memory + kMemorySlack)
     channel_->end("it holds " + mib(use.memory_bytes) + " of memory, its limit is " + mib(memory));
+  if (use.threads > kMostThreads)
+    channel_->end("it runs " + std::to_string(use.threads) + " threads, its limit is " +
+                  std::to_string(kMostThreads));
   if (!cpu_budget_.allows(steady_now_ms(), use.cpu_ms)) {
     channel_->end("it used " + std::to_string(cpu_budget_.used_ms()) +
                   " ms of the processors within a minute, its limit is " +

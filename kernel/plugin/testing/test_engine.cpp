@@ -252,8 +252,8 @@ class Engine {
     } else if (what == "secret") {
       more["length"] = token_.size();
     } else if (what == "crash" || what == "abort" || what == "exit" || what == "throw-in-thread" ||
-               what == "leak" || what == "spin" || what == "say" || what == "call-for-ever" ||
-               what == "try") {
+               what == "leak" || what == "spin" || what == "spawn" || what == "say" ||
+               what == "call-for-ever" || what == "try") {
       more = misbehave(what, args, host_);
     } else if (what == "post") {
       status = host_->post(
