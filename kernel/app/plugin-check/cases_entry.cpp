@@ -88,21 +88,6 @@ void reads_the_id_by_its_length(Subject& subject) {
   });
 }
 
-void has_a_name_of_its_own_in_tables(Subject& subject) {
-  std::string_view name;
-  if (subject.is_a("engine")) {
-    name = text_of(subject.engine().engine_name);
-  } else if (subject.is_a("scheduler")) {
-    name = text_of(subject.scheduler().scheduler_name);
-  } else {
-    throw NotForThis("only engines and schedulers have one");
-  }
-  const bool good = !name.empty() && name.size() <= 40 &&
-                    name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == name.npos;
-  expect(good, "its name in the API is \"" + std::string(plugin::cut(name, 60)) +
-                   "\", expected 1 to 40 of a-z, 0-9 and -");
-}
-
 // Up to the last member of ABI 1.0: what a later one appends is nobody's duty.
 void has_tables_of_whole_size(Subject& subject) {
   const auto whole = [](std::string_view kind, std::uint32_t has, bool is_whole) {
@@ -160,8 +145,6 @@ void add_entry_cases(Cases& cases) {
   }
   cases.push_back(
       {"B.tables-whole", "has tables of the size of ABI 1.0 or more", has_tables_of_whole_size});
-  cases.push_back(
-      {"B.api-name", "has a name in the API like celery-beat", has_a_name_of_its_own_in_tables});
   cases.push_back({"B.constant", "keeps descriptor and tables as they are through a life",
                    stays_the_same_through_a_life});
   cases.push_back({"B.interface-threads", "gives its tables to several threads at once",
