@@ -453,6 +453,8 @@ void Remote::tell(Kind kind, std::string_view payload, int deadline_ms) {
   ask(kind, payload, deadline_ms, nullptr);
 }
 
+void Remote::hand_on(Kind kind, std::string_view payload) { channel_->send(kind, payload); }
+
 z4j_status Remote::validate(z4j_str config_json, const z4j_sink& problems, z4j_error& error) {
   if (!declaration_->has(Declared::kValidate)) return Z4J_OK;
   std::string body;
@@ -737,7 +739,7 @@ Outcome Remote::http_call(const z4j_host& host, std::string_view payload) {
         Writer out;
         out.put(done->id);
         out.raw(encode(*got));
-        done->remote->tell(Kind::http_answer, out.take(), kAnswerMs);
+        done->remote->hand_on(Kind::http_answer, out.take());
       },
       wait.get(), &error);
   if (status == Z4J_PENDING) (void)wait.release();
@@ -769,7 +771,7 @@ Outcome Remote::submit(const z4j_host& host, std::string_view payload) {
       host.ctx, &asked,
       [](void* arg, z4j_status ended, z4j_str json) {
         const std::unique_ptr<Wait> done(static_cast<Wait*>(arg));
-        done->remote->tell(Kind::submit_answer, pack(done->id, ended, text_of(json)), kAnswerMs);
+        done->remote->hand_on(Kind::submit_answer, pack(done->id, ended, text_of(json)));
       },
       wait.get(), &error);
   if (status == Z4J_PENDING) (void)wait.release();

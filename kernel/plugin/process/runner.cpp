@@ -40,6 +40,7 @@ namespace {
 constexpr int kFirstFrameMs = 10'000;
 // The kernel answers sooner, or has ended this process.
 constexpr int kHostCallMs = 120'000;
+constexpr std::uint32_t kLastAnswersMs = 5'000;
 constexpr unsigned kMostThreads = 24;
 constexpr std::size_t kRingKept = 16u << 20, kStackBytes = 2u << 20;
 constexpr std::size_t kIdsAtOnce = 50, kReplyPart = 1u << 20;
@@ -118,6 +119,28 @@ class OpenOps {
   std::map<z4j_op, Op> ops_;
 };
 
+// How many of something are under way.
+class UnderWay {
+ public:
+  void begin() {
+    const std::lock_guard lock(mutex_);
+    ++count_;
+  }
+  void end() {
+    const std::lock_guard lock(mutex_);
+    if (--count_ == 0) none_.notify_all();
+  }
+  void wait_for_none(std::uint32_t deadline_ms) {
+    std::unique_lock lock(mutex_);
+    none_.wait_for(lock, std::chrono::milliseconds(deadline_ms), [this] { return count_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable none_;
+  std::size_t count_ = 0;
+};
+
 // What the plugin waits for, by number.
 template <class T>
 class Waits {
@@ -157,8 +180,9 @@ class Runner {
   std::string run() {
     Channel::Loop loop;
     loop.take = [this](const Header& header, std::string payload) {
-      note_op(header.kind, payload);
-      workers_.post([this, header, payload = std::move(payload)] { answer(header, payload); });
+      note(header.kind, payload);
+      workers_.post(
+          [this, header, payload = std::move(payload)] { answer_and_note(header, payload); });
       return std::string();
     };
     return channel_.run(loop);
@@ -172,9 +196,14 @@ class Runner {
 
   // ---- What the kernel asks for.
 
+  static bool is_answer(Kind kind) {
+    return kind == Kind::http_answer || kind == Kind::submit_answer;
+  }
+
   // On the reading thread, in the order of the frames: a cancel that another thread handles before
-  // its operation has begun is kept.
-  void note_op(Kind kind, std::string_view payload) {
+  // its operation has begun is kept, and stop() waits for the answers that came before it.
+  void note(Kind kind, std::string_view payload) {
+    if (is_answer(kind)) answers_.begin();
     Reader in(payload);
     z4j_op op = 0;
     std::int64_t left_ms = 0;
@@ -218,6 +247,10 @@ class Runner {
       }
     }
     channel_.reply(header, encode(outcome));
+  }
+  void answer_and_note(const Header& header, std::string_view payload) {
+    answer(header, payload);
+    if (is_answer(header.kind)) answers_.end();
   }
 
   static Outcome unreadable() {
@@ -264,9 +297,11 @@ class Runner {
       case Kind::stop: {
         std::uint32_t deadline_ms = 0;
         if (!unpack(payload, deadline_ms)) return unreadable();
+        answers_.wait_for_none(deadline_ms);
         return call("stop", 0, [&](z4j_error* e) { return plugin_.stop(raw_, deadline_ms, e); });
       }
       case Kind::destroy:
+        answers_.wait_for_none(kLastAnswersMs);
         return call("destroy", 0, [&](z4j_error*) {
           plugin_.destroy(raw_);
           is_destroyed_ = true;
@@ -844,6 +879,7 @@ class Runner {
 
   Workers workers_;
   OpenOps ops_;
+  UnderWay answers_;  // to HTTP calls and submissions: done() comes before stop()
   RingPlaces places_{kRingBytes};
   Waits<Posted> posts_;
   Waits<HttpWait> http_waits_;
