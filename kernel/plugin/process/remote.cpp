@@ -520,13 +520,13 @@ void Remote::read() {
 
 void Remote::look_at_use() {
   const Child::Use use = child_->use();
+  if (use.threads > kMostThreads)
+    channel_->end("it runs " + std::to_string(use.threads) + " threads, its limit is " +
+                  std::to_string(kMostThreads));
   const std::uint64_t memory = options_.load.sandbox.limits.memory_bytes;
   const auto mib = [](std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
   if (memory > 0 && use.memory_bytes > memory + kMemorySlack)
     channel_->end("it holds " + mib(use.memory_bytes) + " of memory, its limit is " + mib(memory));
-  if (use.threads > kMostThreads)
-    channel_->end("it runs " + std::to_string(use.threads) + " threads, its limit is " +
-                  std::to_string(kMostThreads));
   if (!cpu_budget_.allows(steady_now_ms(), use.cpu_ms)) {
     channel_->end("it used " + std::to_string(cpu_budget_.used_ms()) +
                   " ms of the processors within a minute, its limit is " +
