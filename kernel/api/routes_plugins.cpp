@@ -10,6 +10,7 @@
 #include "api/site.hpp"
 #include "config/schema.hpp"
 #include "core/refusal.hpp"
+#include "core/text.hpp"
 
 namespace z4j::api {
 namespace {
@@ -20,6 +21,7 @@ using base::json::text_or_null;
 using base::json::Value;
 
 constexpr std::string_view kMask = "********";
+constexpr std::size_t kMostTold = 4000;
 
 const config::PluginEntry* entry_of(const Site& site, std::string_view instance) {
   const auto& entries = site.parts.entries;
@@ -28,13 +30,16 @@ const config::PluginEntry* entry_of(const Site& site, std::string_view instance)
   return found == entries.end() ? nullptr : &*found;
 }
 
+// A plugin's own words, whatever bytes they are.
+Value told_by(std::string_view words) { return text_or_null(core::clean_text(words, kMostTold)); }
+
 Array problems_json(const std::vector<config::Problem>& problems) {
   Array out;
   for (const config::Problem& p : problems) {
-    out.push_back(Object{{"where", text_or_null(p.where)},
-                         {"message", p.message},
-                         {"expected", text_or_null(p.expected)},
-                         {"hint", text_or_null(p.hint)}});
+    out.push_back(Object{{"where", told_by(p.where)},
+                         {"message", core::clean_text(p.message, kMostTold)},
+                         {"expected", told_by(p.expected)},
+                         {"hint", told_by(p.hint)}});
   }
   return out;
 }
@@ -48,10 +53,10 @@ std::string schema_of(Site& site, const std::string& plugin) {
 Value process_json(const plugin::Report& r) {
   if (r.isolation != "process") return nullptr;
   return Object{{"pid", r.pid > 0 ? Value(r.pid) : Value(nullptr)},
-                {"sandbox", text_or_null(r.sandbox)},
+                {"sandbox", told_by(r.sandbox)},
                 {"memory_bytes", r.memory_bytes},
                 {"deaths", r.process_deaths},
-                {"last_death", text_or_null(r.last_death)},
+                {"last_death", told_by(r.last_death)},
                 {"last_death_at",
                  r.last_death_at > 0 ? Value(base::format_time(r.last_death_at)) : Value(nullptr)}};
 }
@@ -67,9 +72,9 @@ Object report_json(const plugin::Report& r) {
       {"project", r.project},
       {"state", plugin::to_string(r.state)},
       {"health", plugin::to_string(r.health)},
-      {"why", text_or_null(r.why)},
+      {"why", told_by(r.why)},
       {"step", text_or_null(r.step)},
-      {"what_to_do", text_or_null(r.what_to_do)},
+      {"what_to_do", told_by(r.what_to_do)},
       {"problems", problems_json(r.problems)},
       {"required", r.required},
       {"isolation", text_or_null(r.isolation)},

@@ -1,5 +1,6 @@
 #include "plugin/batch_check.hpp"
 
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -65,10 +66,10 @@ base::Status check_dictionary(const z4j_dictcol& column, std::uint32_t rows,
 }  // namespace
 
 base::Result<std::uint64_t> check_batch(const z4j_event_batch& batch) {
-  if (!Z4J_REACHES(&batch, z4j_event_batch, attrs_json)) {
+  constexpr std::size_t kLeast = offsetof(z4j_event_batch, attrs_json) + sizeof(z4j_strcol);
+  if (batch.struct_size < kLeast) {
     return malformed_batch("it is " + std::to_string(batch.struct_size) +
-                           " bytes long, expected at least " +
-                           std::to_string(offsetof(z4j_event_batch, attrs_json) + sizeof(z4j_strcol)));
+                           " bytes long, expected at least " + std::to_string(kLeast));
   }
   if (batch.rows == 0 || batch.rows > kMaxBatchRows) {
     return malformed_batch(std::to_string(batch.rows) + " rows, expected 1 to " +

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -145,10 +146,10 @@ base::Status has_our_major(const z4j_plugin_entry& entry) {
 }
 
 base::Status has_entry_size(const z4j_plugin_entry& entry) {
-  if (Z4J_REACHES(&entry, z4j_plugin_entry, build_info)) return {};
+  constexpr std::size_t kLeast = offsetof(z4j_plugin_entry, build_info) + sizeof(z4j_str);
+  if (entry.struct_size >= kLeast) return {};
   return author_refusal("its entry is " + std::to_string(entry.struct_size) +
-                        " bytes long, expected at least " +
-                        std::to_string(offsetof(z4j_plugin_entry, build_info) + sizeof(z4j_str)));
+                        " bytes long, expected at least " + std::to_string(kLeast));
 }
 
 base::Status needs_no_newer_host(const z4j_plugin_entry& entry) {
@@ -357,6 +358,27 @@ base::Status has_target_types(const Descriptor& declared) {
   });
 }
 
+bool is_api_name(std::string_view name) {
+  return !name.empty() && name.size() <= 40 &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == name.npos;
+}
+
+// It stands in URLs, in commands and beside each event.
+base::Status has_api_name(const Descriptor& declared) {
+  return each_kind(declared, [](const Kind& kind, const void* table) -> base::Status {
+    std::string_view name;
+    if (kind.name == "engine")
+      name = text_of(static_cast<const z4j_engine*>(table)->engine_name);
+    else if (kind.name == "scheduler")
+      name = text_of(static_cast<const z4j_scheduler*>(table)->scheduler_name);
+    else
+      return {};
+    if (is_api_name(name)) return {};
+    return author_refusal("its name in the API is \"" + std::string(cut(name, 60)) +
+                          "\", expected 1 to 40 of a-z, 0-9 and -");
+  });
+}
+
 base::Status has_http_table(const Descriptor& declared) {
   return each_kind(declared, [](const Kind& kind, const void* table) -> base::Status {
     if (kind.name != "http") return {};
@@ -386,7 +408,9 @@ constexpr Rule<Descriptor> kDescriptorRules[] = {
     {"interfaces-unknown", "gives nothing for an interface that it does not know",
      has_no_unknown_interface},
     {"target-types", "as a notifier, declares its types of targets well", has_target_types},
-    {"routes", "as an http plugin, declares routes and files that can be served", has_http_table}};
+    {"routes", "as an http plugin, declares routes and files that can be served", has_http_table},
+    {"api-name", "as an engine or a scheduler, has a name in the API like celery-beat",
+     has_api_name}};
 
 template <class T>
 base::Status first_broken(std::span<const Rule<T>> rules, const T& of) {

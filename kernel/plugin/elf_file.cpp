@@ -9,6 +9,7 @@
 #include <cstring>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "plugin/crossing.hpp"
 
@@ -104,11 +105,23 @@ std::uint64_t symbols_by_gnu_hash(const Reader& file, std::uint64_t at) {
   return last + 1;
 }
 
-std::string text_at(const std::vector<char>& texts, std::uint64_t at) {
-  if (at >= texts.size()) throw Damaged{"a name lies outside of its table of names"};
-  const char* const begin = texts.data() + at;
-  return {begin, ::strnlen(begin, texts.size() - at)};
-}
+// The table of names. Names may share bytes: what is taken from it has a ceiling of its own.
+class Texts {
+ public:
+  explicit Texts(std::vector<char> bytes) : bytes_(std::move(bytes)) {}
+  std::string at(std::uint64_t place) {
+    if (place >= bytes_.size()) throw Damaged{"a name lies outside of its table of names"};
+    const char* const begin = bytes_.data() + place;
+    const std::size_t length = ::strnlen(begin, bytes_.size() - place);
+    if (length > left_) throw Damaged{"its names are too long"};
+    left_ -= length;
+    return {begin, length};
+  }
+
+ private:
+  const std::vector<char> bytes_;
+  std::uint64_t left_ = kMostTextBytes;
+};
 
 void add_run_paths(std::string_view list, std::vector<std::string>& out) {
   for (std::size_t at = 0; at <= list.size() && out.size() < kMostRunPaths;) {
@@ -142,6 +155,7 @@ ElfFile read_whole(const std::string& path) {
   // Without the mark the system takes the stack as executable.
   out.has_executable_stack = true;
   std::optional<Elf64_Phdr> dynamic;
+  out.has_executable_stack = true;  // who says nothing of it gets one
   for (const Elf64_Phdr& s : segments) {
     if (s.p_type == PT_GNU_STACK) out.has_executable_stack = (s.p_flags & PF_X) != 0;
     if (s.p_type == PT_LOAD && (s.p_flags & (PF_W | PF_X)) == (PF_W | PF_X))
@@ -194,9 +208,9 @@ ElfFile read_whole(const std::string& path) {
   if (symbols_at == 0 || texts_at == 0 || (hash_at == 0 && gnu_hash_at == 0))
     throw Damaged{"it has no table of symbols"};
   if (texts_bytes > kMostTextBytes) throw Damaged{"its table of names is too large"};
-  const auto texts = file.many<char>(offset_of(segments, texts_at), texts_bytes);
-  for (const std::uint64_t at : needed) out.needed.push_back(text_at(texts, at));
-  for (const std::uint64_t at : run_paths) add_run_paths(text_at(texts, at), out.run_paths);
+  Texts texts(file.many<char>(offset_of(segments, texts_at), texts_bytes));
+  for (const std::uint64_t at : needed) out.needed.push_back(texts.at(at));
+  for (const std::uint64_t at : run_paths) add_run_paths(texts.at(at), out.run_paths);
 
   const std::uint64_t count = hash_at != 0
                                   ? symbols_by_hash(file, offset_of(segments, hash_at))
@@ -207,7 +221,7 @@ ElfFile read_whole(const std::string& path) {
     const unsigned seen = ELF64_ST_VISIBILITY(s.st_other);
     if (s.st_name == 0 || bind == STB_LOCAL || type == STT_SECTION || type == STT_FILE) continue;
     ElfSymbol symbol;
-    symbol.name = text_at(texts, s.st_name);
+    symbol.name = texts.at(s.st_name);
     symbol.size = s.st_size;
     symbol.is_data = type == STT_OBJECT;
     symbol.is_unique = bind == STB_GNU_UNIQUE;

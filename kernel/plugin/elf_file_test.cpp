@@ -1,8 +1,10 @@
 #include "plugin/elf_file.hpp"
 
 #include <cppunit/extensions/HelperMacros.h>
+#include <elf.h>
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <random>
@@ -18,6 +20,8 @@ class ElfFileTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_plugin_exports_its_entry_alone);
   CPPUNIT_TEST(a_plugin_names_what_it_needs);
   CPPUNIT_TEST(every_rule_holds_of_a_plugin_of_ours);
+  CPPUNIT_TEST(a_library_that_is_named_by_a_path_is_refused);
+  CPPUNIT_TEST(who_says_nothing_of_the_stack_gets_an_executable_one);
   CPPUNIT_TEST(what_is_cut_off_anywhere_is_refused_or_read);
   CPPUNIT_TEST(damage_by_chance_is_refused_or_read);
   CPPUNIT_TEST_SUITE_END();
@@ -57,6 +61,30 @@ class ElfFileTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT_MESSAGE(
           std::string(rule.name) + ": " + (good ? std::string() : good.error().text()), good.ok());
     }
+  }
+
+  void a_library_that_is_named_by_a_path_is_refused() {
+    auto file = read_elf(folder_.add("test-engine"));
+    file->needed.push_back("../libown.so");
+    const base::Status good = check_file_rules(*file);
+    CPPUNIT_ASSERT(!good.ok());
+    CPPUNIT_ASSERT(good.error().message.find("../libown.so") != std::string::npos);
+  }
+
+  // The program header that says how the stack is: with another type it is not there.
+  void who_says_nothing_of_the_stack_gets_an_executable_one() {
+    std::string bytes = bytes_of("test-engine");
+    Elf64_Ehdr head;
+    std::memcpy(&head, bytes.data(), sizeof head);
+    for (std::size_t i = 0; i < head.e_phnum; ++i) {
+      Elf64_Phdr segment;
+      const std::size_t at = head.e_phoff + i * sizeof segment;
+      std::memcpy(&segment, bytes.data() + at, sizeof segment);
+      if (segment.p_type == PT_GNU_STACK) segment.p_type = PT_NULL;
+      std::memcpy(bytes.data() + at, &segment, sizeof segment);
+    }
+    const auto file = read_elf(folder_.write("stackless", bytes));
+    CPPUNIT_ASSERT(file.ok() && file->has_executable_stack);
   }
 
   void what_is_cut_off_anywhere_is_refused_or_read() {

@@ -2,6 +2,7 @@
 #include <link.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -14,6 +15,8 @@ namespace {
 
 constexpr std::string_view kEntries = "z4j_plugin_entry_v";
 constexpr std::size_t kNamesShown = 3;
+// Of ABI 1.0: a plugin of then is taken for ever.
+constexpr std::size_t kEntryBytes = offsetof(z4j_plugin_entry, build_info) + sizeof(z4j_str);
 
 base::Error build_refusal(std::string message, std::string hint) {
   return host_error(base::Code::unsupported, std::move(message), std::move(hint));
@@ -44,12 +47,12 @@ base::Status is_library(const ElfFile& file) {
 base::Status has_entry_data(const ElfFile& file) {
   const ElfSymbol* entry = exported(file, Z4J_PLUGIN_SYMBOL);
   if (entry == nullptr) return check_has_entry(file);
-  if (entry->is_data && entry->size >= sizeof(z4j_plugin_entry)) return {};
-  return build_refusal(
-      entry->is_data ? "its " Z4J_PLUGIN_SYMBOL " has " + std::to_string(entry->size) +
-                           " bytes, expected at least " + std::to_string(sizeof(z4j_plugin_entry))
-                     : std::string("its " Z4J_PLUGIN_SYMBOL " is code, not data"),
-      "declare it as z4j/abi.h does: const z4j_plugin_entry " Z4J_PLUGIN_SYMBOL);
+  if (entry->is_data && entry->size >= kEntryBytes) return {};
+  return build_refusal(entry->is_data
+                           ? "its " Z4J_PLUGIN_SYMBOL " has " + std::to_string(entry->size) +
+                                 " bytes, expected at least " + std::to_string(kEntryBytes)
+                           : std::string("its " Z4J_PLUGIN_SYMBOL " is code, not data"),
+                       "declare it as z4j/abi.h does: const z4j_plugin_entry " Z4J_PLUGIN_SYMBOL);
 }
 
 base::Status exports_nothing_else(const ElfFile& file) {
@@ -89,6 +92,12 @@ base::Status has_no_writable_code(const ElfFile& file) {
 base::Status has_safe_run_paths(const ElfFile& file) {
   static constexpr std::string_view kOpen[] = {"/home",    "/root",    "/tmp",
                                                "/var/tmp", "/dev/shm", "/run/user"};
+  for (const std::string& soname : file.needed) {
+    if (soname.find('/') != std::string::npos)
+      return build_refusal("it needs the library \"" + std::string(cut(soname, 200)) +
+                               "\" by its path, expected a name",
+                           "link it with -l, so that the library is found where the system has it");
+  }
   for (const std::string& path : file.run_paths) {
     const auto below = [&](std::string_view folder) {
       return path == folder || path.starts_with(std::string(folder) + "/");

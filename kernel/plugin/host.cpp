@@ -792,8 +792,14 @@ void Host::Inside::retire(Instance& instance) {
   if (instance.state() != State::stuck) return;
   instance.sessions.close(0);
   instance.inward.close(0);
-  ops.abandon(&instance, OpTable::Which::all,
-              host_error(base::Code::unavailable, "the instance was stuck and has been replaced"));
+  const base::Error replaced =
+      host_error(base::Code::unavailable, "the instance was stuck and has been replaced");
+  if (instance.process != nullptr) {  // what hangs goes with it
+    instance.process->shut_down();
+    ops.lose(&instance, replaced);
+  } else {
+    ops.abandon(&instance, OpTable::Which::all, replaced);
+  }
   instance.seal(kSealMs);
 }
 

@@ -2,6 +2,7 @@
 // so what it touches is there, and lets nothing throw into the plugin.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "plugin/batch_check.hpp"
 #include "plugin/crossing.hpp"
@@ -16,6 +17,24 @@ constexpr std::size_t kMaxHealthText = 500;
 constexpr std::size_t kMaxMetricName = 128, kMaxMetricLabels = 1024;
 constexpr std::size_t kMaxNoticeChannel = 128, kMaxNoticePayload = 4000;  // abi.h, STEP_NOTICE
 constexpr std::size_t kMaxSecretName = 256;
+constexpr std::string_view kReference = "secret:";
+
+// Whether "secret:NAME" stands anywhere in those settings.
+bool refers_to(const base::json::Value& value, std::string_view name) {
+  if (value.is_string()) {
+    const std::string_view text = value.get_string();
+    return text.starts_with(kReference) && text.substr(kReference.size()) == name;
+  }
+  if (value.is_array()) {
+    const auto& items = value.get_array();
+    return std::any_of(items.begin(), items.end(),
+                       [&](const auto& item) { return refers_to(item, name); });
+  }
+  if (!value.is_object()) return false;
+  const auto& members = value.get_object();
+  return std::any_of(members.begin(), members.end(),
+                     [&](const auto& member) { return refers_to(member.value(), name); });
+}
 
 }  // namespace
 
@@ -153,8 +172,10 @@ z4j_status Instance::on_emit(const z4j_event_batch* batch, z4j_error* error) {
     return write_error(error, bytes.error());
   }
   if (!around_.callbacks.emit) return Z4J_OK;
-  z4j_event_batch known = *batch;  // as much as we know of it, with the size it really has
-  known.struct_size = sizeof known;
+  z4j_event_batch known{};  // what both sides know of it
+  const std::size_t shared = std::min<std::size_t>(batch->struct_size, sizeof known);
+  std::memcpy(&known, batch, shared);
+  known.struct_size = static_cast<std::uint32_t>(shared);
   known.bytes = *bytes;
   const base::Status taken = around_.callbacks.emit(entry.name, known);
   return taken ? Z4J_OK : write_error(error, taken.error());
@@ -209,6 +230,16 @@ z4j_status Instance::on_secret(z4j_str name, const z4j_sink* out, z4j_error* err
   }
   if (!around_.callbacks.secret) {
     return write_error(error, host_error(base::Code::not_found, "this host keeps no secrets"));
+  }
+  // What the operator gave to this instance; the others' are not its own.
+  const bool is_given =
+      std::any_of(entry.settings.begin(), entry.settings.end(),
+                  [&](const auto& member) { return refers_to(member.value(), text_of(name)); });
+  if (!is_given) {
+    return write_error(
+        error, host_error(base::Code::denied,
+                          "the settings of instance \"" + entry.name + "\" name no secret \"" +
+                              std::string(cut(text_of(name), kMaxSecretName)) + "\""));
   }
   const base::Result<std::string> value = around_.callbacks.secret(text_of(name));
   if (!value) return write_error(error, value.error());

@@ -393,7 +393,7 @@ class HostTest : public CppUnit::TestFixture {
   }
 
   void health_metrics_secrets_and_posts_come_through() {
-    start(Object{{"token", "token"}});
+    start(Object{{"token", "secret:token"}});
     act("health", R"({"state":1,"why":"broker is slow"})");
     act("health", R"({"state":1,"why":"broker is slow"})");
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, heard_.health.size());
@@ -407,7 +407,9 @@ class HostTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(command(Z4J_ENGINE_ENQUEUE, "test:secret").value().find("\"length\":5") !=
                    std::string::npos);
     CPPUNIT_ASSERT(host_->stop("e").ok());
-    CPPUNIT_ASSERT(refused(Object{{"token", "other"}}).code == base::Code::not_found);
+    CPPUNIT_ASSERT(refused(Object{{"token", "secret:other"}}).code == base::Code::not_found);
+    // There is one of that name, but the settings do not give it to this instance.
+    CPPUNIT_ASSERT(refused(Object{{"token", "token"}}).code == base::Code::denied);
   }
 
   void a_flood_of_log_lines_is_cut() {

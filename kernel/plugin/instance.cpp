@@ -133,7 +133,12 @@ std::uint64_t Instance::ask(Capabilities& known, const std::function<std::uint64
       known.is_asking = true;
     }
   }
-  if (asked.wait_for(kCapabilitiesPatience) == std::future_status::ready) return asked.get();
+  if (asked.wait_for(kCapabilitiesPatience) == std::future_status::ready) {
+    try {
+      return asked.get();
+    } catch (const std::future_error&) {  // dropped unasked: the instance is going
+    }
+  }
   const std::lock_guard lock(capabilities_mutex_);
   return known.bits;
 }
@@ -207,6 +212,7 @@ void Instance::set_started() {
 
 void Instance::process_died(const std::string& why, State state) {
   const std::lock_guard lock(facts_mutex_);
+  if (state_ == State::checked || state_ == State::created) doomed_ = why;
   if (state_ != State::started && state_ != State::faulted && state_ != State::stuck) return;
   state_ = state;
   why_ = why;

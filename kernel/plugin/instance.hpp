@@ -220,11 +220,13 @@ class Instance {
   struct Call {
     HttpDone done = nullptr;
     void* arg = nullptr;
+    std::size_t bytes = 0;  // of its body
   };
   std::mutex calls_mutex_;
   bool takes_calls_ = true;  // guarded by calls_mutex_, as are the next two
   std::uint64_t last_call_ = 0;
   std::map<std::uint64_t, Call> http_calls_;  // whose done() the plugin still waits for
+  std::size_t call_bytes_ = 0;                // of their bodies; guarded by calls_mutex_ too
 
   struct SubmitCall {
     SubmitDone done = nullptr;

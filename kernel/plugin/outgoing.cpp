@@ -2,6 +2,7 @@
 #include "plugin/outgoing.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "plugin/crossing.hpp"
 #include "plugin/instance.hpp"
@@ -10,7 +11,7 @@ namespace z4j::plugin {
 namespace {
 
 constexpr std::size_t kMaxCallsUnderWay = 256, kMaxCallHeaders = 64, kMaxCallBody = 4u << 20;
-constexpr std::size_t kMaxCallText = 16u << 10;
+constexpr std::size_t kMaxCallText = 16u << 10, kMaxBytesUnderWay = 32u << 20;
 constexpr std::uint32_t kCallDeadlineMs = 10'000, kLongestCallMs = 60'000;
 constexpr std::uint32_t kAnswerBytes = 8u << 10, kMostAnswerBytes = 8u << 20;
 constexpr std::uint32_t kMostRedirects = 10;
@@ -21,9 +22,9 @@ std::uint32_t or_default(std::uint32_t given, std::uint32_t fallback, std::uint3
 }
 
 base::Result<HttpCall> copy_call(const z4j_http_call& call) {
-  if (!Z4J_REACHES(&call, z4j_http_call, max_redirects) || call.header_count > kMaxCallHeaders ||
-      (call.headers == nullptr && call.header_count > 0) || call.body.len > kMaxCallBody ||
-      call.url.len > kMaxCallText || call.method.len > kMaxCallText)
+  if (call.struct_size < offsetof(z4j_http_call, max_redirects) + sizeof call.max_redirects ||
+      call.header_count > kMaxCallHeaders || (call.headers == nullptr && call.header_count > 0) ||
+      call.body.len > kMaxCallBody || call.url.len > kMaxCallText || call.method.len > kMaxCallText)
     return host_error(base::Code::invalid, "an HTTP call out of bounds");
   HttpCall out;
   out.method = text_of(call.method);
@@ -57,10 +58,12 @@ z4j_status Instance::on_http(const z4j_http_call* call, HttpDone done, void* arg
     const std::lock_guard lock(calls_mutex_);
     if (!takes_calls_)
       return write_error(error, host_error(base::Code::bad_state, "this instance is stopping"));
-    if (http_calls_.size() >= kMaxCallsUnderWay)
+    if (http_calls_.size() >= kMaxCallsUnderWay ||
+        call_bytes_ + copied->body.size() > kMaxBytesUnderWay)
       return write_error(error, host_error(base::Code::busy, "too many HTTP calls are under way"));
     id = ++last_call_;
-    http_calls_.emplace(id, Call{done, arg});
+    call_bytes_ += copied->body.size();
+    http_calls_.emplace(id, Call{done, arg, copied->body.size()});
   }
   const base::Status taken = around_.callbacks.outgoing.http(
       std::move(copied).value(),
@@ -68,7 +71,10 @@ z4j_status Instance::on_http(const z4j_http_call* call, HttpDone done, void* arg
   if (taken) return Z4J_PENDING;
   const std::lock_guard lock(calls_mutex_);
   // Gone already: it was cancelled meanwhile, and done() has heard so.
-  if (http_calls_.erase(id) == 0) return Z4J_PENDING;
+  const auto at = http_calls_.find(id);
+  if (at == http_calls_.end()) return Z4J_PENDING;
+  call_bytes_ -= at->second.bytes;
+  http_calls_.erase(at);
   return write_error(error, taken.error());
 }
 
@@ -81,6 +87,7 @@ void Instance::deliver(std::uint64_t id, const base::Result<HttpAnswer>& answer)
     const auto at = http_calls_.find(id);
     if (at == http_calls_.end()) return;
     call = at->second;
+    call_bytes_ -= call.bytes;
     http_calls_.erase(at);
   }
   z4j_http_answer out{};

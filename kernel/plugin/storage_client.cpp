@@ -158,8 +158,7 @@ class PluginSession final : public StorageClient::Session {
           &what);
       if (status == Z4J_END) return {};
       if (status != Z4J_OK) return failed(status, error, std::move(what));
-      if (!Z4J_REACHES(page, z4j_rows, bytes) ||
-          (page->col_count > 0 && page->cols == nullptr)) {
+      if (!Z4J_REACHES(page, z4j_rows, bytes) || (page->col_count > 0 && page->cols == nullptr)) {
         instance_.fault("read_next() answered ok without rows", Fault::counted);
         return host_error(base::Code::internal, "read_next() answered ok without rows");
       }

@@ -51,6 +51,8 @@ class SdkJsonTest : public CppUnit::TestFixture {
     }
     CPPUNIT_ASSERT_EQUAL(std::string("else"), r.text("/a", "else"));
     CPPUNIT_ASSERT_EQUAL(std::int64_t{5}, r.integer("/f", 5));
+    for (const std::string_view number : {"1.5", "1e3", "-", "1-2", "9223372036854775808", "true"})
+      CPPUNIT_ASSERT_EQUAL(std::int64_t{5}, Reader(number).integer("", 5));
     CPPUNIT_ASSERT(!Reader("").has(""));
   }
 

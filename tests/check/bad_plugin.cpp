@@ -354,9 +354,15 @@ z4j_status preview(z4j_instance*, z4j_str schedule, std::int64_t from, std::int6
   (void)text;
   return refuse(e, Z4J_INVALID, "it knows no such expression");
 }
-const z4j_scheduler kScheduler = {
-    sizeof(z4j_scheduler), 0, lit("bad-beat"), &scheduler_capabilities, &list, nullptr, nullptr,
-    nullptr, &preview};
+const z4j_scheduler kScheduler = {sizeof(z4j_scheduler),
+                                  0,
+                                  lit("bad-beat"),
+                                  &scheduler_capabilities,
+                                  &list,
+                                  nullptr,
+                                  nullptr,
+                                  nullptr,
+                                  &preview};
 
 // A notifier that posts to "url" of its target through the host.
 struct Sent {

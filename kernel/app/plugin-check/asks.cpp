@@ -88,8 +88,7 @@ Ask notify(Subject& subject, const Note& note) {
   const z4j_notifier& notifier = subject.notifier();
   return {"send", [&notifier, note](z4j_instance* i, z4j_op op, z4j_error* e) {
             const Guarded id(note.id), dedup(note.dedup), title(note.title), text(note.text),
-                url(note.url), target(note.target), context(note.context),
-                type(note.type);
+                url(note.url), target(note.target), context(note.context), type(note.type);
             z4j_notification n{};
             n.struct_size = sizeof n;
             n.severity = note.severity;

@@ -33,9 +33,8 @@ Answer ask_and_wait(Instance& instance, const Ask& ask, int deadline_ms = 30'000
 // A notification with a target of that type that lacks its address, for any notifier.
 struct Note {
   std::string id = "check-1", dedup = "check", title = "A check",
-              text = "Sent by z4j-plugin-check.",
-              url = "https://example.invalid/console", target = "{}",
-              context = R"({"trigger":"task.failed","task_name":"check"})", type;
+              text = "Sent by z4j-plugin-check.", url = "https://example.invalid/console",
+              target = "{}", context = R"({"trigger":"task.failed","task_name":"check"})", type;
   std::int32_t severity = 2, is_test = 1, attempt = 1;
 };
 [[nodiscard]] Ask notify(Subject& subject, const Note& note);

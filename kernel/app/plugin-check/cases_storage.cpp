@@ -105,8 +105,7 @@ void tells_its_appetite(Subject& subject) {
   expect(told.best_rows >= 1 && told.best_rows <= told.max_rows,
          "info() says best_rows " + std::to_string(told.best_rows) + " of max_rows " +
              std::to_string(told.max_rows));
-  expect(told.writers >= 1 && told.readers >= 1,
-         "info() says no writers or readers");
+  expect(told.writers >= 1 && told.readers >= 1, "info() says no writers or readers");
   expect(told.max_bytes >= (1u << 20),
          "info() says at most " + std::to_string(told.max_bytes) + " bytes a commit");
 }

@@ -41,7 +41,7 @@ std::string sentence_of(const char* function, const std::string& what) {
 }
 
 void fill(z4j_error* to, z4j_status status, std::string_view message) {
-  if (to == nullptr || to->struct_size < sizeof(z4j_error)) return;
+  if (!Z4J_REACHES(to, z4j_error, message)) return;
   to->code = status;
   to->where[0] = '\0';
   const std::size_t n = std::min(message.size(), sizeof to->message - 1);
@@ -465,7 +465,7 @@ void CheckedHost::fill_services() {
     const Plenty plenty;
     CheckedHost& self = of(ctx);
     self.admit("http-client send");
-    if (call == nullptr || done == nullptr || call->struct_size < sizeof(z4j_http_call)) {
+    if (!Z4J_REACHES(call, z4j_http_call, max_redirects) || done == nullptr) {
       self.fault("it called the http client without a whole call");
       return Z4J_INVALID;
     }
@@ -530,7 +530,7 @@ void CheckedHost::fill_services() {
     const Plenty plenty;
     CheckedHost& self = of(ctx);
     self.admit("submit");
-    if (asked == nullptr || done == nullptr || asked->struct_size < sizeof(z4j_submission)) {
+    if (!Z4J_REACHES(asked, z4j_submission, more_json) || done == nullptr) {
       self.fault("it submitted without a whole submission");
       return Z4J_INVALID;
     }

@@ -207,11 +207,11 @@ void RingPlaces::give_back(std::size_t offset) {
   freed_.notify_all();
 }
 
-bool RingPlaces::is_idle_beyond(std::size_t offset) {
+void RingPlaces::when_idle_beyond(std::size_t offset, const std::function<void()>& f) {
   const std::lock_guard lock(mutex_);
-  if (!places_.empty() || high_ <= offset) return false;
+  if (!places_.empty() || high_ <= offset) return;
   high_ = 0;
-  return true;
+  f();
 }
 
 }  // namespace z4j::plugin::process

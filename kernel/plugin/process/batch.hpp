@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -47,8 +48,9 @@ class RingPlaces {
   // Where `count` bytes are free, waiting for others to give theirs back; none: they never will be.
   [[nodiscard]] std::optional<std::size_t> take(std::size_t count);
   void give_back(std::size_t offset);
-  // Nobody has a place, and some had one behind `offset` since the last time this said so.
-  [[nodiscard]] bool is_idle_beyond(std::size_t offset);
+  // Runs `f` if nobody has a place, and some had one behind `offset` since the last time. Nobody
+  // gets one meanwhile.
+  void when_idle_beyond(std::size_t offset, const std::function<void()>& f);
 
  private:
   struct Place {

@@ -14,7 +14,7 @@ namespace z4j::plugin::process {
 namespace {
 
 constexpr int kWriteDeadlineMs = 10'000, kTickMs = 1000;
-constexpr std::size_t kReadBytes = 64u << 10;
+constexpr std::size_t kReadBytes = 64u << 10, kMostReadBytes = 256u << 10;
 
 std::string reason(const char* what) {
   return std::string(what) + ": " + std::generic_category().message(errno);
@@ -166,7 +166,8 @@ Channel::Fill Channel::fill() {
     // In the middle of a frame, whose header was found good.
     if (const auto header =
             read_header(std::string_view(buffer_).substr(0, kHeaderBytes), incoming_))
-      want = std::max(want, kHeaderBytes + header->bytes - buffer_.size());
+      // The room is cleared first: more than a socket holds would cost more than it gives.
+      want = std::clamp(kHeaderBytes + header->bytes - buffer_.size(), want, kMostReadBytes);
   }
   const std::size_t before = buffer_.size();
   if (buffer_.capacity() > 4 * kReadBytes && before + want < kReadBytes * 2)

@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -140,6 +141,12 @@ base::Result<std::unique_ptr<Child>> Child::spawn(const std::string& program,
     return e;
   }
   child->process_ = static_cast<int>(::syscall(SYS_pidfd_open, child->pid_, 0));
+  if (child->process_ < 0) {  // it could neither be waited for nor be ended for sure
+    base::Error e = failed("no descriptor for a plugin's process");
+    ::kill(child->pid_, SIGKILL);
+    (void)::waitpid(std::exchange(child->pid_, -1), nullptr, 0);
+    return e;
+  }
   return child;
 }
 
@@ -193,8 +200,12 @@ Child::Use Child::use() const {
   timespec used{};
   if (::clock_getcpuclockid(pid_, &clock) == 0 && ::clock_gettime(clock, &used) == 0)
     out.cpu_ms = std::int64_t{used.tv_sec} * 1000 + used.tv_nsec / 1'000'000;
-  const std::string path = "/proc/" + std::to_string(pid_) + "/statm";
-  if (std::FILE* const file = std::fopen(path.c_str(), "re"); file != nullptr) {
+  const std::string place = "/proc/" + std::to_string(pid_);
+  // The folder has a folder for each of them, beside itself and the one above.
+  struct stat tasks {};
+  if (::stat((place + "/task").c_str(), &tasks) == 0 && tasks.st_nlink > 2)
+    out.threads = tasks.st_nlink - 2;
+  if (std::FILE* const file = std::fopen((place + "/statm").c_str(), "re"); file != nullptr) {
     unsigned long long size = 0, resident = 0;
     if (std::fscanf(file, "%llu %llu", &size, &resident) == 2)
       out.memory_bytes = resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
@@ -204,21 +215,16 @@ Child::Use Child::use() const {
 }
 
 void Child::kill() const {
-  if (process_ >= 0)
-    ::syscall(SYS_pidfd_send_signal, process_, SIGKILL, nullptr, 0);
-  else if (pid_ > 0)
-    ::kill(pid_, SIGKILL);
+  if (process_ >= 0) ::syscall(SYS_pidfd_send_signal, process_, SIGKILL, nullptr, 0);
 }
 
 std::string Child::reap(int patience_ms) {
   if (!ended_.empty()) return ended_;
   const auto has_ended = [this](int patience) {
     pollfd wait{process_, POLLIN, 0};
-    if (process_ >= 0 && ::poll(&wait, 1, patience) <= 0) return false;
+    if (::poll(&wait, 1, patience) <= 0) return false;
     int status = 0;
-    const pid_t got = ::waitpid(pid_, &status, process_ >= 0 ? 0 : WNOHANG);
-    if (got == 0) return false;
-    if (got < 0)
+    if (::waitpid(pid_, &status, 0) < 0)
       ended_ = "ended";
     else if (WIFSIGNALED(status))
       ended_ = "was killed by signal " + std::to_string(WTERMSIG(status)) + " (" +

@@ -43,6 +43,7 @@ class Child {
   struct Use {
     std::uint64_t memory_bytes = 0;
     std::int64_t cpu_ms = 0;
+    std::uint64_t threads = 0;
   };
   [[nodiscard]] Use use() const;
 

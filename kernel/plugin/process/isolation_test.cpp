@@ -34,6 +34,7 @@ class IsolationTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_large_answer_comes_through);
   CPPUNIT_TEST(who_eats_all_memory_fails_alone);
   CPPUNIT_TEST(who_never_rests_is_ended);
+  CPPUNIT_TEST(who_makes_threads_without_end_is_ended);
   CPPUNIT_TEST(calls_after_destroy_reach_nobody);
   CPPUNIT_TEST(five_deaths_are_a_quarantine_until_somebody_ends_it);
   CPPUNIT_TEST(the_sandbox_refuses_what_a_plugin_has_no_need_of);
@@ -267,6 +268,14 @@ class IsolationTest : public CppUnit::TestFixture {
     assert_others_go_on();
   }
 
+  void who_makes_threads_without_end_is_ended() {
+    start(entry());
+    (void)command("test:spawn", {{"threads", 1100}});
+    CPPUNIT_ASSERT(wait_until([&] { return report().process_deaths == 1; }));
+    assert_has("threads, its limit is 1000", report().why);
+    assert_others_go_on();
+  }
+
   void calls_after_destroy_reach_nobody() {
     start(entry());
     CPPUNIT_ASSERT(command("test:call-for-ever").ok());
@@ -301,11 +310,16 @@ class IsolationTest : public CppUnit::TestFixture {
     const testing::PluginFolder hidden;
     std::ofstream(hidden.path() + "/secret.env") << "Z4J_SECRET=x";
     Host::Options given = options();
-    given.hidden_folders = {hidden.path()};
+    const std::string made_later = hidden.path() + "-later";
+    given.hidden_folders = {hidden.path(), made_later};
     make(given);
     start(entry());
-    for (const char* what :
-         {"exec", "fork", "kill", "ptrace", "mount", "setuid", "unlink", "limit"})
+    std::filesystem::create_directory(made_later);
+    std::ofstream(made_later + "/secret.env") << "Z4J_SECRET=x";
+    const int later = tried("read", made_later + "/secret.env");
+    std::filesystem::remove_all(made_later);
+    for (const char* what : {"exec", "fork", "kill", "ptrace", "mount", "setuid", "unlink", "limit",
+                             "memory-file", "processors-of-parent"})
       CPPUNIT_ASSERT_EQUAL_MESSAGE(what, EPERM, tried(what, hidden.path() + "/secret.env"));
     CPPUNIT_ASSERT_EQUAL(EAFNOSUPPORT, tried("socket-packet"));
     CPPUNIT_ASSERT_EQUAL(EACCES, tried("write", "/tmp/z4j-never-written"));
@@ -317,6 +331,7 @@ class IsolationTest : public CppUnit::TestFixture {
       return;
     }
     CPPUNIT_ASSERT_EQUAL(EACCES, tried("read", hidden.path() + "/secret.env"));
+    CPPUNIT_ASSERT_EQUAL(EACCES, later);
     CPPUNIT_ASSERT(tried("memory-of-parent") != 0);
     CPPUNIT_ASSERT_EQUAL(0, tried("write", "/dev/null"));
   }

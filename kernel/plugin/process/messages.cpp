@@ -86,8 +86,11 @@ std::vector<z4j_http_header> take_headers(Reader& from) {
 
 }  // namespace
 
+const char* built_version() noexcept { return Z4J_VERSION; }
+
 std::string encode(const Load& load) {
   Writer out;
+  out.put(load.version);
   out.put(load.plugin);
   out.put(load.sha256);
   put_list(out, load.directories);
@@ -101,6 +104,8 @@ std::string encode(const Load& load) {
 std::optional<Load> decode_load(std::string_view bytes) {
   Reader in(bytes);
   Load out;
+  in.take(out.version);
+  if (in.is_good() && out.version != built_version()) return out;
   in.take(out.plugin);
   in.take(out.sha256);
   out.directories = take_list(in);

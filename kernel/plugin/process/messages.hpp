@@ -22,13 +22,18 @@ inline constexpr const char* kServiceNames[] = {Z4J_SERVICE_NOTICES,        Z4J_
                                                 Z4J_SERVICE_RESOLVER,       Z4J_SERVICE_SUBMIT,
                                                 Z4J_SERVICE_SCHEDULE_STORE, Z4J_SERVICE_HTTP_REPLY};
 
+// Of the build. Both sides must be of one: their frames are nobody else's.
+[[nodiscard]] const char* built_version() noexcept;
+
 // The first frame: which file, and what its process may do.
 struct Load {
+  std::string version = built_version();
   std::string plugin, sha256;
   std::vector<std::string> directories;
   Sandbox sandbox;
 };
 [[nodiscard]] std::string encode(const Load& load);
+// Of another version only that is read.
 [[nodiscard]] std::optional<Load> decode_load(std::string_view bytes);
 
 // How a call ended. `threw`: with an exception, whose text is the message.

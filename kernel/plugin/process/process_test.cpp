@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 #include <z4j/plugin.hpp>
 
+#include <atomic>
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -27,6 +29,7 @@ class ProcessTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(offsets_need_not_begin_at_zero);
   CPPUNIT_TEST(a_torn_batch_is_refused);
   CPPUNIT_TEST(places_in_the_ring_do_not_overlap);
+  CPPUNIT_TEST(nobody_gets_a_place_while_the_idle_ring_is_trimmed);
   CPPUNIT_TEST(calls_are_answered_late_or_given_up);
   CPPUNIT_TEST(a_side_that_does_not_read_ends_the_channel);
   CPPUNIT_TEST(processors_are_counted_over_a_minute);
@@ -109,6 +112,10 @@ class ProcessTest : public CppUnit::TestFixture {
     const auto loaded = decode_load(encode(load));
     CPPUNIT_ASSERT(loaded && loaded->directories.size() == 2 &&
                    loaded->sandbox.hidden.at(0) == "/home");
+    // What another release means by the rest is not guessed.
+    load.version = "0.0.0-other";
+    const auto other = decode_load(encode(load) + "and more");
+    CPPUNIT_ASSERT(other && other->version == load.version && other->plugin.empty());
   }
 
   void a_declaration_cut_anywhere_is_refused() {
@@ -179,11 +186,34 @@ class ProcessTest : public CppUnit::TestFixture {
     const auto d = places.take(60);
     other.join();
     CPPUNIT_ASSERT(d == 32u);
-    CPPUNIT_ASSERT(!places.is_idle_beyond(50));
+    int idle = 0;
+    const auto count = [&] { ++idle; };
+    places.when_idle_beyond(50, count);
+    CPPUNIT_ASSERT_EQUAL(0, idle);
     places.give_back(*d);  // out of order
     places.give_back(*c);
-    CPPUNIT_ASSERT(places.is_idle_beyond(50));
-    CPPUNIT_ASSERT(!places.is_idle_beyond(50));
+    places.when_idle_beyond(50, count);
+    places.when_idle_beyond(50, count);
+    CPPUNIT_ASSERT_EQUAL(1, idle);
+  }
+
+  void nobody_gets_a_place_while_the_idle_ring_is_trimmed() {
+    RingPlaces places(100);
+    places.give_back(places.take(80).value());
+    std::atomic<bool> is_trimming{false}, has_place{false};
+    bool was_free = true;
+    std::thread other([&] {
+      while (!is_trimming) std::this_thread::yield();
+      (void)places.take(80);
+      has_place = true;
+    });
+    places.when_idle_beyond(50, [&] {
+      is_trimming = true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      was_free = !has_place;
+    });
+    other.join();
+    CPPUNIT_ASSERT(was_free && has_place);
   }
 
   struct Pair {

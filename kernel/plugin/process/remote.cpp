@@ -17,9 +17,13 @@ namespace {
 
 constexpr int kQuickMs = 5'000, kAnswerMs = 10'000, kGraceMs = 5'000, kEndMs = 2'000;
 constexpr std::uint64_t kMemorySlack = std::uint64_t{128} << 20;  // code, and the shared memory
-constexpr std::size_t kMostAnswerBytes = 32u << 20;               // taken and not handed on
+// Of a process: the system has so many for this program and its processes together.
+constexpr std::uint64_t kMostThreads = 1000;
+constexpr std::size_t kMostAnswerBytes = 32u << 20;  // taken and not handed on
 constexpr int kMostServices = 64;
-constexpr int kFloodMs = 100, kMostFrames = 5000;  // so many within that time
+constexpr std::size_t kMostServiceBytes = 32u << 20;    // of their arguments
+constexpr std::size_t kMostDeclaredBytes = 256u << 20;  // of all declarations, which are kept
+constexpr int kFloodMs = 100, kMostFrames = 5000;       // so many within that time
 constexpr std::size_t kMostStoreBytes = 4u << 20;
 constexpr const char* kStopped = "stopped";
 
@@ -136,9 +140,8 @@ struct Functions {
   }
   static z4j_status send(z4j_instance* i, z4j_op op, const z4j_notification* n, z4j_error* error) {
     return with_op(i, Kind::send, op, error, n->severity, n->is_test, n->attempt, text_of(n->id),
-                   text_of(n->dedup_key), text_of(n->title), text_of(n->body_text),
-                   text_of(n->url), text_of(n->target_type), text_of(n->target_json),
-                   text_of(n->context_json));
+                   text_of(n->dedup_key), text_of(n->title), text_of(n->body_text), text_of(n->url),
+                   text_of(n->target_type), text_of(n->target_json), text_of(n->context_json));
   }
   // A driver can be described from here, not run: who starts it refuses.
   static constexpr z4j_storage kNoDriver = {
@@ -238,13 +241,18 @@ struct Declaration {
     return (d.functions & function) != 0;
   }
 
-  static const Declaration& keep(std::string_view bytes, Declared declared) {
+  // Null: there is no room for another one.
+  static const Declaration* keep(std::string_view bytes, Declared declared) {
     static std::mutex mutex;
     static auto& all = *new std::map<base::Digest, std::unique_ptr<const Declaration>>();
+    static std::size_t kept_bytes = 0;
+    const base::Digest digest = base::sha256(bytes);
     const std::lock_guard lock(mutex);
-    auto& place = all[base::sha256(bytes)];
-    if (place == nullptr) place = std::make_unique<const Declaration>(std::move(declared));
-    return *place;
+    if (const auto known = all.find(digest); known != all.end()) return known->second.get();
+    if (bytes.size() > kMostDeclaredBytes - kept_bytes) return nullptr;
+    kept_bytes += bytes.size();
+    return all.emplace(digest, std::make_unique<const Declaration>(std::move(declared)))
+        .first->second.get();
   }
 
   const Declared d;
@@ -313,7 +321,14 @@ std::shared_ptr<Remote> Remote::launch(Options options, Refusal& refusal) {
   if (declared->path.size() > 4096 || declared->holds.size() > 100)
     return refuse("descriptor", host_error(base::Code::unsupported, "its file has no path"));
   const std::string path = declared->path;
-  remote->declaration_ = &Declaration::keep(reply, std::move(*declared));
+  remote->declaration_ = Declaration::keep(reply, std::move(*declared));
+  if (remote->declaration_ == nullptr)
+    return refuse("descriptor",
+                  host_error(base::Code::too_large,
+                             path + ": plugins of other processes have declared " +
+                                 std::to_string(kMostDeclaredBytes >> 20) +
+                                 " MiB in different words since this program started",
+                             "one declares something else each time: find it, then restart z4j"));
   remote->file_ = LoadedFile{path, nullptr, &remote->declaration_->plugin, remote.get()};
   if (auto good = check_descriptor({remote->declaration_->plugin,
                                     [&](std::string_view id) { return remote->interface_of(id); }});
@@ -438,6 +453,8 @@ void Remote::tell(Kind kind, std::string_view payload, int deadline_ms) {
   ask(kind, payload, deadline_ms, nullptr);
 }
 
+void Remote::hand_on(Kind kind, std::string_view payload) { channel_->send(kind, payload); }
+
 z4j_status Remote::validate(z4j_str config_json, const z4j_sink& problems, z4j_error& error) {
   if (!declaration_->has(Declared::kValidate)) return Z4J_OK;
   std::string body;
@@ -503,6 +520,9 @@ void Remote::read() {
 
 void Remote::look_at_use() {
   const Child::Use use = child_->use();
+  if (use.threads > kMostThreads)
+    channel_->end("it runs " + std::to_string(use.threads) + " threads, its limit is " +
+                  std::to_string(kMostThreads));
   const std::uint64_t memory = options_.load.sandbox.limits.memory_bytes;
   const auto mib = [](std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
   if (memory > 0 && use.memory_bytes > memory + kMemorySlack)
@@ -613,15 +633,20 @@ void Remote::wait_for_answers() {
 
 // What may block, or call the plugin before it returns, runs elsewhere.
 std::string Remote::take_service(const z4j_host& host, const Header& header, std::string payload) {
-  if (services_open_.fetch_add(1) < kMostServices) {
+  const std::size_t size = payload.size();
+  const int open = ++services_open_;
+  const std::size_t bytes = service_bytes_ += size;
+  if (open <= kMostServices && bytes <= kMostServiceBytes) {
     Strand::Task task;
-    task.run = [this, &host, header, payload = std::move(payload)] {
+    task.run = [this, &host, header, size, payload = std::move(payload)] {
       answer(header, serve(host, header.kind, payload));
       --services_open_;
+      service_bytes_ -= size;
     };
     if (services_.post(std::move(task)) == Strand::Post::taken) return {};
   }
   --services_open_;
+  service_bytes_ -= size;
   answer(header, refusal_of(Z4J_BUSY, "too many calls into the host are under way"));
   return {};
 }
@@ -714,7 +739,7 @@ Outcome Remote::http_call(const z4j_host& host, std::string_view payload) {
         Writer out;
         out.put(done->id);
         out.raw(encode(*got));
-        done->remote->tell(Kind::http_answer, out.take(), kAnswerMs);
+        done->remote->hand_on(Kind::http_answer, out.take());
       },
       wait.get(), &error);
   if (status == Z4J_PENDING) (void)wait.release();
@@ -746,7 +771,7 @@ Outcome Remote::submit(const z4j_host& host, std::string_view payload) {
       host.ctx, &asked,
       [](void* arg, z4j_status ended, z4j_str json) {
         const std::unique_ptr<Wait> done(static_cast<Wait*>(arg));
-        done->remote->tell(Kind::submit_answer, pack(done->id, ended, text_of(json)), kAnswerMs);
+        done->remote->hand_on(Kind::submit_answer, pack(done->id, ended, text_of(json)));
       },
       wait.get(), &error);
   if (status == Z4J_PENDING) (void)wait.release();

@@ -96,6 +96,8 @@ class Remote {
   z4j_status create(const z4j_host* host, z4j_str config_json, z4j_error* error);
   // Nobody waits for how it ends.
   void tell(Kind kind, std::string_view payload, int deadline_ms);
+  // Nor for its return: the thread is one that all instances share.
+  void hand_on(Kind kind, std::string_view payload);
 
   void read();
   std::string take(const Header& header, std::string payload);
@@ -127,6 +129,7 @@ class Remote {
   std::optional<Pool> pool_;  // until it is shut down
   Strand answers_, services_;
   std::atomic<int> services_open_{0};
+  std::atomic<std::size_t> service_bytes_{0};  // of their arguments
 
   mutable std::mutex mutex_;
   std::condition_variable taken_;

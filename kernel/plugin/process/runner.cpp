@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -39,6 +40,7 @@ namespace {
 constexpr int kFirstFrameMs = 10'000;
 // The kernel answers sooner, or has ended this process.
 constexpr int kHostCallMs = 120'000;
+constexpr std::uint32_t kLastAnswersMs = 5'000;
 constexpr unsigned kMostThreads = 24;
 constexpr std::size_t kRingKept = 16u << 20, kStackBytes = 2u << 20;
 constexpr std::size_t kIdsAtOnce = 50, kReplyPart = 1u << 20;
@@ -117,6 +119,28 @@ class OpenOps {
   std::map<z4j_op, Op> ops_;
 };
 
+// How many of something are under way.
+class UnderWay {
+ public:
+  void begin() {
+    const std::lock_guard lock(mutex_);
+    ++count_;
+  }
+  void end() {
+    const std::lock_guard lock(mutex_);
+    if (--count_ == 0) none_.notify_all();
+  }
+  void wait_for_none(std::uint32_t deadline_ms) {
+    std::unique_lock lock(mutex_);
+    none_.wait_for(lock, std::chrono::milliseconds(deadline_ms), [this] { return count_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable none_;
+  std::size_t count_ = 0;
+};
+
 // What the plugin waits for, by number.
 template <class T>
 class Waits {
@@ -156,7 +180,9 @@ class Runner {
   std::string run() {
     Channel::Loop loop;
     loop.take = [this](const Header& header, std::string payload) {
-      workers_.post([this, header, payload = std::move(payload)] { answer(header, payload); });
+      note(header.kind, payload);
+      workers_.post(
+          [this, header, payload = std::move(payload)] { answer_and_note(header, payload); });
       return std::string();
     };
     return channel_.run(loop);
@@ -169,6 +195,36 @@ class Runner {
   }
 
   // ---- What the kernel asks for.
+
+  static bool is_answer(Kind kind) {
+    return kind == Kind::http_answer || kind == Kind::submit_answer;
+  }
+
+  // On the reading thread, in the order of the frames: a cancel that another thread handles before
+  // its operation has begun is kept, and stop() waits for the answers that came before it.
+  void note(Kind kind, std::string_view payload) {
+    if (is_answer(kind)) answers_.begin();
+    Reader in(payload);
+    z4j_op op = 0;
+    std::int64_t left_ms = 0;
+    in.take(op);
+    if (kind == Kind::cancel && in.is_good()) ops_.cancel(op);
+    in.take(left_ms);
+    switch (kind) {
+      case Kind::command:
+      case Kind::snapshot:
+      case Kind::list:
+      case Kind::put:
+      case Kind::remove:
+      case Kind::trigger:
+      case Kind::send:
+      case Kind::handle:
+        if (in.is_good()) ops_.open(op, left_ms);
+        break;
+      default:
+        break;
+    }
+  }
 
   void answer(const Header& header, std::string_view payload) {
     Outcome outcome;
@@ -191,6 +247,10 @@ class Runner {
       }
     }
     channel_.reply(header, encode(outcome));
+  }
+  void answer_and_note(const Header& header, std::string_view payload) {
+    answer(header, payload);
+    if (is_answer(header.kind)) answers_.end();
   }
 
   static Outcome unreadable() {
@@ -215,8 +275,7 @@ class Runner {
     return outcome_of(status, error);
   }
   template <class F>
-  Outcome call_with_op(const char* function, z4j_op op, std::int64_t left_ms, F&& f) {
-    ops_.open(op, left_ms);
+  Outcome call_with_op(const char* function, z4j_op op, F&& f) {
     try {
       Outcome out = call(function, op, std::forward<F>(f));
       if (out.status != Z4J_PENDING) ops_.close(op);
@@ -238,9 +297,11 @@ class Runner {
       case Kind::stop: {
         std::uint32_t deadline_ms = 0;
         if (!unpack(payload, deadline_ms)) return unreadable();
+        answers_.wait_for_none(deadline_ms);
         return call("stop", 0, [&](z4j_error* e) { return plugin_.stop(raw_, deadline_ms, e); });
       }
       case Kind::destroy:
+        answers_.wait_for_none(kLastAnswersMs);
         return call("destroy", 0, [&](z4j_error*) {
           plugin_.destroy(raw_);
           is_destroyed_ = true;
@@ -249,7 +310,6 @@ class Runner {
       case Kind::cancel: {
         z4j_op op = 0;
         if (!unpack(payload, op)) return unreadable();
-        ops_.cancel(op);
         if (plugin_.cancel == nullptr || raw_ == nullptr) return fine();
         return call("cancel", op, [&](z4j_error*) {
           plugin_.cancel(raw_, op);
@@ -325,14 +385,14 @@ class Runner {
     std::string_view a, b;
     std::uint64_t verb = 0;
     if (kind == Kind::command) in.take(verb);
-    if (kind == Kind::send) return send(op, left_ms, in);
-    if (kind == Kind::handle) return handle(op, left_ms, in);
+    if (kind == Kind::send) return send(op, in);
+    if (kind == Kind::handle) return handle(op, in);
     in.take(a);
     const bool has_two = kind == Kind::command || kind == Kind::snapshot || kind == Kind::put ||
                          kind == Kind::remove;
     if (has_two) in.take(b);
     if (!in.is_done()) return unreadable();
-    return call_with_op(to_string(kind), op, left_ms, [&](z4j_error* e) -> z4j_status {
+    return call_with_op(to_string(kind), op, [&](z4j_error* e) -> z4j_status {
       switch (kind) {
         case Kind::command:
           return engine_->command(raw_, op, verb, lend(a), lend(b), e);
@@ -352,7 +412,7 @@ class Runner {
     });
   }
 
-  Outcome send(z4j_op op, std::int64_t left_ms, Reader& in) {
+  Outcome send(z4j_op op, Reader& in) {
     z4j_notification n{};
     n.struct_size = sizeof n;
     in.take(n.severity);
@@ -362,11 +422,10 @@ class Runner {
                           &n.target_json, &n.context_json})
       take_text(in, *text);
     if (!in.is_done()) return unreadable();
-    return call_with_op("send", op, left_ms,
-                        [&](z4j_error* e) { return notifier_->send(raw_, op, &n, e); });
+    return call_with_op("send", op, [&](z4j_error* e) { return notifier_->send(raw_, op, &n, e); });
   }
 
-  Outcome handle(z4j_op op, std::int64_t left_ms, Reader& in) {
+  Outcome handle(z4j_op op, Reader& in) {
     z4j_http_request r{};
     r.struct_size = sizeof r;
     in.take(r.route);
@@ -374,8 +433,7 @@ class Runner {
                           &r.headers_json, &r.user_id, &r.permissions_json, &r.trace_id})
       take_text(in, *text);
     if (!in.is_done()) return unreadable();
-    return call_with_op("handle", op, left_ms,
-                        [&](z4j_error* e) { return http_->handle(raw_, op, &r, e); });
+    return call_with_op("handle", op, [&](z4j_error* e) { return http_->handle(raw_, op, &r, e); });
   }
 
   static void take_text(Reader& in, z4j_str& to) {
@@ -568,7 +626,8 @@ class Runner {
 
   z4j_status op_complete(z4j_op op, z4j_status status, const z4j_error* error,
                          std::string_view result) {
-    Outcome out = outcome_of(status, error != nullptr ? *error : blank_error());
+    const z4j_error none = blank_error();
+    Outcome out = outcome_of(status, Z4J_REACHES(error, z4j_error, message) ? *error : none);
     out.status = status;
     if (status == Z4J_OK && result.size() > OpTable::kMaxResultBytes) {
       out.status = Z4J_TOO_LARGE;
@@ -599,8 +658,8 @@ class Runner {
         ask(Kind::emit, pack(std::uint64_t{*place}, std::uint64_t{bytes}), error);
     places_.give_back(*place);
     // Pages that an unusually large batch took.
-    if (places_.is_idle_beyond(kRingKept))
-      ::madvise(ring_ + kRingKept, kRingBytes - kRingKept, MADV_REMOVE);
+    places_.when_idle_beyond(
+        kRingKept, [this] { ::madvise(ring_ + kRingKept, kRingBytes - kRingKept, MADV_REMOVE); });
     return status;
   }
 
@@ -820,6 +879,7 @@ class Runner {
 
   Workers workers_;
   OpenOps ops_;
+  UnderWay answers_;  // to HTTP calls and submissions: done() comes before stop()
   RingPlaces places_{kRingBytes};
   Waits<Posted> posts_;
   Waits<HttpWait> http_waits_;
@@ -864,7 +924,11 @@ int run_plugin(int socket_fd, int ring_fd) {
   // The kernel says when it is over, though all of a service may be signalled at once.
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::signal(number, SIG_IGN);
   // What the kernel's program has open is not for the plugin.
-  ::close_range(static_cast<unsigned>(std::max(socket_fd, ring_fd)) + 1, ~0u, 0);
+  if (::close_range(static_cast<unsigned>(std::max(socket_fd, ring_fd)) + 1, ~0u, 0) != 0) {
+    std::fprintf(stderr, "z4j-plugin-host: it can't close what it was left open: %s\n",
+                 std::strerror(errno));
+    return 2;
+  }
   void* const ring = ::mmap(nullptr, kRingBytes, PROT_READ | PROT_WRITE, MAP_SHARED, ring_fd, 0);
   if (ring == MAP_FAILED) {
     std::fputs("z4j-plugin-host: it is started by z4j-brain, with a socket and shared memory\n",
@@ -884,6 +948,12 @@ int run_plugin(int socket_fd, int ring_fd) {
     channel.reply(first->first, encode(refusal(step, error)));
     return 0;
   };
+  if (load->version != built_version())
+    return refuse("process",
+                  host_error(base::Code::unsupported,
+                             std::string("z4j-plugin-host is of version ") + built_version() +
+                                 ", the program that started it of " + load->version,
+                             "restart that program: it was upgraded while it ran"));
   const auto holds = enter(load->sandbox);
   if (!holds) return refuse("process", holds.error());
 

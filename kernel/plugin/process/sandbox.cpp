@@ -82,7 +82,6 @@ constexpr std::uint32_t kAllowed[] = {
     __NR_getsid,
     __NR_sched_yield,
     __NR_sched_getaffinity,
-    __NR_sched_setaffinity,
     __NR_sched_getparam,
     __NR_sched_getscheduler,
     __NR_sched_get_priority_max,
@@ -183,7 +182,6 @@ constexpr std::uint32_t kAllowed[] = {
     __NR_inotify_init1,
     __NR_inotify_add_watch,
     __NR_inotify_rm_watch,
-    __NR_memfd_create,
     __NR_ftruncate,
     __NR_eventfd2,
 #ifdef __NR_newfstatat
@@ -269,6 +267,8 @@ class Filter {
     if_equal(__NR_tgkill, 0, {self}, SECCOMP_RET_ALLOW, error(EPERM));
     if_equal(__NR_kill, 0, {self}, SECCOMP_RET_ALLOW, error(EPERM));
     if_equal(__NR_rt_sigqueueinfo, 0, {self}, SECCOMP_RET_ALLOW, error(EPERM));
+    // Not where threads of others run.
+    if_equal(__NR_sched_setaffinity, 0, {0, self}, SECCOMP_RET_ALLOW, error(EPERM));
     // Limits are read, not set: the third argument of prlimit64 is the new one.
     if_equal(__NR_prlimit64, 2, {0}, SECCOMP_RET_ALLOW, error(EPERM));
     if_equal(__NR_socket, 0, {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK}, SECCOMP_RET_ALLOW,
@@ -411,20 +411,24 @@ void allow_all_but(Ruleset& rules, const fs::path& folder, const std::set<fs::pa
   }
 }
 
-// False: this system has no Landlock.
-bool restrict_files(const Sandbox& sandbox) {
+enum class Landlock { holds, is_not_there, failed };
+
+Landlock restrict_files(const Sandbox& sandbox) {
   Ruleset rules;
-  if (!rules.is_there()) return false;
+  if (!rules.is_there()) return Landlock::is_not_there;
   std::set<fs::path> hidden;
   for (const std::string& folder : sandbox.hidden) {
+    if (folder.empty()) continue;
+    // One that is made later is hidden too.
     std::error_code ec;
-    const fs::path whole = fs::canonical(folder, ec);
-    if (!ec) hidden.insert(whole);
+    const fs::path whole = fs::weakly_canonical(fs::absolute(folder, ec), ec);
+    if (ec) return Landlock::failed;
+    hidden.insert(whole);
   }
   allow_all_but(rules, "/", hidden);
   for (const std::string& folder : sandbox.readable) rules.allow(folder, kReads);
   rules.allow("/dev/null", LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE);
-  return rules.enter();
+  return rules.enter() ? Landlock::holds : Landlock::failed;
 }
 
 // Of root too: what is left is the user's right to his files.
@@ -454,7 +458,9 @@ base::Result<std::string> enter(const Sandbox& sandbox) {
   if (!drop_capabilities()) return refused("the capabilities of the process were not dropped");
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return refused("new privileges were not given up");
-  const bool has_landlock = restrict_files(sandbox);
+  const Landlock files = restrict_files(sandbox);
+  if (files == Landlock::failed) return refused("the files of the process were not restricted");
+  const bool has_landlock = files == Landlock::holds;
   if (!Filter(has_landlock).install()) return refused("the system call filter was not taken");
   return std::string(has_landlock ? "seccomp, landlock" : "seccomp");
 }

@@ -53,7 +53,6 @@ static const z4j_plugin plugin = {sizeof(z4j_plugin),
                                   stop,
                                   destroy,
                                   NULL,
-                                  NULL,
                                   get_interface};
 static const z4j_plugin* const plugins[] = {&plugin};
 

@@ -1,7 +1,10 @@
 #include "misdeeds.hpp"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -65,6 +68,19 @@ int attempt(const std::string& what, const std::string& path) {
     if (fd >= 0) ::close(fd);
     return error;
   }
+  // Memory that no limit counts.
+  if (what == "memory-file") {
+    const int fd = ::memfd_create("unbounded", 0);
+    const int error = result(fd);
+    if (fd >= 0) ::close(fd);
+    return error;
+  }
+  if (what == "processors-of-parent") {
+    cpu_set_t any;
+    CPU_ZERO(&any);
+    CPU_SET(0, &any);
+    return result(::sched_setaffinity(::getppid(), sizeof any, &any));
+  }
   if (what == "thread") {
     std::thread([] {}).join();
     return 0;
@@ -86,6 +102,20 @@ void leak(std::size_t mib) {
   }
 }
 
+// Threads that do nothing, each with a small stack.
+void spawn(std::int64_t count) {
+  pthread_attr_t small;
+  ::pthread_attr_init(&small);
+  ::pthread_attr_setstacksize(&small, 64u << 10);
+  for (pthread_t thread; count > 0; --count) {
+    const auto rest = [](void*) -> void* {
+      for (;;) ::pause();
+    };
+    if (::pthread_create(&thread, &small, rest, nullptr) != 0) break;
+  }
+  ::pthread_attr_destroy(&small);
+}
+
 }  // namespace
 
 json::Object misbehave(std::string_view what, const json::Object& args, const z4j_host* host) {
@@ -104,6 +134,8 @@ json::Object misbehave(std::string_view what, const json::Object& args, const z4
       static std::atomic<unsigned> turns{0};
       for (;;) ++turns;
     }).detach();
+  } else if (what == "spawn") {
+    spawn(json::integer(args, "threads"));
   } else if (what == "say") {
     const std::string text = std::string(json::text(args, "text")) + "\n";
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());

@@ -45,8 +45,10 @@ class Engine {
   z4j_status start(z4j_error* e) {
     if (const z4j_status status = plain_call("start", e); status != Z4J_OK) return status;
     return guard(e, [&]() -> z4j_status {
-      if (const std::string_view name = json::text(settings_, "token"); !name.empty())
-        token_ = Host(host_).secret(name);
+      constexpr std::string_view kReference = "secret:";
+      if (const std::string_view token = json::text(settings_, "token"); !token.empty())
+        token_ = Host(host_).secret(
+            token.substr(token.substr(0, kReference.size()) == kReference ? kReference.size() : 0));
       if (const json::Array* events = json::array(settings_, "events")) emit(*events);
       return Z4J_OK;
     });
@@ -250,8 +252,8 @@ class Engine {
     } else if (what == "secret") {
       more["length"] = token_.size();
     } else if (what == "crash" || what == "abort" || what == "exit" || what == "throw-in-thread" ||
-               what == "leak" || what == "spin" || what == "say" || what == "call-for-ever" ||
-               what == "try") {
+               what == "leak" || what == "spin" || what == "spawn" || what == "say" ||
+               what == "call-for-ever" || what == "try") {
       more = misbehave(what, args, host_);
     } else if (what == "post") {
       status = host_->post(
@@ -338,7 +340,6 @@ const z4j_plugin kPlugin = {sizeof(z4j_plugin),
                             &stop,
                             &destroy,
                             &cancel,
-                            nullptr,
                             &get_interface};
 
 }  // namespace

@@ -97,7 +97,6 @@ const z4j_plugin kDescriptor = {
     &stop,
     &destroy,
     nullptr,
-    nullptr,
     &get_interface};
 
 }  // namespace

@@ -44,8 +44,7 @@ bool Emitter::flush() {
     }
     if (status != Z4J_OK) {
       host_.warn(std::string("events were refused: ") + error.message);
-      host_.metric("events_dropped", R"({"why":"refused"})", builder_.rows(),
-                   Z4J_METRIC_ADD);
+      host_.metric("events_dropped", R"({"why":"refused"})", builder_.rows(), Z4J_METRIC_ADD);
     }
     builder_.clear();
   }

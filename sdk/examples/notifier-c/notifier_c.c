@@ -70,8 +70,7 @@ static const z4j_notifier notifier = {
          "\"for\": {\"type\": \"string\", \"maxLength\": 100, \"description\": \"whom it is "
          "for\"}}}"),
     TEXT(""), /* one type of target, called "c" after the id */
-    send
-};
+    send};
 
 static const void* get_interface(z4j_str id) {
   const size_t length = sizeof Z4J_IFACE_NOTIFIER - 1;

@@ -4,19 +4,19 @@
 #ifndef Z4J_JSON_HPP
 #define Z4J_JSON_HPP
 
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace z4j::json {
 
-// Borrows the text. Pointers are "/member", "/list/0" or "" for the whole; members named with "~"
-// or
-// "/" can't be asked for. What is not there, is of another kind, or lies behind a fault of the text
-// is absent: then the fallback is given. Values are nested 64 deep at most.
+// Borrows the text. Pointers are "/member", "/list/0" or "" for the whole; members whose names hold
+// "~", "/" or an escape can't be asked for. What is not there, is of another kind, or lies behind a
+// fault of the text is absent: then the fallback is given. Values are nested 64 deep at most.
 class Reader {
  public:
   explicit Reader(std::string_view json) noexcept : json_(json) {}
@@ -39,11 +39,13 @@ class Reader {
     const std::string_view value = raw(pointer);
     return value.empty() || value.front() != '"' ? std::string(fallback) : decoded(value);
   }
-  int64_t integer(std::string_view pointer, int64_t fallback = 0) const {
-    const std::string value(raw(pointer));
-    if (value.empty() || value.find_first_not_of("-0123456789") != std::string::npos)
-      return fallback;
-    return std::strtoll(value.c_str(), nullptr, 10);
+  // One that 64 bits can't hold, or has a fraction or an exponent, is none.
+  int64_t integer(std::string_view pointer, int64_t fallback = 0) const noexcept {
+    const std::string_view value = raw(pointer);
+    int64_t out = 0;
+    const char* const end = value.data() + value.size();
+    const auto [stop, error] = std::from_chars(value.data(), end, out);
+    return error == std::errc() && stop == end ? out : fallback;
   }
   bool boolean(std::string_view pointer, bool fallback = false) const noexcept {
     const std::string_view value = raw(pointer);

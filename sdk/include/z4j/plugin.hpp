@@ -500,7 +500,7 @@ constexpr z4j_str lit(std::string_view s) noexcept { return z4j_str{s.data(), s.
                                      types_)                                                     \
   namespace {                                                                                    \
   const z4j_notifier z4j_notifier_of_this_file = {                                               \
-      sizeof(z4j_notifier), 65536, 0, ::z4j::lit(target_schema_), ::z4j::lit(types_),            \
+      sizeof(z4j_notifier),         65536, 0, ::z4j::lit(target_schema_), ::z4j::lit(types_),    \
       &::z4j::NotifierGlue<T>::send};                                                            \
   const void* z4j_interface_of_this_file(z4j_str id) {                                           \
     return ::z4j::same(id, Z4J_IFACE_NOTIFIER) ? &z4j_notifier_of_this_file : nullptr;           \

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <set>
 #include <string>
@@ -402,7 +403,8 @@ inline std::string full_name(const z4j_table& table, std::uint16_t column) {
 }
 
 inline void check_schema(const z4j_schema& schema) {
-  if (!Z4J_REACHES(&schema, z4j_schema, table_count) || schema.version == 0)
+  if (schema.struct_size < offsetof(z4j_schema, table_count) + sizeof schema.table_count ||
+      schema.version == 0)
     detail::refuse("the schema has no version", "/version");
   if (schema.table_count == 0 || schema.table_count > detail::kMaxTables)
     detail::refuse("a schema must have 1 to 512 tables", "/tables");
@@ -413,7 +415,7 @@ inline void check_schema(const z4j_schema& schema) {
 
 inline void check_step(const z4j_schema& schema, const z4j_step& step, std::uint32_t commit_flags,
                        const std::string& where, std::uint32_t& bad_row) {
-  if (!Z4J_REACHES(&step, z4j_step, affected))
+  if (step.struct_size < offsetof(z4j_step, affected) + sizeof step.affected)
     detail::refuse("the step is shorter than this driver needs", where);
   if (step.verb < Z4J_STEP_INSERT || step.verb > Z4J_STEP_NOTICE)
     detail::refuse("unknown verb", where);
@@ -460,7 +462,7 @@ inline void check_step(const z4j_schema& schema, const z4j_step& step, std::uint
 }
 
 inline void check_query(const z4j_schema& schema, const z4j_query& q) {
-  if (!Z4J_REACHES(&q, z4j_query, flags))
+  if (q.struct_size < offsetof(z4j_query, flags) + sizeof q.flags)
     detail::refuse("the query is shorter than this driver needs", "");
   if (q.table >= schema.table_count)
     detail::refuse("the query names a table that is not there", "/table");

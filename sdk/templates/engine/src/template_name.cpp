@@ -5,8 +5,10 @@
 #include <z4j/json.hpp>
 #include <z4j/plugin.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <fstream>
 #include <mutex>
 #include <sstream>
@@ -23,7 +25,10 @@ constexpr char kSettings[] =
   "every": {"type": "string", "format": "duration", "default": "1s",
             "description": "how often it is looked at"}}})";
 constexpr std::string_view kEngine = "template-name";  // what the API calls it
-constexpr uint32_t kMostRows = 1000;                   // of one batch
+// Ceilings: of one batch, of one line, and of what is read before anything else gets its turn.
+constexpr uint32_t kMostRows = 1000;
+constexpr std::size_t kMostLine = 4000, kMostBytesAtOnce = 1u << 20;
+constexpr int64_t kLeastEveryMs = 10;
 
 int64_t now_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
@@ -44,7 +49,7 @@ class TemplateName {
   TemplateName(z4j::Host host, std::string_view settings_json) : host_(host) {
     const z4j::json::Reader settings(settings_json);
     path_ = settings.text("/path");
-    every_ = std::chrono::milliseconds(settings.integer("/every", 1000));
+    every_ = std::chrono::milliseconds(std::max(settings.integer("/every", 1000), kLeastEveryMs));
   }
 
   void start() {
@@ -85,25 +90,31 @@ class TemplateName {
   }
   // What is new in the file, up to a batch. While the host is busy nothing is read: the file waits.
   void read() {
-    std::string line;
-    while (batch_.rows() < kMostRows) {
-      const auto place = file_.tellg();
-      if (!std::getline(file_, line) || file_.eof()) {  // the rest of that line is still to come
-        file_.clear();
-        file_.seekg(place);
-        return;
-      }
-      std::istringstream words(line);
+    std::size_t left = kMostBytesAtOnce;
+    while (batch_.rows() < kMostRows && read_line(left)) {
+      const bool is_whole = line_.size() <= kMostLine;
+      std::istringstream words(is_whole ? line_ : std::string());
       std::string id, name, state;
       if (!(words >> id >> name >> state) || kind_of(state) == Z4J_EV_UNKNOWN) {
-        host_.warn("a line is no event", z4j::json::Writer().text("line", line).object());
-        continue;
+        host_.warn(is_whole ? "a line is no event" : "a line is too long",
+                   z4j::json::Writer().text("line", line_.substr(0, 200)).object());
+      } else {
+        batch_.begin_row(now_us(), kind_of(state));
+        batch_.engine(kEngine);
+        batch_.task_id(id);
+        batch_.task(name);
       }
-      batch_.begin_row(now_us(), kind_of(state));
-      batch_.engine(kEngine);
-      batch_.task_id(id);
-      batch_.task(name);
+      line_.clear();
     }
+  }
+  // False: the rest of the line is still to come. Of one that is too long the end is dropped.
+  bool read_line(std::size_t& left) {
+    for (char c; left > 0 && file_.get(c); --left) {
+      if (c == '\n') return true;
+      if (line_.size() <= kMostLine) line_ += c;
+    }
+    file_.clear();
+    return false;
   }
   // The batch is kept until the host has copied it.
   void emit() {
@@ -119,8 +130,9 @@ class TemplateName {
   z4j::Host host_;
   std::string path_;
   std::chrono::milliseconds every_{1000};
-  std::ifstream file_;       // of the thread, once it runs
-  z4j::BatchBuilder batch_;  // the same
+  std::ifstream file_;  // of the thread, once it runs, as are the next
+  std::string line_;    // as much of the line as has come
+  z4j::BatchBuilder batch_;
   std::thread thread_;
   std::mutex mutex_;
   std::condition_variable wake_;

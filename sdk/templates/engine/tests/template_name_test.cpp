@@ -42,6 +42,20 @@ void lines_become_events(const PluginFile& plugin) {
   Z4J_EXPECT(host.log().find("a line is no event") != std::string::npos);
 }
 
+void a_line_without_an_end_is_dropped(const PluginFile& plugin) {
+  File file;
+  file.write("t1 shop.charge received\n" + std::string(3'000'000, 'x'));
+  TestHost host;
+  Instance instance(plugin, host, file.settings());
+  Z4J_EXPECT(instance.start() == Z4J_OK);
+  Z4J_EXPECT(host.wait_for_events(1));
+  file.write(std::string(1000, 'y') + "\nt2 shop.charge received\n");
+  Z4J_EXPECT(host.wait_for_events(2));
+  Z4J_EXPECT(host.events().back().task_id == "t2");
+  Z4J_EXPECT(host.log().find("a line is too long") != std::string::npos);
+  Z4J_EXPECT(host.log().size() < 1000);
+}
+
 void a_busy_host_gets_them_later(const PluginFile& plugin) {
   File file;
   file.write("t1 shop.charge received\n");
@@ -66,7 +80,8 @@ void a_file_that_is_not_there_is_one_clear_error(const PluginFile& plugin) {
 int main(int, char** argv) {
   const PluginFile plugin(argv[1]);
   lines_become_events(plugin);
+  a_line_without_an_end_is_dropped(plugin);
   a_busy_host_gets_them_later(plugin);
   a_file_that_is_not_there_is_one_clear_error(plugin);
-  return failures;
+  return failures == 0 ? 0 : 1;
 }

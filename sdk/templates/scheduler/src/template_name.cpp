@@ -5,6 +5,8 @@
 #include <z4j/json.hpp>
 #include <z4j/scheduler.hpp>
 
+#include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <fstream>
 #include <memory>
@@ -19,7 +21,13 @@ constexpr char kSettings[] =
     R"({"type": "object", "additionalProperties": false, "required": ["path"],
   "properties": {
   "path": {"type": "string", "minLength": 1, "maxLength": 4000, "description": "the file of schedules"}}})";
-constexpr std::size_t kMost = 10'000;  // schedules of one file
+constexpr std::size_t kMost = 10'000, kMostBytes = 4u << 20;  // schedules of one file, its bytes
+
+int64_t now_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
 
 struct Line {
   std::string id, name, engine, task;
@@ -69,7 +77,8 @@ class TemplateName {
       z4j::Submission task;
       task.engine = line.engine;
       task.task = line.task;
-      task.idempotency_key = "trigger-" + std::to_string(op.id());
+      // Operations are numbered anew when the brain starts: the time tells them apart.
+      task.idempotency_key = "trigger-" + std::to_string(op.id()) + "-" + std::to_string(now_us());
       const auto held = std::make_shared<z4j::Op>(std::move(op));
       try {
         z4j::Submit(host_).send(task, [held](z4j_status status, std::string_view answer) {
@@ -105,8 +114,13 @@ class TemplateName {
   std::vector<Line> read() const {
     std::ifstream file(path_);
     if (!file) throw z4j::Error(Z4J_IO, path_ + " can't be read: make it, or check its rights");
+    std::string whole(kMostBytes + 1, '\0');
+    file.read(whole.data(), static_cast<std::streamsize>(whole.size()));
+    whole.resize(static_cast<std::size_t>(file.gcount()));
+    if (whole.size() > kMostBytes) throw z4j::Error(Z4J_TOO_LARGE, path_ + " is larger than 4 MiB");
     std::vector<Line> out;
-    for (std::string text; std::getline(file, text);) {
+    std::istringstream lines(whole);
+    for (std::string text; std::getline(lines, text);) {
       if (text.empty()) continue;
       std::istringstream words(text);
       Line line;

@@ -74,5 +74,5 @@ int main(int, char** argv) {
   a_line_is_a_schedule(plugin);
   a_trigger_sends_the_task(plugin);
   the_next_times_are_whole_intervals(plugin);
-  return failures;
+  return failures == 0 ? 0 : 1;
 }
