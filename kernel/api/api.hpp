@@ -32,6 +32,7 @@
 #include "core/notifications.hpp"
 #include "core/oidc.hpp"
 #include "core/password_resets.hpp"
+#include "core/plugin_capabilities.hpp"
 #include "core/plugin_overrides.hpp"
 #include "core/projects.hpp"
 #include "core/redaction.hpp"
@@ -122,6 +123,8 @@ struct Parts {
   // "relay", "from", "steps", "stage", "reply", "error"}. Blocks for half a minute at most. Empty:
   // there is no such relay.
   std::function<base::json::Object(const std::string& to)> try_mail = {};
+  // What was seen of plugins; none: nothing is told of it.
+  core::PluginCapabilities* capabilities = nullptr;
   // How payloads are kept; none: as they come.
   const core::Redactor* redactor = nullptr;
   // Makes an instance follow its overrides; may block for its deadlines.

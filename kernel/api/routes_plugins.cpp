@@ -55,6 +55,8 @@ Value process_json(const plugin::Report& r) {
   return Object{{"pid", r.pid > 0 ? Value(r.pid) : Value(nullptr)},
                 {"sandbox", told_by(r.sandbox)},
                 {"memory_bytes", r.memory_bytes},
+                {"cpu_ms", r.cpu_ms},
+                {"cpu_percent", r.cpu_percent ? Value(*r.cpu_percent) : Value(nullptr)},
                 {"deaths", r.process_deaths},
                 {"last_death", told_by(r.last_death)},
                 {"last_death_at",
@@ -99,6 +101,67 @@ Value override_json(const std::optional<core::PluginOverride>& o, const std::str
                              : Value(nullptr)},
                 {"updated_by", id_or_null(o->updated_by)},
                 {"updated_at", base::format_time(o->updated_at)}};
+}
+
+// Whether what was seen is at odds with what is declared, and how.
+Value contradiction_of(const Value& is_declared, const core::SeenCapability& seen) {
+  if (seen.undeclared > 0) return "undeclared";
+  const bool is_denied = seen.times_of(plugin::CallOutcome::unsupported) > 0;
+  return is_denied && is_declared.is_bool() && is_declared.get_bool() ? Value("unsupported")
+                                                                      : Value(nullptr);
+}
+
+Object seen_json(const core::SeenCapability& seen) {
+  Object out{{"asked", seen.asked()}};
+  for (std::size_t i = 0; i < plugin::kOutcomes; ++i)
+    out[plugin::to_string(static_cast<plugin::CallOutcome>(i))] = seen.times[i];
+  out["undeclared"] = seen.undeclared;
+  out["first_at"] = base::format_time(seen.first_at);
+  out["last_at"] = base::format_time(seen.last_at);
+  out["last_outcome"] = seen.last_outcome;
+  out["last_code"] = text_or_null(seen.last_code);
+  out["last_text"] = text_or_null(seen.last_text);
+  return out;
+}
+
+Object capability_json(std::string_view kind, std::string_view name, bool is_asked_for,
+                       Value is_declared, const core::SeenCapability* seen) {
+  Object out{{"kind", kind}, {"verb", name}, {"observable", is_asked_for}};
+  out["contradiction"] = seen != nullptr ? contradiction_of(is_declared, *seen) : Value(nullptr);
+  out["declared"] = std::move(is_declared);
+  out["observed"] = seen != nullptr ? Value(seen_json(*seen)) : Value(nullptr);
+  return out;
+}
+
+// What an instance declares now, beside what was seen of this version of it; of one that does not
+// run here what was seen alone.
+base::Result<Array> capabilities_json(Site& site, const plugin::Report& report) {
+  std::vector<core::SeenCapability> seen;
+  std::string plugin_id = report.plugin_id, version = report.version;
+  const config::PluginEntry* const entry = entry_of(site, report.name);
+  if (plugin_id.empty() && entry != nullptr) {
+    if (auto described = site.parts.plugins.describe(entry->plugin); described) {
+      plugin_id = described->id;
+      version = described->version;
+    }
+  }
+  if (site.parts.capabilities != nullptr && !plugin_id.empty()) {
+    auto found = site.parts.capabilities->of(report.name, plugin_id, version);
+    if (!found) return std::move(found).error();
+    seen = std::move(*found);
+  }
+  Array out;
+  for (const plugin::Capability& c : report.abilities) {
+    const auto at = std::find_if(seen.begin(), seen.end(), [&](const core::SeenCapability& s) {
+      return s.kind == plugin::to_string(c.kind) && s.name == c.name;
+    });
+    out.push_back(capability_json(plugin::to_string(c.kind), c.name, c.is_asked_for, c.is_declared,
+                                  at == seen.end() ? nullptr : &*at));
+    if (at != seen.end()) seen.erase(at);
+  }
+  for (const core::SeenCapability& s : seen)
+    out.push_back(capability_json(s.kind, s.name, true, nullptr, &s));
+  return out;
 }
 
 // The report, and beside it the file's word and the override's. An instance that never ran is
@@ -163,8 +226,12 @@ net::Response plugin_answer(Site& site, const Call& call) {
   for (const plugin::Report& report : all_reports(site)) {
     if (report.name != instance) continue;
     auto o = site.parts.overrides.find(instance);
-    return o ? json_answer(200, plugin_json(site, report, *o, holders_of(site)))
-             : refuse(call, o.error());
+    if (!o) return refuse(call, o.error());
+    auto capabilities = capabilities_json(site, report);
+    if (!capabilities) return refuse(call, capabilities.error());
+    Object out = plugin_json(site, report, *o, holders_of(site));
+    out["capabilities"] = std::move(*capabilities);
+    return json_answer(200, std::move(out));
   }
   return error_answer(call.request, 404, "not_found", "plugin instance not found");
 }
@@ -313,12 +380,21 @@ void add_plugin_routes(Router& router) {
       "{instance: text, plugin: text, plugin_id: text?, version: text?, kinds: text?, engine: "
       "text?, project: text, state: text, health: text, why: text?, step: text?, what_to_do: "
       "text?, problems: [PluginProblem], required: bool, isolation: text?, process: {pid: int?, "
-      "sandbox: text?, memory_bytes: int, deaths: int, last_death: text?, last_death_at: time?}?, "
+      "sandbox: text?, memory_bytes: int, cpu_ms: int, cpu_percent: int?, deaths: int, last_death: "
+      "text?, last_death_at: time?}?, "
       "started_at: time?, calls: int, errors: "
       "int, faults: int, late_answers: int, operations_open: int, operations_expired: int, "
       "slow_calls: int, log_lines_suppressed: int, configured: {enabled: bool, settings: object}?, "
       "override: {enabled: bool?, settings: object?, updated_by: uuid?, updated_at: time}?, "
       "runs_on: {brain_id: text, host_name: text?, is_this: bool}?}");
+  router.shape(
+      "PluginCapability",
+      "{kind: \"engine\"|\"scheduler\"|\"notifier\"|\"http\", verb: text, declared: bool?, "
+      "observable: bool, contradiction: \"unsupported\"|\"undeclared\"?, observed: {asked: "
+      "int, done: int, sent: int, refused: int, unsupported: int, unknown: int, failed: int, "
+      "undeclared: int, first_at: time, last_at: time, last_outcome: text, last_code: text?, "
+      "last_text: text?}?}");
+  router.shape("PluginDetail", "{..Plugin, capabilities: [PluginCapability]}");
   const Policy admin{Gate::signed_in, core::Action::manage_plugins};
   constexpr std::string_view kSettings = "{settings: object}";
   router.add("GET", "/api/v1/plugins", admin, list_plugins)
@@ -326,17 +402,17 @@ void add_plugin_routes(Router& router) {
       .gives(200, "page(Plugin)");
   router.add("GET", "/api/v1/plugins/{instance}", admin, get_plugin)
       .does("Show a plugin instance")
-      .gives(200, "Plugin");
+      .gives(200, "PluginDetail");
   router.add("GET", "/api/v1/plugins/{instance}/schema", admin, get_plugin_schema)
       .does("Show what the settings of a plugin instance may be, as JSON Schema")
       .gives(200, "{schema: object}")
       .refuses(409);
   router.add("POST", "/api/v1/plugins/{instance}/enable", admin, enable_plugin)
       .does("Start a plugin instance, whatever the file says")
-      .gives(200, "Plugin");
+      .gives(200, "PluginDetail");
   router.add("POST", "/api/v1/plugins/{instance}/disable", admin, disable_plugin)
       .does("Stop a plugin instance, whatever the file says")
-      .gives(200, "Plugin");
+      .gives(200, "PluginDetail");
   router.add("POST", "/api/v1/plugins/{instance}/validate", admin, validate_plugin)
       .does("Say whether settings would do")
       .body(kSettings)
@@ -344,10 +420,10 @@ void add_plugin_routes(Router& router) {
   router.add("PUT", "/api/v1/plugins/{instance}/settings", admin, put_plugin_settings)
       .does("Lay settings over the file's")
       .body(kSettings)
-      .gives(200, "Plugin");
+      .gives(200, "PluginDetail");
   router.add("DELETE", "/api/v1/plugins/{instance}/override", admin, remove_plugin_override)
       .does("Go back to the file's word")
-      .gives(200, "Plugin");
+      .gives(200, "PluginDetail");
 }
 
 }  // namespace z4j::api

@@ -294,6 +294,12 @@ constexpr z4j_key kQueueMinutesKeys[] = {
     key<queue_minutes::project_id, queue_minutes::minute, queue_minutes::queue_id>(
         "queue_minutes_minute", Z4J_K_ORDER)};
 
+constexpr z4j_key kPluginCapabilitiesKeys[] = {
+    key<plugin_capabilities::instance, plugin_capabilities::plugin_id, plugin_capabilities::version,
+        plugin_capabilities::kind, plugin_capabilities::name>("plugin_capabilities_id",
+                                                              Z4J_K_PRIMARY),
+    key<plugin_capabilities::last_at>("plugin_capabilities_last", Z4J_K_ORDER)};
+
 #define Z4J_DECLARE_COLUMN(name, type, flags, merge, stamp, comment) \
   z4j_column{text(#name),  text(comment), Z4J_T_##type,              \
              kFlag##flags, Z4J_M_##merge, static_cast<std::uint16_t>(stamp)},
@@ -434,6 +440,8 @@ constexpr z4j_table kTables[] = {
             kTableNONE),
     declare("queue_minutes", "how deep queues were, by the minute",
             declared_queue_minutes::kColumns, kQueueMinutesKeys, kTableHOT),
+    declare("plugin_capabilities", "what was seen of plugins' capabilities",
+            declared_plugin_capabilities::kColumns, kPluginCapabilitiesKeys, kTableHOT),
 };
 
 constexpr z4j_schema kSchema = {sizeof(z4j_schema), kSchemaVersion, kTables,

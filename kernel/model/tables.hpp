@@ -14,7 +14,7 @@
 
 namespace z4j::model {
 
-inline constexpr std::uint32_t kSchemaVersion = 7;
+inline constexpr std::uint32_t kSchemaVersion = 8;
 inline constexpr std::uint16_t kNoStamp = 0;
 
 // X(name, type, flags, merge, stamp, comment)
@@ -933,6 +933,26 @@ inline constexpr std::uint16_t kNoStamp = 0;
   X(unacked, INT, NONE, SET, kNoStamp, "taken and not acknowledged") \
   X(oldest_s, INT, NONE, SET, kNoStamp, "seconds that its oldest message waited")
 
+// Counted up by every brain that asked the instance.
+#define Z4J_PLUGIN_CAPABILITIES_COLUMNS(X)                                               \
+  X(instance, TEXT, REQUIRED, KEEP, kNoStamp, "plugin instance")                         \
+  X(plugin_id, TEXT, REQUIRED, KEEP, kNoStamp, "whose it is")                            \
+  X(version, TEXT, REQUIRED, KEEP, kNoStamp, "of the plugin")                            \
+  X(kind, TEXT, REQUIRED, KEEP, kNoStamp, "engine, scheduler, notifier, http")           \
+  X(name, TEXT, REQUIRED, KEEP, kNoStamp, "what was asked for")                          \
+  X(done, INT, REQUIRED, ADD, kNoStamp, "times it was done")                             \
+  X(sent, INT, REQUIRED, ADD, kNoStamp, "times it was sent, and nobody can confirm it")  \
+  X(refused, INT, REQUIRED, ADD, kNoStamp, "times nothing was done, as the plugin said") \
+  X(unsupported, INT, REQUIRED, ADD, kNoStamp, "times it was answered as unsupported")   \
+  X(unknown, INT, REQUIRED, ADD, kNoStamp, "times it may have happened")                 \
+  X(failed, INT, REQUIRED, ADD, kNoStamp, "times it failed")                             \
+  X(undeclared, INT, REQUIRED, ADD, kNoStamp, "calls that served it while not declared") \
+  X(first_at, TIME, NONE, MIN, kNoStamp, "first seen")                                   \
+  X(last_at, TIME, NONE, MAX, kNoStamp, "last seen")                                     \
+  X(last_outcome, TEXT, NONE, LAST, last_at, "how it ended then")                        \
+  X(last_code, TEXT, NONE, LAST, last_at, "the plugin's code then")                      \
+  X(last_text, TEXT, NONE, LAST, last_at, "its words then, redacted, cut")
+
 // The tables in their order.
 #define Z4J_TABLES(T)                                             \
   T(meta, META)                                                   \
@@ -997,7 +1017,8 @@ inline constexpr std::uint16_t kNoStamp = 0;
   T(error_hours, ERROR_HOURS)                                     \
   T(saved_views, SAVED_VIEWS)                                     \
   T(deploys, DEPLOYS)                                             \
-  T(queue_minutes, QUEUE_MINUTES)
+  T(queue_minutes, QUEUE_MINUTES)                                 \
+  T(plugin_capabilities, PLUGIN_CAPABILITIES)
 
 // Table numbers: Table::tasks; column numbers: tasks::state.
 enum class Table : std::uint16_t {

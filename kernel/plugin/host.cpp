@@ -359,7 +359,11 @@ struct Host::Inside {
     std::uint64_t verb = 0;
     std::function<z4j_status(Instance&, z4j_op, z4j_error*)> call;
   };
-  void call_with_op(Instance& instance, OpCall call, int deadline_ms, Answer answer);
+  // How it ended, and whether the plugin ever got it.
+  using Ended = std::function<void(base::Result<std::string>, bool was_begun)>;
+  void call_with_op(Instance& instance, OpCall call, int deadline_ms, Ended ended);
+  // Counts what came of it, then answers.
+  [[nodiscard]] static Ended counted(Instance& instance, Asked asked, Answer answer);
 
   struct SchedulerCall {
     const char* function = "";
@@ -367,6 +371,7 @@ struct Host::Inside {
     bool only_reads = false;  // a lost answer changed nothing
     std::function<bool(const z4j_scheduler*)> is_there;
     std::function<z4j_status(Instance&, z4j_op, z4j_error*)> call;
+    std::function<Asked(std::uint64_t declared)> asked;
   };
   void call_scheduler(const std::string& name, SchedulerCall asked, int deadline_ms, Answer answer);
 };
@@ -619,8 +624,9 @@ void Host::Inside::process_died(Instance& instance, const std::string& why) {
              {"plugin", text_of(instance.plugin().id)},
              {"why", why},
              {"deaths", deaths}});
-  ops.lose(&instance, host_error(base::Code::unavailable, why, "it is started again"));
+  // Who gets the answers may look at once.
   if (callbacks.health) callbacks.health(name, Health::failing, why);
+  ops.lose(&instance, host_error(base::Code::unavailable, why, "it is started again"));
 }
 
 Report Host::Inside::with_history(Report report) const {
@@ -964,7 +970,8 @@ void Host::command(const std::string& name, std::uint64_t verb, std::string targ
     return answer(host_error(base::Code::invalid,
                              "a verb is one capability bit, not " + std::to_string(verb)));
   }
-  if ((instance->capabilities() & verb) == 0) {
+  const std::uint64_t declared = instance->capabilities();
+  if ((declared & verb) == 0) {
     return answer(host_error(
         base::Code::unsupported,
         "engine instance \"" + name + "\" does not offer verb " + std::to_string(verb) + " now"));
@@ -979,11 +986,13 @@ void Host::command(const std::string& name, std::uint64_t verb, std::string targ
                           "look at the task before trying again");
   call.threw = base::Code::unknown;
   call.verb = verb;
+  Asked asked = asked_by_command(declared, verb, target, args_json);
   call.call = [verb, target = std::move(target), args = std::move(args_json)](
                   Instance& i, z4j_op op, z4j_error* error) {
     return i.engine->command(i.raw, op, verb, lend(target), lend(args), error);
   };
-  inside_->call_with_op(*instance, std::move(call), deadline_ms, std::move(answer));
+  inside_->call_with_op(*instance, std::move(call), deadline_ms,
+                        Inside::counted(*instance, std::move(asked), std::move(answer)));
 }
 
 void Host::snapshot(const std::string& name, std::string what, std::string page_json,
@@ -992,7 +1001,8 @@ void Host::snapshot(const std::string& name, std::string what, std::string page_
   if (instance == nullptr || instance->engine == nullptr || instance->state() != State::started) {
     return answer(not_running(name));
   }
-  if ((instance->capabilities() & Z4J_ENGINE_SNAPSHOT) == 0) {
+  const std::uint64_t declared = instance->capabilities();
+  if ((declared & Z4J_ENGINE_SNAPSHOT) == 0) {
     return answer(host_error(base::Code::unsupported,
                              "engine instance \"" + name + "\" offers no snapshots now"));
   }
@@ -1003,11 +1013,13 @@ void Host::snapshot(const std::string& name, std::string what, std::string page_
       base::Code::timeout, "no answer within " + std::to_string(deadline_ms) + " ms", "try again");
   call.begun = call.not_begun;
   call.threw = base::Code::internal;
+  Asked asked = asked_by_snapshot(declared, what);
   call.call = [what = std::move(what), page = std::move(page_json)](Instance& i, z4j_op op,
                                                                     z4j_error* error) {
     return i.engine->snapshot(i.raw, op, lend(what), lend(page), error);
   };
-  inside_->call_with_op(*instance, std::move(call), deadline_ms, std::move(answer));
+  inside_->call_with_op(*instance, std::move(call), deadline_ms,
+                        Inside::counted(*instance, std::move(asked), std::move(answer)));
 }
 
 namespace {
@@ -1035,8 +1047,8 @@ void Host::Inside::call_scheduler(const std::string& name, SchedulerCall asked, 
       instance->state() != State::started) {
     return answer(not_running(name));
   }
-  if ((instance->scheduler_capabilities() & asked.bits) == 0 ||
-      !asked.is_there(instance->scheduler)) {
+  const std::uint64_t declared = instance->scheduler_capabilities();
+  if ((declared & asked.bits) == 0 || !asked.is_there(instance->scheduler)) {
     return answer(host_error(base::Code::unsupported,
                              "scheduler instance \"" + name + "\" has no " + asked.function));
   }
@@ -1051,7 +1063,8 @@ void Host::Inside::call_scheduler(const std::string& name, SchedulerCall asked, 
           : perhaps(deadline_ms, "look at the schedule before trying again");
   call.threw = asked.only_reads ? base::Code::internal : base::Code::unknown;
   call.call = std::move(asked.call);
-  call_with_op(*instance, std::move(call), deadline_ms, std::move(answer));
+  call_with_op(*instance, std::move(call), deadline_ms,
+               counted(*instance, asked.asked(declared), std::move(answer)));
 }
 
 void Host::schedules_list(const std::string& name, std::string page_json, int deadline_ms,
@@ -1061,6 +1074,9 @@ void Host::schedules_list(const std::string& name, std::string page_json, int de
   call.bits = Z4J_SCHED_READ;
   call.only_reads = true;
   call.is_there = [](const z4j_scheduler* s) { return Z4J_HAS(s, z4j_scheduler, list); };
+  call.asked = [](std::uint64_t declared) {
+    return Asked{.kind = CapabilityKind::scheduler, .declared = declared, .bit = Z4J_SCHED_READ};
+  };
   call.call = [page = std::move(page_json)](Instance& i, z4j_op op, z4j_error* error) {
     return i.scheduler->list(i.raw, op, lend(page), error);
   };
@@ -1073,6 +1089,9 @@ void Host::schedules_put(const std::string& name, std::string schedule_json, std
   call.function = "put";
   call.bits = Z4J_SCHED_WRITE | Z4J_SCHED_PAUSE;
   call.is_there = [](const z4j_scheduler* s) { return Z4J_HAS(s, z4j_scheduler, put); };
+  call.asked = [schedule_json](std::uint64_t declared) {
+    return asked_by_put(declared, schedule_json);
+  };
   call.call = [schedule = std::move(schedule_json), etag = std::move(etag)](Instance& i, z4j_op op,
                                                                             z4j_error* error) {
     return i.scheduler->put(i.raw, op, lend(schedule), lend(etag), error);
@@ -1086,6 +1105,9 @@ void Host::schedules_remove(const std::string& name, std::string id, std::string
   call.function = "remove";
   call.bits = Z4J_SCHED_WRITE;
   call.is_there = [](const z4j_scheduler* s) { return Z4J_HAS(s, z4j_scheduler, remove); };
+  call.asked = [](std::uint64_t declared) {
+    return Asked{.kind = CapabilityKind::scheduler, .declared = declared, .bit = Z4J_SCHED_WRITE};
+  };
   call.call = [id = std::move(id), etag = std::move(etag)](Instance& i, z4j_op op,
                                                            z4j_error* error) {
     return i.scheduler->remove(i.raw, op, lend(id), lend(etag), error);
@@ -1099,6 +1121,12 @@ void Host::schedules_trigger(const std::string& name, std::string id, int deadli
   call.function = "trigger";
   call.bits = Z4J_SCHED_TRIGGER;
   call.is_there = [](const z4j_scheduler* s) { return Z4J_HAS(s, z4j_scheduler, trigger); };
+  call.asked = [](std::uint64_t declared) {
+    return Asked{.kind = CapabilityKind::scheduler,
+                 .declared = declared,
+                 .bit = Z4J_SCHED_TRIGGER,
+                 .tells_outcome = true};
+  };
   call.call = [id = std::move(id)](Instance& i, z4j_op op, z4j_error* error) {
     return i.scheduler->trigger(i.raw, op, lend(id), error);
   };
@@ -1127,7 +1155,17 @@ base::Result<std::vector<std::int64_t>> Host::schedules_preview(const std::strin
     return host_error(base::Code::unsupported,
                       "scheduler instance \"" + name + "\" has no preview");
   }
-  return instance->preview(schedule_json, from_us, most);
+  auto times = instance->preview(schedule_json, from_us, most);
+  // It may not have got that far.
+  if (!times &&
+      (times.error().code == base::Code::busy || times.error().code == base::Code::unavailable))
+    return times;
+  if (instance->is_watched()) {
+    const Asked asked = asked_by_preview(instance->scheduler_capabilities(), schedule_json);
+    instance->saw(
+        sightings(asked, times ? base::Result<std::string>(std::string()) : times.error()));
+  }
+  return times;
 }
 
 void Host::schedules_edited(std::string_view scheduler, const std::optional<base::Uuid>& id) {
@@ -1198,28 +1236,42 @@ void Host::notify(const std::string& name, Notification notification, int deadli
     out.target_type = lend(n.target_type);
     return i.notifier->send(i.raw, op, &out, error);
   };
-  inside_->call_with_op(*instance, std::move(call), deadline_ms, std::move(answer));
+  inside_->call_with_op(
+      *instance, std::move(call), deadline_ms,
+      Inside::counted(
+          *instance, Asked{.kind = CapabilityKind::notifier, .name = "send", .tells_outcome = true},
+          std::move(answer)));
 }
 
-void Host::Inside::call_with_op(Instance& instance, OpCall call, int deadline_ms, Answer answer) {
+Host::Inside::Ended Host::Inside::counted(Instance& instance, Asked asked, Answer answer) {
+  return [&instance, asked = std::move(asked), answer = std::move(answer)](
+             base::Result<std::string> result, bool was_begun) {
+    if (was_begun && instance.is_watched()) instance.saw(sightings(asked, result));
+    answer(std::move(result));
+  };
+}
+
+void Host::Inside::call_with_op(Instance& instance, OpCall call, int deadline_ms, Ended ended) {
   const std::uint64_t verb = call.verb;
-  auto done = [&instance, verb, answer](base::Result<std::string> result, OpTable::How how,
-                                        z4j_op op) {
+  const auto was_begun = std::make_shared<std::atomic<bool>>(false);
+  auto done = [&instance, verb, was_begun, ended](base::Result<std::string> result,
+                                                  OpTable::How how, z4j_op op) {
     if (how == OpTable::How::expired) instance.hint_cancel(op);
     if (how == OpTable::How::answered && verb != 0 && !result &&
         result.error().code == base::Code::unsupported) {
       instance.count_lie(verb);
     }
-    answer(std::move(result));
+    ended(std::move(result), *was_begun);
   };
   auto op = ops.open(&instance, deadline_ms, call.not_begun, std::move(done));
-  if (!op) return answer(std::move(op).error());
+  if (!op) return ended(std::move(op).error(), false);
   const z4j_op id = *op;
-  const auto posted =
-      instance.post_serial(call.function, deadline_ms, [&instance, id, call = std::move(call)] {
+  const auto posted = instance.post_serial(
+      call.function, deadline_ms, [&instance, id, was_begun, call = std::move(call)] {
         if (instance.state() != State::started) {
           return instance.answer(id, not_running(instance.entry.name));
         }
+        *was_begun = true;
         if (!instance.begin(id, call.begun)) return;
         z4j_error error = blank_error();
         z4j_status status = Z4J_INTERNAL;
@@ -1238,6 +1290,24 @@ void Host::Inside::call_with_op(Instance& instance, OpCall call, int deadline_ms
                           ? host_error(base::Code::busy, "the plugin's queue is full", "try again")
                           : not_running(instance.entry.name));
 }
+
+namespace {
+
+Sighting sighting_of_reply(const std::string& route, const base::Result<HttpReply>& reply) {
+  if (!reply) {
+    const base::Error& e = reply.error();
+    const bool is_open = e.code == base::Code::unknown;
+    return sighting(CapabilityKind::http, route,
+                    is_open ? CallOutcome::unknown : CallOutcome::failed, base::to_string(e.code),
+                    e.message);
+  }
+  const CallOutcome outcome = reply->code == 501   ? CallOutcome::unsupported
+                              : reply->code >= 500 ? CallOutcome::failed
+                                                   : CallOutcome::done;
+  return sighting(CapabilityKind::http, route, outcome, std::to_string(reply->code));
+}
+
+}  // namespace
 
 const HttpTable* Host::serves(const std::string& name) const {
   const Instance* instance = inside_->find(name);
@@ -1269,6 +1339,7 @@ void Host::serve(const std::string& name, HttpRequest request, int deadline_ms,
           : perhaps(deadline_ms, "look before trying again");
   call.threw = base::Code::internal;
   const auto draft = std::make_shared<HttpDraft>();
+  const std::uint32_t request_route = request.route;
   call.call = [draft, r = std::move(request)](Instance& i, z4j_op op, z4j_error* error) {
     z4j_http_request out{};
     out.struct_size = sizeof out;
@@ -1285,10 +1356,15 @@ void Host::serve(const std::string& name, HttpRequest request, int deadline_ms,
     i.expect_reply(op, draft);
     return i.http->handle(i.raw, op, &out, error);
   };
+  std::string served = routes[request_route].method + " " + routes[request_route].path;
   inside_->call_with_op(*instance, std::move(call), deadline_ms,
-                        [instance, draft, replied](base::Result<std::string> result) {
+                        [instance, draft, replied, served = std::move(served)](
+                            base::Result<std::string> result, bool was_begun) {
                           --instance->serving;
-                          replied(instance->end_reply(*draft, std::move(result)));
+                          auto reply = instance->end_reply(*draft, std::move(result));
+                          if (was_begun && instance->is_watched())
+                            instance->saw({sighting_of_reply(served, reply)});
+                          replied(std::move(reply));
                         });
 }
 

@@ -26,6 +26,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "config/config.hpp"
+#include "plugin/capabilities.hpp"
 #include "plugin/http.hpp"
 #include "plugin/notifier.hpp"
 #include "plugin/outgoing.hpp"
@@ -65,6 +66,7 @@ struct Report {
   std::vector<config::Problem> problems;     // of its config
   std::uint64_t capabilities = 0;            // Z4J_ENGINE_*
   std::uint64_t scheduler_capabilities = 0;  // Z4J_SCHED_*
+  std::vector<Capability> abilities;         // all of its kinds, by name; empty: it does not run
   std::uint64_t calls = 0, errors = 0, faults = 0, late_answers = 0, ops_open = 0, ops_expired = 0,
                 slow_calls = 0, log_lines_suppressed = 0;
   bool required = false;
@@ -75,6 +77,8 @@ struct Report {
   std::string sandbox;
   int pid = 0;  // 0: none runs
   std::uint64_t memory_bytes = 0, process_deaths = 0;
+  std::int64_t cpu_ms = 0;                  // of the processors, since it was started
+  std::optional<std::int64_t> cpu_percent;  // of one processor, over the last minute at most
   std::string last_death;
   std::int64_t last_death_at = 0;  // TimeUs
 };
@@ -93,6 +97,8 @@ struct Callbacks {
   std::function<base::Result<std::string>(std::string_view name)> secret;
   Outgoing outgoing = {};
   Scheduling scheduling = {};
+  // A call ended that the plugin had got, or it did something unasked that it declares.
+  std::function<void(Seen)> seen = {};
 };
 
 class StorageClient;

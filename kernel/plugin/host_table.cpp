@@ -178,6 +178,7 @@ z4j_status Instance::on_emit(const z4j_event_batch* batch, z4j_error* error) {
   known.struct_size = static_cast<std::uint32_t>(shared);
   known.bytes = *bytes;
   const base::Status taken = around_.callbacks.emit(entry.name, known);
+  saw_events(taken);
   return taken ? Z4J_OK : write_error(error, taken.error());
 }
 

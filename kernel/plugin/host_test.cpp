@@ -21,10 +21,21 @@ struct Heard {
   std::uint32_t events = 0;
   std::vector<std::string> health;
   std::vector<std::string> metrics;
+  std::vector<std::string> seen;  // "retry done", "rate unsupported no rates here"
   base::Status emit_answer;
 
   Callbacks callbacks() {
     Callbacks c;
+    c.seen = [this](const Seen& told) {
+      std::string line = told.what.name + " " + std::string(to_string(told.what.last));
+      if (!told.what.text.empty()) line += " " + told.what.text;
+      if (told.what.is_undeclared) line += " undeclared";
+      if (told.instance != "e" || told.plugin_id != "org.z4j.test-engine" ||
+          told.version != "0.1.0")
+        line += " of another instance";
+      const std::lock_guard lock(mutex);
+      seen.push_back(std::move(line));
+    };
     c.emit = [this](const std::string&, const z4j_event_batch& batch) {
       const std::lock_guard lock(mutex);
       if (emit_answer) events += batch.rows;
@@ -79,6 +90,9 @@ class HostTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(stop_cancels_what_is_open);
   CPPUNIT_TEST(a_verb_without_its_bit_is_refused_without_a_call);
   CPPUNIT_TEST(a_declared_verb_that_is_unsupported_is_a_lie);
+  CPPUNIT_TEST(what_came_of_each_call_is_seen);
+  CPPUNIT_TEST(what_the_plugin_never_got_is_not_seen);
+  CPPUNIT_TEST(events_that_it_does_not_declare_are_seen_as_such);
   CPPUNIT_TEST(a_broken_batch_is_refused_and_counted);
   CPPUNIT_TEST(health_metrics_secrets_and_posts_come_through);
   CPPUNIT_TEST(a_flood_of_log_lines_is_cut);
@@ -379,6 +393,73 @@ class HostTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT(command(Z4J_ENGINE_RATE, "t").error().code == base::Code::unsupported);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, report().faults);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{3}, report().errors);
+  }
+
+  std::string seen() {
+    const std::lock_guard lock(heard_.mutex);
+    std::string out;
+    for (const std::string& line : heard_.seen) out += (out.empty() ? "" : "; ") + line;
+    heard_.seen.clear();
+    return out;
+  }
+
+  void what_came_of_each_call_is_seen() {
+    start(Object{
+        {"events", base::json::parse(R"([{"kind":"sent","task_id":"a"}])").value()},
+        {"calls",
+         Object{{"command/RATE", Object{{"status", Z4J_UNSUPPORTED}, {"message", "no rates here"}}},
+                {"command/PURGE", Object{{"status", Z4J_UNAVAILABLE}, {"after_ms", 1}}},
+                {"command/REVOKE", Object{{"until_cancelled", true}}}}}});
+    CPPUNIT_ASSERT_EQUAL(std::string("events done"), seen());
+    CPPUNIT_ASSERT(command(Z4J_ENGINE_RETRY, "t-1").ok());
+    CPPUNIT_ASSERT_EQUAL(std::string("retry done"), seen());
+    CPPUNIT_ASSERT(!command(Z4J_ENGINE_RATE, "t").ok());
+    CPPUNIT_ASSERT_EQUAL(std::string("rate unsupported no rates here"), seen());
+    CPPUNIT_ASSERT(!command(Z4J_ENGINE_PURGE, "q").ok());
+    CPPUNIT_ASSERT_EQUAL(std::string("purge failed"), seen().substr(0, 12));
+    CPPUNIT_ASSERT(!command(Z4J_ENGINE_REVOKE, "t", R"({"terminate":true})", 200).ok());
+    const std::string lost = seen();
+    CPPUNIT_ASSERT_MESSAGE(lost, lost.starts_with("revoke unknown no answer within 200 ms"));
+    CPPUNIT_ASSERT_MESSAGE(lost, lost.find("; terminate unknown") != std::string::npos);
+    CPPUNIT_ASSERT(snapshot("workers").ok());
+    CPPUNIT_ASSERT_EQUAL(std::string("snapshot done"), seen());
+    CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_INVALID}, act("emit-broken", R"({"fault":"offsets"})"));
+    CPPUNIT_ASSERT_EQUAL(std::string("enqueue done"), seen());  // that is a fault, no capability
+
+    const Report r = report();
+    CPPUNIT_ASSERT_EQUAL(std::size_t{19}, r.abilities.size());
+    for (const Capability& c : r.abilities) {
+      if (c.name == "retry") CPPUNIT_ASSERT(c.is_declared && c.is_asked_for);
+      if (c.name == "delete") CPPUNIT_ASSERT(!c.is_declared);
+      if (c.name == "stream") CPPUNIT_ASSERT(!c.is_asked_for);
+    }
+    CPPUNIT_ASSERT(host_->stop("e").ok());
+    CPPUNIT_ASSERT(report().abilities.empty());
+  }
+
+  void what_the_plugin_never_got_is_not_seen() {
+    start(Object{{"capabilities", Z4J_ENGINE_SNAPSHOT | Z4J_ENGINE_RETRY},
+                 {"calls", Object{{"command/RETRY", Object{{"blocks_ms", 2000}}}}}});
+    CPPUNIT_ASSERT(command(Z4J_ENGINE_RATE, "t").error().code == base::Code::unsupported);
+    Asked first = send(Z4J_ENGINE_RETRY, "t");
+    // Behind the first, which holds the plugin: its deadline passes before its turn.
+    CPPUNIT_ASSERT(command(Z4J_ENGINE_RETRY, "t", "{}", 50).error().code == base::Code::timeout);
+    CPPUNIT_ASSERT_EQUAL(std::string(), seen());
+    CPPUNIT_ASSERT(first.get().ok());
+    CPPUNIT_ASSERT_EQUAL(std::string("retry done"), seen());
+  }
+
+  void events_that_it_does_not_declare_are_seen_as_such() {
+    start(Object{{"capabilities", Z4J_ENGINE_ENQUEUE}});
+    const std::string events = R"({"events":[{"kind":"sent","task_id":"a"}]})";
+    CPPUNIT_ASSERT(wait_until([&] {
+      CPPUNIT_ASSERT_EQUAL(z4j_status{Z4J_OK}, act("emit", events));
+      return seen().find("events done undeclared") != std::string::npos;
+    }));
+    CPPUNIT_ASSERT(host_->stop("e").ok());
+    start();  // it declares them now
+    for (int i = 0; i < 3; ++i) act("emit", events);
+    CPPUNIT_ASSERT(seen().find("undeclared") == std::string::npos);
   }
 
   void a_broken_batch_is_refused_and_counted() {

@@ -38,6 +38,7 @@ class HttpTest : public CppUnit::TestFixture {
   base::SystemClock clock_;
   std::mutex mutex_;
   std::vector<double> begun_;  // what test-http told of its begin()
+  std::vector<std::string> seen_;
 
   static base::Result<HttpTable> table(const std::vector<z4j_route>& routes,
                                        const std::vector<z4j_asset>& assets) {
@@ -64,6 +65,11 @@ class HttpTest : public CppUnit::TestFixture {
                               double value, int) {
       const std::lock_guard lock(mutex_);
       if (name == "begun") begun_.push_back(value);
+    };
+    callbacks.seen = [this](const Seen& told) {
+      const std::lock_guard lock(mutex_);
+      seen_.push_back(told.what.name + " " + std::string(to_string(told.what.last)) + " " +
+                      told.what.code);
     };
     auto out = std::make_unique<Host>(options, std::move(callbacks), base::Log::quiet(), clock_);
     config::PluginEntry entry;
@@ -144,6 +150,10 @@ class HttpTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string(R"({"from":"op"})"), result.value().body);
     CPPUNIT_ASSERT_EQUAL(std::string("application/json"), result.value().content_type);
     CPPUNIT_ASSERT_EQUAL(204, ask(*h, "nothing").get().value().code);
+    const std::lock_guard lock(mutex_);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{3}, seen_.size());
+    CPPUNIT_ASSERT_MESSAGE(seen_[0], seen_[0].ends_with(" echo done 201"));
+    CPPUNIT_ASSERT_MESSAGE(seen_[2], seen_[2].ends_with(" nothing done 204"));
   }
 
   void bad_replies_end_as_errors() {
@@ -157,6 +167,10 @@ class HttpTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!half.ok() && half.error().code == base::Code::unavailable);
     const auto refused = ask(*h, "refuses").get();
     CPPUNIT_ASSERT(!refused.ok() && refused.error().code == base::Code::conflict);
+    {
+      const std::lock_guard lock(mutex_);
+      CPPUNIT_ASSERT_MESSAGE(seen_.back(), seen_.back().ends_with(" refuses failed conflict"));
+    }
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, h->report("pages").value().faults);
     CPPUNIT_ASSERT(h->serves("pages") != nullptr);
   }

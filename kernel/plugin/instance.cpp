@@ -131,6 +131,7 @@ std::uint64_t Instance::ask(Capabilities& known, const std::function<std::uint64
       });
       if (posted != Strand::Post::taken) return known.bits;
       known.is_asking = true;
+      known.asked_at = now;
     }
   }
   if (asked.wait_for(kCapabilitiesPatience) == std::future_status::ready) {
@@ -141,6 +142,36 @@ std::uint64_t Instance::ask(Capabilities& known, const std::function<std::uint64
   }
   const std::lock_guard lock(capabilities_mutex_);
   return known.bits;
+}
+
+void Instance::saw(std::vector<Sighting> sightings) {
+  const auto pass = outward_.enter();
+  if (!pass || !is_watched()) return;
+  for (Sighting& s : sightings) {
+    around_.callbacks.seen({entry.name, std::string(text_of(plugin().id)),
+                            std::string(text_of(plugin().version)), std::move(s)});
+  }
+}
+
+bool Instance::emits_undeclared() {
+  const std::lock_guard lock(capabilities_mutex_);
+  const Capabilities& known = engine_capabilities_;
+  if (!known.at || (known.bits & Z4J_ENGINE_EVENTS) != 0) {
+    emits_since_.reset();
+    return false;
+  }
+  if (emits_since_) return !known.is_asking && known.asked_at > *emits_since_;
+  emits_since_ = around_.clock.steady_ms();
+  return false;
+}
+
+void Instance::saw_events(const base::Status& taken) {
+  // A batch that the kernel has no room for comes again.
+  if (!is_watched() || engine == nullptr || (!taken && taken.error().is_world())) return;
+  Asked asked{
+      .kind = CapabilityKind::engine, .declared = Z4J_ENGINE_EVENTS, .bit = Z4J_ENGINE_EVENTS};
+  if (emits_undeclared()) asked.declared = 0;
+  saw(sightings(asked, taken ? base::Result<std::string>(std::string()) : taken.error()));
 }
 
 void Instance::hint_cancel(z4j_op op) {
@@ -337,6 +368,8 @@ Report Instance::report() const {
     r.sandbox = process->sandbox();
     r.pid = facts.pid;
     r.memory_bytes = facts.use.memory_bytes;
+    r.cpu_ms = facts.use.cpu_ms;
+    r.cpu_percent = facts.cpu_percent;
   }
   {
     const std::lock_guard lock(facts_mutex_);
@@ -361,6 +394,15 @@ Report Instance::report() const {
     const bool is_started = r.state == State::started;
     r.capabilities = is_started ? engine_capabilities_.bits : 0;
     r.scheduler_capabilities = is_started ? scheduler_capabilities_.bits : 0;
+  }
+  if (r.state == State::started) {
+    if (engine != nullptr) add_engine_capabilities(r.abilities, r.capabilities);
+    if (scheduler != nullptr)
+      add_scheduler_capabilities(r.abilities, r.scheduler_capabilities,
+                                 Z4J_HAS(scheduler, z4j_scheduler, preview));
+    if (notifier != nullptr) add_notifier_capabilities(r.abilities);
+    for (const HttpRoute& route : served.routes)
+      r.abilities.push_back({CapabilityKind::http, route.method + " " + route.path, true, true});
   }
   r.calls = calls_;
   r.errors = errors_;

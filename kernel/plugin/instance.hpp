@@ -96,6 +96,10 @@ class Instance {
   [[nodiscard]] base::Result<HttpReply> end_reply(HttpDraft& draft,
                                                   base::Result<std::string> result);
 
+  // Whether somebody gathers what is seen, and a word to them.
+  [[nodiscard]] bool is_watched() const { return around_.callbacks.seen != nullptr; }
+  void saw(std::vector<Sighting> sightings);
+
   std::atomic<int> serving{0};  // requests of its routes that are not answered
 
   void set_state(State state, std::string why = {}, std::string step = {}, std::string to_do = {});
@@ -183,11 +187,15 @@ class Instance {
   struct Capabilities {
     std::uint64_t bits = 0;
     std::optional<std::int64_t> at;
+    std::int64_t asked_at = 0;  // when the answer that is known, or awaited, was asked for
     bool is_asking = false;
     std::shared_future<std::uint64_t> asked;
   };
   [[nodiscard]] std::uint64_t ask(Capabilities& known,
                                   const std::function<std::uint64_t()>& function);
+  // It has emitted before it was asked last, and said that it does not.
+  [[nodiscard]] bool emits_undeclared();
+  void saw_events(const base::Status& taken);
 
   const Surroundings around_;
   const std::string host_version_;
@@ -216,6 +224,7 @@ class Instance {
 
   mutable std::mutex capabilities_mutex_;
   Capabilities engine_capabilities_, scheduler_capabilities_;  // guarded by capabilities_mutex_
+  std::optional<std::int64_t> emits_since_;  // guarded by it too; while it does not declare that
 
   struct Call {
     HttpDone done = nullptr;

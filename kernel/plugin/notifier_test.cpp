@@ -31,6 +31,7 @@ class NotifierTest : public CppUnit::TestFixture {
 
   std::mutex mutex_;
   std::vector<std::pair<HttpCall, HttpAnswered>> calls_;
+  std::vector<std::string> seen_;  // guarded by mutex_
   base::SystemClock clock_;
 
   std::unique_ptr<Host> host(bool has_network = true) {
@@ -39,6 +40,11 @@ class NotifierTest : public CppUnit::TestFixture {
     options.stop_deadline_ms = 3000;
     testing::choose_isolation(options);
     Callbacks callbacks;
+    callbacks.seen = [this](const Seen& told) {
+      const std::lock_guard lock(mutex_);
+      seen_.push_back(told.what.name + " " + std::string(to_string(told.what.last)) + " " +
+                      told.what.code);
+    };
     if (has_network) {
       callbacks.outgoing.http = [this](HttpCall call, HttpAnswered done) -> base::Status {
         if (call.url == "https://inside.test/")
@@ -122,6 +128,8 @@ class NotifierTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(0u, call.max_redirects);
     done(HttpAnswer{202, {{"content-type", "text/plain"}}, "thanks", false});
     CPPUNIT_ASSERT_EQUAL(std::string("sent"), outcome(result.get()));
+    const std::lock_guard lock(mutex_);
+    CPPUNIT_ASSERT(seen_ == std::vector<std::string>{"send sent "});
   }
 
   void refusal_of_the_network_is_an_outcome() {
@@ -137,6 +145,9 @@ class NotifierTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("retry"), outcome(result.get()));
     const auto busy = send(*h, "https://inside.test/").get();
     CPPUNIT_ASSERT(!busy && busy.error().code == base::Code::busy);
+    const std::lock_guard lock(mutex_);
+    const std::vector<std::string> failed{"send failed ", "send failed ", "send failed busy"};
+    CPPUNIT_ASSERT(seen_ == failed);
   }
 
   void bad_channel_is_an_error_of_the_caller() {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "plugin/host.hpp"
@@ -63,6 +64,7 @@ class SchedulerTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(a_change_that_is_not_answered_may_have_happened);
   CPPUNIT_TEST(its_next_times_are_previewed);
   CPPUNIT_TEST(a_preview_that_hangs_holds_nobody_for_long);
+  CPPUNIT_TEST(what_came_of_each_call_is_seen);
   CPPUNIT_TEST(it_sends_tasks_through_the_host);
   CPPUNIT_TEST(what_is_under_way_ends_before_it_stops);
   CPPUNIT_TEST(it_works_with_the_kernels_schedules);
@@ -77,6 +79,7 @@ class SchedulerTest : public CppUnit::TestFixture {
   std::mutex mutex_;
   std::vector<Submitted> submitted_;  // guarded by mutex_, as is the next
   std::map<std::string, double> metrics_;
+  std::string seen_;  // guarded by mutex_ too
   std::shared_ptr<FakeScheduleStore> store_ = std::make_shared<FakeScheduleStore>();
   base::SystemClock clock_;
   std::unique_ptr<Host> host_;
@@ -122,6 +125,12 @@ class SchedulerTest : public CppUnit::TestFixture {
                               double value, int) {
       const std::lock_guard lock(mutex_);
       metrics_[std::string(name)] = value;
+    };
+    callbacks.seen = [this](const Seen& told) {
+      const std::lock_guard lock(mutex_);
+      seen_ += (seen_.empty() ? "" : "; ") + told.what.name + " " +
+               std::string(to_string(told.what.last)) +
+               (told.what.is_undeclared ? " undeclared" : "");
     };
     if (has_services) {
       callbacks.scheduling.submit = [this](const std::string& instance, Submission submission,
@@ -193,6 +202,39 @@ class SchedulerTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(put("").ok());
   }
 
+  std::string seen() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(seen_, {});
+  }
+
+  void what_came_of_each_call_is_seen() {
+    // 511 but for solar.
+    start(Object{{"capabilities", 255}});
+    const auto put_one = [&](const std::string& schedule, const std::string& etag) {
+      return ask([&](Answer answer) {
+        host_->schedules_put("beat", schedule, etag, 20'000, std::move(answer));
+      });
+    };
+    CPPUNIT_ASSERT(put_one(R"({"name":"n","kind":"cron"})", "").ok());
+    CPPUNIT_ASSERT_EQUAL(std::string("write done; cron done"), seen());
+    CPPUNIT_ASSERT(put_one(R"({"name":"n","kind":"solar"})", "").ok());
+    CPPUNIT_ASSERT_EQUAL(std::string("write done; solar done undeclared"), seen());
+    CPPUNIT_ASSERT(!put_one(R"({"id":"1","is_enabled":false})", "old").ok());
+    CPPUNIT_ASSERT_EQUAL(std::string("pause refused"), seen());
+    CPPUNIT_ASSERT(
+        ask([&](Answer a) { host_->schedules_list("beat", "{}", 20'000, std::move(a)); }).ok());
+    CPPUNIT_ASSERT(!ask([&](Answer a) {
+                      host_->schedules_remove("beat", "never", "", 100, std::move(a));
+                    }).ok());
+    CPPUNIT_ASSERT_EQUAL(std::string("read done; write unknown"), seen());
+    CPPUNIT_ASSERT(host_->schedules_preview("beat", R"({"kind":"interval"})", 5, 3).ok());
+    CPPUNIT_ASSERT_EQUAL(std::string("preview done; interval done"), seen());
+    std::size_t declared = 0;
+    const Report report = host_->report("beat").value();
+    for (const Capability& c : report.abilities) declared += c.is_declared ? 1 : 0;
+    CPPUNIT_ASSERT_EQUAL(std::size_t{9}, declared);  // eight bits, and preview
+  }
+
   void it_sends_tasks_through_the_host() {
     start();
     auto promise = std::make_shared<std::promise<base::Result<std::string>>>();
@@ -229,6 +271,7 @@ class SchedulerTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT((store_->asked ==
                     std::vector<std::string>{"lead test-beat 5000", "due 100", "fire 2 by 7"}));
     CPPUNIT_ASSERT_EQUAL(2.0, metrics_["fired"]);
+    CPPUNIT_ASSERT_EQUAL(std::string("store done"), seen());
     host_->schedules_edited("another", base::Uuid::random());
     host_->schedules_edited("test-beat", base::Uuid::random());
     CPPUNIT_ASSERT(wait_until([this] { return metrics_.count("edited") > 0; }));

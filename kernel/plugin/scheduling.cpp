@@ -191,6 +191,8 @@ void Instance::fill_scheduling() {
         if (fires == nullptr || outcomes == nullptr || count > kMostAtOnce)
           return write_error(error, host_error(base::Code::invalid, "fire() out of bounds"));
         const auto done = store.fire(name, fence, {fires, count}, {outcomes, count});
+        if (done && self.is_watched())
+          self.saw({sighting(CapabilityKind::scheduler, "store", CallOutcome::done)});
         return done ? static_cast<z4j_status>(Z4J_OK) : write_error(error, done.error());
       });
     });

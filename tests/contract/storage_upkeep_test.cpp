@@ -332,6 +332,10 @@ class StorageUpkeep : public CppUnit::TestFixture {
     shared_views.where.eq(views::project_id, kProject).eq(views::is_shared, true);
     indexed("shared views", shared_views.all().order({views::screen, views::name, views::id}));
     released.where.eq(marks::project_id, kProject).ge(marks::at, kNow);
+    namespace seen = model::plugin_capabilities;
+    Query seen_of_one(Table::plugin_capabilities);
+    seen_of_one.where.eq(seen::instance, "i").eq(seen::plugin_id, "p").eq(seen::version, "1.0.0");
+    indexed("what was seen of a plugin", seen_of_one.all().order({seen::kind, seen::name}));
     indexed("deploys", released.all().order({marks::at, marks::id}, true).limit(51));
   }
 

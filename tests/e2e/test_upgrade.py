@@ -36,7 +36,7 @@ class Upgrade(unittest.TestCase):
     def test_the_audit_log_verifies_after_the_upgrade_and_goes_on(self):
         brain = self.brain()
         told = brain.run("migrate", "--dry-run")
-        for table in ("audit_tiles", "saved_views", "deploys"):
+        for table in ("audit_tiles", "saved_views", "deploys", "plugin_capabilities"):
             self.assertIn(f"create table {table}", told.stdout, told.stderr)
         self.assertEqual(brain.run("migrate").returncode, 0)
         brain.start().sign_in()

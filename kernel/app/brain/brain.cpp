@@ -45,6 +45,7 @@
 #include "core/notifications.hpp"
 #include "core/password_resets.hpp"
 #include "core/passwords.hpp"
+#include "core/plugin_capabilities.hpp"
 #include "core/plugin_overrides.hpp"
 #include "core/presence.hpp"
 #include "core/projects.hpp"
@@ -73,6 +74,7 @@ constexpr std::size_t kMaxSocketPath = 100;  // sun_path holds 108 bytes
 constexpr int kDrainMs = 10'000;             // for events that wait when the brain stops
 constexpr std::int64_t kPruneEveryMs = 3'600'000;
 constexpr std::int64_t kDepthsEveryMs = 60'000;
+constexpr base::TimeUs kCapabilitiesKept = 400 * base::kDayUs;
 constexpr std::int64_t kLossesEveryMs = 60'000;  // sooner when something of workers changed
 // Leases of what one brain does for all.
 constexpr const char* kRetentionLease = "retention";
@@ -164,6 +166,8 @@ struct Brain::Parts {
   std::unique_ptr<AuditUpkeep> upkeep;
   std::unique_ptr<core::Notices> notices;
   std::unique_ptr<core::PluginOverrides> overrides;
+  std::unique_ptr<core::PluginCapabilities> capabilities;
+  std::atomic<core::PluginCapabilities*> onlooker{nullptr};  // as listener, see there
   std::unique_ptr<core::AgentAccounts> accounts;
   std::unique_ptr<PluginSchedulers> schedulers;
   std::unique_ptr<core::Schedules> schedules;
@@ -266,6 +270,10 @@ plugin::Callbacks Brain::Parts::callbacks() {
     const auto pass = hearing.enter();
     if (core::LocalAgents* const to = listener; to != nullptr && pass)
       to->metric(instance, name, labels, value, kind);
+  };
+  out.seen = [this](const plugin::Seen& seen) {
+    const auto pass = hearing.enter();
+    if (core::PluginCapabilities* const to = onlooker; to != nullptr && pass) to->seen(seen);
   };
   out.notice = [this](std::string_view channel, std::string_view payload) {
     const auto pass = hearing.enter();
@@ -402,6 +410,10 @@ void Brain::Parts::sweep_agents(const std::optional<core::Fence>& fence) {
   const auto cleared = bulk->sweep(fence);
   background.ended("bulk", cleared);
   if (!cleared) log.warn("old selections not deleted", {{"why", cleared.error().text()}});
+  const auto unseen =
+      core::forget_plugin_capabilities(*store, clock.now() - kCapabilitiesKept, fence);
+  if (!unseen)
+    log.warn("what was seen of plugins long ago not deleted", {{"why", unseen.error().text()}});
   const auto forgot = core::sweep_notifications(*store, {}, clock.now(), fence);
   background.ended("notifications", forgot);
   if (!forgot) log.warn("old notifications not deleted", {{"why", forgot.error().text()}});
@@ -791,6 +803,14 @@ base::Status Brain::Parts::watch() {
     ingest->redactor().scrub(value);
     return value;
   };
+  core::PluginCapabilities::Options seeing;
+  seeing.redact = redact;
+  seeing.on_flushed = [this](const base::Status& status) {
+    background.ended("plugin_capabilities", status);
+  };
+  capabilities = std::make_unique<core::PluginCapabilities>(*store, clock, log, std::move(seeing));
+  capabilities->start();
+  onlooker = capabilities.get();
   core::LocalAgents::Options watching;
   watching.push = [this](const core::EventSource& source, const z4j_event_batch& batch) {
     return ingest->push(source, batch);
@@ -1060,6 +1080,7 @@ api::Parts Brain::Parts::api_parts() {
     };
   }
   out.redactor = &ingest->redactor();
+  out.capabilities = capabilities.get();
   out.agent_live = [this](const base::Uuid& agent) { return core::engine_facts(*relay, agent); };
   out.agent_registry = [this](const base::Uuid& agent) {
     return core::engine_registry(*relay, agent);
@@ -1194,6 +1215,7 @@ void Brain::stop() {
   if (p.notices) p.notices->stop();
   if (p.leases) p.leases->stop();
   (void)p.hearing.close(kDrainMs);
+  if (p.capabilities) p.capabilities->stop();
   p.server.reset();
   p.api.reset();
   p.schedule_streams.reset();
@@ -1209,6 +1231,7 @@ void Brain::stop() {
   p.here.reset();
   p.gateway.reset();
   p.agents.reset();
+  p.capabilities.reset();
   p.ingest.reset();
   p.schedules.reset();
   p.schedulers.reset();

@@ -240,11 +240,16 @@ std::string Child::reap(int patience_ms) {
 }
 
 bool CpuBudget::allows(std::int64_t now_ms, std::int64_t cpu_ms) {
-  if (percent_ == 0) return true;
   samples_.emplace_back(now_ms, cpu_ms);
   while (samples_.front().first < now_ms - kCpuWindowMs) samples_.pop_front();
   used_ms_ = cpu_ms - samples_.front().second;
-  return used_ms_ <= allowed_ms();
+  return percent_ == 0 || used_ms_ <= allowed_ms();
+}
+
+std::int64_t CpuBudget::percent() const {
+  if (samples_.empty()) return -1;
+  const std::int64_t span_ms = samples_.back().first - samples_.front().first;
+  return span_ms > 0 ? (used_ms_ * 100 + span_ms / 2) / span_ms : -1;
 }
 
 }  // namespace z4j::plugin::process

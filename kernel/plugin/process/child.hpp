@@ -68,6 +68,8 @@ class CpuBudget {
   // False: it used more. Both times are milliseconds that only rise.
   [[nodiscard]] bool allows(std::int64_t now_ms, std::int64_t cpu_ms);
   [[nodiscard]] std::int64_t used_ms() const { return used_ms_; }
+  // Of one processor, between the first and the last of the samples; -1: there is one at most.
+  [[nodiscard]] std::int64_t percent() const;
   [[nodiscard]] std::int64_t allowed_ms() const { return std::int64_t{percent_} * 600; }
 
  private:

@@ -286,8 +286,13 @@ class ProcessTest : public CppUnit::TestFixture {
       is_allowed = budget.allows(now += 1000, used += 2000);
     CPPUNIT_ASSERT(!is_allowed);
     CPPUNIT_ASSERT(budget.used_ms() > budget.allowed_ms());
+    CPPUNIT_ASSERT(budget.percent() > 50);
     CpuBudget none(0);
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{-1}, none.percent());
     CPPUNIT_ASSERT(none.allows(0, 0) && none.allows(1, 1'000'000));
+    CpuBudget half(100);
+    CPPUNIT_ASSERT(half.allows(0, 500) && half.allows(2000, 1500));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{50}, half.percent());
   }
 };
 CPPUNIT_TEST_SUITE_REGISTRATION(ProcessTest);

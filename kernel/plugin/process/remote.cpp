@@ -364,6 +364,7 @@ Remote::Facts Remote::facts() const {
   if (pid_ == 0) return out;
   out.pid = pid_;
   out.use = child_->use();
+  if (const std::int64_t percent = cpu_percent_; percent >= 0) out.cpu_percent = percent;
   return out;
 }
 
@@ -527,7 +528,9 @@ void Remote::look_at_use() {
   const auto mib = [](std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
   if (memory > 0 && use.memory_bytes > memory + kMemorySlack)
     channel_->end("it holds " + mib(use.memory_bytes) + " of memory, its limit is " + mib(memory));
-  if (!cpu_budget_.allows(steady_now_ms(), use.cpu_ms)) {
+  const bool may_go_on = cpu_budget_.allows(steady_now_ms(), use.cpu_ms);
+  cpu_percent_ = cpu_budget_.percent();
+  if (!may_go_on) {
     channel_->end("it used " + std::to_string(cpu_budget_.used_ms()) +
                   " ms of the processors within a minute, its limit is " +
                   std::to_string(cpu_budget_.allowed_ms()) + " ms");

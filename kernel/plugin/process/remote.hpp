@@ -75,6 +75,7 @@ class Remote {
   struct Facts {
     int pid = 0;
     Child::Use use;
+    std::optional<std::int64_t> cpu_percent;  // of one processor, over the last minute at most
   };
   [[nodiscard]] Facts facts() const;  // zeros when it is over
 
@@ -125,6 +126,7 @@ class Remote {
   std::int64_t frames_since_ms_ = 0;
   int frames_ = 0;
   CpuBudget cpu_budget_;
+  std::atomic<std::int64_t> cpu_percent_{-1};  // -1: not known yet
 
   std::optional<Pool> pool_;  // until it is shut down
   Strand answers_, services_;

@@ -3699,6 +3699,8 @@ export interface components {
             plugin_id: string | null;
             problems: components["schemas"]["PluginProblem"][];
             process: {
+                cpu_ms: number;
+                cpu_percent: number | null;
                 deaths: number;
                 last_death: string | null;
                 /** Format: date-time */
@@ -3722,6 +3724,35 @@ export interface components {
             version: string | null;
             what_to_do: string | null;
             why: string | null;
+        };
+        PluginCapability: {
+            /** @enum {string|null} */
+            contradiction: "unsupported" | "undeclared" | null;
+            declared: boolean | null;
+            /** @enum {string} */
+            kind: "engine" | "scheduler" | "notifier" | "http";
+            observable: boolean;
+            observed: {
+                asked: number;
+                done: number;
+                failed: number;
+                /** Format: date-time */
+                first_at: string;
+                /** Format: date-time */
+                last_at: string;
+                last_code: string | null;
+                last_outcome: string;
+                last_text: string | null;
+                refused: number;
+                sent: number;
+                undeclared: number;
+                unknown: number;
+                unsupported: number;
+            } | null;
+            verb: string;
+        };
+        PluginDetail: components["schemas"]["Plugin"] & {
+            capabilities: components["schemas"]["PluginCapability"][];
         };
         PluginProblem: {
             expected: string | null;
@@ -5684,7 +5715,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Plugin"];
+                    "application/json": components["schemas"]["PluginDetail"];
                 };
             };
         };
@@ -5706,7 +5737,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Plugin"];
+                    "application/json": components["schemas"]["PluginDetail"];
                 };
             };
         };
@@ -5728,7 +5759,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Plugin"];
+                    "application/json": components["schemas"]["PluginDetail"];
                 };
             };
         };
@@ -5750,7 +5781,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Plugin"];
+                    "application/json": components["schemas"]["PluginDetail"];
                 };
             };
         };
@@ -5802,7 +5833,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Plugin"];
+                    "application/json": components["schemas"]["PluginDetail"];
                 };
             };
         };

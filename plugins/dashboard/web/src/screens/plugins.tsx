@@ -3,10 +3,10 @@ import "./plugins.css";
 import { api, ApiError, type Schemas } from "../api/client";
 import { Trouble, useAct } from "../gate/card";
 import { parse, useAsk, valueOf } from "../lib/ask";
-import { byTrouble, isOff, readSettings, stateOf, type Plugin } from "../lib/plugins";
+import { byOdds, byTrouble, contradictionOf, isOff, lookOf, readSettings, seenOf, stateOf, type Capability, type Plugin } from "../lib/plugins";
 import { fieldsOf, MASK, textOf, valueOfField, withField, type SettingField, type Settings as FormSettings } from "../lib/settings-form";
 import { usePeople } from "../lib/people";
-import { refresh, useQuery } from "../lib/query";
+import { refresh, useQuery, type Answer } from "../lib/query";
 import { param, setParams } from "../lib/router";
 import { me } from "../lib/session";
 import { bytes, count } from "../lib/time";
@@ -74,7 +74,9 @@ function PluginDrawer({ plugin: p, onClose }: { plugin: Plugin; onClose: () => v
   const [problem, setProblem] = useState<string>();
   const off = isOff(p);
   const isEngine = (p.kinds ?? "").includes("engine");
-  const tabs = [{ id: "health", title: "Health" }, ...(isEngine && p.engine ? [{ id: "can", title: "Capabilities" }] : []), { id: "settings", title: "Settings" }];
+  const seen = useQuery(`plugin ${p.instance} capabilities`, async (signal) => (await api.get("/api/v1/plugins/{instance}", { ...path(p), signal })).capabilities, { topics: ["plugin.changed"], everyMs: 10_000 });
+  const isAsked = (isEngine && !!p.engine) || !!seen.value?.length || (!seen.value && param("tab") === "can");
+  const tabs = [{ id: "health", title: "Health" }, ...(isAsked ? [{ id: "can", title: "Capabilities" }] : []), { id: "settings", title: "Settings" }];
   const tab = tabs.some((t) => t.id === param("tab")) ? param("tab") : "health";
   const act = async () => {
     setBusy(true);
@@ -111,7 +113,7 @@ function PluginDrawer({ plugin: p, onClose }: { plugin: Plugin; onClose: () => v
     >
       <div class="drawer-tabs"><Tabs label="Of the plugin" items={tabs} open={tab} onOpen={(id) => setParams({ tab: id === "health" ? null : id })} /></div>
       {tab === "health" && <Health plugin={p} />}
-      {tab === "can" && <Capabilities plugin={p} />}
+      {tab === "can" && <><Seen plugin={p} answer={seen} />{isEngine && p.engine && <Abilities plugin={p} />}</>}
       {tab === "settings" && <Settings plugin={p} />}
     </Drawer>
   );
@@ -127,7 +129,8 @@ function Health({ plugin: p }: { plugin: Plugin }) {
         <dl class="kv w">
           <dt>Started</dt><dd>{p.started_at ? <><Time at={p.started_at} /> <span class="q"><Age at={p.started_at} ago /></span></> : <span class="q">it is not running</span>}</dd>
           <dt>Runs on</dt><dd>{p.runs_on ? <>{p.runs_on.host_name ?? p.runs_on.brain_id.slice(0, 8)}{p.runs_on.is_this && <span class="q"> this brain</span>}</> : <span class="q">{(p.kinds ?? "").includes("engine") ? "no brain now" : "each brain"}</span>}</dd>
-          {p.isolation && <><dt>Runs in</dt><dd>{p.process ? <>a process of its own{p.process.pid !== null && <span class="q"> {p.process.pid}, {bytes(p.process.memory_bytes)}, {p.process.sandbox}</span>}</> : "the brain"}</dd></>}
+          {p.isolation && <><dt>Runs in</dt><dd>{p.process ? <>a process of its own{p.process.pid !== null && <span class="q"> {p.process.pid}, {p.process.sandbox}</span>}</> : "the brain"}</dd></>}
+          {p.process !== null && p.process.pid !== null && <><dt>It uses</dt><dd>{bytes(p.process.memory_bytes)} of memory, {p.process.cpu_percent === null ? <span class="q">its share of the processors is not known yet</span> : <>{p.process.cpu_percent} % of a processor <span class="q">over the last minute</span></>}</dd></>}
           {p.process !== null && p.process.deaths > 0 && <><dt>Processes died</dt><dd>{count(p.process.deaths)}{p.process.last_death_at && <span class="q">, the last <Age at={p.process.last_death_at} ago /></span>}<p class="q2 whole">{p.process.last_death}</p></dd></>}
           <dt>Project</dt><dd>{p.project}</dd>
           {p.engine && <><dt>Engine</dt><dd>{p.engine}</dd></>}
@@ -152,18 +155,47 @@ function Problems({ list }: { list: readonly Schemas["PluginProblem"][] }) {
   );
 }
 
-/** What the engine declared (native, emulated, on a condition), and what was found to be so now. */
-function Capabilities({ plugin: p }: { plugin: Plugin }) {
+/** What it declares, beside what was seen of it: how often it was asked for each, and what came of it. */
+function Seen({ plugin: p, answer }: { plugin: Plugin; answer: Answer<Capability[]> }) {
+  if (answer.error && !answer.value) return <ErrorBox error={answer.error} retry={answer.refresh} what="The capabilities" />;
+  if (!answer.value) return <Skeleton rows={8} />;
+  if (!answer.value.length) return <Empty title={p.state === "started" ? "It declares nothing that it could be asked for" : "It does not run here, and nothing was seen of this version"} />;
+  const kinds = [...new Set(answer.value.map((c) => c.kind))];
+  const odd = answer.value.filter((c) => c.contradiction);
+  return (
+    <>
+      {odd.length > 0 && <div class="sec"><Note kind="bad">{odd.length === 1 ? "One capability is" : `${count(odd.length)} capabilities are`} not what it declares.</Note></div>}
+      {kinds.map((kind) => (
+        <div class="sec" key={kind}>
+          <h2>{kinds.length > 1 ? `Declared, as ${kind}` : "Declared"}<span class="push">seen of version {p.version}</span></h2>
+          <ul class="cans">
+            {answer.value!.filter((c) => c.kind === kind).sort(byOdds).map((c) => (
+              <li key={c.verb} class={c.contradiction ? "odd" : undefined}>
+                <State look={lookOf(c)} title={c.declared === null ? "It does not run here" : c.declared ? "declared" : "not declared"}>{c.verb.replace(/_/g, " ")}</State>
+                <span class={c.observed ? "m" : "q"}>{seenOf(c) || "not declared"}</span>
+                {c.contradiction && <p class="bad small">{contradictionOf(c)}</p>}
+                {c.observed && <p class="q small">last <Age at={c.observed.last_at} ago />: {c.observed.last_outcome}{c.observed.last_code && c.observed.last_code !== c.observed.last_outcome && `, ${c.observed.last_code}`}{c.observed.last_text && <>: <span dir="auto">{c.observed.last_text}</span></>}</p>}
+              </li>
+            ))}
+          </ul>
+        </div>
+      ))}
+    </>
+  );
+}
+
+/** What can be done with the engine (natively, emulated, on a condition), as it finds now. */
+function Abilities({ plugin: p }: { plugin: Plugin }) {
   const answer = useQuery(`capabilities ${p.project}`, async (signal) => (await api.get("/api/v1/projects/{slug}/capabilities", { path: { slug: p.project }, signal })).items as { engine: string; agent_id: string; is_online: boolean; abilities: Ability[] }[], { topics: ["agent.changed"], leastMs: 10_000 });
   const own = answer.value?.filter((c) => c.engine === p.engine);
-  if (answer.error && !own) return <ErrorBox error={answer.error} retry={answer.refresh} what="The capabilities" />;
+  if (answer.error && !own) return <ErrorBox error={answer.error} retry={answer.refresh} what="The actions" />;
   if (!own) return <Skeleton rows={8} />;
   if (!own.length) return <Empty title="It has not told yet what it can do" />;
   return (
     <>
       {own.map((c) => (
         <div class="sec" key={c.agent_id}>
-          <h2>{own.length > 1 ? `Agent ${c.agent_id.slice(0, 8)}` : "Action"}<span class="push">{c.is_online ? "declared, observed now" : "offline: as it was last"}</span></h2>
+          <h2>{own.length > 1 ? `Agent ${c.agent_id.slice(0, 8)}` : "Action"}<span class="push">{c.is_online ? "as it finds now" : "offline: as it was last"}</span></h2>
           <ul class="cans">
             {c.abilities.map((a) => (
               <li key={a.action}>

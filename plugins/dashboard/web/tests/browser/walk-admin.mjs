@@ -114,6 +114,24 @@ step("a plugin's settings are checked as one types, laid over the file, and go",
   await drawer(page).getByText(/^Last changed/).waitFor();
   assert.deepEqual((await ask(page, "/plugins/webhooks")).override.settings, { slack_hosts: ["chat.corp"] });
 });
+step("what a plugin declares stands beside what was seen of it, and a contradiction stands out", async ({ page }) => {
+  const seen = await ask(page, "/plugins/celery");
+  await page.goto(address + "/plugins?row=celery&tab=can");
+  const of = (verb) => drawer(page).locator(".cans li").filter({ hasText: new RegExp("^" + verb) }).first();
+  await of("events").getByText(/\d+ done/).waitFor();
+  await of("stream").getByText("is not asked for by itself").waitFor();
+  assert.ok(seen.capabilities.find((c) => c.verb === "events").observed.done > 0);
+  assert.equal(await drawer(page).locator(".cans .odd").count(), 0);
+  const lie = (c) => (c.verb === "rate" ? { ...c, contradiction: "unsupported", observed: { ...seen.capabilities.find((x) => x.verb === "events").observed, asked: 2, done: 0, unsupported: 2, last_outcome: "unsupported", last_code: "unsupported", last_text: "no rates here" } } : c);
+  await page.route("**/api/v1/plugins/celery", async (route) => route.fulfill({ json: { ...seen, capabilities: seen.capabilities.map(lie) } }));
+  await page.goto(address + "/plugins?row=celery&tab=can");
+  await drawer(page).getByText("One capability is not what it declares.").waitFor();
+  await of("rate").getByText("answered 2 times that it can't").waitFor();
+  await of("rate").getByText("no rates here").waitFor();
+  assert.match(await drawer(page).locator(".cans li").first().textContent(), /^rate/, "it comes first");
+  await page.unroute("**/api/v1/plugins/celery");
+  await page.goto(address + "/plugins?row=webhooks");
+});
 step("a plugin is disabled and enabled by plans", async ({ page }) => {
   await drawer(page).getByRole("button", { name: "Disable" }).click();
   await confirm(page, "Disable");
