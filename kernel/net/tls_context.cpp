@@ -61,6 +61,7 @@ base::Result<TlsContext> load_tls_context(const std::string& certificate_file,
       raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_read_ahead(raw, 1);  // a record's head and body by one read
   SSL_CTX_set_session_id_context(raw, reinterpret_cast<const unsigned char*>("z4j"), 3);
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_default_passwd_cb(raw, refuse_pass_phrase);

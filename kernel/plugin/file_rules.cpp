@@ -98,17 +98,27 @@ base::Status has_safe_run_paths(const ElfFile& file) {
                                "\" by its path, expected a name",
                            "link it with -l, so that the library is found where the system has it");
   }
-  for (const std::string& path : file.run_paths) {
+  const std::filesystem::path own = std::filesystem::path(file.path).parent_path();
+  for (const std::string& given : file.run_paths) {
+    std::string path = given;
+    bool from_itself = false;
+    for (const std::string_view origin : {"${ORIGIN}", "$ORIGIN"}) {
+      if (given != origin && !given.starts_with(std::string(origin) + "/")) continue;
+      path = own.string() + given.substr(origin.size());
+      from_itself = true;
+    }
+    path = std::filesystem::path(path).lexically_normal().string();
     const auto below = [&](std::string_view folder) {
       return path == folder || path.starts_with(std::string(folder) + "/");
     };
-    const bool from_itself = below("$ORIGIN") || below("${ORIGIN}");
-    if (!from_itself && (path.empty() || path.front() != '/'))
-      return build_refusal("it looks for libraries in \"" + std::string(cut(path, 200)) +
+    // Beside the file itself is as good as the file.
+    if (from_itself && (below(own.string()) || below(own.parent_path().string()))) continue;
+    if (path.empty() || path.front() != '/')
+      return build_refusal("it looks for libraries in \"" + std::string(cut(given, 200)) +
                                "\", which is below wherever the program was started",
                            "link it without a run path, or with an absolute one");
     if (std::any_of(std::begin(kOpen), std::end(kOpen), below))
-      return build_refusal("it looks for libraries in " + std::string(cut(path, 200)) +
+      return build_refusal("it looks for libraries in " + std::string(cut(given, 200)) +
                                ", where people may put files",
                            "install it (CMake then drops the run path of the build), or link it "
                            "without -rpath");

@@ -771,7 +771,7 @@ base::Status Host::Inside::create_and_start(Instance& instance, const std::strin
   if (!started) return refuse(instance, State::stuck, "start", no_return("start", deadline));
   if (!started->ok()) {
     instance.end_posts();
-    instance.cancel_calls();
+    [[maybe_unused]] const bool returned = instance.cancel_calls(kSealMs);
     instance.inward.close(kSealMs);
     const auto destroyed = call_on_loader(instance, "destroy", options.stop_deadline_ms,
                                           [&instance, &plugin](z4j_error*) {
@@ -844,7 +844,8 @@ base::Status Host::Inside::finish(Instance& instance) {
       host_error(base::Code::cancelled, "instance \"" + name + "\" was stopped");
   ops.abandon(&instance, OpTable::Which::waiting, stopping);
   for (const z4j_op op : ops.cancel(&instance)) instance.hint_cancel(op);
-  instance.cancel_calls();
+  if (!instance.cancel_calls(deadline / 2))
+    return stuck(instance, "stop", "the answer to a call of its own did not return");
   if (!instance.sessions.close(deadline / 2)) {
     return stuck(instance, "stop", "a storage call did not return");
   }

@@ -110,8 +110,9 @@ class Instance {
   [[nodiscard]] State state() const;
   // Stops what posts it made: pending ones are dropped, new ones refused.
   void end_posts();
-  // The same of its HTTP calls and submissions: those under way are answered as cancelled.
-  void cancel_calls();
+  // The same of its HTTP calls and submissions: those under way are answered as cancelled. False
+  // when an answer that came before did not return from the plugin in time.
+  [[nodiscard]] bool cancel_calls(int deadline_ms);
   // Its process is gone, unasked: what runs is faulted, or quarantined.
   void process_died(const std::string& why, State state);
   // Host functions are refused from now on; waits for those that run.
@@ -165,6 +166,7 @@ class Instance {
   using HttpDone = void (*)(void*, const z4j_http_answer*);
   z4j_status on_http(const z4j_http_call*, HttpDone, void*, z4j_error*);
   void deliver(std::uint64_t id, const base::Result<HttpAnswer>& answer);
+  void end_http(std::uint64_t id, const base::Result<HttpAnswer>& answer);
   void cancel_http();
   z4j_status on_addresses(z4j_str, std::uint32_t, std::uint32_t, const z4j_sink*, z4j_error*);
 
@@ -175,6 +177,7 @@ class Instance {
   using SubmitDone = void (*)(void*, z4j_status, z4j_str);
   z4j_status on_submit(const z4j_submission*, SubmitDone, void*, z4j_error*);
   void deliver_submission(std::uint64_t id, const base::Result<std::string>& answer);
+  void end_submission(std::uint64_t id, const base::Result<std::string>& answer);
   void cancel_submissions();
   using Watch = void (*)(void*, const std::uint8_t*);
   z4j_status on_watch(Watch, void*);
@@ -231,6 +234,7 @@ class Instance {
     void* arg = nullptr;
     std::size_t bytes = 0;  // of its body
   };
+  Gate answers_;  // of HTTP calls and submissions, on their way into the plugin
   std::mutex calls_mutex_;
   bool takes_calls_ = true;  // guarded by calls_mutex_, as are the next two
   std::uint64_t last_call_ = 0;

@@ -79,6 +79,10 @@ z4j_status Instance::on_http(const z4j_http_call* call, HttpDone done, void* arg
 }
 
 void Instance::deliver(std::uint64_t id, const base::Result<HttpAnswer>& answer) {
+  if (const auto pass = answers_.enter()) end_http(id, answer);
+}
+
+void Instance::end_http(std::uint64_t id, const base::Result<HttpAnswer>& answer) {
   const auto pass = inward.enter();
   if (!pass) return;
   Call call;
@@ -117,7 +121,7 @@ void Instance::cancel_http() {
     for (const auto& [id, call] : http_calls_) ids.push_back(id);
   }
   for (const std::uint64_t id : ids)
-    deliver(id, host_error(base::Code::cancelled, "the instance is stopping"));
+    end_http(id, host_error(base::Code::cancelled, "the instance is stopping"));
 }
 
 z4j_status Instance::on_addresses(z4j_str host, std::uint32_t port, std::uint32_t deadline_ms,

@@ -226,6 +226,10 @@ z4j_status Instance::on_submit(const z4j_submission* asked, SubmitDone done, voi
 }
 
 void Instance::deliver_submission(std::uint64_t id, const base::Result<std::string>& answer) {
+  if (const auto pass = answers_.enter()) end_submission(id, answer);
+}
+
+void Instance::end_submission(std::uint64_t id, const base::Result<std::string>& answer) {
   const auto pass = inward.enter();
   if (!pass) return;
   SubmitCall call;
@@ -248,16 +252,18 @@ void Instance::cancel_submissions() {
     for (const auto& [id, call] : submissions_) ids.push_back(id);
   }
   for (const std::uint64_t id : ids)
-    deliver_submission(id, host_error(base::Code::cancelled, "the instance is stopping"));
+    end_submission(id, host_error(base::Code::cancelled, "the instance is stopping"));
 }
 
-void Instance::cancel_calls() {
+bool Instance::cancel_calls(int deadline_ms) {
   {
     const std::lock_guard lock(calls_mutex_);
     takes_calls_ = false;
   }
+  const bool returned = answers_.close(deadline_ms);
   cancel_http();
   cancel_submissions();
+  return returned;
 }
 
 z4j_status Instance::on_watch(Watch fn, void* arg) {

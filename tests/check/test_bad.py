@@ -154,6 +154,7 @@ FILES = {
     "bad-stack": ("A.stack", "it makes the stack executable"),
     "bad-code": ("A.code", "its code can be written to"),
     "bad-run-path": ("A.run-path", "it looks for libraries in /home/author/lib"),
+    "bad-run-path-detour": ("A.run-path", "it looks for libraries in /usr/../home/author/lib"),
     "bad-relative-run-path": ("A.run-path", "it looks for libraries in \"lib\""),
     "bad-host-symbols": ("A.symbols", "it uses z4j_function_of_the_program, which none of the libraries has"),
     "bad-missing-library": ("A.libraries", "it needs the library libbad-gone.so, which can't be loaded"),

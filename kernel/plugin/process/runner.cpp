@@ -41,7 +41,7 @@ constexpr int kFirstFrameMs = 10'000;
 // The kernel answers sooner, or has ended this process.
 constexpr int kHostCallMs = 120'000;
 constexpr std::uint32_t kLastAnswersMs = 5'000;
-constexpr unsigned kMostThreads = 24;
+constexpr unsigned kMostWorkers = 24;
 constexpr std::size_t kRingKept = 16u << 20, kStackBytes = 2u << 20;
 constexpr std::size_t kIdsAtOnce = 50, kReplyPart = 1u << 20;
 
@@ -52,7 +52,7 @@ class Workers {
   void post(std::function<void()> task) {
     const std::lock_guard lock(mutex_);
     tasks_.push_back(std::move(task));
-    if (idle_ < tasks_.size() && threads_.size() < kMostThreads)
+    if (idle_ < tasks_.size() && threads_.size() < kMostWorkers)
       threads_.emplace_back([this] { work(); });
     wake_.notify_one();
   }
