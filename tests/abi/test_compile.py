@@ -34,7 +34,7 @@ SEND = "void send(z4j::Op& op, const z4j_notification&) { op.ok(); }"
 MUST_NOT = (
     ("no member named|has no member", NOTIFIER.replace("SEND", "")),
     ("use of deleted|deleted", "#include <z4j/plugin.hpp>\nz4j::Op twice(z4j::Op& op) { return op; }\n"),
-    ("invalid conversion|cannot (convert|initialize)", "#include <z4j/abi.h>\nz4j_status f(z4j_instance*) { return 0; }\nz4j_notifier t = {sizeof(z4j_notifier), 0, 0, {nullptr, 0}, &f, {nullptr, 0}};\n"),
+    ("invalid conversion|cannot (convert|initialize)", "#include <z4j/abi.h>\nz4j_status f(z4j_instance*) { return 0; }\nz4j_notifier t = {sizeof(z4j_notifier), 0, 0, {nullptr, 0}, {nullptr, 0}, &f};\n"),
     ("invalid conversion|cannot (convert|initialize)", "#include <z4j/abi.h>\nvoid f(const z4j_storage* s, z4j_instance* i) { s->session_close(i); }\n"),
     ("read-only|const", "#include <z4j/abi.h>\nvoid f() { z4j_plugin_entry_v1.plugin_count = 2; }\n"),
     ("incomplete", "#include <z4j/abi.h>\nz4j_instance an_object;\n"),
@@ -43,7 +43,7 @@ MUST_NOT = (
 MUST = (
     NOTIFIER.replace("SEND", SEND),
     "#include <z4j/plugin.hpp>\nz4j::Op once(z4j::Op& op) { return std::move(op); }\n",
-    "#include <z4j/abi.h>\nz4j_status f(z4j_instance*, z4j_op, const z4j_notification*, z4j_error*) { return 0; }\nz4j_notifier t = {sizeof(z4j_notifier), 0, 0, {nullptr, 0}, &f, {nullptr, 0}};\n",
+    "#include <z4j/abi.h>\nz4j_status f(z4j_instance*, z4j_op, const z4j_notification*, z4j_error*) { return 0; }\nz4j_notifier t = {sizeof(z4j_notifier), 0, 0, {nullptr, 0}, {nullptr, 0}, &f};\n",
     "#include <z4j/abi.h>\nvoid f(const z4j_storage* s, z4j_session* i) { s->session_close(i); }\n",
     "#include <z4j/abi.h>\nuint32_t f() { return z4j_plugin_entry_v1.plugin_count; }\n",
     "#include <z4j/abi.h>\nz4j_instance* a_pointer;\n",

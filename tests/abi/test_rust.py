@@ -12,6 +12,7 @@ class RustTest(ForeignTest):
         shutil.copytree(EXAMPLES / "notifier-rust", source)
         self.run_ok("cargo", "build", "--release", "--offline", cwd=source, env={**os.environ, "CARGO_HOME": str(self.folder / "cargo")})
         self.add(source / "target" / "release" / "libnotifier_rust.so", "notifier-rust")
+        self.check(self.plugins / "notifier-rust.so")
         brain = self.start()
         self.send_through(brain, "notifier-rust")
         self.stop_all(brain)

@@ -9,6 +9,8 @@
 #define TEXT(s) \
   { "" s, sizeof(s) - 1 }
 
+#define MOST_FOR 100 /* bytes of a target's "for" */
+
 struct z4j_instance {
   const z4j_host* host;
 };
@@ -53,12 +55,41 @@ static void destroy(z4j_instance* self) { free(self); }
 
 /* ---- the notifier --------------------------------------------------------------------------- */
 
+/* What stands at "for" of the target; empty when nothing does, or nothing short and plain: there is
+ * no JSON reader here. */
+static z4j_str reader_of(z4j_str target) {
+  static const char key[] = "\"for\"";
+  const size_t length = sizeof key - 1;
+  z4j_str found = {NULL, 0};
+  size_t at = 0;
+  while (at + length <= target.len && memcmp(target.ptr + at, key, length) != 0) ++at;
+  at += length;
+  while (at < target.len && (target.ptr[at] == ' ' || target.ptr[at] == ':')) ++at;
+  if (at >= target.len || target.ptr[at] != '"') return found;
+  found.ptr = target.ptr + ++at;
+  while (at < target.len && target.ptr[at] >= ' ' && target.ptr[at] <= '~' &&
+         target.ptr[at] != '"' && target.ptr[at] != '\\') {
+    ++at;
+    ++found.len;
+  }
+  if (at == target.len || target.ptr[at] != '"' || found.len > MOST_FOR) found.len = 0;
+  return found;
+}
+
 /* A final code answers the operation: op_complete() is for those who returned Z4J_PENDING. */
 static z4j_status send(z4j_instance* self, z4j_op op, const z4j_notification* n, z4j_error* e) {
+  char fields[MOST_FOR + 16];
+  z4j_str reader, all;
   (void)op;
   if (n->title.len == 0) return fail(e, Z4J_INVALID, "an alert needs a title");
-  self->host->log(self->host->ctx, n->severity >= 3 ? Z4J_LOG_ERROR : Z4J_LOG_WARN, n->title,
-                  n->target_json);
+  reader = reader_of(n->target_json);
+  if (reader.len == 0) return fail(e, Z4J_INVALID, "\"for\" says whom it is for, in plain letters");
+  memcpy(fields, "{\"for\":\"", 8);
+  memcpy(fields + 8, reader.ptr, reader.len);
+  memcpy(fields + 8 + reader.len, "\"}", 2);
+  all.ptr = fields;
+  all.len = reader.len + 10;
+  self->host->log(self->host->ctx, n->severity >= 3 ? Z4J_LOG_ERROR : Z4J_LOG_WARN, n->title, all);
   return Z4J_OK;
 }
 

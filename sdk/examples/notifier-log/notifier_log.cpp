@@ -27,8 +27,12 @@ class LogNotifier {
   // thread.
   void send(z4j::Op& op, const z4j_notification& n) {
     if (n.title.len == 0) return op.fail(Z4J_INVALID, "an alert needs a title");
+    const std::string reader(z4j::json::Reader(z4j::view(n.target_json)).text("/for"));
+    if (reader.empty())
+      return op.fail(Z4J_INVALID, "the channel does not say whom it is for: fill in \"for\"");
     host_.log(n.severity >= 3 ? Z4J_LOG_ERROR : Z4J_LOG_WARN,
-              prefix_ + ": " + std::string(z4j::view(n.title)), z4j::view(n.target_json));
+              prefix_ + ": " + std::string(z4j::view(n.title)),
+              R"({"for":)" + z4j::json::quoted(reader) + "}");
     op.ok();
   }
 

@@ -9,6 +9,7 @@ pub type z4j_op = u64;
 
 pub const Z4J_OK: z4j_status = 0;
 pub const Z4J_INVALID: z4j_status = 100;
+pub const Z4J_NO_MEMORY: z4j_status = 301;
 pub const Z4J_LOG_WARN: i32 = 3;
 pub const Z4J_LOG_ERROR: i32 = 4;
 pub const Z4J_PLUGIN_MAGIC: u64 = 0x5a34_4a2d_504c_5547;
@@ -131,5 +132,5 @@ const _: () = assert!(size_of::<z4j_str>() == 16);
 const _: () = assert!(size_of::<z4j_error>() == 1024);
 const _: () = assert!(size_of::<z4j_notification>() == 144);
 const _: () = assert!(size_of::<z4j_notifier>() == 56);
-const _: () = assert!(size_of::<z4j_plugin>() == 232);
+const _: () = assert!(size_of::<z4j_plugin>() == 224);
 const _: () = assert!(size_of::<z4j_plugin_entry>() == 48);

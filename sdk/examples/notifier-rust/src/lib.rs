@@ -4,6 +4,7 @@ mod abi;
 use abi::*;
 use core::ffi::c_void;
 use core::mem::size_of;
+use std::alloc::{alloc, dealloc, Layout};
 
 struct Instance {
     host: *const z4j_host,
@@ -28,8 +29,14 @@ unsafe fn fail(e: *mut z4j_error, code: z4j_status, message: &str) -> z4j_status
     code
 }
 
-unsafe extern "C" fn create(host: *const z4j_host, _config: z4j_str, out: *mut *mut c_void, _e: *mut z4j_error) -> z4j_status {
-    *out = Box::into_raw(Box::new(Instance { host })).cast();
+/// A Box would end the process when there is no memory.
+unsafe extern "C" fn create(host: *const z4j_host, _config: z4j_str, out: *mut *mut c_void, e: *mut z4j_error) -> z4j_status {
+    let instance = alloc(Layout::new::<Instance>()).cast::<Instance>();
+    if instance.is_null() {
+        return fail(e, Z4J_NO_MEMORY, "out of memory");
+    }
+    instance.write(Instance { host });
+    *out = instance.cast();
     Z4J_OK
 }
 
@@ -42,7 +49,35 @@ unsafe extern "C" fn stop(_instance: *mut c_void, _deadline_ms: u32, _e: *mut z4
 }
 
 unsafe extern "C" fn destroy(instance: *mut c_void) {
-    drop(Box::from_raw(instance.cast::<Instance>()));
+    dealloc(instance.cast(), Layout::new::<Instance>());
+}
+
+const MOST_FOR: usize = 100;
+
+/// `{"for":"..."}` of what stands at "for" of the target; 0 when nothing does, or nothing short and
+/// plain: there is no JSON reader here.
+fn fields_for(target: &[u8], out: &mut [u8]) -> usize {
+    const KEY: &[u8] = b"\"for\"";
+    let at = target.windows(KEY.len()).position(|part| part == KEY).unwrap_or(target.len());
+    let rest = target.get(at + KEY.len()..).unwrap_or(&[]);
+    let begin = rest.iter().position(|c| !matches!(c, b' ' | b':')).unwrap_or(rest.len());
+    let text = match rest.get(begin..).and_then(|part| part.split_first()) {
+        Some((b'"', text)) => text,
+        _ => return 0,
+    };
+    let text = match text.iter().position(|c| *c == b'"') {
+        Some(end) => text.get(..end).unwrap_or(&[]),
+        None => return 0,
+    };
+    if text.is_empty() || text.len() > MOST_FOR || text.iter().any(|c| !matches!(c, b' '..=b'~') || *c == b'\\') {
+        return 0;
+    }
+    let mut written = 0;
+    for (to, from) in out.iter_mut().zip(b"{\"for\":\"".iter().chain(text).chain(b"\"}")) {
+        *to = *from;
+        written += 1;
+    }
+    written
 }
 
 /// A final code answers the operation.
@@ -53,7 +88,12 @@ unsafe extern "C" fn send(instance: *mut c_void, _op: z4j_op, n: *const z4j_noti
     }
     let host = &*(*instance.cast::<Instance>()).host;
     let level = if n.severity >= 3 { Z4J_LOG_ERROR } else { Z4J_LOG_WARN };
-    (host.log)(host.ctx, level, n.title, n.target_json);
+    let mut fields = [0u8; MOST_FOR + 16];
+    let written = fields_for(n.target_json.bytes(), &mut fields);
+    if written == 0 {
+        return fail(e, Z4J_INVALID, "\"for\" says whom it is for, in plain letters");
+    }
+    (host.log)(host.ctx, level, n.title, z4j_str { ptr: fields.as_ptr().cast(), len: written });
     Z4J_OK
 }
 
