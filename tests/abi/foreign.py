@@ -38,12 +38,11 @@ class ForeignTest(unittest.TestCase):
         self.run_ok("cmake", "--build", folder / "build", "--target", name)
         return folder / "build" / f"{name}.so"
 
-    def check(self, file, settings=None):
+    def check(self, file, settings=None, *options):
         """It keeps the whole contract, as the checker of the brain's own build sees it."""
-        options = []
         if settings:
             (self.folder / "check.json").write_text(settings)
-            options = ["--config", self.folder / "check.json"]
+            options += ("--config", self.folder / "check.json")
         said = self.run_ok(BUILD / "bin" / "z4j-plugin-check", *options, file)
         self.assertRegex(said.splitlines()[-1], r"^z4j-plugin-check \S+: \d{2,} passed, 0 failed, abi 1\.", said)
 

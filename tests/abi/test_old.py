@@ -41,7 +41,7 @@ class Quality50(ForeignTest):
         wait_until(lambda: brain.task("toy", "first"), tell=lambda: brain.log_text()[-2000:])
         (tasks / "first.task").rename(tasks / "first.done")
         wait_until(lambda: (brain.task("toy", "first") or {}).get("state") == "success", tell=lambda: brain.task("toy", "first"))
-        hourly = wait_until(lambda: [s for s in brain.all_of("schedules") if s["name"] == "hourly"])[0]
+        hourly = wait_until(lambda: [s for s in brain.all_of("/schedules") if s["name"] == "hourly"])[0]
         status, answer = brain.ask("POST", f"/api/v1/projects/default/schedules/{hourly['id']}/trigger", {})
         self.assertIn(status, (200, 202), answer)
         wait_until(lambda: [f for f in tasks.glob("*.task") if f.read_text().splitlines() == ["report"]], tell=lambda: (answer, list(tasks.iterdir())))

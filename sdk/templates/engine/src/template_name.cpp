@@ -114,6 +114,7 @@ class TemplateName {
       if (line_.size() <= kMostLine) line_ += c;
     }
     file_.clear();
+    file_.seekg(0, std::ios::cur);  // some libraries read on behind an end only after a seek
     return false;
   }
   // The batch is kept until the host has copied it.
