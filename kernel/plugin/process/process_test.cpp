@@ -114,7 +114,7 @@ class ProcessTest : public CppUnit::TestFixture {
     // What another release means by the rest is not guessed.
     load.version = "0.0.0-other";
     const auto other = decode_load(encode(load) + "and more");
-    CPPUNIT_ASSERT(other && other->version == load.version && other->plugin.empty());
+    CPPUNIT_ASSERT(other && other->version == load.version && other->path.empty());
   }
 
   void a_declaration_cut_anywhere_is_refused() {
