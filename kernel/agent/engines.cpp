@@ -252,7 +252,7 @@ base::Status Engines::find() {
   std::map<std::string, std::string> by_engine;
   for (const config::PluginEntry& entry : in.options.plugins) {
     if (!entry.enabled) continue;
-    auto described = in.host->describe(entry.plugin);
+    auto described = in.host->describe(entry.plugin, entry.sha256);
     if (!described) {
       base::Error e = std::move(described).error();
       if (e.where.empty()) e.where = entry.where;

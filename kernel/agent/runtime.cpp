@@ -140,6 +140,8 @@ Engines::Options engine_options(const Loaded& loaded, const Surroundings& around
   options.plugins = loaded.plugins;
   options.host = around.host;
   if (!directory.empty()) options.host.directories = {directory};
+  options.host.signatures = plugin::SignaturePolicy::of(loaded.settings.plugin_trusted_keys,
+                                                        loaded.settings.plugin_require_signature);
   options.host.host_version = around.version;
   options.host.hidden_folders = {loaded.settings.home, loaded.settings.state};
   options.secret = around.secret;

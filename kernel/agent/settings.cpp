@@ -10,6 +10,7 @@
 #include "config/schema.hpp"
 #include "config/setting_table.hpp"
 #include "config/toml_source.hpp"
+#include "config/trusted_keys.hpp"
 #include "core/redaction.hpp"
 #include "wire/keys.hpp"
 
@@ -81,6 +82,13 @@ const Row kRows[] = {
      "of the engines that variables name, only these; all when empty"},
     {"plugin_directory", "Z4J_PLUGIN_DIRECTORY", &Settings::plugin_directory,
      "where plugin files lie; beside the program when empty"},
+    {"plugin_trusted_keys", "Z4J_PLUGIN_TRUSTED_KEYS", &Settings::plugin_trusted_keys,
+     "Ed25519 public keys whose signatures of plugin files count: base64, or the absolute path of "
+     "a PEM file; NAME= may stand before it"},
+    {"plugin_require_signature", "Z4J_PLUGIN_REQUIRE_SIGNATURE",
+     &Settings::plugin_require_signature,
+     "which plugin files must be signed so; foreign: all that do not come with z4j", 0, 0,
+     Open::yes, "none|foreign|all"},
     {"log_level", "Z4J_LOG_LEVEL", &Settings::log_level, "lowest level kept", 0, 0, Open::yes,
      "trace|debug|info|warn|error"},
     {"log_form", "Z4J_LOG_FORM", &Settings::log_form,
@@ -405,6 +413,8 @@ class Loading {
     redaction.extra_values = s.redaction_extra_values;
     if (auto made = core::Redactor::make(redaction); !made)
       problem(where("redaction_extra_keys"), made.error().message, {}, made.error().hint);
+    if (const auto keys = config::read_trusted_keys(s.plugin_trusted_keys); !keys)
+      problem(where("plugin_trusted_keys"), keys.error().message, {}, keys.error().hint);
     check_brain();
     take_brokers();
     if (variable("Z4J_DEV_MODE") != "")

@@ -45,6 +45,8 @@ struct Settings {
   bool accept_legacy_purge_token = false;
   std::vector<std::string> engines;  // of those that variables name; empty: all
   std::string plugin_directory;      // "" = beside the program
+  std::vector<std::string> plugin_trusted_keys;
+  std::string plugin_require_signature = "none";
   std::string log_level = "info", log_form = "auto";
 };
 

@@ -16,6 +16,7 @@ class SettingsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(upstream_variables_are_enough);
   CPPUNIT_TEST(a_file_is_enough_and_variables_win);
   CPPUNIT_TEST(all_problems_are_told_at_once);
+  CPPUNIT_TEST(signers_of_plugins_must_have_keys);
   CPPUNIT_TEST(secrets_never_stand_in_a_problem);
   CPPUNIT_TEST(plain_text_off_loopback_is_refused_unless_told);
   CPPUNIT_TEST(secret_references_are_resolved);
@@ -103,6 +104,21 @@ class SettingsTest : public CppUnit::TestFixture {
           "agent.toml:2: unknown setting agent.nmae; did you mean name?",
           "agent.toml:3: agent.transport is \"pigeon\"", "unknown section plugins"})
       CPPUNIT_ASSERT_MESSAGE(std::string(part) + " in " + text, has(text, part));
+  }
+
+  void signers_of_plugins_must_have_keys() {
+    Variables v = good();
+    v["Z4J_PLUGIN_TRUSTED_KEYS"] =
+        "acme=MCowBQYDK2VwAyEAPUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=";
+    v["Z4J_PLUGIN_REQUIRE_SIGNATURE"] = "foreign";
+    const Loaded loaded = load_with(v);
+    CPPUNIT_ASSERT_EQUAL(std::string(), told(loaded));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, loaded.settings.plugin_trusted_keys.size());
+    v["Z4J_PLUGIN_TRUSTED_KEYS"] = "acme=/nowhere.pem";
+    v["Z4J_PLUGIN_REQUIRE_SIGNATURE"] = "some";
+    const std::string text = told(load_with(v));
+    CPPUNIT_ASSERT(has(text, "Z4J_PLUGIN_TRUSTED_KEYS: key number 1: /nowhere.pem can't be read"));
+    CPPUNIT_ASSERT(has(text, "Z4J_PLUGIN_REQUIRE_SIGNATURE: is \"some\""));
   }
 
   void secrets_never_stand_in_a_problem() {

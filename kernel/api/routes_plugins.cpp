@@ -45,8 +45,8 @@ Array problems_json(const std::vector<config::Problem>& problems) {
 }
 
 // Without a schema no setting is known, so none is shown.
-std::string schema_of(Site& site, const std::string& plugin) {
-  auto described = site.parts.plugins.describe(plugin);
+std::string schema_of(Site& site, const config::PluginEntry& entry) {
+  auto described = site.parts.plugins.describe(entry.plugin, entry.sha256);
   return described ? described->schema_json : std::string();
 }
 
@@ -61,6 +61,11 @@ Value process_json(const plugin::Report& r) {
                 {"last_death", told_by(r.last_death)},
                 {"last_death_at",
                  r.last_death_at > 0 ? Value(base::format_time(r.last_death_at)) : Value(nullptr)}};
+}
+
+Value signer_json(const std::optional<plugin::Signer>& signer) {
+  if (!signer) return nullptr;
+  return Object{{"key_id", signer->key_id}, {"name", text_or_null(signer->name)}};
 }
 
 Object report_json(const plugin::Report& r) {
@@ -79,6 +84,8 @@ Object report_json(const plugin::Report& r) {
       {"what_to_do", told_by(r.what_to_do)},
       {"problems", problems_json(r.problems)},
       {"required", r.required},
+      {"sha256", text_or_null(r.sha256)},
+      {"signer", signer_json(r.signer)},
       {"isolation", text_or_null(r.isolation)},
       {"process", process_json(r)},
       {"started_at", r.started_at > 0 ? Value(base::format_time(r.started_at)) : Value(nullptr)},
@@ -140,7 +147,7 @@ base::Result<Array> capabilities_json(Site& site, const plugin::Report& report) 
   std::string plugin_id = report.plugin_id, version = report.version;
   const config::PluginEntry* const entry = entry_of(site, report.name);
   if (plugin_id.empty() && entry != nullptr) {
-    if (auto described = site.parts.plugins.describe(entry->plugin); described) {
+    if (auto described = site.parts.plugins.describe(entry->plugin, entry->sha256); described) {
       plugin_id = described->id;
       version = described->version;
     }
@@ -175,7 +182,7 @@ Object plugin_json(Site& site, const plugin::Report& report,
   const auto* const holder = holders.if_contains(report.name);
   out["runs_on"] = holder != nullptr ? *holder : base::json::Value(nullptr);
   if (entry == nullptr) return out;
-  const std::string schema = schema_of(site, entry->plugin);
+  const std::string schema = schema_of(site, *entry);
   out["configured"] = Object{
       {"enabled", entry->enabled},
       {"settings", schema.empty() ? Object() : config::masked_settings(schema, entry->settings)}};
@@ -259,7 +266,7 @@ Target target_of(Site& site, const Call& call) {
 net::Response get_plugin_schema(Site& site, Call& call) {
   const Target target = target_of(site, call);
   if (target.entry == nullptr) return target.refused;
-  auto described = site.parts.plugins.describe(target.entry->plugin);
+  auto described = site.parts.plugins.describe(target.entry->plugin, target.entry->sha256);
   if (!described) return refuse(call, described.error());
   auto schema = base::json::parse(described->schema_json);
   if (!schema) return refuse(call, schema.error());
@@ -328,7 +335,7 @@ base::Result<Asked> check_settings_of(Site& site, const config::PluginEntry& ent
                                       const Object& asked) {
   auto stored = site.parts.overrides.find(entry.name);
   if (!stored) return std::move(stored).error();
-  auto described = site.parts.plugins.describe(entry.plugin);
+  auto described = site.parts.plugins.describe(entry.plugin, entry.sha256);
   if (!described) return std::move(described).error();
   Asked out;
   out.settings = unmasked(asked, *stored);
@@ -379,7 +386,9 @@ void add_plugin_routes(Router& router) {
       "Plugin",
       "{instance: text, plugin: text, plugin_id: text?, version: text?, kinds: text?, engine: "
       "text?, project: text, state: text, health: text, why: text?, step: text?, what_to_do: "
-      "text?, problems: [PluginProblem], required: bool, isolation: text?, process: {pid: int?, "
+      "text?, problems: [PluginProblem], required: bool, sha256: text?, signer: {key_id: text, "
+      "name: "
+      "text?}?, isolation: text?, process: {pid: int?, "
       "sandbox: text?, memory_bytes: int, cpu_ms: int, cpu_percent: int?, deaths: int, last_death: "
       "text?, last_death_at: time?}?, "
       "started_at: time?, calls: int, errors: "

@@ -180,6 +180,30 @@ Digest sha256(std::string_view data) {
   return out;
 }
 
+struct Sha256::Context {
+  EVP_MD_CTX* ctx = EVP_MD_CTX_new();
+  ~Context() { EVP_MD_CTX_free(ctx); }
+};
+
+Sha256::Sha256() : context_(std::make_unique<Context>()) {
+  Z4J_CHECK(context_->ctx != nullptr &&
+            EVP_DigestInit_ex(context_->ctx, EVP_sha256(), nullptr) == 1);
+}
+Sha256::~Sha256() = default;
+Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+
+void Sha256::add(std::string_view part) {
+  Z4J_CHECK(EVP_DigestUpdate(context_->ctx, part.data(), part.size()) == 1);
+}
+
+Digest Sha256::finish() {
+  Digest out{};
+  unsigned int size = 0;
+  Z4J_CHECK(EVP_DigestFinal_ex(context_->ctx, out.data(), &size) == 1 && size == out.size());
+  return out;
+}
+
 Digest hmac_sha256(std::string_view key, std::string_view message) {
   return HmacKey(key).sign(message);
 }

@@ -14,6 +14,20 @@ namespace z4j::base {
 using Digest = std::array<std::uint8_t, 32>;
 
 [[nodiscard]] Digest sha256(std::string_view data);
+// The same of what comes in parts. One thread at a time.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+  void add(std::string_view part);
+  [[nodiscard]] Digest finish();  // once
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
 [[nodiscard]] Digest hmac_sha256(std::string_view key, std::string_view message);
 // 20 bytes; for one-time codes (RFC 4226), whose apps know nothing else.
 [[nodiscard]] std::string hmac_sha1(std::string_view key, std::string_view message);

@@ -124,8 +124,10 @@ struct Settings {
   bool notifications_allow_http = false;
   std::vector<std::string> notifications_internal_targets;  // host, host:port, address or CIDR
   std::string notifications_ca_file;
-  std::string plugin_directory;             // "" = beside the program
-  std::string http_root{kConsoleInstance};  // the plugin instance that answers at "/", or ""
+  std::string plugin_directory;                   // "" = beside the program
+  std::vector<std::string> plugin_trusted_keys;   // see trusted_keys.hpp
+  std::string plugin_require_signature = "none";  // none, foreign, all
+  std::string http_root{kConsoleInstance};        // the plugin instance that answers at "/", or ""
 
   [[nodiscard]] bool binds_loopback() const;
   // The rules of a developer's machine hold (plain cookies, loopback host names): environment dev

@@ -35,6 +35,7 @@ class ConfigTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(secrets_are_refused_on_the_command_line);
   CPPUNIT_TEST(a_bootstrap_admin_needs_address_and_password);
   CPPUNIT_TEST(patterns_must_be_usable);
+  CPPUNIT_TEST(signers_of_plugins_must_have_keys);
   CPPUNIT_TEST(bounds_that_contradict_each_other_are_problems);
   CPPUNIT_TEST(an_unknown_environment_means_production);
   CPPUNIT_TEST(plugin_settings_keep_their_lines);
@@ -301,6 +302,18 @@ class ConfigTest : public CppUnit::TestFixture {
                    "redaction.extra_keys: has a pattern (number 2) that is not usable");
     assert_problem(load_of("[redaction]\nextra_values = [\"x*\"]\n"),
                    "redaction.extra_values: has a pattern (number 1) that matches the empty text");
+  }
+  void signers_of_plugins_must_have_keys() {
+    const std::string key = "MCowBQYDK2VwAyEAPUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=";
+    const Loaded good = load_of("[plugins]\ntrusted_keys = [\"acme=" + key +
+                                "\"]\nrequire_signature = \"foreign\"\n");
+    assert_good(good);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, good.warnings.size());
+    assert_problem(load_of("[plugins]\ntrusted_keys = [\"" + key + "\", \"/nowhere.pem\"]\n"),
+                   "plugins.trusted_keys: has a wrong value: key number 2: /nowhere.pem can't be");
+    assert_problem(load_of("[plugins]\nrequire_signature = \"some\"\n"), "none");
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1},
+                         load_of("[plugins]\nrequire_signature = \"all\"\n").warnings.size());
   }
   void bounds_that_contradict_each_other_are_problems() {
     assert_problem(load_of("[server]\nmax_page_size = 10\n"),

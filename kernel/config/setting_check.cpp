@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "config/setting_table.hpp"
+#include "config/trusted_keys.hpp"
 
 namespace z4j::config {
 namespace {
@@ -103,6 +104,7 @@ class TogetherCheck {
     patterns();
     database();
     root_plugin();
+    signers();
   }
 
  private:
@@ -307,6 +309,16 @@ class TogetherCheck {
     else if (!at->enabled)
       problem("http.root", "is \"" + s_.http_root + "\", which is not enabled",
               "must be an enabled plugin instance");
+  }
+
+  void signers() {
+    const auto keys = read_trusted_keys(s_.plugin_trusted_keys);
+    if (!keys)
+      problem("plugins.trusted_keys", "has a wrong value: " + keys.error().message, {},
+              keys.error().hint);
+    if (s_.plugin_require_signature != "none" && s_.plugin_trusted_keys.empty())
+      warn("plugins.require_signature is \"" + s_.plugin_require_signature +
+           "\", but plugins.trusted_keys is empty: no such file is loaded");
   }
 
   Loaded& loaded_;

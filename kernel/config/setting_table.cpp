@@ -499,6 +499,15 @@ const std::vector<Setting>& setting_table() {
 
       {"plugins.directory", "Z4J_PLUGIN_DIRECTORY",
        "where plugin files lie; empty: beside the program", &S::plugin_directory},
+      {"plugins.trusted_keys", "Z4J_PLUGIN_TRUSTED_KEYS",
+       "Ed25519 public keys whose signatures of plugin files count: base64, or the absolute path "
+       "of "
+       "a PEM file; with a name before it as in \"acme=/etc/z4j/acme.pem\"",
+       &S::plugin_trusted_keys},
+      {"plugins.require_signature", "Z4J_PLUGIN_REQUIRE_SIGNATURE",
+       "which plugin files must be signed with one of those keys; foreign: all that do not come "
+       "with z4j. A signature that is there is checked in any case",
+       &S::plugin_require_signature, 0, 0, "none|foreign|all"},
 
       {"http.root", "Z4J_HTTP_ROOT",
        "name of the plugin instance that answers at \"/\"; \"dashboard\", the web console, needs "

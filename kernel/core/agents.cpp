@@ -111,7 +111,7 @@ base::Status LocalAgents::prepare(const config::PluginEntry& entry,
                                   const std::optional<Fence>& fence) {
   auto project = project_of(entry);
   if (!project) return std::move(project).error();
-  auto described = host_.describe(entry.plugin);
+  auto described = host_.describe(entry.plugin, entry.sha256);
   if (!described) return std::move(described).error();
   if (described->engine_name.empty()) {
     return base::Error{.code = base::Code::unsupported,

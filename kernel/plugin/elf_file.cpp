@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/descriptor.hpp"
 #include "plugin/crossing.hpp"
 
 namespace z4j::plugin {
@@ -37,15 +38,10 @@ struct Damaged {
 
 class Reader {
  public:
-  explicit Reader(const std::string& path) : file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  explicit Reader(int file) : file_(file) {
     struct stat info {};
     if (file_ < 0 || ::fstat(file_, &info) != 0) throw Damaged{"it can't be read"};
     size_ = static_cast<std::uint64_t>(info.st_size);
-  }
-  Reader(const Reader&) = delete;
-  Reader& operator=(const Reader&) = delete;
-  ~Reader() {
-    if (file_ >= 0) ::close(file_);
   }
 
   void read(std::uint64_t at, void* to, std::uint64_t bytes) const {
@@ -74,7 +70,7 @@ class Reader {
   }
 
  private:
-  int file_;
+  const int file_;
   std::uint64_t size_ = 0;
 };
 
@@ -131,8 +127,8 @@ void add_run_paths(std::string_view list, std::vector<std::string>& out) {
   }
 }
 
-ElfFile read_whole(const std::string& path) {
-  const Reader file(path);
+ElfFile read_whole(int from, const std::string& path) {
+  const Reader file(from);
   ElfFile out;
   out.path = path;
 
@@ -238,8 +234,13 @@ ElfFile read_whole(const std::string& path) {
 }  // namespace
 
 base::Result<ElfFile> read_elf(const std::string& path) {
+  const base::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return read_elf(file.get(), path);
+}
+
+base::Result<ElfFile> read_elf(int file, const std::string& path) {
   try {
-    return read_whole(path);
+    return read_whole(file, path);
   } catch (const Damaged& damaged) {
     return host_error(base::Code::unsupported, damaged.why,
                       "install the plugin again, or a build for this system");

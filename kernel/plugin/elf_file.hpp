@@ -30,5 +30,8 @@ struct ElfFile {
 
 // The error says what is no shared library of this machine, in one sentence without the path.
 [[nodiscard]] base::Result<ElfFile> read_elf(const std::string& path);
+// The same of an open file, which stays open; `path` is where it lies, to people and to libraries
+// that it looks for beside itself.
+[[nodiscard]] base::Result<ElfFile> read_elf(int file, const std::string& path);
 
 }  // namespace z4j::plugin

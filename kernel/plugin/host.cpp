@@ -1,16 +1,12 @@
 #include "plugin/host.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
-#include <filesystem>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <set>
-#include <tuple>
 
 #include "config/schema.hpp"
 #include "plugin/crossing.hpp"
@@ -133,7 +129,8 @@ struct Host::Inside {
         callbacks(std::move(c)),
         log(l),
         clock(k),
-        loader(std::make_shared<Loader>(options.directories)),
+        loader(std::make_shared<Loader>(Loader::Options{options.directories, options.own_directory,
+                                                        options.own_plugins, options.signatures})),
         ops(k),
         pool(Pool::Options{std::max(options.pool_threads, 1u), 24}),
         loader_pool(Pool::Options{1, 4}),
@@ -170,14 +167,12 @@ struct Host::Inside {
   std::vector<Instance*> all;      // ever made here
   std::set<std::string> taken;     // names being started or stopped
   std::map<std::string, History> histories;
-  // By path, device, inode, size and time of change.
-  using FileKey = std::tuple<std::string, std::uint64_t, std::uint64_t, std::int64_t, std::int64_t>;
   struct DescribedApart {
     base::Result<Described> what;
     std::int64_t until_ms;  // steady; of a failure
   };
-  std::map<FileKey, DescribedApart> described_apart;
-  std::mutex describing_apart;  // one process at a time is started for it
+  std::map<std::string, DescribedApart> described_apart;  // by the state of the file
+  std::mutex describing_apart;                            // one process at a time is started for it
 
   // One starts or stops a name at a time.
   class Turn {
@@ -342,7 +337,8 @@ struct Host::Inside {
   }
   void process_died(Instance& instance, const std::string& why);
   [[nodiscard]] Report with_history(Report report) const;
-  [[nodiscard]] base::Result<Described> describe_apart(const std::string& plugin);
+  [[nodiscard]] base::Result<Described> describe_apart(const std::string& plugin,
+                                                       const std::string& sha256);
 
   std::vector<config::Problem> validate(const LoadedFile& file, const std::string& config_json);
   base::Status create_and_start(Instance& instance, const std::string& config_json);
@@ -482,6 +478,8 @@ Host::Described describe_file(const LoadedFile& file) {
   };
   Host::Described out;
   out.file = file.path;
+  out.sha256 = file.sha256;
+  out.signer = file.signer;
   out.id = text_of(d.id);
   out.version = text_of(d.version);
   out.name = text_of(d.name);
@@ -499,27 +497,24 @@ Host::Described describe_file(const LoadedFile& file) {
 
 }  // namespace
 
-base::Result<Host::Described> Host::describe(const std::string& plugin) {
-  if (inside_->is_foreign(plugin)) return inside_->describe_apart(plugin);
+base::Result<Host::Described> Host::describe(const std::string& plugin, const std::string& sha256) {
+  if (inside_->is_foreign(plugin)) return inside_->describe_apart(plugin, sha256);
   Refusal refusal;
-  const LoadedFile* file = inside_->load(plugin, {}, refusal);
+  const LoadedFile* file = inside_->load(plugin, sha256, refusal);
   if (file == nullptr) return refusal.error;
   return describe_file(*file);
 }
 
 // A process of its own maps it, just for that; once for each file.
-base::Result<Host::Described> Host::Inside::describe_apart(const std::string& plugin) {
-  const auto path = loader->find(plugin);
-  if (!path) return path.error();
-  struct stat info {};
-  if (::stat(path->c_str(), &info) != 0)
-    return host_error(base::Code::not_found, *path + " can't be read", "check its rights");
-  const FileKey key(*path, info.st_dev, info.st_ino, info.st_size,
-                    std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec);
+base::Result<Host::Described> Host::Inside::describe_apart(const std::string& plugin,
+                                                           const std::string& sha256) {
+  auto key = loader->state(plugin);
+  if (!key) return key.error();
+  *key += " " + sha256;
   const std::lock_guard describing(describing_apart);
   {
     const std::lock_guard lock(mutex);
-    const auto known = described_apart.find(key);
+    const auto known = described_apart.find(*key);
     if (known != described_apart.end() &&
         (known->second.what || clock.steady_ms() < known->second.until_ms))
       return known->second.what;
@@ -527,6 +522,7 @@ base::Result<Host::Described> Host::Inside::describe_apart(const std::string& pl
   config::PluginEntry entry;
   entry.name = "describe";
   entry.plugin = plugin;
+  entry.sha256 = sha256;
   Refusal refusal;
   const auto remote = launch(entry, refusal);
   base::Result<Described> out = refusal.error;
@@ -536,33 +532,31 @@ base::Result<Host::Described> Host::Inside::describe_apart(const std::string& pl
   }
   const std::lock_guard lock(mutex);
   if (described_apart.size() >= kMaxDescribedFiles) described_apart.clear();
-  described_apart.insert_or_assign(key, DescribedApart{out, clock.steady_ms() + kFailureKeptMs});
+  described_apart.insert_or_assign(*key, DescribedApart{out, clock.steady_ms() + kFailureKeptMs});
   return out;
 }
 
 bool Host::Inside::is_foreign(const std::string& plugin) const {
   if (options.process_program.empty()) return false;
   const auto path = loader->find(plugin);
-  if (!path) return false;  // nothing to run anywhere
-  std::error_code ec;
-  const auto own = std::filesystem::canonical(options.own_directory, ec);
-  const auto& stems = options.own_plugins;
-  return ec || std::filesystem::path(*path).parent_path() != own ||
-         std::find(stems.begin(), stems.end(), plugin) == stems.end();
+  return path && loader->is_foreign(plugin, *path);  // else there is nothing to run anywhere
 }
 
 std::shared_ptr<process::Remote> Host::Inside::launch(const config::PluginEntry& entry,
                                                       Refusal& refusal) {
+  auto checked = loader->check(entry.plugin, entry.sha256);
+  if (!checked) {
+    refusal = Refusal{"file", std::move(checked).error()};
+    return nullptr;
+  }
   process::Remote::Options how;
+  how.file = std::move(*checked);
   how.program = options.process_program;
   how.instance = entry.name;
-  how.load.plugin = entry.plugin;
-  how.load.sha256 = entry.sha256;
-  how.load.directories = options.directories;
-  how.load.sandbox.limits.memory_bytes = static_cast<std::uint64_t>(entry.memory_limit_mb) << 20;
-  how.load.sandbox.limits.open_files = static_cast<std::uint32_t>(entry.open_files_limit);
-  how.load.sandbox.hidden = options.hidden_folders;
-  how.load.sandbox.readable = options.directories;
+  how.sandbox.limits.memory_bytes = static_cast<std::uint64_t>(entry.memory_limit_mb) << 20;
+  how.sandbox.limits.open_files = static_cast<std::uint32_t>(entry.open_files_limit);
+  how.sandbox.hidden = options.hidden_folders;
+  how.sandbox.readable = options.directories;
   how.cpu_percent = static_cast<std::uint32_t>(entry.cpu_limit_percent);
   // Sooner than who waits for it gives up.
   how.start_ms = options.start_deadline_ms * 9 / 10;
@@ -690,6 +684,8 @@ base::Status Host::start(const config::PluginEntry& entry) {
   report.version = text_of(d.version);
   report.kinds = text_of(d.kinds);
   report.file = file->path;
+  report.sha256 = file->sha256;
+  report.signer = file->signer;
 
   config::Checked checked = config::check_settings(text_of(d.config_schema_json), entry.settings);
   const std::string config_json = base::json::write(checked.value);

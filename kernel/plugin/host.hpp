@@ -31,6 +31,7 @@
 #include "plugin/notifier.hpp"
 #include "plugin/outgoing.hpp"
 #include "plugin/scheduling.hpp"
+#include "plugin/signature.hpp"
 
 namespace z4j::plugin {
 
@@ -81,6 +82,8 @@ struct Report {
   std::optional<std::int64_t> cpu_percent;  // of one processor, over the last minute at most
   std::string last_death;
   std::int64_t last_death_at = 0;  // TimeUs
+  std::string sha256;              // of the file as it was mapped; "": it was not
+  std::optional<Signer> signer;
 };
 
 // What the rest of the kernel hears. All called on plugin or pool threads; quick, no blocking.
@@ -120,6 +123,7 @@ class Host {
     std::string own_directory = {};                // where those lie
     std::vector<std::string> own_plugins = {};     // their stems
     std::vector<std::string> hidden_folders = {};  // that no plugin's process can read
+    SignaturePolicy signatures = {};               // which files must be signed, and by whom
   };
 
   Host(Options options, Callbacks callbacks, base::Log& log, const base::Clock& clock);
@@ -131,13 +135,16 @@ class Host {
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> offered() const;
 
   // Maps and checks the file of `plugin` without making an instance: descriptor facts and schema
-  // for `plugin list|describe|check-config`.
+  // for `plugin list|describe|check-config`. `sha256` pins the file, as its entry does.
   struct Described {
     std::string file, id, version, name, summary, kinds, schema_json, engine_name, scheduler_name;
+    std::string sha256;             // of the file as it was mapped
+    std::optional<Signer> signer;   // whose signature is on it
     bool is_singleton = false;      // at most one instance
     bool serves_the_store = false;  // needs z4j.schedule-store/1: runs on every brain
   };
-  [[nodiscard]] base::Result<Described> describe(const std::string& plugin);
+  [[nodiscard]] base::Result<Described> describe(const std::string& plugin,
+                                                 const std::string& sha256 = {});
 
   // Checks, creates and starts one instance; returns when it started or was refused (the report
   // keeps the reason either way). Idempotent for a started one. A stuck or faulted one is replaced.

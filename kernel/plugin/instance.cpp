@@ -358,6 +358,8 @@ Report Instance::report() const {
   r.version = text_of(plugin().version);
   r.project = entry.project;
   r.file = file.path;
+  r.sha256 = file.sha256;
+  r.signer = file.signer;
   r.kinds = text_of(plugin().kinds);
   if (engine != nullptr) r.engine_name = text_of(engine->engine_name);
   if (scheduler != nullptr) r.scheduler_name = text_of(scheduler->scheduler_name);

@@ -7,11 +7,8 @@
 #include <algorithm>
 #include <boost/dll/shared_library.hpp>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 
-#include "base/crypto.hpp"
 #include "config/schema.hpp"
 #include "plugin/crossing.hpp"
 #include "plugin/rules.hpp"
@@ -21,7 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t kMaxPluginFileBytes = 512u << 20;
 constexpr auto kLoaderPatience = std::chrono::seconds(5);
 
 // dlerror's part of Boost.DLL's text "boost::dll::...() failed (REASON): errno text".
@@ -40,14 +36,20 @@ std::string dl_reason(std::string text) {
 // Each mapped file, refused ones too. The files and their mappings are never freed.
 struct KeptFile {
   boost::dll::shared_library* library = nullptr;
-  LoadedFile file;
+  LoadedFile file;  // written once: others read it
 };
 
-KeptFile& kept_file(const std::pair<std::uint64_t, std::uint64_t>& id) {
+KeptFile& kept_file(const std::string& id) {
   static std::mutex mutex;
-  static auto& files = *new std::map<std::pair<std::uint64_t, std::uint64_t>, KeptFile>();
+  static auto& files = *new std::map<std::string, KeptFile>();
   const std::lock_guard lock(mutex);
   return files[id];
+}
+
+// A sealed copy is what it holds; any other file is mapped once as long as it is the same one.
+std::string id_of(const CheckedFile& file) {
+  if (!file.is_sealed) return std::to_string(file.device) + ":" + std::to_string(file.inode);
+  return file.sha256 + " " + (file.signer ? file.signer->key_id : "") + " " + file.path;
 }
 
 // The dynamic linker knows a mapped library again by the text of its path, before it looks at the
@@ -63,46 +65,34 @@ std::string fresh_spelling(const std::string& path) {
   return spelled + file.filename().string();
 }
 
-base::Error about(const std::string& path, base::Error error) {
-  error.message = path + ": " + error.message;
-  return error;
+}  // namespace
+
+base::Status check_plugin_name(std::string_view name) {
+  if (!name.empty() && name.size() <= 128 && name.front() != '.' &&
+      name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos)
+    return {};
+  return host_error(base::Code::bad_config,
+                    "\"" + std::string(cut(name, 128)) + "\" is not a plugin's name",
+                    "give the file's name without folder and without .so");
 }
 
-base::Status check_directory(const fs::path& directory) {
+base::Status check_directory(const std::string& directory) {
   struct stat info {};
   if (::stat(directory.c_str(), &info) != 0) {
-    return host_error(base::Code::io, directory.string() + " can't be read", "check its rights");
+    return host_error(base::Code::io, directory + " can't be read", "check its rights");
   }
   const bool open = (info.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (info.st_mode & S_ISVTX) == 0;
   if (open || (info.st_uid != 0 && info.st_uid != ::geteuid())) {
     return host_error(base::Code::denied,
-                      "others can replace files in the plugin directory " + directory.string(),
+                      "others can replace files in the plugin directory " + directory,
                       "let it belong to root or to the user who runs z4j, and chmod go-w it");
   }
   return {};
 }
 
-base::Status check_pin(const std::string& path, std::string_view sha256) {
-  std::string pin(sha256);
-  std::transform(pin.begin(), pin.end(), pin.begin(), [](char c) {
-    return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  std::ifstream file(path, std::ios::binary);
-  const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file && !file.eof()) {
-    return host_error(base::Code::io, path + " can't be read", "check its rights");
-  }
-  const std::string found = base::hex(base::sha256(bytes));
-  if (found == pin) return {};
-  return host_error(base::Code::denied, path + " has SHA-256 " + found + ", the config pins " + pin,
-                    "make sure where the file comes from, then change the pin");
-}
-
-}  // namespace
-
 std::vector<std::pair<std::string, std::string>> Loader::offered() const {
   std::map<std::string, std::string> found;
-  for (const std::string& directory : directories_) {
+  for (const std::string& directory : options_.directories) {
     std::error_code ec;
     for (fs::directory_iterator at(directory, ec), end; !ec && at != end; at.increment(ec)) {
       if (at->path().extension() != ".so") continue;
@@ -113,14 +103,9 @@ std::vector<std::pair<std::string, std::string>> Loader::offered() const {
 }
 
 base::Result<std::string> Loader::find(const std::string& plugin) const {
-  if (plugin.empty() || plugin.size() > 128 || plugin.front() == '.' ||
-      plugin.find_first_of(std::string_view("/\\\0", 3)) != std::string::npos) {
-    return host_error(base::Code::bad_config,
-                      "\"" + std::string(cut(plugin, 128)) + "\" is not a plugin's name",
-                      "give the file's name without folder and without .so");
-  }
+  if (auto good = check_plugin_name(plugin); !good) return good.error();
   std::string searched;
-  for (const std::string& directory : directories_) {
+  for (const std::string& directory : options_.directories) {
     searched += (searched.empty() ? "" : ", ") + directory;
     const fs::path candidate = fs::path(directory) / (plugin + ".so");
     std::error_code ec;
@@ -135,7 +120,7 @@ base::Result<std::string> Loader::find(const std::string& plugin) const {
       return host_error(base::Code::denied, candidate.string() + " leads outside " + directory,
                         "put the file itself into the plugin directory");
     }
-    if (auto good = check_directory(root); !good) return good.error();
+    if (auto good = check_directory(root.string()); !good) return good.error();
     return path.string();
   }
   std::vector<std::string> known;
@@ -148,30 +133,50 @@ base::Result<std::string> Loader::find(const std::string& plugin) const {
                                  : "did you mean \"" + near + "\"?");
 }
 
-base::Result<Loader::FileId> Loader::check_file(const std::string& path,
-                                                std::string_view sha256) const {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) {
-    return host_error(base::Code::not_found, path + " is not a regular file",
-                      "put the plugin's .so there");
+bool Loader::is_foreign(const std::string& plugin, const std::string& path) const {
+  std::error_code ec;
+  const fs::path own = fs::canonical(options_.own_directory, ec);
+  const auto& stems = options_.own_plugins;
+  return ec || fs::path(path).parent_path() != own ||
+         std::find(stems.begin(), stems.end(), plugin) == stems.end();
+}
+
+base::Result<OpenedFile> Loader::open(const std::string& plugin) const {
+  const auto path = find(plugin);
+  if (!path) return path.error();
+  const std::string signature =
+      (fs::path(*path).parent_path() / (plugin + ".so" + std::string(kSignatureSuffix))).string();
+  return open_file(*path, signature);
+}
+
+std::string_view Loader::required_by(const std::string& plugin, const std::string& path) const {
+  switch (options_.signatures.required) {
+    case SignaturePolicy::Required::none:
+      break;
+    case SignaturePolicy::Required::foreign:
+      return is_foreign(plugin, path) ? "foreign" : "";
+    case SignaturePolicy::Required::all:
+      return "all";
   }
-  if (info.st_uid != 0 && info.st_uid != ::geteuid()) {
-    return host_error(base::Code::denied,
-                      path + " belongs to user " + std::to_string(info.st_uid) +
-                          ", expected root or the user who runs z4j",
-                      "chown root " + path);
-  }
-  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return host_error(base::Code::denied, path + " can be written by others", "chmod go-w " + path);
-  }
-  if (static_cast<std::uintmax_t>(info.st_size) > kMaxPluginFileBytes) {
-    return host_error(base::Code::too_large, path + " is larger than 512 MiB",
-                      "this is hardly a plugin");
-  }
-  if (!sha256.empty()) {
-    if (auto good = check_pin(path, sha256); !good) return good.error();
-  }
-  return FileId{info.st_dev, info.st_ino};
+  return "";
+}
+
+base::Result<CheckedFile> Loader::check(OpenedFile opened, const std::string& plugin,
+                                        std::string_view sha256) const {
+  const std::string_view required = required_by(plugin, opened.path);
+  return check_file(std::move(opened), {plugin, sha256, required, &options_.signatures.keys});
+}
+
+base::Result<CheckedFile> Loader::check(const std::string& plugin, std::string_view sha256) const {
+  auto opened = open(plugin);
+  if (!opened) return std::move(opened).error();
+  return check(std::move(*opened), plugin, sha256);
+}
+
+base::Result<std::string> Loader::state(const std::string& plugin) const {
+  auto opened = open(plugin);
+  if (!opened) return std::move(opened).error();
+  return opened->path + " " + opened->state;
 }
 
 const LoadedFile* Loader::load(const std::string& plugin, std::string_view sha256,
@@ -186,43 +191,63 @@ const LoadedFile* Loader::load(const std::string& plugin, std::string_view sha25
                   host_error(base::Code::busy, "another plugin file hangs while it is mapped",
                              "see the log for its name; restart z4j without it"));
   }
-  auto path = find(plugin);
-  if (!path) return refuse("file", std::move(path).error());
-  auto id = check_file(*path, sha256);
-  if (!id) return refuse("file", std::move(id).error());
-  if (const auto known = loaded_.find(*id); known != loaded_.end()) return known->second;
+  auto opened = open(plugin);
+  if (!opened) return refuse("file", std::move(opened).error());
+  // What was checked in this state was copied then, so it is still what was checked.
+  const bool is_sealed = opened->signature || !sha256.empty();
+  const std::string state = plugin + (is_sealed ? " sealed " + opened->state
+                                                : " " + std::to_string(opened->device) + ":" +
+                                                      std::to_string(opened->inode));
+  if (const auto known = loaded_.find(state); known != loaded_.end()) {
+    if (auto good = check_pin(opened->path, known->second->sha256, sha256); !good)
+      return refuse("file", good.error());
+    return known->second;
+  }
+  auto checked = check(std::move(*opened), plugin, sha256);
+  if (!checked) return refuse("file", std::move(checked).error());
+  const LoadedFile* const file = map_file(std::move(*checked), refusal);
+  if (file != nullptr) loaded_[state] = file;
+  return file;
+}
 
-  KeptFile& kept = kept_file(*id);
+const LoadedFile* map_file(CheckedFile file, Refusal& refusal) {
+  const auto refuse = [&](const char* step, base::Error error) -> const LoadedFile* {
+    error.message = file.path + ": " + error.message;
+    refusal = Refusal{step, std::move(error)};
+    return nullptr;
+  };
+  KeptFile& kept = kept_file(id_of(file));
+  if (kept.file.entry != nullptr) return &kept.file;
   if (kept.library == nullptr) {
-    const auto file = read_elf(*path);
-    if (!file) return refuse("file", about(*path, file.error()));
-    if (auto good = check_has_entry(*file); !good)
-      return refuse("entry", about(*path, good.error()));
-    if (auto good = check_file_rules(*file); !good)
-      return refuse("file", about(*path, good.error()));
+    const auto elf = read_elf(file.file.get(), file.path);
+    if (!elf) return refuse("file", elf.error());
+    if (auto good = check_has_entry(*elf); !good) return refuse("entry", good.error());
+    // Libraries that it looks for beside itself are mapped here: the linker, which sees a copy
+    // elsewhere, knows them by their names then.
+    if (auto good = check_file_rules(*elf); !good) return refuse("file", good.error());
+    const std::string name =
+        file.is_sealed ? "/proc/self/fd/" + std::to_string(file.file.get()) : file.path;
     auto library = std::make_unique<boost::dll::shared_library>();
     try {
-      library->load(fresh_spelling(*path),
+      library->load(fresh_spelling(name),
                     boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
     } catch (const std::exception& e) {
       return refuse(
-          "map",
-          host_error(base::Code::unsupported, *path + " can't be loaded: " + dl_reason(e.what()),
-                     "install the libraries it needs, or a build for this system"));
+          "map", host_error(base::Code::unsupported, "it can't be loaded: " + dl_reason(e.what()),
+                            "install the libraries it needs, or a build for this system"));
     }
     kept.library = library.release();
   }
-  boost::dll::shared_library* const library = kept.library;
-  const auto& entry = library->get<const z4j_plugin_entry>(Z4J_PLUGIN_SYMBOL);
+  const auto& entry = kept.library->get<const z4j_plugin_entry>(Z4J_PLUGIN_SYMBOL);
   base::Status good = check_entry(entry);
   const char* step = "entry";
   if (good) {
     step = "descriptor";
     good = check_descriptor(descriptor_of(*entry.plugins[0]));
   }
-  if (!good) return refuse(step, about(*path, good.error()));
-  kept.file = LoadedFile{*path, &entry, entry.plugins[0]};
-  return loaded_[*id] = &kept.file;
+  if (!good) return refuse(step, good.error());
+  kept.file = LoadedFile{file.path, &entry, entry.plugins[0], nullptr, file.sha256, file.signer};
+  return &kept.file;
 }
 
 }  // namespace z4j::plugin

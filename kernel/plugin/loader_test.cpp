@@ -31,7 +31,7 @@ class LoaderTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE_END();
 
   testing::PluginFolder folder_;
-  Loader loader_{{folder_.path()}};
+  Loader loader_{{.directories = {folder_.path()}}};
 
   Refusal refusal_of(const std::string& plugin, const std::string& sha256 = {}) {
     Refusal refusal;

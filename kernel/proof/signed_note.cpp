@@ -1,54 +1,18 @@
 #include "proof/signed_note.hpp"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
-#include <memory>
+
+#include "base/ed25519.hpp"
 
 namespace z4j::proof {
 namespace {
 
-constexpr std::size_t kSeedBytes = 32, kPublicBytes = 32, kSignatureBytes = 64, kIdBytes = 4,
-                      kTimeBytes = 8;
+constexpr std::size_t kIdBytes = 4, kTimeBytes = 8;
 constexpr std::size_t kMaxNoteBytes = 64u << 10, kMaxSignatures = 32, kMaxNameBytes = 255;
 constexpr std::string_view kDash = "\u2014 ";
 
 base::Error malformed(std::string message) {
   return base::Error{base::Code::invalid, std::move(message), {}, {}, 0};
-}
-
-using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
-using Context = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
-
-const unsigned char* raw(std::string_view bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
-
-std::string ed25519_sign(std::string_view seed, std::string_view message) {
-  const Key key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, raw(seed), seed.size()),
-                &EVP_PKEY_free);
-  const Context context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
-  std::string out(kSignatureBytes, '\0');
-  std::size_t size = out.size();
-  Z4J_CHECK(key && context &&
-            EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
-            EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size,
-                           raw(message), message.size()) == 1 &&
-            size == kSignatureBytes);
-  return out;
-}
-
-bool ed25519_verifies(std::string_view public_key, std::string_view message,
-                      std::string_view signature) {
-  if (signature.size() != kSignatureBytes) return false;
-  const Key key(
-      EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw(public_key), public_key.size()),
-      &EVP_PKEY_free);
-  const Context context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
-  return key && context &&
-         EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
-         EVP_DigestVerify(context.get(), raw(signature), signature.size(), raw(message),
-                          message.size()) == 1;
 }
 
 // What a co-signature covers.
@@ -117,7 +81,7 @@ base::Result<VerifierKey> VerifierKey::parse(std::string_view text) {
   const auto key = strict_base64(text.substr(second + 1));
   VerifierKey out;
   out.name = text.substr(0, first);
-  if (!is_key_name(out.name) || !key || key->size() != 1 + kPublicBytes ||
+  if (!is_key_name(out.name) || !key || key->size() != 1 + base::kEd25519KeyBytes ||
       (key->front() != 1 && key->front() != 4))
     return malformed("a public key reads NAME+ID+KEY, KEY being an Ed25519 key in base64");
   out.type = static_cast<KeyType>(key->front());
@@ -130,26 +94,22 @@ base::Result<VerifierKey> VerifierKey::parse(std::string_view text) {
 base::Result<SigningKey> SigningKey::from_seed(std::string_view name, KeyType type,
                                                std::string_view seed) {
   if (!is_key_name(name)) return malformed("a key's name has no blanks, no + and 1 to 255 letters");
-  if (seed.size() != kSeedBytes) return malformed("a signing key has 32 bytes");
-  const Key key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, raw(seed), seed.size()),
-                &EVP_PKEY_free);
+  if (seed.size() != base::kEd25519KeyBytes) return malformed("a signing key has 32 bytes");
+  auto bytes = base::ed25519_public_key(seed);
+  if (!bytes) return malformed("the signing key is no Ed25519 key");
   SigningKey out;
   out.seed_ = seed;
-  out.verifier_ = {std::string(name), type, std::string(kPublicBytes, '\0')};
-  std::size_t size = kPublicBytes;
-  if (!key ||
-      EVP_PKEY_get_raw_public_key(
-          key.get(), reinterpret_cast<unsigned char*>(out.verifier_.bytes.data()), &size) != 1)
-    return malformed("the signing key is no Ed25519 key");
+  out.verifier_ = {std::string(name), type, std::move(*bytes)};
   return out;
 }
 
 std::string SigningKey::sign(std::string_view note_text, std::uint64_t unix_seconds) const {
   NoteSignature line{verifier_.name, verifier_.id()};
   if (verifier_.type == KeyType::cosignature) {
-    line.bytes += big_endian(unix_seconds) + ed25519_sign(seed_, cosigned(note_text, unix_seconds));
+    line.bytes +=
+        big_endian(unix_seconds) + base::ed25519_sign(seed_, cosigned(note_text, unix_seconds));
   } else {
-    line.bytes += ed25519_sign(seed_, note_text);
+    line.bytes += base::ed25519_sign(seed_, note_text);
   }
   return to_line(line);
 }
@@ -203,13 +163,13 @@ Signed signed_by(std::string_view text, const std::vector<NoteSignature>& signat
     std::string_view rest = std::string_view(signature.bytes).substr(kIdBytes);
     bool is_good = false;
     if (key.type == KeyType::cosignature) {
-      if (rest.size() == kTimeBytes + kSignatureBytes) {
+      if (rest.size() == kTimeBytes + base::kEd25519SignatureBytes) {
         const std::uint64_t when = from_big_endian(rest.substr(0, kTimeBytes));
-        is_good = ed25519_verifies(key.bytes, cosigned(text, when), rest.substr(kTimeBytes));
+        is_good = base::ed25519_verifies(key.bytes, cosigned(text, when), rest.substr(kTimeBytes));
         if (is_good && at != nullptr) *at = when;
       }
     } else {
-      is_good = ed25519_verifies(key.bytes, text, rest);
+      is_good = base::ed25519_verifies(key.bytes, text, rest);
     }
     if (!is_good) return Signed::bad;
     found = Signed::good;

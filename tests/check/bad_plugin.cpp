@@ -1,6 +1,7 @@
 // A plugin of any kind that is good, or bad in the one way that the variable Z4J_BAD names:
-// "notifier", or "notifier/answers-twice". What z4j-plugin-check must find; tests/check/test_bad.py
-// has the list.
+// "notifier", or "notifier/answers-twice". Processes of plugins get no such variable: a copy of the
+// file may have the word behind its mark instead. What z4j-plugin-check must find;
+// tests/check/test_bad.py has the list.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -28,9 +29,14 @@ using z4j::lit;
 using z4j::str;
 using z4j::view;
 
+const volatile char kMark[64] = "z4j-bad:";
+
 std::string bad_word() {
-  const char* const word = std::getenv("Z4J_BAD");
-  return word != nullptr ? word : "notifier";
+  if (const char* const word = std::getenv("Z4J_BAD"); word != nullptr) return word;
+  std::string written;
+  for (std::size_t at = 8; at < sizeof kMark && kMark[at] != 0; ++at)
+    written += static_cast<char>(kMark[at]);
+  return written.empty() ? "notifier" : written;
 }
 
 // Read once, before anything of the plugin is built.

@@ -12,7 +12,7 @@ BRAIN = BUILD / "bin" / "z4j-brain"
 
 
 class Quality47(unittest.TestCase):
-    """Wrong ABI, missing symbol, bad manifest, a file that others may have changed: refused with one clear line."""
+    """Wrong ABI, missing symbol, bad manifest, unsigned, a file that others may have changed: refused with one clear line."""
 
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="z4j_quality_"))
@@ -21,11 +21,12 @@ class Quality47(unittest.TestCase):
 
     def refused(self, source, bad=""):
         file = self.folder / "tried.so"
-        shutil.copy(source, file)
+        content, mark = source.read_bytes(), b"z4j-bad:" + bytes(len(bad))
+        if bad:
+            self.assertEqual(content.count(mark), 1, source)
+        file.write_bytes(content.replace(mark, b"z4j-bad:" + bad.encode()) if bad else content)
         file.chmod(0o755)
         environment = {**os.environ, "Z4J_HOME": str(self.folder / "home"), "Z4J_PLUGIN_DIRECTORY": str(self.folder)}
-        if bad:
-            environment["Z4J_BAD"] = bad
         done = subprocess.run([str(BRAIN), "plugin", "describe", "tried"], capture_output=True, text=True, timeout=60, check=False, env=environment)
         self.assertNotEqual(done.returncode, 0, f"{source.name} {bad}: {done.stdout}")
         self.assertGreater(done.returncode, 0, f"the brain died of {source.name} {bad}")
@@ -64,6 +65,40 @@ class Quality47(unittest.TestCase):
         done = subprocess.run([str(BRAIN), "plugin", "describe", "tried"], capture_output=True, text=True, timeout=60, check=False, env=environment)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("can be written by others", done.stderr)
+
+
+    def test_an_unsigned_file_is_refused_and_so_is_every_signature_that_does_not_hold(self):
+        file, key, public, stranger = self.folder / "tried.so", self.folder / "maker.pem", self.folder / "maker.pub", self.folder / "stranger.pem"
+        shutil.copy(BAD / "notifier-log.so", file)
+        file.chmod(0o755)
+        for pem in (key, stranger):
+            subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(pem)], check=True, capture_output=True, timeout=60)
+        subprocess.run(["openssl", "pkey", "-in", str(key), "-pubout", "-out", str(public)], check=True, capture_output=True, timeout=60)
+        public.chmod(0o644)
+        environment = {**os.environ, "Z4J_HOME": str(self.folder / "home"), "Z4J_PLUGIN_DIRECTORY": str(self.folder), "Z4J_PLUGIN_TRUSTED_KEYS": f"maker={public}",
+                       "Z4J_PLUGIN_REQUIRE_SIGNATURE": "foreign"}
+
+        def brain(*arguments):
+            return subprocess.run([str(BRAIN), "plugin", *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False, env=environment)
+
+        def refused(words):
+            done = brain("describe", "tried")
+            self.assertEqual((done.returncode, done.stdout), (1, ""), words)
+            self.assertIn(words, done.stderr)
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
+        refused('is not signed, and plugins.require_signature is "foreign"')
+        self.assertEqual(brain("sign", "--key", stranger, file).returncode, 0)
+        refused("which is none of plugins.trusted_keys, which has")
+        self.assertEqual(brain("sign", "--key", key, file).returncode, 0)
+        good = brain("describe", "tried")
+        self.assertEqual(good.returncode, 0, good.stderr)
+        self.assertRegex(good.stdout, r"(?m)^signed by: maker \(key [0-9a-f]{16}\)$")
+        with file.open("ab") as changed:
+            changed.write(b"x")
+        refused("it was changed after it was signed")
+        (self.folder / "tried.so.sig").write_text("no signature\n")
+        refused("tried.so.sig is no signature: its first line is not")
 
 
 class Quality48(unittest.TestCase):

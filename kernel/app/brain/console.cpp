@@ -29,7 +29,7 @@ base::Result<std::string> console_instance(const config::Settings& settings,
                                            plugin::Host& host) {
   const auto entry = find_entry(entries, settings.http_root);
   if (entry == entries.end() || !entry->enabled) return std::string();
-  const auto described = host.describe(entry->plugin);
+  const auto described = host.describe(entry->plugin, entry->sha256);
   if (described && described->kinds.find("http") == std::string::npos) {
     return base::Error{.code = base::Code::bad_config,
                        .message = "http.root is \"" + entry->name + "\", an instance of " +

@@ -6,15 +6,24 @@
 
 namespace z4j::app {
 
+std::string plugin_directory(const config::Settings& settings) {
+  return settings.plugin_directory.empty() ? default_plugin_directory() : settings.plugin_directory;
+}
+
+plugin::Host::Options host_options(const config::Settings& settings) {
+  plugin::Host::Options options;
+  options.directories = {plugin_directory(settings)};
+  options.host_version = program_version();
+  options.signatures =
+      plugin::SignaturePolicy::of(settings.plugin_trusted_keys, settings.plugin_require_signature);
+  isolate_foreign_plugins(options, {settings.home});
+  return options;
+}
+
 std::unique_ptr<plugin::Host> make_host(const config::Settings& settings,
                                         plugin::Callbacks callbacks, base::Log& log,
                                         const base::Clock& clock) {
-  plugin::Host::Options options;
-  options.directories = {settings.plugin_directory.empty() ? default_plugin_directory()
-                                                           : settings.plugin_directory};
-  options.host_version = program_version();
-  isolate_foreign_plugins(options, {settings.home});
-  return std::make_unique<plugin::Host>(std::move(options), std::move(callbacks), log, clock);
+  return std::make_unique<plugin::Host>(host_options(settings), std::move(callbacks), log, clock);
 }
 
 base::Result<config::PluginEntry> storage_entry(const std::string& name, const std::string& url,

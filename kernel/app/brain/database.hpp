@@ -16,7 +16,11 @@ namespace z4j::app {
 // The instance name that holds the brain's own tables.
 inline constexpr const char* kStorageInstance = "storage";
 
-// A host with the directories that the settings name.
+// Where plugin files lie.
+[[nodiscard]] std::string plugin_directory(const config::Settings& settings);
+
+// A host as the settings say: where plugin files lie, where they run, who may have made them.
+[[nodiscard]] plugin::Host::Options host_options(const config::Settings& settings);
 [[nodiscard]] std::unique_ptr<plugin::Host> make_host(const config::Settings& settings,
                                                       plugin::Callbacks callbacks, base::Log& log,
                                                       const base::Clock& clock);

@@ -97,7 +97,7 @@ void check_plugins(plugin::Host& host, const config::Loaded& loaded, Examination
   std::size_t good = 0;
   for (const config::PluginEntry& entry : loaded.plugins) {
     if (!entry.enabled) continue;
-    const auto described = host.describe(entry.plugin);
+    const auto described = host.describe(entry.plugin, entry.sha256);
     if (described)
       ++good;
     else

@@ -46,12 +46,12 @@ base::Result<config::PluginEntry> PluginRunner::effective(const config::PluginEn
 }
 
 bool PluginRunner::is_engine(const config::PluginEntry& entry) const {
-  const auto described = host_.describe(entry.plugin);
+  const auto described = host_.describe(entry.plugin, entry.sha256);
   return described && described->kinds.find("engine") != std::string::npos;
 }
 
 bool PluginRunner::is_scheduler_elsewhere(const config::PluginEntry& entry) const {
-  const auto described = host_.describe(entry.plugin);
+  const auto described = host_.describe(entry.plugin, entry.sha256);
   return described && !described->scheduler_name.empty() && !described->serves_the_store;
 }
 

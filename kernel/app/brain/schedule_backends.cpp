@@ -24,7 +24,7 @@ std::optional<PluginSchedulers::Described> PluginSchedulers::described(
   const std::lock_guard lock(mutex_);
   if (const auto known = described_.find(entry.name); known != described_.end())
     return known->second.scheduler.empty() ? std::nullopt : std::optional(known->second);
-  const auto told = host_.describe(entry.plugin);
+  const auto told = host_.describe(entry.plugin, entry.sha256);
   if (!told) return std::nullopt;  // its file may come
   Described out{told->scheduler_name, told->serves_the_store, {}};
   if (!out.scheduler.empty() && !out.serves_the_store) {

@@ -136,7 +136,7 @@ class ScheduleTools {
   [[nodiscard]] std::vector<core::SchedulerPlace> places() {
     std::vector<core::SchedulerPlace> out;
     for (const config::PluginEntry& entry : given_.loaded.plugins) {
-      const auto told = host_->describe(entry.plugin);
+      const auto told = host_->describe(entry.plugin, entry.sha256);
       if (!told || told->scheduler_name.empty()) continue;
       const auto project = projects_.by_slug(entry.project);
       core::SchedulerPlace place;

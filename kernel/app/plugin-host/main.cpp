@@ -5,7 +5,7 @@
 #include "plugin/process/runner.hpp"
 
 int main() {
+  namespace process = z4j::plugin::process;
   // Without destructors: threads of the plugin may still run.
-  ::_exit(z4j::plugin::process::run_plugin(z4j::plugin::process::kSocketFd,
-                                           z4j::plugin::process::kRingFd));
+  ::_exit(process::run_plugin(process::kSocketFd, process::kRingFd, process::kFileFd));
 }

@@ -19,6 +19,7 @@
 #include <system_error>
 #include <vector>
 
+#include "base/descriptor.hpp"
 #include "plugin/crossing.hpp"
 #include "plugin/process/batch.hpp"
 
@@ -37,30 +38,10 @@ base::Error failed(const std::string& what, int error = errno) {
                     "try again");
 }
 
-// Descriptors on their way to a child; they must not lie where the child's will.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
-  [[nodiscard]] Descriptor out_of_the_way() const {
-    return Descriptor(::fcntl(fd_, F_DUPFD_CLOEXEC, 16));
-  }
+using base::Descriptor;
 
- private:
-  int fd_ = -1;
-};
+// On its way to a child a descriptor must not lie where the child's will.
+Descriptor out_of_the_way(int fd) { return Descriptor(::fcntl(fd, F_DUPFD_CLOEXEC, 16)); }
 
 std::vector<std::string> environment() {
   std::vector<std::string> out;
@@ -71,7 +52,11 @@ std::vector<std::string> environment() {
   return out;
 }
 
-int start(const std::string& program, const std::string& instance, int socket, int errors, int ring,
+struct Handed {
+  int socket, errors, ring, file;
+};
+
+int start(const std::string& program, const std::string& instance, const Handed& handed,
           pid_t& pid) {
   posix_spawn_file_actions_t files;
   posix_spawnattr_t attributes;
@@ -82,9 +67,10 @@ int start(const std::string& program, const std::string& instance, int socket, i
   }
   ::posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&files, errors, STDERR_FILENO);
-  ::posix_spawn_file_actions_adddup2(&files, socket, kSocketFd);
-  ::posix_spawn_file_actions_adddup2(&files, ring, kRingFd);
+  ::posix_spawn_file_actions_adddup2(&files, handed.errors, STDERR_FILENO);
+  ::posix_spawn_file_actions_adddup2(&files, handed.socket, kSocketFd);
+  ::posix_spawn_file_actions_adddup2(&files, handed.ring, kRingFd);
+  ::posix_spawn_file_actions_adddup2(&files, handed.file, kFileFd);
   // Whatever this program does with signals, and what a terminal sends its group, is not its own.
   sigset_t none, all;
   sigemptyset(&none);
@@ -110,19 +96,20 @@ int start(const std::string& program, const std::string& instance, int socket, i
 }  // namespace
 
 base::Result<std::unique_ptr<Child>> Child::spawn(const std::string& program,
-                                                  const std::string& instance) {
+                                                  const std::string& instance, int file) {
   std::unique_ptr<Child> child(new Child());
   int pair[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
     return failed("no socket for a plugin's process");
   child->socket_ = pair[0];
-  const Descriptor theirs = Descriptor(pair[1]).out_of_the_way();
+  const Descriptor theirs = out_of_the_way(Descriptor(pair[1]).get());
   if (::pipe2(pair, O_CLOEXEC) != 0) return failed("no pipe for a plugin's process");
   child->errors_ = pair[0];
-  const Descriptor errors = Descriptor(pair[1]).out_of_the_way();
+  const Descriptor errors = out_of_the_way(Descriptor(pair[1]).get());
   ::fcntl(child->errors_, F_SETFL, O_NONBLOCK);
   const Descriptor memory(::memfd_create("z4j-batches", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  const Descriptor ring = memory.out_of_the_way();
+  const Descriptor ring = out_of_the_way(memory.get());
+  const Descriptor plugin = out_of_the_way(file);
   // Of that size for ever: a file made shorter would kill who reads behind its end.
   if (memory.get() < 0 || ::ftruncate(memory.get(), kRingBytes) != 0 ||
       ::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
@@ -130,10 +117,10 @@ base::Result<std::unique_ptr<Child>> Child::spawn(const std::string& program,
   void* const mapped = ::mmap(nullptr, kRingBytes, PROT_READ, MAP_SHARED, memory.get(), 0);
   if (mapped == MAP_FAILED) return failed("no memory to share with a plugin's process");
   child->ring_ = {static_cast<const char*>(mapped), kRingBytes};
-  if (theirs.get() < 0 || errors.get() < 0 || ring.get() < 0)
+  if (theirs.get() < 0 || errors.get() < 0 || ring.get() < 0 || plugin.get() < 0)
     return failed("no descriptor for a plugin's process");
-  if (const int error =
-          start(program, instance, theirs.get(), errors.get(), ring.get(), child->pid_);
+  if (const int error = start(program, instance,
+                              {theirs.get(), errors.get(), ring.get(), plugin.get()}, child->pid_);
       error != 0) {
     child->pid_ = -1;
     base::Error e = failed(program + " was not started", error);

@@ -18,14 +18,15 @@
 namespace z4j::plugin::process {
 
 // The descriptors that the program finds open.
-inline constexpr int kSocketFd = 3, kRingFd = 4;
+inline constexpr int kSocketFd = 3, kRingFd = 4, kFileFd = 5;
 
 class Child {
  public:
-  // `instance` is its only argument, for people who look at processes. Its environment is empty
-  // but for language, time zone and where certificates are.
+  // `instance` is its only argument, for people who look at processes. `file` is the plugin's,
+  // open. Its environment is empty but for language, time zone and where certificates are.
   [[nodiscard]] static base::Result<std::unique_ptr<Child>> spawn(const std::string& program,
-                                                                  const std::string& instance);
+                                                                  const std::string& instance,
+                                                                  int file);
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
   ~Child();  // kill(), reap()

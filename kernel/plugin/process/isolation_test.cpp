@@ -12,7 +12,9 @@
 #include <mutex>
 #include <thread>
 
+#include "base/ed25519.hpp"
 #include "base/json.hpp"
+#include "plugin/checked_file.hpp"
 #include "plugin/host.hpp"
 #include "plugin/process/sandbox.hpp"
 #include "plugin/testing/plugin_folder.hpp"
@@ -45,6 +47,7 @@ class IsolationTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(isolation_without_the_program_is_refused);
   CPPUNIT_TEST(a_storage_driver_is_refused_with_one_clear_error);
   CPPUNIT_TEST(a_file_that_is_refused_says_so_from_there);
+  CPPUNIT_TEST(a_signed_file_runs_from_its_checked_copy);
   CPPUNIT_TEST(whoever_breaks_the_rules_of_the_frames_is_ended);
   CPPUNIT_TEST(a_hostile_declaration_is_refused);
   CPPUNIT_TEST(an_absent_program_is_named);
@@ -442,6 +445,34 @@ class IsolationTest : public CppUnit::TestFixture {
     const auto refused = host_->start(pinned);
     CPPUNIT_ASSERT(refused.error().code == base::Code::denied);
     CPPUNIT_ASSERT_EQUAL(std::string("file"), report().step);
+  }
+
+  void a_signed_file_runs_from_its_checked_copy() {
+    const testing::PluginFolder folder;
+    const std::string path = folder.add("test-engine");
+    const std::string seed(32, 'k'), public_key = base::ed25519_public_key(seed).value();
+    std::ofstream(path + ".sig")
+        << Signature::make("test-engine", hash_file(path).value(), seed).text();
+    Host::Options given = options();
+    given.directories = {folder.path()};
+    given.signatures.required = SignaturePolicy::Required::all;
+    given.signatures.keys = {{"maker", public_key, config::key_id(public_key)}};
+    make(given);
+    CPPUNIT_ASSERT_EQUAL(std::string("maker"),
+                         host_->describe("test-engine").value().signer.value().name);
+    start(entry());
+    CPPUNIT_ASSERT_EQUAL(std::string("process"), report().isolation);
+    CPPUNIT_ASSERT_EQUAL(std::string("maker"), report().signer.value().name);
+    CPPUNIT_ASSERT_EQUAL(hash_file(path).value(), report().sha256);
+    // The file is written over while its process runs; that goes on, and no other one starts.
+    const std::string zeros(std::filesystem::file_size(path), '\0');
+    std::fstream(path, std::ios::in | std::ios::out | std::ios::binary) << zeros;
+    CPPUNIT_ASSERT(command("t").ok());
+    CPPUNIT_ASSERT(host_->stop("e").ok());
+    const auto refused = host_->start(entry());
+    assert_has("it was changed after it was signed", refused.error().message);
+    CPPUNIT_ASSERT(report().state == State::refused);
+    CPPUNIT_ASSERT(!host_->describe("test-engine").ok());
   }
 
   // ---- A process that is not ours at the other end of the socket.

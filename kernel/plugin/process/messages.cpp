@@ -33,7 +33,6 @@ std::vector<std::string> take_list(Reader& from) {
 // The same fields in the same order both ways.
 template <class Declaration, class F>
 void each_field(Declaration& d, F&& field) {
-  field(d.path);
   field(d.holds);
   field(d.flags);
   field(d.functions);
@@ -91,9 +90,9 @@ const char* built_version() noexcept { return Z4J_VERSION; }
 std::string encode(const Load& load) {
   Writer out;
   out.put(load.version);
-  out.put(load.plugin);
+  out.put(load.path);
   out.put(load.sha256);
-  put_list(out, load.directories);
+  out.put(static_cast<std::uint8_t>(load.is_sealed ? 1 : 0));
   out.put(load.sandbox.limits.memory_bytes);
   out.put(load.sandbox.limits.open_files);
   put_list(out, load.sandbox.hidden);
@@ -106,9 +105,11 @@ std::optional<Load> decode_load(std::string_view bytes) {
   Load out;
   in.take(out.version);
   if (in.is_good() && out.version != built_version()) return out;
-  in.take(out.plugin);
+  std::uint8_t is_sealed = 0;
+  in.take(out.path);
   in.take(out.sha256);
-  out.directories = take_list(in);
+  in.take(is_sealed);
+  out.is_sealed = is_sealed != 0;
   in.take(out.sandbox.limits.memory_bytes);
   in.take(out.sandbox.limits.open_files);
   out.sandbox.hidden = take_list(in);

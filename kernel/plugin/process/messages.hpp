@@ -25,11 +25,12 @@ inline constexpr const char* kServiceNames[] = {Z4J_SERVICE_NOTICES,        Z4J_
 // Of the build. Both sides must be of one: their frames are nobody else's.
 [[nodiscard]] const char* built_version() noexcept;
 
-// The first frame: which file, and what its process may do.
+// The first frame: which file, and what its process may do. The file is open as kFileFd, and was
+// checked before; `is_sealed`: it is a copy that nobody can change.
 struct Load {
   std::string version = built_version();
-  std::string plugin, sha256;
-  std::vector<std::string> directories;
+  std::string path, sha256;
+  bool is_sealed = false;
   Sandbox sandbox;
 };
 [[nodiscard]] std::string encode(const Load& load);
@@ -61,7 +62,7 @@ struct Declared {
     kTrigger = 1u << 4,
     kPreview = 1u << 5
   };
-  std::string path, holds;  // the file; what of the sandbox holds
+  std::string holds;  // what of the sandbox holds
   std::uint32_t flags = 0, functions = 0;
   std::string id, version, name, summary, vendor, license, url, kinds, schema, needs;
   std::string engine_name, scheduler_name;

@@ -88,7 +88,6 @@ class ProcessTest : public CppUnit::TestFixture {
 
   static Declared declared() {
     Declared out;
-    out.path = "/p/x.so";
     out.id = "org.example.x";
     out.kinds = "http engine";
     out.functions = Declared::kValidate;
@@ -106,16 +105,16 @@ class ProcessTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("a/{id}"), back->routes.at(0).path);
     CPPUNIT_ASSERT_EQUAL(std::string("<html>"), back->assets.at(0).bytes);
     Load load;
-    load.plugin = "x";
-    load.directories = {"/a", "/b"};
+    load.path = "/a/x.so";
+    load.is_sealed = true;
     load.sandbox.hidden = {"/home"};
     const auto loaded = decode_load(encode(load));
-    CPPUNIT_ASSERT(loaded && loaded->directories.size() == 2 &&
+    CPPUNIT_ASSERT(loaded && loaded->path == "/a/x.so" && loaded->is_sealed &&
                    loaded->sandbox.hidden.at(0) == "/home");
     // What another release means by the rest is not guessed.
     load.version = "0.0.0-other";
     const auto other = decode_load(encode(load) + "and more");
-    CPPUNIT_ASSERT(other && other->version == load.version && other->plugin.empty());
+    CPPUNIT_ASSERT(other && other->version == load.version && other->path.empty());
   }
 
   void a_declaration_cut_anywhere_is_refused() {

@@ -275,9 +275,12 @@ Remote::Remote(Options options)
 Remote::~Remote() { shut_down(); }
 
 std::shared_ptr<Remote> Remote::launch(Options options, Refusal& refusal) {
+  // Ours goes as soon as the process has it.
+  auto file = std::make_optional(std::move(options.file.file));
   std::shared_ptr<Remote> remote(new Remote(std::move(options)));
   const Options& given = remote->options_;
-  auto child = Child::spawn(given.program, given.instance);
+  auto child = Child::spawn(given.program, given.instance, file->get());
+  file.reset();
   if (!child) {
     refusal = Refusal{"process", std::move(child).error()};
     return nullptr;
@@ -290,7 +293,12 @@ std::shared_ptr<Remote> Remote::launch(Options options, Refusal& refusal) {
     remote->reader_ = std::thread([self = remote.get()] { self->read(); });
   }
   std::string reply;
-  const auto got = remote->channel_->call(Kind::load, encode(given.load), given.start_ms, reply);
+  Load load;
+  load.path = given.file.path;
+  load.sha256 = given.file.sha256;
+  load.is_sealed = given.file.is_sealed;
+  load.sandbox = given.sandbox;
+  const auto got = remote->channel_->call(Kind::load, encode(load), given.start_ms, reply);
   std::optional<Declared> declared;
   if (got == Channel::Got::reply) declared = decode_declared(reply);
   if (!declared) {
@@ -300,8 +308,8 @@ std::shared_ptr<Remote> Remote::launch(Options options, Refusal& refusal) {
       remote->channel_->end("it sent a declaration that can't be read");
     remote->shut_down();
     refusal = Refusal{"process", host_error(base::Code::unavailable,
-                                            "the process of plugin \"" + given.load.plugin +
-                                                "\" did not load it: " + remote->why(),
+                                            "the process of " + given.file.path +
+                                                " did not load it: " + remote->why(),
                                             "report it to the plugin's author")};
     return nullptr;
   }
@@ -318,9 +326,9 @@ std::shared_ptr<Remote> Remote::launch(Options options, Refusal& refusal) {
     return refuse(std::string(cut(declared->refused_at, 20)), std::move(error));
   }
   // Nothing of it was seen by this process yet.
-  if (declared->path.size() > 4096 || declared->holds.size() > 100)
-    return refuse("descriptor", host_error(base::Code::unsupported, "its file has no path"));
-  const std::string path = declared->path;
+  if (declared->holds.size() > 100)
+    return refuse("descriptor", host_error(base::Code::unsupported, "its sandbox has no name"));
+  const std::string& path = given.file.path;
   remote->declaration_ = Declaration::keep(reply, std::move(*declared));
   if (remote->declaration_ == nullptr)
     return refuse("descriptor",
@@ -329,7 +337,8 @@ std::shared_ptr<Remote> Remote::launch(Options options, Refusal& refusal) {
                                  std::to_string(kMostDeclaredBytes >> 20) +
                                  " MiB in different words since this program started",
                              "one declares something else each time: find it, then restart z4j"));
-  remote->file_ = LoadedFile{path, nullptr, &remote->declaration_->plugin, remote.get()};
+  remote->file_ = LoadedFile{path,         nullptr,           &remote->declaration_->plugin,
+                             remote.get(), given.file.sha256, given.file.signer};
   if (auto good = check_descriptor({remote->declaration_->plugin,
                                     [&](std::string_view id) { return remote->interface_of(id); }});
       !good) {
@@ -524,7 +533,7 @@ void Remote::look_at_use() {
   if (use.threads > kMostThreads)
     channel_->end("it runs " + std::to_string(use.threads) + " threads, its limit is " +
                   std::to_string(kMostThreads));
-  const std::uint64_t memory = options_.load.sandbox.limits.memory_bytes;
+  const std::uint64_t memory = options_.sandbox.limits.memory_bytes;
   const auto mib = [](std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
   if (memory > 0 && use.memory_bytes > memory + kMemorySlack)
     channel_->end("it holds " + mib(use.memory_bytes) + " of memory, its limit is " + mib(memory));

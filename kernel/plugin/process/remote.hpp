@@ -40,12 +40,13 @@ class Remote {
   struct Options {
     std::string program;  // z4j-plugin-host
     std::string instance;
-    Load load;
+    CheckedFile file;
+    Sandbox sandbox;
     std::uint32_t cpu_percent = 200;  // of one processor, over a minute; 0: no bound
     int start_ms = 15'000, stop_ms = 10'000, op_ms = 30'000;  // the host's deadlines
   };
-  // Starts the process and has it load the file. The same steps as Loader::load; "process" when
-  // the process did not come that far. Blocks for start_ms at most.
+  // Starts the process and has it map the file. The same steps as map_file(); "process" when the
+  // process did not come that far. Blocks for start_ms at most.
   [[nodiscard]] static std::shared_ptr<Remote> launch(Options options, Refusal& refusal);
   Remote(const Remote&) = delete;
   Remote& operator=(const Remote&) = delete;

@@ -918,13 +918,14 @@ void make_stacks_small() {
 
 }  // namespace
 
-int run_plugin(int socket_fd, int ring_fd) {
+int run_plugin(int socket_fd, int ring_fd, int file_fd) {
   install_crash_handler();
   make_stacks_small();
   // The kernel says when it is over, though all of a service may be signalled at once.
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::signal(number, SIG_IGN);
   // What the kernel's program has open is not for the plugin.
-  if (::close_range(static_cast<unsigned>(std::max(socket_fd, ring_fd)) + 1, ~0u, 0) != 0) {
+  if (::close_range(static_cast<unsigned>(std::max({socket_fd, ring_fd, file_fd})) + 1, ~0u, 0) !=
+      0) {
     std::fprintf(stderr, "z4j-plugin-host: it can't close what it was left open: %s\n",
                  std::strerror(errno));
     return 2;
@@ -957,12 +958,15 @@ int run_plugin(int socket_fd, int ring_fd) {
   const auto holds = enter(load->sandbox);
   if (!holds) return refuse("process", holds.error());
 
-  auto& loader = *new Loader(load->directories);
+  CheckedFile checked;
+  checked.path = load->path;
+  checked.file = base::Descriptor(file_fd);
+  checked.is_sealed = load->is_sealed;
+  checked.sha256 = load->sha256;
   Refusal why;
-  const LoadedFile* const file = loader.load(load->plugin, load->sha256, why);
+  const LoadedFile* const file = map_file(std::move(checked), why);
   if (file == nullptr) return refuse(why.step, why.error);
   Declared declared = declared_by(*file->descriptor);
-  declared.path = file->path;
   declared.holds = *holds;
   const std::string bytes = encode(declared);
   if (bytes.size() > most_bytes(Kind::reply)) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <thread>
 
@@ -19,7 +20,6 @@ namespace {
 
 Declared engine() {
   Declared out;
-  out.path = "/nowhere/hostile.so";
   out.holds = "nothing";
   out.id = "org.z4j.hostile";
   out.name = "Hostile";
@@ -45,7 +45,7 @@ int run() {
   const auto first = channel.read_one(10'000);
   const auto load = first ? decode_load(first->second) : std::optional<Load>();
   if (!load) return 2;
-  const std::string what = load->plugin;
+  const std::string what = std::filesystem::path(load->path).stem().string();
   const auto answer = [&](const Declared& declared) {
     channel.reply(first->first, encode(declared));
   };

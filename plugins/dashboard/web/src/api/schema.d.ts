@@ -3716,6 +3716,11 @@ export interface components {
                 host_name: string | null;
                 is_this: boolean;
             } | null;
+            sha256: string | null;
+            signer: {
+                key_id: string;
+                name: string | null;
+            } | null;
             slow_calls: number;
             /** Format: date-time */
             started_at: string | null;

@@ -132,6 +132,7 @@ function Health({ plugin: p }: { plugin: Plugin }) {
           {p.isolation && <><dt>Runs in</dt><dd>{p.process ? <>a process of its own{p.process.pid !== null && <span class="q"> {p.process.pid}, {p.process.sandbox}</span>}</> : "the brain"}</dd></>}
           {p.process !== null && p.process.pid !== null && <><dt>It uses</dt><dd>{bytes(p.process.memory_bytes)} of memory, {p.process.cpu_percent === null ? <span class="q">its share of the processors is not known yet</span> : <>{p.process.cpu_percent} % of a processor <span class="q">over the last minute</span></>}</dd></>}
           {p.process !== null && p.process.deaths > 0 && <><dt>Processes died</dt><dd>{count(p.process.deaths)}{p.process.last_death_at && <span class="q">, the last <Age at={p.process.last_death_at} ago /></span>}<p class="q2 whole">{p.process.last_death}</p></dd></>}
+          {p.sha256 && <><dt>Signed by</dt><dd>{p.signer ? <>{p.signer.name ?? "a trusted key"} <span class="q mono">{p.signer.key_id}</span></> : <span class="q">nobody</span>}</dd><dt>SHA-256</dt><dd class="mono whole">{p.sha256}</dd></>}
           <dt>Project</dt><dd>{p.project}</dd>
           {p.engine && <><dt>Engine</dt><dd>{p.engine}</dd></>}
           <dt>Id</dt><dd class="mono" title={p.plugin_id ?? ""}>{p.plugin_id}</dd>
