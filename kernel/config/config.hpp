@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -72,6 +73,7 @@ struct Settings {
   int ws_connections_per_agent = 64;  // 0: any number
   std::int64_t ws_frame_bytes = 1 << 20;
   std::string database_url;  // "" = SQLite under home
+  std::optional<PluginEntry> storage_plugin;  // of plugin:NAME; it is not among the others then
   int event_retention_days = 30;
   std::string audit_signing_key;  // 32 bytes, base64url; "" = minted into home/secret.env
   std::vector<std::string> audit_previous_keys;  // public keys, oldest first
@@ -193,11 +195,13 @@ struct KnownSetting {
 // The text of docs/operate/settings.md.
 [[nodiscard]] std::string settings_document();
 
-// SQLAlchemy's and the plain forms of a database URL, told apart. Errors never quote the URL.
+// SQLAlchemy's and the plain forms of a database URL, and plugin:NAME, told apart. Errors never
+// quote the URL.
 struct DatabaseUrl {
-  enum class Kind { sqlite, postgresql } kind = Kind::sqlite;
-  std::string path;  // sqlite
-  std::string url;   // postgresql, plain form
+  enum class Kind { sqlite, postgresql, plugin } kind = Kind::sqlite;
+  std::string path;      // sqlite
+  std::string url;       // postgresql, plain form
+  std::string instance;  // plugin: the instance's name
 };
 [[nodiscard]] base::Result<DatabaseUrl> parse_database_url(std::string_view url);
 

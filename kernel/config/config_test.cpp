@@ -434,8 +434,9 @@ class ConfigTest : public CppUnit::TestFixture {
                          parse_database_url("postgresql+asyncpg://u@h/d")->url);
     CPPUNIT_ASSERT_EQUAL(std::string("postgresql://u@h/d?a=1&sslmode=require"),
                          parse_database_url("postgres://u@h/d?a=1&ssl=require")->url);
+    CPPUNIT_ASSERT_EQUAL(std::string("store"), parse_database_url("plugin:store")->instance);
     for (const char* url : {"mysql://x", "sqlite:///", "sqlite:///:memory:", "sqlite://x",
-                            "postgresql://", "sqlite:///a\nb"}) {
+                            "postgresql://", "plugin:", "sqlite:///a\nb"}) {
       CPPUNIT_ASSERT_MESSAGE(url, !parse_database_url(url).ok());
     }
     CPPUNIT_ASSERT(parse_database_url("mysql://u:hunter22@h").error().text().find("hunter22") ==

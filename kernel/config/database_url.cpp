@@ -9,7 +9,8 @@ base::Error database_url_error(std::string message) {
       .message = std::move(message),
       .where = {},
       .hint =
-          "use sqlite:///PATH (four slashes for an absolute path) or postgresql://USER@HOST/NAME"};
+          "use sqlite:///PATH (four slashes for an absolute path), postgresql://USER@HOST/NAME or "
+          "plugin:NAME, a [plugin.NAME] table"};
 }
 
 // asyncpg's "ssl=" is libpq's "sslmode=".
@@ -43,6 +44,12 @@ base::Result<DatabaseUrl> parse_database_url(std::string_view url) {
     if (url.size() == scheme.size()) return database_url_error("names no PostgreSQL server");
     out.kind = DatabaseUrl::Kind::postgresql;
     out.url = plain_query("postgresql://" + std::string(url.substr(scheme.size())));
+    return out;
+  }
+  if (constexpr std::string_view kPlugin = "plugin:"; url.rfind(kPlugin, 0) == 0) {
+    out.kind = DatabaseUrl::Kind::plugin;
+    out.instance = std::string(url.substr(kPlugin.size()));
+    if (out.instance.empty()) return database_url_error("names no plugin instance");
     return out;
   }
   return database_url_error("is no database URL this brain knows");

@@ -287,6 +287,8 @@ class TogetherCheck {
     if (s_.database_url.empty()) return;
     if (auto url = parse_database_url(s_.database_url); !url) {
       problem("database.url", url.error().message, {}, url.error().hint);
+    } else if (url->kind == DatabaseUrl::Kind::plugin) {
+      storage_plugin(url->instance);
     } else if (url->kind == DatabaseUrl::Kind::postgresql && !s_.is_dev() &&
                (url->url.find("sslmode=") == std::string::npos ||
                 url->url.find("sslmode=disable") != std::string::npos)) {
@@ -294,6 +296,23 @@ class TogetherCheck {
           "database.url does not ask for TLS; add ?sslmode=verify-full unless the server is on "
           "this machine");
     }
+  }
+
+  // The instance that keeps the brain's own state is started before all others: it is none of them.
+  void storage_plugin(const std::string& name) {
+    auto& plugins = loaded_.plugins;
+    const auto at = std::find_if(plugins.begin(), plugins.end(),
+                                 [&](const PluginEntry& e) { return e.name == name; });
+    if (at == plugins.end())
+      return problem("database.url", "is \"plugin:" + name + "\", and there is no such instance",
+                     "must name a [plugin.NAME] table");
+    if (!at->enabled || at->isolation == "process")
+      return problem("database.url",
+                     "is \"plugin:" + name + "\", which is " +
+                         (at->enabled ? "to run in a process" : "not enabled"),
+                     "must name an instance that is enabled and runs inline");
+    s_.storage_plugin = std::move(*at);
+    plugins.erase(at);
   }
 
   void root_plugin() {

@@ -172,8 +172,8 @@ const std::vector<Setting>& setting_table() {
 
       {"database.url",
        "Z4J_DATABASE_URL",
-       "where state lives: sqlite:///PATH or postgresql://...; empty: an SQLite file under the "
-       "home folder",
+       "where state lives: sqlite:///PATH, postgresql://... or plugin:NAME; empty: an SQLite file "
+       "under the home folder",
        &S::database_url,
        0,
        0,

@@ -27,7 +27,7 @@ std::unique_ptr<plugin::Host> make_host(const config::Settings& settings,
 }
 
 base::Result<config::PluginEntry> storage_entry(const std::string& name, const std::string& url,
-                                                const std::string& home) {
+                                                const config::Settings& settings) {
   config::PluginEntry storage;
   storage.name = name;
   storage.plugin = "storage-sqlite";
@@ -35,11 +35,22 @@ base::Result<config::PluginEntry> storage_entry(const std::string& name, const s
   storage.isolation = "inline";  // drivers run nowhere else
   storage.where = "database.url";
   if (url.empty()) {
-    storage.settings["path"] = home + "/brain.sqlite";
+    storage.settings["path"] = settings.home + "/brain.sqlite";
     return storage;
   }
   const auto parsed = config::parse_database_url(url);
   if (!parsed) return parsed.error();
+  if (parsed->kind == config::DatabaseUrl::Kind::plugin) {
+    if (!settings.storage_plugin || settings.storage_plugin->name != parsed->instance)
+      return base::Error{.code = base::Code::not_found,
+                         .message = "\"" + url + "\" is not the plugin that database.url names",
+                         .where = {},
+                         .hint = "a storage plugin is opened by the config that uses it"};
+    storage = *settings.storage_plugin;
+    storage.name = name;
+    storage.required = true;
+    return storage;
+  }
   if (parsed->kind == config::DatabaseUrl::Kind::postgresql) {
     storage.plugin = "storage-postgresql";
     storage.settings["url"] = parsed->url;
@@ -51,7 +62,7 @@ base::Result<config::PluginEntry> storage_entry(const std::string& name, const s
 
 base::Result<std::unique_ptr<core::Store>> open_store(plugin::Host& host,
                                                       const config::Settings& settings) {
-  const auto storage = storage_entry(kStorageInstance, settings.database_url, settings.home);
+  const auto storage = storage_entry(kStorageInstance, settings.database_url, settings);
   if (!storage) return storage.error();
   if (auto started = host.start(*storage); !started) return std::move(started).error();
   auto driver = host.storage(kStorageInstance);

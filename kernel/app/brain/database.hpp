@@ -25,10 +25,11 @@ inline constexpr const char* kStorageInstance = "storage";
                                                       plugin::Callbacks callbacks, base::Log& log,
                                                       const base::Clock& clock);
 
-// The storage plugin of a database URL, called `name`. "" is the SQLite file of the home folder.
+// The storage plugin of a database URL, called `name`. "" is the SQLite file of the home folder;
+// plugin:NAME is known when it is settings.database_url.
 [[nodiscard]] base::Result<config::PluginEntry> storage_entry(const std::string& name,
                                                               const std::string& url,
-                                                              const std::string& home);
+                                                              const config::Settings& settings);
 
 // Starts the storage plugin of settings.database_url on `host`, migrates, opens. The store must go
 // before the host. One that a copy or a restore fills, or left half filled, is refused.

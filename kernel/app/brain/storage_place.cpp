@@ -87,7 +87,7 @@ base::Result<DatabasePlace> read_place(const std::string& said, const config::Se
 base::Result<StoragePlace> StoragePlace::start(const DatabasePlace& place,
                                                const config::Settings& settings,
                                                const base::Clock& clock, bool read_only) {
-  auto entry = storage_entry(kStorageInstance, place.url, settings.home);
+  auto entry = storage_entry(kStorageInstance, place.url, settings);
   if (!entry) return std::move(entry).error();
   if (read_only && entry->plugin == "storage-sqlite") {
     const std::string path(base::json::text(entry->settings, "path"));
