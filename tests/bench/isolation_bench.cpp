@@ -68,8 +68,9 @@ class Kernel {
     options.host_version = "bench";
     options.process_program = Z4J_TEST_PLUGIN_HOST;
     plugin::Callbacks callbacks;
-    callbacks.emit = [this](const std::string&, const z4j_event_batch& batch) -> base::Status {
-      if (ingest_ != nullptr) return ingest_->push(source_, batch);
+    callbacks.emit = [this](const std::string& instance,
+                            const z4j_event_batch& batch) -> base::Status {
+      if (ingest_ != nullptr) return ingest_->push(sources_[instance == kModes[0] ? 0 : 1], batch);
       buffer_.resize(plugin::process::flat_bytes(batch));
       plugin::process::flatten(batch, buffer_);
       batch_bytes_ = buffer_.size();
@@ -121,7 +122,8 @@ class Kernel {
     std::unique_lock lock(mutex_);
     if (!changed_.wait_for(lock, std::chrono::seconds(120),
                            [&] { return persisted_ >= persisted; }))
-      throw std::runtime_error("the store made no progress for two minutes");
+      throw std::runtime_error("of " + std::to_string(persisted) + " events " +
+                               std::to_string(persisted_) + " were stored within two minutes");
   }
   [[nodiscard]] std::size_t batch_bytes() const { return batch_bytes_; }
 
@@ -139,7 +141,9 @@ class Kernel {
   }
 
   const Folder folder_;
-  core::EventSource source_{base::Uuid::random(), base::Uuid::random(), "bench"};
+  // Both instances tell of the same tasks: in one project they would be stored once.
+  const core::EventSource sources_[2] = {{base::Uuid::random(), base::Uuid::random(), kModes[0]},
+                                         {base::Uuid::random(), base::Uuid::random(), kModes[1]}};
   core::Ingest* ingest_ = nullptr;  // changes between turns only
   std::vector<char> buffer_;
   std::size_t batch_bytes_ = 0;
@@ -173,6 +177,7 @@ std::vector<double> socket_round_trips() {
   const pid_t child = ::fork();
   if (child < 0) throw std::runtime_error("no process");
   if (child == 0) {
+    ::close(pair[0]);  // else it never sees the end of it
     char byte = 0;
     while (::read(pair[1], &byte, 1) == 1 && ::write(pair[1], &byte, 1) == 1) {
     }

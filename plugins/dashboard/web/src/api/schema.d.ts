@@ -3756,8 +3756,61 @@ export interface components {
             } | null;
             verb: string;
         };
-        PluginDetail: components["schemas"]["Plugin"] & {
+        PluginDetail: {
+            calls: number;
             capabilities: components["schemas"]["PluginCapability"][];
+            configured: {
+                enabled: boolean;
+                settings: Record<string, never>;
+            } | null;
+            engine: string | null;
+            errors: number;
+            faults: number;
+            health: string;
+            instance: string;
+            isolation: string | null;
+            kinds: string | null;
+            late_answers: number;
+            log_lines_suppressed: number;
+            operations_expired: number;
+            operations_open: number;
+            override: {
+                enabled: boolean | null;
+                settings: Record<string, never> | null;
+                /** Format: date-time */
+                updated_at: string;
+                /** Format: uuid */
+                updated_by: string | null;
+            } | null;
+            plugin: string;
+            plugin_id: string | null;
+            problems: components["schemas"]["PluginProblem"][];
+            process: {
+                cpu_ms: number;
+                cpu_percent: number | null;
+                deaths: number;
+                last_death: string | null;
+                /** Format: date-time */
+                last_death_at: string | null;
+                memory_bytes: number;
+                pid: number | null;
+                sandbox: string | null;
+            } | null;
+            project: string;
+            required: boolean;
+            runs_on: {
+                brain_id: string;
+                host_name: string | null;
+                is_this: boolean;
+            } | null;
+            slow_calls: number;
+            /** Format: date-time */
+            started_at: string | null;
+            state: string;
+            step: string | null;
+            version: string | null;
+            what_to_do: string | null;
+            why: string | null;
         };
         PluginProblem: {
             expected: string | null;
