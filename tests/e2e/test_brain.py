@@ -103,7 +103,7 @@ class BrainTest(unittest.TestCase):
                                 '[plugin.pinned]\nplugin = "storage-sqlite"\nsha256 = "00000000000000000000000000000000000000000000000000000000000000aa"\n[plugin.wrong]\nplugin = "storage-sqlite"\n[plugin.wrong.settings]\npaht = 1\n')
         brain.start().sign_in()
         steps = {p["instance"]: (p["state"], p["step"], p["why"]) for p in brain.read("/api/v1/plugins")["items"]}
-        self.assertEqual(steps["text"][:2], ("refused", "map"))
+        self.assertEqual(steps["text"][:2], ("refused", "file"))
         self.assertEqual(steps["writable"][:2], ("refused", "file"))
         self.assertIn("written by others", steps["writable"][2])
         self.assertIn("the config pins 00", steps["pinned"][2])

@@ -18,12 +18,12 @@ class PackagingTest(unittest.TestCase):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="z4j_packaging_"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
 
-    def run_ok(self, *command, timeout=300, **more):
+    def run_ok(self, *command, timeout=600, **more):
         done = self.run_any(*command, timeout=timeout, **more)
         self.assertEqual(done.returncode, 0, f"{' '.join(map(str, command))}\n{done.stdout}\n{done.stderr}")
         return done.stdout
 
-    def run_any(self, *command, timeout=300, **more):
+    def run_any(self, *command, timeout=600, **more):
         return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=timeout, check=False, **more)
 
     def files_below(self, root):
