@@ -523,14 +523,11 @@ extern "C" Z4J_EXPORT int bad_entry() asm(Z4J_PLUGIN_SYMBOL);
 extern "C" int bad_entry() { return 1; }
 static z4j_plugin_entry entry;
 #else
-#define entry z4j_plugin_entry_v1
-extern "C" {
 // Not const, since what is wrong with it is known when it is loaded only.
-extern Z4J_EXPORT const z4j_plugin_entry z4j_plugin_entry_v1;
-const z4j_plugin_entry z4j_plugin_entry_v1 __attribute__((section(".data"))) = {
+extern "C" Z4J_EXPORT z4j_plugin_entry entry asm(Z4J_PLUGIN_SYMBOL);
+z4j_plugin_entry entry = {
     Z4J_PLUGIN_MAGIC, sizeof(z4j_plugin_entry), Z4J_ABI_MAJOR, Z4J_ABI_MINOR, 0, 0, 1, plugins,
     {nullptr, 0}};
-}
 #endif
 
 #ifdef BAD_EXPORTS
@@ -560,7 +557,7 @@ namespace {
 // Runs when the file is loaded.
 struct Loading {
   Loading() {
-    auto& e = const_cast<z4j_plugin_entry&>(entry);
+    auto& e = entry;
     static const std::string kind_text(kind());
     plugin.kinds = str(kind_text);
     if (is("load-crashes")) crash();

@@ -6,13 +6,13 @@
 #include "src/crontab.hpp"
 
 #include <z4j/plugin.hpp>
+#include <z4j/scheduler.hpp>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
 #include <functional>
-#include <limits>
 
 namespace z4j::celery_beat {
 namespace {
@@ -23,8 +23,9 @@ constexpr std::array<std::string_view, 9> kSolarEvents = {
     "dusk_civil",        "dusk_nautical", "dusk_astronomical"};
 
 std::optional<std::int64_t> to_us(const std::optional<double>& seconds) {
-  if (!seconds) return std::nullopt;
-  return static_cast<std::int64_t>(std::llround(*seconds * 1e6));
+  if (!seconds || !std::isfinite(*seconds)) return std::nullopt;
+  return static_cast<std::int64_t>(std::llround(
+      std::clamp(*seconds * 1e6, static_cast<double>(kFirstUs), static_cast<double>(kLastUs))));
 }
 
 using Next = std::function<std::optional<std::int64_t>(std::int64_t after_us)>;
@@ -32,9 +33,9 @@ using Next = std::function<std::optional<std::int64_t>(std::int64_t after_us)>;
 Next steps(std::int64_t first_us, std::int64_t every_us) {
   return [first_us, every_us](std::int64_t after) -> std::optional<std::int64_t> {
     if (after < first_us) return first_us;
-    const std::int64_t n = (after - first_us) / every_us + 1;
-    if (n > (std::numeric_limits<std::int64_t>::max() - first_us) / every_us) return std::nullopt;
-    return first_us + n * every_us;
+    const std::int64_t next = first_us + ((after - first_us) / every_us + 1) * every_us;
+    if (next > kLastUs) return std::nullopt;
+    return next;
   };
 }
 
@@ -59,10 +60,12 @@ void check_solar(const std::string& expression) {
 
 // The rule of dateutil that RedBeat can store: only plain steps are foreseen.
 Next rrule_steps(const json::Object& rule, std::int64_t every_us) {
-  const std::int64_t first = json::integer(rule, "dtstart") * kSecond;
+  const auto second_of = [&rule](const char* name, std::int64_t fallback) {
+    return std::clamp(json::integer(rule, name, fallback), kFirstUs / kSecond, kLastUs / kSecond);
+  };
+  const std::int64_t first = second_of("dtstart", 0) * kSecond;
   const Next plain = steps(first, every_us);
-  const std::int64_t count = json::integer(rule, "count", -1),
-                     until = json::integer(rule, "until", -1);
+  const std::int64_t count = json::integer(rule, "count", -1), until = second_of("until", -1);
   return [=](std::int64_t after) -> std::optional<std::int64_t> {
     const auto t = plain(after);
     if (!t || (until >= 0 && *t > until * kSecond) ||

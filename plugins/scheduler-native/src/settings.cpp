@@ -2,6 +2,8 @@
 
 #include <z4j/plugin.hpp>
 
+#include <algorithm>
+
 #include "lib/json/json.hpp"
 
 namespace z4j::native {
@@ -11,9 +13,12 @@ Settings read_settings(std::string_view json) {
   const json::Object* o = root.if_object();
   if (o == nullptr) throw Error(Z4J_BAD_CONFIG, "the settings are no object");
   Settings out;
-  out.grace_us = json::integer(*o, "grace_seconds", out.grace_us / 1'000'000) * 1'000'000;
-  out.catch_up_limit =
-      static_cast<std::uint32_t>(json::integer(*o, "catch_up_limit", out.catch_up_limit));
+  // The schema has narrower bounds.
+  const auto number = [o](const char* name, std::int64_t fallback) {
+    return std::clamp<std::int64_t>(json::integer(*o, name, fallback), 0, 1'000'000'000);
+  };
+  out.grace_us = number("grace_seconds", out.grace_us / 1'000'000) * 1'000'000;
+  out.catch_up_limit = static_cast<std::uint32_t>(number("catch_up_limit", out.catch_up_limit));
   return out;
 }
 

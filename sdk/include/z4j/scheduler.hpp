@@ -9,6 +9,7 @@
 
 #include <z4j/plugin.hpp>
 
+#include <algorithm>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -21,6 +22,9 @@
 namespace z4j {
 
 // --- a scheduler -------------------------------------------------------------------------------
+
+// The years 1 to 9999, which is what calendars know: preview() is asked for times within them.
+constexpr int64_t kFirstUs = -62'135'596'800'000'000, kLastUs = 253'402'300'799'999'999;
 
 // The slots of z4j_scheduler for a class with
 //   uint64_t capabilities()
@@ -107,7 +111,8 @@ struct SchedulerGlue {
     return [](z4j_instance* i, z4j_str schedule, int64_t from_us, int64_t* out, uint32_t* n,
               z4j_error* e) -> z4j_status {
       return guard(e, [&]() -> z4j_status {
-        *n = box<U>(i)->obj.preview(view(schedule), from_us, out, *n);
+        const int64_t from = std::clamp(from_us, kFirstUs, kLastUs);
+        *n = box<U>(i)->obj.preview(view(schedule), from, out, *n);
         return Z4J_OK;
       });
     };
