@@ -43,7 +43,7 @@ class ForeignTest(unittest.TestCase):
         if settings:
             (self.folder / "check.json").write_text(settings)
             options += ("--config", self.folder / "check.json")
-        said = self.run_ok(BUILD / "bin" / "z4j-plugin-check", *options, file)
+        said = self.run_ok(BUILD / "bin" / "z4j-plugin-check", "--seed", "1", *options, file)
         self.assertRegex(said.splitlines()[-1], r"^z4j-plugin-check \S+: \d{2,} passed, 0 failed, abi 1\.", said)
 
     def add(self, file, name, settings="", isolation=None):
