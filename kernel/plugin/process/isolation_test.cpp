@@ -272,7 +272,9 @@ class IsolationTest : public CppUnit::TestFixture {
   }
 
   void who_makes_threads_without_end_is_ended() {
-    start(entry());
+    config::PluginEntry many = entry();
+    many.memory_limit_mb = 16'384;  // a sanitizer's threads hold much
+    start(many);
     (void)command("test:spawn", {{"threads", 1100}});
     CPPUNIT_ASSERT(wait_until([&] { return report().process_deaths == 1; }));
     assert_has("threads, its limit is 1000", report().why);
