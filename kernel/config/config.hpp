@@ -72,7 +72,7 @@ struct Settings {
   int ws_idle_timeout_s = 90;
   int ws_connections_per_agent = 64;  // 0: any number
   std::int64_t ws_frame_bytes = 1 << 20;
-  std::string database_url;  // "" = SQLite under home
+  std::string database_url;                   // "" = SQLite under home
   std::optional<PluginEntry> storage_plugin;  // of plugin:NAME; it is not among the others then
   int event_retention_days = 30;
   std::string audit_signing_key;  // 32 bytes, base64url; "" = minted into home/secret.env
