@@ -100,7 +100,7 @@ class BrainTest(unittest.TestCase):
         shutil.copy(BUILD / "plugins" / "storage-sqlite.so", writable)
         writable.chmod(0o666)
         brain.config.write_text("".join(f'[plugin.{n}]\nplugin = "{n}"\n' for n in ("text", "writable")) + f'[plugins]\ndirectory = "{folder}"\n'
-                                '[plugin.pinned]\nplugin = "storage-sqlite"\nsha256 = "00000000000000000000000000000000000000000000000000000000000000aa"\n[plugin.wrong]\nplugin = "storage-sqlite"\n[plugin.wrong.settings]\npaht = 1\n')
+                                '[plugin.pinned]\nplugin = "storage-sqlite"\nsha256 = "00000000000000000000000000000000000000000000000000000000000000aa"\n[plugin.wrong]\nplugin = "storage-sqlite"\nisolation = "inline"\n[plugin.wrong.settings]\npaht = 1\n')
         brain.start().sign_in()
         steps = {p["instance"]: (p["state"], p["step"], p["why"]) for p in brain.read("/api/v1/plugins")["items"]}
         self.assertEqual(steps["text"][:2], ("refused", "file"))
