@@ -26,7 +26,7 @@ class StoragePlugin(unittest.TestCase):
         self.assertEqual((rows["storage"]["plugin"], rows["storage"]["state"]), ("storage-memory", "started"))
         brain.mint("web-1")
         self.assertEqual([a["name"] for a in brain.read("/api/v1/projects/default/agents")], ["web-1"])
-        wait_until(lambda: [row for row in brain.all_of("/audit") if row["action"] == "agent.mint"], tell=brain.log_text)
+        wait_until(lambda: [row for row in brain.all_of("/audit") if row["action"] == "agent.token.minted"], tell=brain.log_text)
 
     def test_what_cannot_be_is_one_clear_problem(self):
         for config, words in ((CONFIG.replace("plugin:store", "plugin:stone"), "there is no such instance"),

@@ -68,7 +68,7 @@ class Scaffold(PackagingTest):
         events.touch()
         schedules.write_text("1 nightly 3600 my-engine shop.tidy\n")
         settings = {"engine": f'path = "{events}"\nevery = "100ms"', "scheduler": f'path = "{schedules}"', "http": 'greeting = "good day"'}
-        config = "".join(SECTION.format(name=f"my-{kind}") + (f"[plugin.my-{kind}.settings]\n{settings[kind]}\n" if kind in settings else "") for kind in KINDS)
+        config = "".join(SECTION.format(name=f"my-{kind}") + ('isolation = "inline"\n' if kind == "storage" else "") + (f"[plugin.my-{kind}.settings]\n{settings[kind]}\n" if kind in settings else "") for kind in KINDS)
         brain = Brain.with_admin(config, Z4J_PLUGIN_DIRECTORY=str(plugins), Z4J_HTTP_ROOT="")
         self.addCleanup(brain.remove)
         brain.start().sign_in()
